@@ -1,0 +1,50 @@
+# Everything a newcomer runs; each target installs what it lacks by itself.
+.PHONY: setup demo demo-down test lint unit store lab torture clean help
+
+help:
+	@echo 'sudo make demo            one connection through a real NAT gateway, recorded and asked for'
+	@echo 'sudo make demo KEEP=1     the same, left standing to play with'
+	@echo 'sudo make test            linters, unit tests, database, lab'
+	@echo 'sudo make torture         the long runs of faults and mutations'
+	@echo 'sudo make setup           leaves the command at .venv/bin/ctaudit'
+
+setup:
+	@tools/setup
+
+demo: setup
+	@.venv/bin/python -m tests.lab.demo $(if $(KEEP),--keep)
+
+demo-down:
+	@.venv/bin/python -m tests.lab.demo --down
+
+test: setup-test lint unit store lab
+	@echo 'all of make test has passed'
+
+.PHONY: setup-test
+setup-test:
+	@tools/setup test
+
+lint: setup-test
+	@echo '== linters'
+	.venv/bin/ruff check src tests tools
+	.venv/bin/ruff format --check src tests
+	.venv/bin/mypy
+
+unit: setup-test
+	@echo '== unit tests, with the distribution'"'"'s libraries'
+	.venv/bin/python -m pytest -q tests/unit
+	@echo '== unit tests, with the newest libraries'
+	.venv-newest/bin/python -m pytest -q tests/unit
+
+store: setup-test
+	@echo '== database tests'
+	.venv/bin/python -m pytest -q tests/store
+	@echo '== database tests, with the newest psycopg'
+	.venv-newest/bin/python -m pytest -q tests/store
+
+lab: setup-test
+	@echo '== lab: real traffic through a real gateway'
+	.venv/bin/python -m pytest -v tests/lab
+
+clean:
+	rm -rf .venv .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,91 @@
+-- Function: ctaudit.alive
+-- What is known to be open: the entries of a dump and the openings received since it began,
+-- without those that a flow closes. A dump is no snapshot, so one connection may stand here
+-- twice, as an entry and as an opening.
+-- Parameters: p_node; p_dump   a dump of that node, NULL: all openings there are
+-- Returns: connections of state 'open'; last_seen_at is a time at which each surely was alive
+-- Tables touched: dump, opening, progress, flow (read)
+CREATE OR REPLACE FUNCTION ctaudit.alive(p_node text, p_dump bigint)
+RETURNS SETOF ctaudit.connection
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+AS $function$
+DECLARE
+    v_began timestamptz := '-infinity';
+    v_ended timestamptz := '-infinity';
+BEGIN
+    IF p_dump IS NOT NULL THEN
+        SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
+        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
+    END IF;
+    RETURN QUERY EXECUTE $query$
+        WITH seen AS (
+            SELECT
+                p.started_at,
+                CASE WHEN p.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                    AS started_source,
+                NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
+                $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
+                p.zone, p.orig_zone, p.reply_zone, p.proto,
+                p.orig_src, p.orig_dst, p.orig_sport, p.orig_dport,
+                p.reply_src, p.reply_dst, p.reply_sport, p.reply_dport,
+                p.orig_icmp_type, p.orig_icmp_code, p.reply_icmp_type, p.reply_icmp_code,
+                p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes,
+                p.ct_id, p.mark, p.status, p.state, p.helper, p.labels
+            FROM ctaudit.progress AS p
+            WHERE p.dump_id = $2 AND p.node = $1
+                AND p.received_at >= $3 - interval '1 day'
+                AND p.received_at <= $4 + interval '1 day'
+            UNION ALL
+            SELECT
+                o.started_at, o.started_source, o.started_after, o.received_at,
+                coalesce(o.started_after, o.started_at), o.provenance,
+                o.zone, o.orig_zone, o.reply_zone, o.proto,
+                o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
+                o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
+                o.orig_icmp_type, o.orig_icmp_code, o.reply_icmp_type, o.reply_icmp_code,
+                NULL, NULL, NULL, NULL,
+                o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
+            FROM ctaudit.opening AS o
+            WHERE o.node = $1 AND o.received_at >= $3
+        )
+        SELECT
+            $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
+                ELSE 'outward' END,
+            'open', true,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_src
+                ELSE s.orig_src END,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_sport
+                ELSE s.orig_sport END,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.orig_src
+                ELSE s.reply_src END,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.orig_sport
+                ELSE s.reply_sport END,
+            s.started_at, s.started_source, s.started_after,
+            NULL::timestamptz, NULL::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
+            NULL::text, s.last_seen_at, s.provenance,
+            s.zone, s.orig_zone, s.reply_zone, s.proto,
+            s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
+            s.reply_src, s.reply_dst, s.reply_sport, s.reply_dport,
+            s.orig_icmp_type, s.orig_icmp_code, s.reply_icmp_type, s.reply_icmp_code,
+            s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
+            s.ct_id, s.mark, s.status, s.state, s.helper, s.labels
+        FROM seen AS s
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.flow AS f
+            WHERE f.node = $1 AND f.received_at >= $3
+                AND f.zone = s.zone AND f.proto = s.proto
+                AND f.orig_src = s.orig_src AND f.orig_dst = s.orig_dst
+                AND coalesce(f.orig_sport, -1) = coalesce(s.orig_sport, -1)
+                AND coalesce(f.orig_dport, -1) = coalesce(s.orig_dport, -1)
+                AND coalesce(f.ct_id, -1) = coalesce(s.ct_id, -1)
+                AND ctaudit.closes(
+                    s.seen_at, s.started_at, s.started_source, s.started_after,
+                    f.received_at, f.started_at
+                )
+        )
+    $query$ USING p_node, p_dump, v_began, v_ended;
+END
+$function$;

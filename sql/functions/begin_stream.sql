@@ -1,0 +1,41 @@
+-- Function: ctaudit.begin_stream
+-- Begins a stream at its start note: the node if it is new, the stream's row, and the gap
+-- since the node was covered last.
+-- Parameters: as ctaudit.record_note
+-- Returns: true: it is new; false: it is known already
+-- Tables touched: node, batch, gap; coverage (read)
+CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
+    p_node text,
+    p_stream uuid,
+    p_until bigint,
+    p_at timestamptz,
+    p_detail jsonb
+)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_mode text := coalesce(p_detail ->> 'mode', 'live');
+    v_covered timestamptz;
+BEGIN
+    INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
+    ON CONFLICT (node) DO NOTHING;
+    INSERT INTO ctaudit.batch (
+        node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
+    ) VALUES (
+        p_node, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
+    ) ON CONFLICT (node, stream) DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
+    IF v_covered IS NOT NULL THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
+            jsonb_build_object('started_at', p_at)
+        );
+    END IF;
+    RETURN true;
+END
+$function$;

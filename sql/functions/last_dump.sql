@@ -1,0 +1,19 @@
+-- Function: ctaudit.last_dump
+-- Parameters: p_node; p_before   the dump had ended by then; p_reconciled   only reconciled ones
+-- Returns: the latest complete dump's dump_id, NULL where there is none
+-- Tables touched: dump
+CREATE OR REPLACE FUNCTION ctaudit.last_dump(
+    p_node text,
+    p_before timestamptz DEFAULT 'infinity',
+    p_reconciled boolean DEFAULT false
+)
+RETURNS bigint
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT d.dump_id FROM ctaudit.dump AS d
+    WHERE d.node = p_node AND d.ended_at <= p_before
+        AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+$function$;

@@ -1,0 +1,55 @@
+-- Function: ctaudit.make_partition
+-- Makes the partition of one UTC day if it is missing. Rows of that day in the default
+-- partition move into the new table before it is attached: attaching refuses while they are
+-- in the default partition.
+-- Parameters: p_table   opening, flow or progress; p_day
+-- Returns: rows moved out of the default partition; NULL: the partition was there already
+-- Errors: 55P03 a lock was not to be had within two seconds; call again
+-- Tables touched: the partition, <p_table>_default; makes and attaches a table
+CREATE OR REPLACE FUNCTION ctaudit.make_partition(p_table text, p_day date)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
+AS $function$
+DECLARE
+    v_name text := ctaudit.partition_name(p_table, p_day);
+    v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
+    v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
+    v_moved bigint := 0;
+    v_any boolean;
+BEGIN
+    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format(
+        'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+        v_name, p_table
+    );
+    -- Lets the server attach without reading the new table.
+    EXECUTE format(
+        'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
+        v_name, v_from, v_until
+    );
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L)',
+        p_table || '_default', v_from, v_until
+    ) INTO v_any;
+    -- A batch that is under way must not put one more row of that day in between.
+    EXECUTE format('LOCK TABLE ctaudit.%I IN ACCESS EXCLUSIVE MODE', p_table || '_default');
+    IF v_any THEN
+        EXECUTE format(
+            'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
+            'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
+            p_table || '_default', v_from, v_until, v_name
+        );
+        GET DIAGNOSTICS v_moved = ROW_COUNT;
+    END IF;
+    EXECUTE format(
+        'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
+        p_table, v_name, v_from, v_until
+    );
+    EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
+    RETURN v_moved;
+END
+$function$;

@@ -1,0 +1,28 @@
+-- Function: ctaudit.make_partitions
+-- Makes the missing partitions of yesterday, today and the days ahead. For the owner only, and
+-- never from a record procedure: two sessions doing so there deadlock.
+-- Parameters: p_days   how many days ahead
+-- Returns: one row a partition made: its name and the rows moved into it
+-- Errors: 55P03 a lock was not to be had within two seconds; call again
+-- Tables touched: as ctaudit.make_partition
+CREATE OR REPLACE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7)
+RETURNS TABLE (partition text, moved bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    v_table text;
+    v_day date;
+BEGIN
+    FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
+        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'progress'] LOOP
+            moved := ctaudit.make_partition(v_table, v_day);
+            IF moved IS NOT NULL THEN
+                partition := ctaudit.partition_name(v_table, v_day);
+                RETURN NEXT;
+            END IF;
+        END LOOP;
+    END LOOP;
+END
+$function$;

@@ -1,0 +1,12 @@
+-- Function: ctaudit.partition_name
+-- Parameters: p_table   opening, flow or progress; p_day   a UTC day
+-- Returns: the partition's name without schema: opening_p20261124
+-- Tables touched: none
+CREATE OR REPLACE FUNCTION ctaudit.partition_name(p_table text, p_day date)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT p_table || '_p' || to_char(p_day, 'YYYYMMDD');
+$function$;

@@ -1,0 +1,134 @@
+-- Function: ctaudit.reconcile
+-- Holds a stream's ended dump against what was known to be open, once all that the kernel
+-- sent before the dump's end is recorded: until then a NEW or a DESTROY may still be under
+-- way, and the same connection would be told twice.
+--   In the dump, but no opening known (live, nat): an opening of provenance 'dump'.
+--   Known open before the dump began, but not in it (live): a flow of provenance
+--   'unobserved', with an end between two times and no counters. Only where a gap may have
+--   hidden the DESTROY: without one it is still to come (an entry that has expired is left
+--   out of a dump at once, its DESTROY may take most of a minute).
+-- Parameters: p_node, p_stream; the caller holds the lock on the stream's row
+-- Returns: nothing
+-- Tables touched: batch, dump, opening, flow; gap, progress (read)
+CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+AS $function$
+DECLARE
+    v_batch ctaudit.batch;
+    v_dump ctaudit.dump;
+    v_earlier ctaudit.dump;
+BEGIN
+    SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
+    WHERE b.node = p_node AND b.stream = p_stream;
+    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_batch.pending_dump_id;
+    IF NOT FOUND OR v_batch.covered_until < v_dump.ended_at THEN
+        RETURN;
+    END IF;
+    SELECT * INTO v_earlier FROM ctaudit.dump AS d
+    WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
+
+    IF v_batch.mode IN ('live', 'nat') THEN
+        INSERT INTO ctaudit.opening (
+            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
+            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
+            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+            orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT DISTINCT ON (
+            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.orig_icmp_type, e.orig_icmp_code, e.started_at
+        )
+            e.received_at, coalesce(e.started_at, e.received_at),
+            CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source,
+            'dump', e.ct_id, e.mark, e.zone, e.orig_zone, e.reply_zone, e.orig_sport,
+            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, e.node,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM ctaudit.progress AS e
+        WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
+            AND e.received_at >= v_dump.began_at - interval '1 day'
+            AND e.received_at <= v_dump.ended_at + interval '1 day'
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
+                WHERE a.zone = e.zone AND a.proto = e.proto
+                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
+                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
+                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
+                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.closes(
+                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
+                        e.received_at, e.started_at
+                    )
+            )
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.flow AS f
+                WHERE f.node = p_node AND f.received_at >= v_dump.began_at
+                    AND f.zone = e.zone AND f.proto = e.proto
+                    AND f.orig_src = e.orig_src AND f.orig_dst = e.orig_dst
+                    AND coalesce(f.orig_sport, -1) = coalesce(e.orig_sport, -1)
+                    AND coalesce(f.orig_dport, -1) = coalesce(e.orig_dport, -1)
+                    AND coalesce(f.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.closes(
+                        v_dump.began_at, e.started_at, 'kernel', NULL,
+                        f.received_at, f.started_at
+                    )
+            )
+        ORDER BY
+            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
+    END IF;
+
+    IF v_batch.mode = 'live' AND EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+            AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
+                OR g.gap_until > v_earlier.ended_at)
+    ) THEN
+        INSERT INTO ctaudit.flow (
+            received_at, started_at, started_source, ended_after, ended_before, provenance,
+            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
+            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
+            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT DISTINCT ON (
+            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
+            a.orig_icmp_type, a.orig_icmp_code
+        )
+            v_dump.ended_at, a.started_at, a.started_source, a.last_seen_at, v_dump.ended_at,
+            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
+            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
+            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
+            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
+        FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
+        -- A receiver's time is no earlier than the start; an opening read late may be in
+        -- neither the dump nor the past.
+        WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.progress AS e
+                WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
+                    AND e.received_at >= v_dump.began_at - interval '1 day'
+                    AND e.received_at <= v_dump.ended_at + interval '1 day'
+                    AND a.zone = e.zone AND a.proto = e.proto
+                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
+                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
+                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
+                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.closes(
+                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
+                        e.received_at, e.started_at
+                    )
+            )
+        ORDER BY
+            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
+            a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source;
+    END IF;
+
+    UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
+    WHERE d.dump_id = v_dump.dump_id;
+    UPDATE ctaudit.batch AS b SET pending_dump_id = NULL
+    WHERE b.node = p_node AND b.stream = p_stream;
+END
+$function$;

@@ -1,0 +1,13 @@
+-- Function: ctaudit.resume_position
+-- Parameters: p_node, p_stream   whose stream
+-- Returns: the position committed last, where its recorder goes on; NULL: the stream is not known
+-- Tables touched: batch
+CREATE OR REPLACE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid)
+RETURNS bigint
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT b.position FROM ctaudit.batch AS b WHERE b.node = p_node AND b.stream = p_stream;
+$function$;

@@ -1,0 +1,14 @@
+-- Who may do what. Runs in the transaction that replaces the functions, so nobody ever holds
+-- the EXECUTE that a new function gives to PUBLIC.
+ALTER DEFAULT PRIVILEGES FOR ROLE ctaudit_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+REVOKE ALL ON SCHEMA ctaudit FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder, ctaudit_auditor;
+
+GRANT EXECUTE ON FUNCTION ctaudit.resume_position(text, uuid) TO ctaudit_recorder;
+GRANT EXECUTE ON PROCEDURE
+    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
+TO ctaudit_recorder;

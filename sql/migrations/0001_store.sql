@@ -1,0 +1,317 @@
+-- 0001: the store. Streams of a node (batch), what they are known to hold (coverage, gap),
+-- and the rows people ask for (opening, flow, progress).
+INSERT INTO ctaudit.migration (number, name) VALUES (1, '0001_store');
+
+-- Where a time came from.
+--   kernel    CTA_TIMESTAMP_START or CTA_TIMESTAMP_STOP
+--   event     CTA_TIMESTAMP_EVENT: the kernel sent the event then
+--   receiver  the receiver read the event no later than this
+--   dump      the entry stood in the table already when a dump showed it
+CREATE TYPE ctaudit.time_source AS ENUM ('kernel', 'event', 'receiver', 'dump');
+
+-- What a row rests on.
+--   event       a NEW or DESTROY of the kernel
+--   dump        an entry of a table dump for which no opening was recorded
+--   late        an opening made from a DESTROY because its NEW never came
+--   unobserved  an end that nobody saw: the entry was gone from a dump after a gap
+CREATE TYPE ctaudit.provenance AS ENUM ('event', 'dump', 'late', 'unobserved');
+
+CREATE TABLE ctaudit.node (
+    node text PRIMARY KEY CHECK (node <> ''),
+    first_seen timestamptz NOT NULL,
+    retired_at timestamptz,
+    comment text
+);
+
+CREATE TABLE ctaudit.dump (
+    dump_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    position bigint NOT NULL,
+    began_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    reconciled_at timestamptz,
+    entries bigint,
+    cause text,
+    UNIQUE (node, stream, position)
+);
+CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
+
+CREATE TABLE ctaudit.batch (
+    node text NOT NULL REFERENCES ctaudit.node,
+    stream uuid NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('live', 'nat', 'history')),
+    started_at timestamptz NOT NULL,
+    stopped_at timestamptz,
+    committed_at timestamptz NOT NULL,
+    position bigint NOT NULL,
+    -- Everything the kernel sent before this is recorded, coverage or not.
+    covered_until timestamptz NOT NULL,
+    -- covered_until as it was before the last batch: its events were sent no earlier.
+    sent_after timestamptz NOT NULL,
+    -- Start of the current coverage span; NULL while there is none.
+    covered_from timestamptz,
+    -- The dump that is running, and the ended one still to be reconciled.
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint NOT NULL DEFAULT 0,
+    stored bigint NOT NULL DEFAULT 0,
+    filtered bigint NOT NULL DEFAULT 0,
+    set_aside bigint NOT NULL DEFAULT 0,
+    -- Dropped by the receiver at the bound of its spool: never among the received.
+    dropped bigint NOT NULL DEFAULT 0,
+    detail jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (node, stream),
+    CONSTRAINT closed_accounting CHECK (received = stored + filtered + set_aside)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+CREATE TABLE ctaudit.coverage (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    covered_from timestamptz NOT NULL,
+    covered_until timestamptz NOT NULL,
+    openings boolean NOT NULL,
+    ends boolean NOT NULL,
+    PRIMARY KEY (node, stream, covered_from),
+    FOREIGN KEY (node, stream) REFERENCES ctaudit.batch,
+    CHECK (covered_from <= covered_until)
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+CREATE TABLE ctaudit.gap (
+    gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    gap_from timestamptz NOT NULL,
+    -- NULL: not over yet; the end of the next dump ends it.
+    gap_until timestamptz,
+    cause text NOT NULL,
+    -- NULL: the number is not known.
+    lost bigint,
+    hides_openings boolean NOT NULL,
+    hides_ends boolean NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}',
+    CHECK (gap_from <= gap_until)
+);
+CREATE INDEX gap_node_gap_from ON ctaudit.gap (node, gap_from);
+
+CREATE TABLE ctaudit.note (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    position bigint NOT NULL,
+    at timestamptz NOT NULL,
+    note text NOT NULL,
+    detail jsonb NOT NULL,
+    PRIMARY KEY (node, stream, position)
+);
+
+CREATE TABLE ctaudit.aside (
+    aside_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    position bigint NOT NULL,
+    at timestamptz NOT NULL,
+    reason text NOT NULL,
+    server_words text,
+    message bytea
+);
+
+CREATE TABLE ctaudit.clock (
+    clock_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    at timestamptz NOT NULL,
+    -- NULL: no step, a state of synchronisation.
+    step_seconds double precision,
+    synchronised boolean,
+    estimated_error_us bigint,
+    detail jsonb NOT NULL
+);
+CREATE INDEX clock_node_at ON ctaudit.clock (node, at) WHERE step_seconds IS NOT NULL;
+
+CREATE TABLE ctaudit.inquiry (
+    inquiry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    asked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    asked_by text NOT NULL DEFAULT session_user,
+    client inet,
+    application text,
+    question text NOT NULL,
+    arguments jsonb NOT NULL,
+    answers bigint NOT NULL
+);
+
+-- Column order: eight-byte columns, four, two, then those of variable length: no padding.
+CREATE TABLE ctaudit.opening (
+    received_at timestamptz NOT NULL,
+    -- First of start_sent, event_at, received_at.
+    started_at timestamptz NOT NULL,
+    -- Only where started_source is 'receiver': sent no earlier than this.
+    started_after timestamptz,
+    ct_id bigint,
+    mark bigint,
+    started_source ctaudit.time_source NOT NULL,
+    provenance ctaudit.provenance NOT NULL DEFAULT 'event',
+    zone integer NOT NULL DEFAULT 0,
+    orig_zone integer,
+    reply_zone integer,
+    orig_sport integer,
+    orig_dport integer,
+    reply_sport integer,
+    reply_dport integer,
+    status integer,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_icmp_type smallint,
+    orig_icmp_code smallint,
+    reply_icmp_type smallint,
+    reply_icmp_code smallint,
+    node text NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea
+) PARTITION BY RANGE (received_at);
+
+CREATE TABLE ctaudit.flow (
+    received_at timestamptz NOT NULL,
+    -- NULL: nf_conntrack_timestamp was off; the opening knows when.
+    started_at timestamptz,
+    ended_at timestamptz,
+    -- As sent, only where it cannot be the end (ended_cause says why).
+    stop_sent timestamptz,
+    -- An end that nobody observed lies between these two.
+    ended_after timestamptz,
+    ended_before timestamptz,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint,
+    mark bigint,
+    started_source ctaudit.time_source,
+    ended_source ctaudit.time_source,
+    provenance ctaudit.provenance NOT NULL DEFAULT 'event',
+    zone integer NOT NULL DEFAULT 0,
+    orig_zone integer,
+    reply_zone integer,
+    orig_sport integer,
+    orig_dport integer,
+    reply_sport integer,
+    reply_dport integer,
+    status integer,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_icmp_type smallint,
+    orig_icmp_code smallint,
+    reply_icmp_type smallint,
+    reply_icmp_code smallint,
+    node text NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    ended_cause text
+) PARTITION BY RANGE (received_at);
+
+CREATE TABLE ctaudit.progress (
+    received_at timestamptz NOT NULL,
+    started_at timestamptz,
+    -- NULL: outside a dump, or of one that an overrun spoiled.
+    dump_id bigint,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint,
+    mark bigint,
+    zone integer NOT NULL DEFAULT 0,
+    orig_zone integer,
+    reply_zone integer,
+    orig_sport integer,
+    orig_dport integer,
+    reply_sport integer,
+    reply_dport integer,
+    status integer,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_icmp_type smallint,
+    orig_icmp_code smallint,
+    reply_icmp_type smallint,
+    reply_icmp_code smallint,
+    node text NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea
+) PARTITION BY RANGE (received_at);
+
+-- 32 is IPS_DST_NAT: only these are asked for by the address the client called.
+CREATE INDEX opening_reply ON ctaudit.opening (reply_dst, reply_dport, started_at);
+CREATE INDEX opening_dnat ON ctaudit.opening (orig_dst, orig_dport, started_at)
+    WHERE (status & 32) <> 0;
+CREATE INDEX opening_received_at ON ctaudit.opening USING brin (received_at);
+CREATE INDEX flow_reply ON ctaudit.flow (reply_dst, reply_dport, started_at);
+CREATE INDEX flow_dnat ON ctaudit.flow (orig_dst, orig_dport, started_at)
+    WHERE (status & 32) <> 0;
+CREATE INDEX flow_received_at ON ctaudit.flow USING brin (received_at);
+CREATE INDEX progress_reply ON ctaudit.progress (reply_dst, reply_dport, dump_id);
+CREATE INDEX progress_dnat ON ctaudit.progress (orig_dst, orig_dport, dump_id)
+    WHERE (status & 32) <> 0;
+CREATE INDEX progress_received_at ON ctaudit.progress USING brin (received_at);
+
+CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening DEFAULT;
+CREATE TABLE ctaudit.flow_default PARTITION OF ctaudit.flow DEFAULT;
+CREATE TABLE ctaudit.progress_default PARTITION OF ctaudit.progress DEFAULT;
+
+-- One connection as the inquiry functions answer it.
+CREATE TYPE ctaudit.connection AS (
+    node text,
+    direction text,
+    state text,
+    exact boolean,
+    host inet,
+    host_port integer,
+    remote inet,
+    remote_port integer,
+    started_at timestamptz,
+    started_source ctaudit.time_source,
+    started_after timestamptz,
+    ended_at timestamptz,
+    ended_source ctaudit.time_source,
+    ended_after timestamptz,
+    ended_before timestamptz,
+    ended_cause text,
+    last_seen_at timestamptz,
+    provenance ctaudit.provenance,
+    zone integer,
+    orig_zone integer,
+    reply_zone integer,
+    proto smallint,
+    orig_src inet,
+    orig_dst inet,
+    orig_sport integer,
+    orig_dport integer,
+    reply_src inet,
+    reply_dst inet,
+    reply_sport integer,
+    reply_dport integer,
+    orig_icmp_type smallint,
+    orig_icmp_code smallint,
+    reply_icmp_type smallint,
+    reply_icmp_code smallint,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint,
+    mark bigint,
+    status integer,
+    protocol_state smallint,
+    helper text,
+    labels bytea
+);

@@ -1,0 +1,172 @@
+-- Procedure: ctaudit.record_live
+-- Records openings, ends and the entries of dumps; UPDATE is filtered.
+-- Parameters:
+--   p_node, p_stream            whose stream
+--   p_from, p_until             its bytes [p_from, p_until) that this batch holds; exactly once:
+--                               a batch that is committed already does nothing
+--   p_covered_until             all that the kernel sent before this stands before p_until, or NULL
+--   p_kind ...                  one array a column, equally long, or empty where all are NULL;
+--                               1 NEW, 2 UPDATE, 3 DESTROY, 4 DUMP (an entry of a table dump)
+-- Errors: CT001 the position does not fit, CT002 the stream is not known.
+-- Tables touched: batch, coverage, opening, flow, progress; by reconcile: dump, gap
+CREATE OR REPLACE PROCEDURE ctaudit.record_live(
+    p_node text,
+    p_stream uuid,
+    p_from bigint,
+    p_until bigint,
+    p_covered_until timestamptz,
+    p_kind smallint[],
+    p_received_at timestamptz[],
+    p_event_at timestamptz[],
+    p_start_sent timestamptz[],
+    p_stop_sent timestamptz[],
+    p_zone integer[],
+    p_orig_zone integer[],
+    p_reply_zone integer[],
+    p_proto smallint[],
+    p_orig_src inet[],
+    p_orig_dst inet[],
+    p_orig_sport integer[],
+    p_orig_dport integer[],
+    p_reply_src inet[],
+    p_reply_dst inet[],
+    p_reply_sport integer[],
+    p_reply_dport integer[],
+    p_orig_icmp_type smallint[],
+    p_orig_icmp_code smallint[],
+    p_reply_icmp_type smallint[],
+    p_reply_icmp_code smallint[],
+    p_orig_packets bigint[],
+    p_orig_bytes bigint[],
+    p_reply_packets bigint[],
+    p_reply_bytes bigint[],
+    p_ct_id bigint[],
+    p_mark bigint[],
+    p_status integer[],
+    p_state smallint[],
+    p_helper text[],
+    p_labels bytea[]
+)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $procedure$
+DECLARE
+    v_batch ctaudit.batch;
+BEGIN
+    IF NOT ctaudit.advance(
+        p_node, p_stream, p_from, p_until, p_covered_until,
+        cardinality(p_kind), ctaudit.count_kinds(p_kind, '{1,3,4}')
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
+    WHERE b.node = p_node AND b.stream = p_stream;
+    IF 1 = ANY (p_kind) THEN
+        INSERT INTO ctaudit.opening (
+            received_at, started_at, started_after, started_source, ct_id, mark, zone,
+            orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
+            proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
+            node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at,
+            coalesce(e.start_sent, e.event_at, e.received_at),
+            CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
+                THEN least(v_batch.sent_after, e.received_at) END,
+            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
+                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
+            e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
+            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM unnest(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone,
+            p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper,
+            p_labels
+        ) AS e (
+            kind, received_at, event_at, start_sent, zone, orig_zone, reply_zone, proto,
+            orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport,
+            reply_dport, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
+            ct_id, mark, status, state, helper, labels
+        )
+        WHERE e.kind = 1;
+    END IF;
+    IF 3 = ANY (p_kind) THEN
+        INSERT INTO ctaudit.flow (
+            received_at, started_at, ended_at, stop_sent, started_source, ended_source,
+            ended_cause, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
+            zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport,
+            status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
+            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at,
+            e.start_sent,
+            CASE WHEN e.stop_sent < e.start_sent THEN NULL
+                ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
+            CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
+            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source END,
+            CASE WHEN e.stop_sent < e.start_sent THEN NULL
+                WHEN e.stop_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
+                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
+            CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END,
+            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
+            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
+            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
+            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
+            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM unnest(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
+            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets,
+            p_orig_bytes, p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state,
+            p_helper, p_labels
+        ) AS e (
+            kind, received_at, event_at, start_sent, stop_sent, zone, orig_zone, reply_zone,
+            proto, orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst,
+            reply_sport, reply_dport, orig_icmp_type, orig_icmp_code, reply_icmp_type,
+            reply_icmp_code, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
+            status, state, helper, labels
+        )
+        WHERE e.kind = 3;
+    END IF;
+    IF 4 = ANY (p_kind) THEN
+        INSERT INTO ctaudit.progress (
+            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
+            reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
+            reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
+            reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
+            helper, labels
+        )
+        SELECT
+            e.received_at, e.start_sent, v_batch.dump_id,
+            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
+            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
+            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
+            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
+            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM unnest(
+            p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
+            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
+            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
+            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper,
+            p_labels
+        ) AS e (
+            kind, received_at, start_sent, zone, orig_zone, reply_zone, proto, orig_src,
+            orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport, reply_dport,
+            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, orig_packets,
+            orig_bytes, reply_packets, reply_bytes, ct_id, mark, status, state, helper, labels
+        )
+        WHERE e.kind = 4;
+    END IF;
+    IF v_batch.pending_dump_id IS NOT NULL THEN
+        PERFORM ctaudit.reconcile(p_node, p_stream);
+    END IF;
+END
+$procedure$;

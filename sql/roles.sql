@@ -1,0 +1,25 @@
+-- Roles of ctaudit: one group role each, without login. Login roles are granted them.
+-- They belong to the cluster, not to a database: made when missing, never dropped or changed.
+--
+--   ctaudit_owner     owns every object of the schema; installs, upgrades, maintains
+--   ctaudit_recorder  may execute the record procedures and read where to resume, nothing else
+--   ctaudit_auditor   may execute the inquiry functions, nothing else
+DO $roles$
+DECLARE
+    v_role text;
+BEGIN
+    FOREACH v_role IN ARRAY ARRAY['ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
+            BEGIN
+                EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
+            EXCEPTION
+                -- Another database of this cluster is being installed at the same moment.
+                WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END IF;
+    END LOOP;
+    IF NOT pg_catalog.pg_has_role(current_user, 'ctaudit_owner', 'USAGE') THEN
+        EXECUTE pg_catalog.format('GRANT ctaudit_owner TO %I', current_user);
+    END IF;
+END
+$roles$;

@@ -1,0 +1,5 @@
+"""``python -m ctaudit``."""
+
+from ctaudit.cli import main
+
+raise SystemExit(main())

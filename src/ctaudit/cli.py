@@ -1,0 +1,255 @@
+"""The command line: one function a command, each thin.
+
+A command imports what it needs when it runs, so that the receiver never loads the database's
+driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ctaudit import __version__
+from ctaudit.config import DEFAULT_PATH, Config, load_config
+from ctaudit.errors import CtauditError, SchemaError, UsageError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def run_receive(args: argparse.Namespace) -> int:
+    from ctaudit import journal, receiver
+
+    config = load_config(args.config)
+    journal.start_logging("ctaudit-receiver")
+    return receiver.run(config)
+
+
+def run_record(args: argparse.Namespace) -> int:
+    from ctaudit import journal, recorder
+
+    config = load_config(args.config)
+    if args.node is not None:
+        config = _with_node(config, args.node)
+    dsn = pick_dsn(args, config)
+    journal.start_logging("ctaudit")
+    return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
+
+
+def run_schema(args: argparse.Namespace) -> int:
+    from ctaudit import report, schema
+
+    dsn = pick_dsn(args)
+    if args.action == "status":
+        standing = schema.status(dsn)
+        print(report.tell_schema(standing))
+        return 0 if standing.current else SchemaError.exit_status
+    done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
+    print(report.tell_installed(done))
+    return 0
+
+
+def run_maintain(args: argparse.Namespace) -> int:
+    from ctaudit import report, schema
+
+    config = load_config(args.config)
+    done = schema.maintain(pick_dsn(args, config), config.retention.days)
+    _print_lines(report.tell_maintained(done))
+    return 0
+
+
+def run_who(args: argparse.Namespace) -> int:
+    from ctaudit import answers, inquiry, question
+
+    asked = question.read_who(
+        args.public, args.at, to=args.to, proto=args.proto, node=args.node, within=args.within
+    )
+    with _asking(args) as connection:
+        reply = inquiry.ask_who(connection, asked)
+    if args.json:
+        print(json.dumps(answers.plain_reply(reply), indent=2))
+    else:
+        _print_lines(answers.tell_reply(reply))
+    return reply.verdict.exit_status
+
+
+def run_flows(args: argparse.Namespace) -> int:
+    from ctaudit import formats, inquiry, question
+
+    asked = question.read_flows(
+        host=args.host,
+        nat=args.nat,
+        remote=args.remote,
+        begin=args.begin,
+        until=args.until,
+        only_open=args.open,
+        node=args.node,
+        limit=args.limit,
+    )
+    with _asking(args) as connection:
+        rows = inquiry.ask_flows(connection, asked)
+        if args.format == "table":
+            _print_lines(formats.format_table(rows, _terminal_width()))
+        else:
+            _print_lines(formats.FORMATS[args.format](rows))
+    return 0
+
+
+def run_status(args: argparse.Namespace) -> int:
+    return 0
+
+
+@contextmanager
+def _asking(args: argparse.Namespace) -> Iterator[psycopg.Connection[Any]]:
+    """A connection whose schema is the one this program knows."""
+    from ctaudit import database
+
+    with database.connect(pick_dsn(args), "auditor") as connection:
+        database.check_schema_version(connection)
+        yield connection
+
+
+def pick_dsn(args: argparse.Namespace, config: Config | None = None) -> str:
+    """--dsn, else database.dsn of the configuration, else "": libpq's own environment.
+
+    With --dsn the configuration is not read, so that an auditor need not be able to.
+    """
+    if args.dsn is None:
+        dsn = (config or load_config(args.config)).database.dsn
+        _read_dsn(dsn, "database.dsn")
+        return dsn
+    if {"password", "sslpassword"} & set(_read_dsn(args.dsn, "--dsn")):
+        raise UsageError(
+            "--dsn: holds a password, which everybody on this machine can see there; "
+            "put it into ~/.pgpass or a file that PGPASSFILE names"
+        )
+    return str(args.dsn)
+
+
+def _read_dsn(dsn: str, name: str) -> dict[str, Any]:
+    from psycopg import Error
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return conninfo_to_dict(dsn)
+    except Error:
+        # libpq's words repeat pieces of the string, a password perhaps.
+        raise UsageError(
+            f'{name}: is no connection string of libpq; write "host=... dbname=..." '
+            "or postgresql://host/dbname"
+        ) from None
+
+
+def _with_node(config: Config, node: str) -> Config:
+    reader = {item.name: item for item in dataclasses.fields(config)}["node"].metadata["reader"]
+    try:
+        return dataclasses.replace(config, node=reader(node))
+    except ValueError as error:
+        raise UsageError(f"--node {node!r}: {error}") from None
+
+
+def _terminal_width() -> int | None:
+    """None where the output is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="ctaudit", description="The connection-tracking audit log.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"ctaudit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Any, text: str, *, dsn: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.set_defaults(run=run)
+        command.add_argument(
+            "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
+        )
+        if dsn:
+            command.add_argument(
+                "--dsn", help="database, before database.dsn and libpq's environment"
+            )
+        return command
+
+    add("receive", run_receive, "Receive the kernel's events into the spool.", dsn=False)
+    record = add("record", run_record, "Record the spool in the database.")
+    record.add_argument("--replay", type=Path, metavar="FILE", help="record this kept segment only")
+    record.add_argument("--node", help="the gateway's name, in place of the configuration's")
+    schema = add("schema", run_schema, "Install, upgrade or inspect the database's schema.")
+    schema.add_argument("action", choices=("install", "upgrade", "status"))
+    add("maintain", run_maintain, "Make partitions ahead, and drop those past retention.")
+    _add_who(add("who", run_who, "Who was behind a public address and port at a time?"))
+    _add_flows(add("flows", run_flows, "List connections."))
+    status = add("status", run_status, "What is recorded, up to when, and what is missing.")
+    status.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _add_who(who: argparse.ArgumentParser) -> None:
+    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
+    who.add_argument(
+        "--at", required=True, metavar="TIME",
+        help="RFC 3339, or local YYYY-MM-DD HH:MM:SS; without fraction: that whole second",
+    )  # fmt: skip
+    who.add_argument("--to", metavar="ADDRESS[:PORT]", help="the remote end")
+    who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
+    who.add_argument("--node", help="this gateway only")
+    who.add_argument("--within", default="0", metavar="SECONDS", help="widen the time both ways")
+    who.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_flows(flows: argparse.ArgumentParser) -> None:
+    flows.add_argument("--host", metavar="CIDR", help="the internal side")
+    flows.add_argument("--nat", metavar="CIDR", help="the public side")
+    flows.add_argument("--remote", metavar="CIDR", help="the outside")
+    flows.add_argument("--from", dest="begin", metavar="TIME", help="alive at this time or later")
+    flows.add_argument("--until", metavar="TIME", help="begun before this time")
+    flows.add_argument("--open", action="store_true", help="only those not ended")
+    flows.add_argument("--node", help="this gateway only")
+    flows.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    flows.add_argument("--format", choices=("table", "json", "csv", "ulogd"), default="table")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = build_parser().parse_args(argv)
+        status = int(args.run(args))
+        sys.stdout.flush()
+    except CtauditError as error:
+        print(f"ctaudit: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered must not be tried again as the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    return status

@@ -1,0 +1,100 @@
+"""The spool as the recorder sees it: where in which segment the database's position lies."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from ctaudit.frame import DamagedFrame, Frame, read_frame
+from ctaudit.segment import HEADER_SIZE, DamagedSegment, Segment, list_segments, open_segment
+
+FindPosition = Callable[[str, UUID], "int | None"]
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Bytes of a stream that no segment has: from what the database holds to what is next."""
+
+    node: str
+    stream: UUID
+    first: int
+    until: int
+    known: bool
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A file with a segment's name that is none."""
+
+    path: Path
+    reason: str
+
+
+def find_place(
+    paths: Sequence[Path], find_position: FindPosition
+) -> tuple[Segment, int] | Hole | Foreign | None:
+    """The first segment with something to record, opened, and the offset to go on from.
+
+    Or what stands in the way, or None when all that is there has been recorded. A segment
+    that is still being written counts as something to record.
+    """
+    for path in paths:
+        try:
+            segment = open_segment(path)
+        except FileNotFoundError:
+            continue
+        except DamagedSegment as damaged:
+            return Foreign(path, str(damaged))
+        known = find_position(segment.node, segment.stream)
+        position = known or 0
+        if position < segment.base:
+            segment.close()
+            return Hole(segment.node, segment.stream, position, segment.base, known is not None)
+        # Sealed is read first: what is published before the seal is then seen, too.
+        sealed, offset = segment.sealed, position - segment.base
+        if offset < segment.end or not sealed:
+            return segment, min(offset, segment.end)
+        segment.commit(segment.end)
+        segment.close()
+    return None
+
+
+def list_paths(directory: Path) -> list[Path]:
+    return [path for _, path in list_segments(directory)]
+
+
+@contextlib.contextmanager
+def viewing(segment: Segment) -> Iterator[memoryview]:
+    """The published data of a segment."""
+    with (
+        memoryview(segment.memory) as whole,
+        whole[HEADER_SIZE : HEADER_SIZE + segment.end] as data,
+    ):
+        yield data
+
+
+def load_frame(segment: Segment, offset: int) -> tuple[Frame, bytes]:
+    """The frame whose head is at ``offset``, and its body. Raises DamagedFrame."""
+    with viewing(segment) as data:
+        frame = read_frame(data, offset, segment.base + offset)
+        return frame, bytes(data[frame.start : frame.end])
+
+
+def find_frame(segment: Segment, offset: int) -> int:
+    """The head of the frame that holds ``offset``, ``offset`` itself where one begins there.
+
+    Raises DamagedFrame when the frames before it cannot be walked.
+    """
+    with viewing(segment) as data:
+        at = 0
+        while at < offset:
+            frame = read_frame(data, at, segment.base + at)
+            if offset < frame.end:
+                return at
+            at = frame.end
+    if at != offset:
+        raise DamagedFrame(f"no frame begins at {offset}")
+    return at

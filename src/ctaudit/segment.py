@@ -1,0 +1,180 @@
+"""Segment files: the receive buffer and the spool in one, preallocated and memory-mapped.
+
+A stream is one socket's life; its bytes lie in segments, one after the other. A segment is a
+page of header and then netlink messages. The receiver appends and publishes the end; the
+recorder reads up to there, never by nlmsg_len alone, and notes in the same header how far
+the database has committed, so that the receiver knows what it may delete.
+
+    offset  0  magic, version; 16 stream id; 32 sequence, base, capacity, created
+          128  published: end (bytes of data), sealed (nanoseconds, 0: still being written)
+          192  committed: bytes of data that the database holds
+          256  node's name
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import re
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from ctaudit.errors import DiskError
+from ctaudit.frame import HEADER, align
+
+HEADER_SIZE = 4096
+_MAGIC = b"CTAUDIT\0"
+_VERSION = 1
+_FIXED = struct.Struct("=8sQ16sQQQQ")
+_NODE_OFFSET, _NODE_SIZE = 256, 255
+_END, _SEALED, _COMMITTED = 128 // 8, 136 // 8, 192 // 8
+_NAME = re.compile(r"(\d{12})\.segment")
+# One datagram: a table dump's is the largest, 32 KiB (NLMSG_GOODSIZE and netlink_dump).
+ROOM = 64 << 10
+
+
+class DamagedSegment(ValueError):
+    """Why a file is no segment that can be read."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One mapped segment. Positions of a stream are bytes of data, counted over its segments."""
+
+    path: Path
+    stream: UUID
+    sequence: int
+    base: int
+    capacity: int
+    created: int
+    node: str
+    memory: mmap.mmap
+    words: memoryview
+
+    @property
+    def end(self) -> int:
+        """Published bytes of data; never beyond the capacity, whatever the header says."""
+        return min(self.words[_END], self.capacity)
+
+    @property
+    def sealed(self) -> int:
+        """When it was closed, nanoseconds since 1970; 0 while it is written."""
+        return int(self.words[_SEALED])
+
+    @property
+    def committed(self) -> int:
+        return int(self.words[_COMMITTED])
+
+    def publish(self, end: int) -> None:
+        self.words[_END] = end
+
+    def seal(self) -> None:
+        self.words[_SEALED] = time.time_ns()
+
+    def commit(self, end: int) -> None:
+        self.words[_COMMITTED] = end
+
+    def copy_data(self, start: int, end: int) -> bytes:
+        return self.memory[HEADER_SIZE + start : HEADER_SIZE + end]
+
+    def sync(self) -> None:
+        self.memory.flush()
+
+    def close(self) -> None:
+        self.words.release()
+        self.memory.close()
+
+
+def create_segment(
+    directory: Path, sequence: int, stream: UUID, base: int, capacity: int, node: str
+) -> Segment:
+    """Allocates, touches and maps a new segment under its final name.
+
+    Raises DiskError when the file system has no room: never a SIGBUS later.
+    """
+    path = directory / f"{sequence:012d}.segment"
+    draft = path.with_suffix(".new")
+    size = HEADER_SIZE + capacity
+    created = time.time_ns()
+    try:
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
+        try:
+            os.fchmod(descriptor, 0o660)
+            os.posix_fallocate(descriptor, 0, size)
+            memory = mmap.mmap(descriptor, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+        finally:
+            os.close(descriptor)
+        fixed = _FIXED.pack(_MAGIC, _VERSION, stream.bytes, sequence, base, capacity, created)
+        memory[: len(fixed)] = fixed
+        name = node.encode()[:_NODE_SIZE]
+        memory[_NODE_OFFSET : _NODE_OFFSET + len(name)] = name
+        draft.rename(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise DiskError(
+            f"{path}: a segment of {size} bytes cannot be made: {error.strerror}; "
+            "free space there or lower spool.segment_bytes"
+        ) from error
+    words = memoryview(memory)[:HEADER_SIZE].cast("Q")
+    return Segment(path, stream, sequence, base, capacity, created, node, memory, words)
+
+
+def open_segment(path: Path, *, writable: bool = True) -> Segment:
+    """Maps an existing segment. Raises DamagedSegment, or OSError as open does."""
+    descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size <= HEADER_SIZE:
+            raise DamagedSegment(f"{size} bytes are too few for a segment")
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        memory = mmap.mmap(descriptor, size, mmap.MAP_SHARED, protection)
+    finally:
+        os.close(descriptor)
+    magic, version, stream, sequence, base, capacity, created = _FIXED.unpack_from(memory)
+    if magic != _MAGIC or version != _VERSION:
+        memory.close()
+        raise DamagedSegment(f"no segment of version {_VERSION}: it begins with {magic!r}")
+    if capacity > size - HEADER_SIZE:
+        capacity = size - HEADER_SIZE
+    node = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE].rstrip(b"\0").decode("utf-8", "replace")
+    words = memoryview(memory)[:HEADER_SIZE].cast("Q")
+    return Segment(path, UUID(bytes=stream), sequence, base, capacity, created, node, memory, words)
+
+
+@contextlib.contextmanager
+def opening_segment(path: Path, *, writable: bool = True) -> Iterator[Segment]:
+    segment = open_segment(path, writable=writable)
+    try:
+        yield segment
+    finally:
+        segment.close()
+
+
+def list_segments(directory: Path) -> list[tuple[int, Path]]:
+    """(sequence, path) of the files that have a segment's name, oldest first."""
+    found = []
+    for entry in os.scandir(directory):
+        name = _NAME.fullmatch(entry.name)
+        if name and entry.is_file():
+            found.append((int(name[1]), Path(entry.path)))
+    return sorted(found)
+
+
+def recover_end(segment: Segment) -> int:
+    """The end of the whole messages that follow the published end after a crash.
+
+    What ``recv`` had returned is there in full; behind it are the zeros of the allocation.
+    """
+    end = segment.end
+    while end + HEADER.size <= segment.capacity:
+        length, kind = HEADER.unpack_from(segment.memory, HEADER_SIZE + end)[:2]
+        if length < HEADER.size or end + length > segment.capacity or kind == 0:
+            break
+        end += align(length)
+    return min(end, segment.capacity)

@@ -1,0 +1,1 @@
+"""The lab: a client, a NAT gateway and a server in network namespaces, with real packets."""
