@@ -10,6 +10,7 @@ from ctaudit.inquiry import ANSWERS_MAX, Answer, Coverage, Reply
 from ctaudit.question import WhoQuestion
 from ctaudit.wording import (
     SOURCES,
+    localise,
     plain_answer,
     plain_time,
     show_duration,
@@ -84,7 +85,7 @@ def tell_reply(reply: Reply) -> Iterator[str]:
     yield f"Asked: {_describe_span(reply.question)}."
     verdict = reply.verdict
     for reason in verdict.reasons:
-        yield f"Unknown: {reason}."
+        yield f"Unknown: {localise(reason)}."
     if verdict.complete and not verdict.reasons:
         yield "The record is complete here."
     elif answers and not verdict.complete:
@@ -116,8 +117,8 @@ def _tell_details(answer: Answer) -> Iterator[tuple[str, str]]:
     if answer.duration is not None:
         length = show_duration(answer.duration)
         yield "duration", f"{length}, which includes the kernel's closing time-out"
-    orig = show_traffic(answer.orig_packets, answer.orig_bytes)
-    back = show_traffic(answer.reply_packets, answer.reply_bytes)
+    orig = _tell_traffic(answer, answer.orig_packets, answer.orig_bytes)
+    back = _tell_traffic(answer, answer.reply_packets, answer.reply_bytes)
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
@@ -150,6 +151,15 @@ def _tell_end(answer: Answer) -> str:
         return f"unobserved, {between}" if between else "unobserved"
     cause = f": {answer.ended_cause}" if answer.ended_cause else ""
     return f"at an unknown time {between}".rstrip() + cause
+
+
+def _tell_traffic(answer: Answer, packets: int | None, octets: int | None) -> str:
+    """The counters of a connection that has not ended are those of the last dump."""
+    text = show_traffic(packets, octets)
+    known = packets is not None or octets is not None
+    if known and answer.state != "ended" and answer.last_seen_at is not None:
+        text += f" by {show_time(answer.last_seen_at)}"
+    return text
 
 
 def _describe_question(question: WhoQuestion) -> str:

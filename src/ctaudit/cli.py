@@ -114,6 +114,14 @@ def run_flows(args: argparse.Namespace) -> int:
 
 
 def run_status(args: argparse.Namespace) -> int:
+    from ctaudit import standing
+
+    with _asking(args) as connection:
+        found = standing.ask_status(connection)
+    if args.json:
+        print(json.dumps(standing.plain_status(found), indent=2))
+    else:
+        _print_lines(standing.tell_status(found))
     return 0
 
 

@@ -125,6 +125,7 @@ class SocketSection:
     receive_buffer: int = _key(64 << 20, _size(4 << 10, 1 << 30))
     receive_buffer_max: int = _key(256 << 20, _size(4 << 10, 1 << 30))
     updates: bool = _key(False, _read_flag)
+    reliable: bool = _key(False, _read_flag)
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ class SpoolSection:
     segment_bytes: int = _key(16 << 20, _size(256 << 10, 1 << 30))
     keep: float = _key(600.0, _duration(0, 7 * 86400))
     keep_bytes: int = _key(256 << 20, _size(0, 1 << 50))
+    sync: float = _key(0.0, _duration(0, 60))
 
 
 @dataclass(frozen=True)

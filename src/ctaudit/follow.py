@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from ctaudit.errors import PrivilegeError
 from ctaudit.frame import DamagedFrame, Frame, read_frame
 from ctaudit.segment import HEADER_SIZE, DamagedSegment, Segment, list_segments, open_segment
 
@@ -34,7 +35,7 @@ class Foreign:
 
 
 def find_place(
-    paths: Sequence[Path], find_position: FindPosition
+    paths: Sequence[Path], find_position: FindPosition, *, writable: bool = True
 ) -> tuple[Segment, int] | Hole | Foreign | None:
     """The first segment with something to record, opened, and the offset to go on from.
 
@@ -43,9 +44,11 @@ def find_place(
     """
     for path in paths:
         try:
-            segment = open_segment(path)
+            segment = open_segment(path, writable=writable)
         except FileNotFoundError:
             continue
+        except PermissionError:
+            raise PrivilegeError(f"{path}: the recorder may not open this segment") from None
         except DamagedSegment as damaged:
             return Foreign(path, str(damaged))
         known = find_position(segment.node, segment.stream)
@@ -57,7 +60,8 @@ def find_place(
         sealed, offset = segment.sealed, position - segment.base
         if offset < segment.end or not sealed:
             return segment, min(offset, segment.end)
-        segment.commit(segment.end)
+        if writable:
+            segment.commit(segment.end)
         segment.close()
     return None
 

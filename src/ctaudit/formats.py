@@ -97,7 +97,7 @@ def _ulogd_record(answer: Answer) -> dict[str, Any]:
 
 def _ulogd_time(time: datetime | None) -> str | None:
     """Local time as ulogd 2.0.5 and later write it: 2014-02-22T12:27:04.403240+0100."""
-    return time and time.astimezone().strftime("%Y-%m-%dT%H:%M:%S.%f%z")
+    return None if time is None else time.astimezone().strftime("%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def _ulogd_instant(name: str, time: datetime | None) -> dict[str, int | None]:

@@ -150,8 +150,8 @@ def judge(
     may be none of the answers, however many there are.
     """
     if not coverage:
-        asked = f"no record of a gateway named {node}" if node else "no gateway's record"
-        return Verdict("unknown", False, (f"{asked} reaches this time",))
+        reason = f"no gateway named {node} is known" if node else "no gateway had a record then"
+        return Verdict("unknown", False, (reason,))
     missing = tuple(
         item.why or f"{item.node}: incomplete" for item in coverage if not item.complete
     )
@@ -186,8 +186,8 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     }
     with explained("asking"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        answers = _select(connection, Answer, _WHO, values)
-        coverage = _select(connection, Coverage, _COMPLETENESS, values)
+        answers = select_rows(connection, Answer, _WHO, values)
+        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
     cut = len(answers) > ANSWERS_MAX
     return Reply(question, tuple(answers[:ANSWERS_MAX]), tuple(coverage), cut)
 
@@ -222,11 +222,12 @@ def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {}").format(names, source)
 
 
-def _select(
+def select_rows(
     connection: psycopg.Connection[Any],
     shape: type[T],
     source: sql.SQL,
     values: Mapping[str, Any],
 ) -> list[T]:
+    """The rows of a function of the store, each as a ``shape``, by the names of its fields."""
     with connection.cursor(row_factory=class_row(shape)) as cursor:
         return cursor.execute(_columns(shape, source), values).fetchall()

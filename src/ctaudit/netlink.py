@@ -12,12 +12,14 @@ import socket
 import struct
 from pathlib import Path
 
+from ctaudit.config import SocketSection
 from ctaudit.errors import PrivilegeError
 from ctaudit.frame import HEADER
 
 NETLINK_NETFILTER = 12
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP = 1
+NETLINK_BROADCAST_ERROR = 4
 GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY = 1, 2, 3  # NFNLGRP_CONNTRACK_*
 SO_RCVBUFFORCE = 33
 
@@ -27,10 +29,27 @@ _NLM_F_DUMP_INTR = 0x10
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 
 
-def groups_of(mode: str, *, updates: bool) -> tuple[int, ...]:
-    """The multicast groups that a mode listens to."""
-    groups = {"live": (GROUP_NEW, GROUP_DESTROY), "nat": (GROUP_NEW,), "history": (GROUP_DESTROY,)}
-    return groups[mode] + ((GROUP_UPDATE,) if updates else ())
+def groups_of(mode: str, wanted: SocketSection) -> tuple[int, ...]:
+    """The multicast groups that a mode listens to.
+
+    A lost NEW may come back only as its DESTROY: ``reliable`` listens to it in every mode.
+    """
+    groups = {"live": {GROUP_NEW, GROUP_DESTROY}, "nat": {GROUP_NEW}, "history": {GROUP_DESTROY}}
+    chosen = set(groups[mode])
+    if wanted.updates:
+        chosen.add(GROUP_UPDATE)
+    if wanted.reliable:
+        chosen.add(GROUP_DESTROY)
+    return tuple(sorted(chosen))
+
+
+def keep_undelivered(events: socket.socket, *, wanted: bool) -> None:
+    """Whether the kernel keeps an event that did not fit and tries again (reliable delivery).
+
+    nf_conntrack_ecache.c: a connection's DESTROY is retried until it is delivered, its entry
+    stays in the table so long; a NEW that was lost is not told again.
+    """
+    events.setsockopt(SOL_NETLINK, NETLINK_BROADCAST_ERROR, int(wanted))
 
 
 def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.socket:

@@ -62,7 +62,7 @@ class Span:
 
 @dataclass(frozen=True)
 class WhoQuestion:
-    """Who was behind ``public`` at some time in ``span`` (already widened by ``within`` seconds)."""
+    """Who was behind ``public`` at some time in ``span``, widened by ``within`` seconds already."""
 
     public: Endpoint
     span: Span

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import platform
 import select
 import socket
@@ -14,20 +13,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ctaudit import __version__
-from ctaudit.config import Config
+from ctaudit.clock import StepWatch, read_synchronisation
+from ctaudit.config import Config, format_size
+from ctaudit.dump import RETRY, TableDump
+from ctaudit.journal import tell_fault
 from ctaudit.netlink import (
     count_drops,
     groups_of,
-    open_dump_socket,
+    keep_undelivered,
     open_event_socket,
     read_sysctl,
-    scan_dump,
     set_receive_buffer,
 )
 from ctaudit.note import pack_drained
-from ctaudit.process import hearing_stop
 from ctaudit.segment import ROOM
-from ctaudit.spool import SpoolWriter, claiming_spool, describe_bound
+from ctaudit.service import Watchdog, hearing_stop, notify, store_socket, take_stored
+from ctaudit.spool import SpoolWriter, claiming_spool
 
 log = logging.getLogger(__name__)
 
@@ -35,34 +36,50 @@ _BURST = 256  # messages between two looks at the clock: well under a millisecon
 _HEARTBEAT = 0.25  # seconds between two DRAINED notes of an idle stream
 _DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
 _TICK = 1.0
-_DUMP_RETRY = 0.2
+_CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
 
 
 def run(config: Config) -> int:
     """Receives until SIGTERM or SIGINT. Raises PrivilegeError, DiskError, UsageError."""
     with (
         claiming_spool(config.spool.directory, "receiver"),
-        _opening_events(config) as events,
+        _opening_events(config) as (events, inherited),
         hearing_stop() as stop,
     ):
+        # From here on systemd keeps the socket open across a kill, where it keeps anything.
+        stored = store_socket(events, _name_socket(config))
         receiver = Receiver(config, events)
-        receiver.begin()
+        receiver.begin(inherited=inherited)
+        notify("READY=1", f"STATUS=receiving, mode {config.mode}")
         log.info(
             "receiving conntrack events of mode %s into %s", config.mode, config.spool.directory
         )
+        watchdog = Watchdog()
         try:
             while not stop:
                 receiver.turn()
+                watchdog.feed()
         finally:
-            receiver.finish()
+            notify("STOPPING=1")
+            receiver.finish(going_on=stored)
     return 0
 
 
+def _name_socket(config: Config) -> str:
+    """Tells a stored socket of other groups apart: it would not hear what this mode needs."""
+    groups = groups_of(config.mode, config.socket)
+    return f"conntrack-{config.mode}-" + "-".join(str(group) for group in groups)
+
+
 @contextlib.contextmanager
-def _opening_events(config: Config) -> Iterator[socket.socket]:
-    groups = groups_of(config.mode, updates=config.socket.updates)
-    with open_event_socket(groups, config.socket.receive_buffer) as events:
-        yield events
+def _opening_events(config: Config) -> Iterator[tuple[socket.socket, bool]]:
+    """The event socket, and whether it was listening before this process began."""
+    stored = take_stored(_name_socket(config))
+    groups = groups_of(config.mode, config.socket)
+    with stored or open_event_socket(groups, config.socket.receive_buffer) as events:
+        events.setblocking(False)
+        keep_undelivered(events, wanted=config.socket.reliable)
+        yield events, stored is not None
 
 
 class Receiver:
@@ -72,63 +89,73 @@ class Receiver:
         self._config = config
         self._events = events
         self._spool = SpoolWriter(config)
+        self._dump = TableDump(self._spool, config.dumps.interval)
+        self._steps = StepWatch()
         self._poll = select.poll()
         self._poll.register(events, select.POLLIN)
         self._buffer = events.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        self._drops = count_drops(events) or 0
+        self._scratch = bytearray(ROOM)
         self._last_read = time.time_ns()
         self._last_drained = 0
         self._next_tick = 0.0
-        self._dump: socket.socket | None = None
-        self._dump_due: float | None = None
-        self._dump_cause = ""
-        self._dump_began = (0, 0)
-        self._dump_entries = 0
+        self._next_clock = 0.0
+        self._next_sync = 0.0
 
-    def begin(self) -> None:
-        """Begins a stream and asks for the table, so that what was there before is known."""
+    def begin(self, *, inherited: bool) -> None:
+        """Goes on with the stream of an inherited socket, or begins one.
+
+        Either way a dump follows: it tells what was there before, and closes what gap there is.
+        """
+        if inherited and self._spool.continue_stream():
+            self._note("resume", ctaudit=__version__)
+            self._dump.want("resume")
+            return
         self._spool.begin_stream()
+        self._spool.segment.keep_kernel_drops(count_drops(self._events) or 0)
         self._note(
             "start",
             mode=self._config.mode,
             ctaudit=__version__,
             boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
             kernel=platform.release(),
+            inherited=inherited,
             receive_buffer=self._buffer,
             acct=read_sysctl("nf_conntrack_acct"),
             timestamp=read_sysctl("nf_conntrack_timestamp"),
             events=read_sysctl("nf_conntrack_events"),
         )
-        self._dump_cause = "start"
-        self._begin_dump()
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one piece of a dump."""
-        busy = self._dump is not None
-        self._poll.poll(0 if busy else int(_HEARTBEAT * 1000))
-        self._take_events()
-        if self._dump is not None:
-            self._take_dump(self._dump)
+        self._poll.poll(1000 * min(_HEARTBEAT, self._dump.wait))
+        if self._spool.has_room() or self._roll():
+            self._take_events()
+            # Its frame must fit as well, and the burst may have filled the segment.
+            if self._spool.has_room():
+                self._dump.turn()
+        else:
+            self._drop_events()
         now = time.monotonic()
-        if self._dump_due is not None and now >= self._dump_due:
-            self._begin_dump()
+        if self._config.spool.sync and now >= self._next_sync:
+            self._next_sync = now + self._config.spool.sync
+            self._spool.segment.sync()
         if now >= self._next_tick:
             self._next_tick = now + _TICK
-            self._tick()
+            self._tick(now)
 
-    def finish(self) -> None:
-        """Takes what is there, says that the stream ends, and closes it."""
-        self._take_events()
-        if self._dump is not None:
-            self._dump.close()
+    def finish(self, *, going_on: bool) -> None:
+        """Takes what is there; ends the stream unless its socket goes on listening."""
+        self._dump.abandon()
+        if self._spool.has_room():
+            self._take_events()
+        if going_on:
+            self._spool.close()
+            return
         self._note("stop")
-        self._spool.segment.seal()
-        self._spool.close()
+        self._spool.end_stream()
 
     def _take_events(self) -> None:
         spool = self._spool
-        if not spool.has_room() and not self._roll():
-            return
         began = time.time_ns()
         spool.open_frame()
         view, offset, limit = spool.view, spool.offset, spool.limit
@@ -154,77 +181,70 @@ class Receiver:
         if overrun:
             self._meet_overrun()
 
+    def _drop_events(self) -> None:
+        """Takes events out of the socket without storing them: their number is kept."""
+        self._dump.abandon()
+        count = 0
+        try:
+            while count < _BURST:
+                self._events.recv_into(self._scratch)
+                count += 1
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            self._spool.drop(count)
+            count = 0
+            self._meet_overrun()
+        self._spool.drop(count)
+
     def _roll(self) -> bool:
-        if self._spool.roll():
-            return True
-        log.error("the spool is full: %s", describe_bound(self._config))
-        return False
+        dropping = self._spool.dropping
+        rolled = self._spool.roll()
+        if rolled and dropping:
+            log.info("the spool has room again; events are stored from here on")
+            self._dump.want("spool full")
+        return rolled
 
     def _note(self, name: str, **detail: object) -> None:
         self._spool.append_note(name, **detail)
 
     def _meet_overrun(self) -> None:
         drops = count_drops(self._events)
-        lost = drops - self._drops if drops is not None else None
-        self._drops = drops if drops is not None else self._drops
+        lost = None if drops is None else drops - self._spool.segment.kernel_drops
+        if drops is not None:
+            self._spool.segment.keep_kernel_drops(drops)
         self._note("overrun", last_read_at=self._last_read, lost=lost or None)
         grown = min(2 * self._buffer, self._config.socket.receive_buffer_max)
         if grown > self._buffer:
             self._buffer = set_receive_buffer(self._events, grown)
-        log.error(
-            "the receive buffer overran, %s events lost; it is now %d bytes",
-            lost or "an unknown number of",
-            self._buffer,
+        tell_fault(
+            log,
+            "overrun",
+            f"the receive buffer overran and {lost or 'an unknown number of'} events are lost; "
+            f"it has {format_size(self._buffer)} now",
         )
-        self._want_dump("overrun", _DUMP_RETRY)
+        self._dump.want("overrun", RETRY)
 
-    def _tick(self) -> None:
+    def _tick(self, now: float) -> None:
         drops = count_drops(self._events)
-        if drops is not None and drops > self._drops:
+        if drops is not None and drops > self._spool.segment.kernel_drops:
             self._meet_overrun()
+        step = self._steps.find_step()
+        if step:
+            tell_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
+        if step or now >= self._next_clock:
+            self._next_clock = now + _CLOCK_EVERY
+            self._tell_clock(step)
         self._spool.prune()
 
-    def _want_dump(self, cause: str, after: float = 0.0) -> None:
-        self._abandon_dump()
-        self._dump_cause = cause
-        self._dump_due = time.monotonic() + after
-
-    def _abandon_dump(self) -> None:
-        if self._dump is not None:
-            self._poll.unregister(self._dump)
-            self._dump.close()
-            self._dump = None
-
-    def _begin_dump(self) -> None:
-        self._dump_due = time.monotonic() + self._config.dumps.interval
-        self._abandon_dump()
-        self._dump_began = (time.time_ns(), self._spool.position)
-        self._dump_entries = 0
-        self._note("dump begin", cause=self._dump_cause)
-        self._dump_cause = "interval"
-        self._dump = open_dump_socket()
-        self._poll.register(self._dump, select.POLLIN)
-
-    def _take_dump(self, dump: socket.socket) -> None:
-        spool = self._spool
-        if not spool.has_room() and not self._roll():
-            return
-        spool.open_frame()
-        room = spool.view[spool.offset : spool.offset + ROOM]
-        try:
-            size = dump.recv_into(room)
-        except BlockingIOError:
-            size = 0
-        entries, ended, failed = scan_dump(room[:size])
-        self._dump_entries += entries
-        spool.offset += (size + 3) & ~3
-        spool.close_frame()
-        if failed:
-            log.warning("a table dump failed (%s); it is asked for again", os.strerror(failed))
-            self._want_dump("again", _DUMP_RETRY)
-        elif ended:
-            self._abandon_dump()
-            began, position = self._dump_began
-            self._note(
-                "dump end", began_at=began, begin_position=position, entries=self._dump_entries
-            )
+    def _tell_clock(self, step: int) -> None:
+        known = read_synchronisation()
+        self._note(
+            "clock",
+            step_seconds=step / 1e9 if step else None,
+            synchronised=known.synchronised if known else None,
+            estimated_error_us=known.estimated_error if known else None,
+            maximum_error_us=known.maximum_error if known else None,
+        )

@@ -18,25 +18,24 @@ from uuid import UUID
 import psycopg
 
 from ctaudit.config import Config
-from ctaudit.database import check_schema_version, connect
+from ctaudit.cursor import Cursor, Reading
+from ctaudit.database import check_schema_version, connect, tell
 from ctaudit.decode import Aside, Batch, Decoder
 from ctaudit.errors import DatabaseError, UsageError
-from ctaudit.follow import Foreign, Hole, find_frame, find_place, list_paths, load_frame
-from ctaudit.frame import DamagedFrame, Frame
+from ctaudit.follow import Foreign, Hole, find_place, list_paths
+from ctaudit.frame import DamagedFrame
 from ctaudit.journal import LiveLines, pick_writer, tell_fault
-from ctaudit.note import Note
-from ctaudit.process import hearing_stop
 from ctaudit.segment import Segment
+from ctaudit.service import Watchdog, hearing_stop, notify
 from ctaudit.spool import claiming_spool
-from ctaudit.store import POSITION_MISFIT, Span, Store
+from ctaudit.store import Span, Store, is_misfit, is_poison
 
 log = logging.getLogger(__name__)
 
 _IDLE_COMMIT = 1.0  # seconds between two commits that only advance the coverage
 _LOOK = 0.02  # seconds between two looks at a segment that has nothing new
 _LONGEST_WAIT = 5.0  # seconds between two tries to reach the database, at most
-# SQLSTATE classes that speak of the data, not of the server's state or of this program.
-_POISON = ("21", "22", "23", "P0")
+_LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing, at most
 
 ListPaths = Callable[[], Sequence[Path]]
 
@@ -46,38 +45,41 @@ def run(config: Config, dsn: str) -> int:
     directory = config.spool.directory
     with claiming_spool(directory, "recorder"), hearing_stop() as stop:
         recorder = Recorder(config, dsn, lambda: list_paths(directory))
+        notify("READY=1", "STATUS=recording")
         log.info("recording from %s through %s", directory, config.record_procedure)
         recorder.work(lambda: bool(stop))
+        notify("STOPPING=1")
     return 0
 
 
 def replay(config: Config, dsn: str, path: Path) -> int:
-    """Records what a kept segment holds and the database does not.
+    """Records what a kept segment holds and the database does not; the file is left as it is.
 
     Raises UsageError, DatabaseError, SchemaError.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such segment")
-    recorder = Recorder(config, dsn, lambda: [path], patient=False)
+    recorder = Recorder(config, dsn, lambda: [path], live=False)
     recorder.work(lambda: True)
     log.info("%s: %d events recorded", path, recorder.recorded)
     return 0
 
 
 class Recorder:
-    """Where the stream is read, what is decoded but not committed, and the connection.
+    """What has been read but not committed, and the connection.
 
-    ``patient``: waits for a database that is away; otherwise DatabaseError is raised.
+    ``live``: waits for a database that is away, and marks in the segments what is committed.
     """
 
     def __init__(
-        self, config: Config, dsn: str, list_segments: ListPaths, *, patient: bool = True
+        self, config: Config, dsn: str, list_segments: ListPaths, *, live: bool = True
     ) -> None:
         self._config = config
         self._dsn = dsn
         self._list = list_segments
-        self._patient = patient
+        self._live = live
         self._lines = LiveLines(config.journal.rate, pick_writer())
+        self._watchdog = Watchdog()
         self._decoder = Decoder()
         self._store: Store | None = None
         self._failures = 0
@@ -85,22 +87,26 @@ class Recorder:
         self._limit = config.batch.events
         self._positions: dict[tuple[str, UUID], int | None] = {}
         self._shown: dict[UUID, int] = {}
-        self._segment: Segment | None = None
-        self._frame: tuple[Frame, bytes] | None = None
-        self._offset = 0
+        self._cursor: Cursor | None = None
         self._batch = Batch()
-        self._last_message = b""
+        self._last = memoryview(b"")
         self._flushed = time.monotonic()
         self.recorded = 0
 
     def work(self, stopping: Callable[[], bool]) -> None:
         """Turns until told to stop and all that is there has been recorded."""
+        deadline = None
         while True:
+            self._watchdog.feed()
             stop = stopping()
+            if stop and self._live:
+                deadline = deadline or time.monotonic() + _LONGEST_STOP
+                if time.monotonic() > deadline:
+                    break
             try:
-                moved = self._turn(self._store or self._connect(), stop)
+                moved = self._turn(self._store or self._connect(), stop=stop)
             except (psycopg.Error, DatabaseError) as error:
-                if stop and self._patient:
+                if stop and self._live:
                     break
                 self._meet_fault(error)
                 continue
@@ -115,94 +121,37 @@ class Recorder:
             self._store.connection.close()
 
     def _connect(self) -> Store:
-        connection = connect(self._dsn)
+        connection = connect(self._dsn, "recorder")
         check_schema_version(connection)
         self._store = Store(connection, self._config.record_procedure)
         return self._store
 
-    def _meet_fault(self, error: psycopg.Error | DatabaseError) -> None:
-        """Splits a batch the server refuses for its content; waits out everything else."""
-        state = getattr(error, "sqlstate", None) or ""
-        sentence = explain(error)
-        broken = self._store is None or self._store.connection.broken
-        if state.startswith(_POISON) and self._batch.count and not broken:
-            if self._batch.count > 1:
-                self._limit = self._batch.count // 2
-            else:
-                self._set_refused_aside(sentence)
-            self._forget()
-            return
-        self._forget()
-        if state in POSITION_MISFIT and not broken and not self._misfit:
-            self._misfit = True
-            return
-        if not self._patient:
-            raise DatabaseError(sentence) from error
-        if self._store is not None:
-            self._store.connection.close()
-            self._store = None
-        if not self._failures:
-            tell_fault(log, "database away", f"events wait in the spool: {sentence}")
-        self._failures += 1
-        # Jitter keeps a fleet from coming back in one moment.
-        longest = min(_LONGEST_WAIT, 0.1 * 2 ** min(self._failures, 10))
-        time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
-
-    def _forget(self) -> None:
-        """Back to the database's position: what is not committed is read again."""
-        if self._segment is not None:
-            self._segment.close()
-        self._segment, self._frame, self._batch = None, None, Batch()
-        self._positions.clear()
-
-    def _turn(self, store: Store, stop: bool) -> bool:
-        """Takes one frame or flushes what is due; False when there was nothing to do."""
-        segment = self._segment
-        if segment is None:
+    def _turn(self, store: Store, *, stop: bool) -> bool:
+        """Takes one step or flushes what is due; False when there was nothing to do."""
+        cursor = self._cursor
+        if cursor is None:
             return self._seek(store)
-        if self._frame is None:
-            sealed = segment.sealed
-            if self._offset >= segment.end:
-                if sealed or stop or self._is_due():
-                    flushed = self._flush(store, segment)
-                    if sealed:
-                        self._leave(segment)
-                    return flushed or bool(sealed)
-                return False
-            try:
-                self._frame = load_frame(segment, self._offset)
-            except DamagedFrame as damaged:
-                self._meet_damage(store, segment, str(damaged))
-                return True
-            self._offset = self._frame[0].start
-        self._take(store, segment, *self._frame)
-        return True
-
-    def _take(self, store: Store, segment: Segment, frame: Frame, body: bytes) -> None:
         batch = self._batch
-        room = self._limit - batch.count
-        before = self._offset - frame.start
-        stretch = self._decoder.read(body, before, frame.received, batch, room)
-        self._offset = frame.start + stretch.offset
+        try:
+            reading = cursor.read(self._decoder, batch, self._limit - batch.count)
+        except DamagedFrame as damaged:
+            self._meet_damage(store, cursor.segment, cursor.offset, str(damaged))
+            return True
+        if reading is None:
+            ended = cursor.has_ended()
+            flushed = (ended or stop or self._is_due()) and self._flush(store, cursor)
+            if ended:
+                self._leave()
+            return flushed or ended
         if self._limit == 1:
-            self._last_message = body[before : stretch.offset]
-        if batch.count >= self._limit or (stretch.stop and (batch.count or batch.covered_until)):
-            self._flush(store, segment)
-        if stretch.stop is not None:
-            after = frame.start + stretch.after
-            self._record_stop(store, self._span(segment, after), stretch.stop, frame.received)
-            self._move(segment, after)
-        if self._offset >= frame.end:
-            self._frame = None
-        if self._is_due():
-            self._flush(store, segment)
-
-    def _record_stop(self, store: Store, span: Span, stop: Note | Aside, received: int) -> None:
-        if isinstance(stop, Aside):
-            tell_fault(log, "set aside", f"a message was set aside: {stop.reason}")
-            store.record_note(span, received, "aside", describe_aside(stop.reason, stop.message))
-        else:
-            store.record_note(span, stop.at, stop.name, stop.detail)
+            self._last = reading.taken
+        if batch.count >= self._limit or self._is_due():
+            self._flush(store, cursor)
+        if reading.stop is not None:
+            if self._batch.count or self._batch.covered_until:
+                self._flush(store, cursor)
+            self._record_stop(store, cursor, reading)
+        return True
 
     def _is_due(self) -> bool:
         if not self._batch.count and not self._batch.covered_until:
@@ -210,11 +159,11 @@ class Recorder:
         wait = self._config.batch.wait if self._batch.count else _IDLE_COMMIT
         return time.monotonic() - self._flushed >= wait
 
-    def _flush(self, store: Store, segment: Segment) -> bool:
+    def _flush(self, store: Store, cursor: Cursor) -> bool:
         """Commits what has been read of this segment; False when there was nothing new."""
-        batch = self._batch
-        span = self._span(segment, self._offset)
-        if span.until == span.first:
+        batch, segment = self._batch, cursor.segment
+        span = self._span(segment, cursor.offset)
+        if span.until <= span.first:
             return False
         if span.until > self._shown.get(segment.stream, 0):
             self._lines.show(batch)
@@ -223,19 +172,98 @@ class Recorder:
         self.recorded += batch.count
         self._batch = Batch()
         self._limit = min(2 * self._limit, self._config.batch.events)
-        self._move(segment, self._offset)
+        self._mark(segment, cursor.offset)
         return True
 
-    def _move(self, segment: Segment, offset: int) -> None:
+    def _record_stop(self, store: Store, cursor: Cursor, reading: Reading) -> None:
+        stop, span = reading.stop, self._span(cursor.segment, reading.after)
+        if isinstance(stop, Aside):
+            self._set_aside(store, span, reading.received, stop.reason, stop.message)
+        elif stop is not None:
+            try:
+                store.record_note(span, stop.at, stop.name, stop.detail)
+            except psycopg.Error as error:
+                if not is_poison(error):
+                    raise
+                message = bytes(reading.stopper)
+                self._set_aside(store, span, reading.received, stop.name, message, tell(error))
+        self._mark(cursor.segment, reading.after)
+        cursor.move(reading.after)
+
+    def _set_aside(
+        self, store: Store, span: Span, at: int, reason: str, message: bytes, words: str = ""
+    ) -> None:
+        """A message that is no event, or that the server refused in these ``words``."""
+        tell_fault(
+            log, "set aside", f"a message was set aside: {reason}" + (words and f": {words}")
+        )
+        detail: dict[str, object] = {
+            "reason": reason,
+            "message": base64.b64encode(message).decode(),
+            "server_words": words or None,
+        }
+        store.record_note(span, at, "aside", detail)
+
+    def _meet_fault(self, error: psycopg.Error | DatabaseError) -> None:
+        """Splits a batch the server refuses for its content; waits out everything else."""
+        words = tell(error) if isinstance(error, psycopg.Error) else str(error)
+        store, cursor, count = self._store, self._cursor, self._batch.count
+        answering = store is not None and not store.connection.broken
+        if answering and count and is_poison(error):
+            if self._limit > 1:
+                self._limit = max(1, min(count, self._limit) // 2)
+            elif store is not None and cursor is not None:
+                try:
+                    span = self._span(cursor.segment, cursor.offset)
+                    self._set_aside(
+                        store, span, time.time_ns(), "refused", bytes(self._last), words
+                    )
+                except psycopg.Error as worse:
+                    self._wait_for_database(tell(worse))
+            self._forget()
+            return
+        self._forget()
+        if answering and is_misfit(error) and not self._misfit:
+            self._misfit = True
+            return
+        if not self._live:
+            raise DatabaseError(words) from error
+        self._wait_for_database(words)
+
+    def _wait_for_database(self, words: str) -> None:
+        if self._store is not None:
+            self._store.connection.close()
+            self._store = None
+        if not self._failures:
+            tell_fault(log, "database away", f"events wait in the spool: {words}")
+            notify(f"STATUS=the database is away: {words}")
+        self._failures += 1
+        # Jitter keeps a fleet from coming back in one moment.
+        longest = min(_LONGEST_WAIT, 0.1 * 2 ** min(self._failures, 10))
+        time.sleep(random.uniform(longest / 2, longest))  # noqa: S311
+
+    def _forget(self) -> None:
+        """Back to the database's position: what is not committed is read again."""
+        self._leave()
+        self._batch = Batch()
+        self._positions.clear()
+
+    def _leave(self) -> None:
+        if self._cursor is not None:
+            self._cursor.segment.close()
+            self._cursor = None
+
+    def _mark(self, segment: Segment, offset: int) -> None:
         """What has been committed ends at ``offset`` now."""
         if self._failures:
             tell_fault(
                 log, "database back", "the database is back, recording goes on", logging.INFO
             )
+            notify("STATUS=recording")
         self._failures, self._misfit = 0, False
-        self._offset = offset
         self._positions[segment.node, segment.stream] = segment.base + offset
-        segment.commit(offset)
+        if self._live:
+            segment.commit(offset)
         self._flushed = time.monotonic()
 
     def _span(self, segment: Segment, offset: int) -> Span:
@@ -250,10 +278,12 @@ class Recorder:
                 self._positions[node, stream] = store.find_position(node, stream)
             return self._positions[node, stream]
 
-        place = find_place(self._list(), find_position)
+        place = find_place(self._list(), find_position, writable=self._live)
         if place is None:
             return False
         if isinstance(place, Foreign):
+            if not self._live:
+                raise UsageError(f"{place.path}: {place.reason}")
             aside = place.path.with_suffix(".foreign")
             place.path.rename(aside)
             tell_fault(log, "damage", f"{place.path} is set aside as {aside.name}: {place.reason}")
@@ -268,53 +298,27 @@ class Recorder:
         tell_fault(
             log, "damage", f"bytes {hole.first} to {hole.until} of stream {hole.stream} are gone"
         )
-        if hole.known:
-            store.record_note(span, time.time_ns(), "missing", {"cause": "segments are gone"})
-        else:
-            detail: dict[str, object] = {"mode": self._config.mode, "cause": "its start is gone"}
-            store.record_note(span, time.time_ns(), "start", detail)
+        note, detail = "missing", {"cause": "segments are gone"}
+        if not hole.known:
+            note, detail = "start", {"mode": self._config.mode, "cause": "its start is gone"}
+        store.record_note(span, time.time_ns(), note, dict(detail))
         self._positions[hole.node, hole.stream] = hole.until
 
     def _enter(self, store: Store, segment: Segment, offset: int) -> None:
-        self._segment, self._offset, self._frame = segment, offset, None
         self._flushed = time.monotonic()
         try:
-            head = find_frame(segment, offset)
-            if head != offset:
-                self._frame = load_frame(segment, head)
+            self._cursor = Cursor(segment, offset)
         except DamagedFrame as damaged:
-            self._meet_damage(store, segment, str(damaged))
+            self._meet_damage(store, segment, offset, str(damaged))
+            segment.close()
 
-    def _leave(self, segment: Segment) -> None:
-        segment.close()
-        self._segment = None
-
-    def _meet_damage(self, store: Store, segment: Segment, reason: str) -> None:
+    def _meet_damage(self, store: Store, segment: Segment, at: int, reason: str) -> None:
         """Records the rest of the segment as missing; what came before the damage is stored."""
-        self._flush(store, segment)
-        at, end = self._offset, segment.end
+        cursor, end = self._cursor, segment.end
+        if cursor is not None:
+            self._flush(store, cursor)
+            cursor.move(end)
         tell_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {end}: {reason}")
         span = self._span(segment, end)
-        detail: dict[str, object] = {"cause": f"damaged segment: {reason}"}
-        store.record_note(span, time.time_ns(), "missing", detail)
-        self._move(segment, end)
-        self._frame = None
-
-    def _set_refused_aside(self, words: str) -> None:
-        store, segment = self._store, self._segment
-        if store is None or segment is None:
-            return
-        tell_fault(log, "set aside", f"an event was set aside, the server refused it: {words}")
-        detail = describe_aside("refused by the server", self._last_message)
-        span = self._span(segment, self._offset)
-        store.record_note(span, time.time_ns(), "aside", {**detail, "server_words": words})
-
-
-def explain(error: psycopg.Error | DatabaseError) -> str:
-    """The server's own sentence, or the driver's, in one line."""
-    diagnosed = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    return " ".join((diagnosed or str(error)).split())
-
-
-def describe_aside(reason: str, message: bytes) -> dict[str, object]:
-    return {"reason": reason, "message": base64.b64encode(message).decode()}
+        store.record_note(span, time.time_ns(), "missing", {"cause": f"damaged segment: {reason}"})
+        self._mark(segment, end)

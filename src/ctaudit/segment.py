@@ -6,8 +6,11 @@ recorder reads up to there, never by nlmsg_len alone, and notes in the same head
 the database has committed, so that the receiver knows what it may delete.
 
     offset  0  magic, version; 16 stream id; 32 sequence, base, capacity, created
+           64  checksum of what stands before it and of the node's name
           128  published: end (bytes of data), sealed (nanoseconds, 0: still being written)
           192  committed: bytes of data that the database holds
+          208  dropped: events that found no room after this segment, the time of the first,
+               the offset from which on a note may tell of them; 232 the kernel's count of drops
           256  node's name
 """
 
@@ -19,6 +22,7 @@ import os
 import re
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +35,10 @@ HEADER_SIZE = 4096
 _MAGIC = b"CTAUDIT\0"
 _VERSION = 1
 _FIXED = struct.Struct("=8sQ16sQQQQ")
+_CHECK = struct.Struct("=I")
 _NODE_OFFSET, _NODE_SIZE = 256, 255
 _END, _SEALED, _COMMITTED = 128 // 8, 136 // 8, 192 // 8
+_DROPPED, _DROPPED_SINCE, _DROPPED_AT, _KERNEL_DROPS = 208 // 8, 216 // 8, 224 // 8, 232 // 8
 _NAME = re.compile(r"(\d{12})\.segment")
 # One datagram: a table dump's is the largest, 32 KiB (NLMSG_GOODSIZE and netlink_dump).
 ROOM = 64 << 10
@@ -69,6 +75,26 @@ class Segment:
     @property
     def committed(self) -> int:
         return int(self.words[_COMMITTED])
+
+    @property
+    def dropped(self) -> tuple[int, int, int]:
+        """(events, nanoseconds since 1970 of the first, offset of a note that may tell)."""
+        return self.words[_DROPPED], self.words[_DROPPED_SINCE], self.words[_DROPPED_AT]
+
+    def begin_dropping(self, since: int, at: int) -> None:
+        self.words[_DROPPED_SINCE] = since
+        self.words[_DROPPED_AT] = at
+
+    def count_dropped(self, events: int) -> None:
+        self.words[_DROPPED] += events
+
+    @property
+    def kernel_drops(self) -> int:
+        """/proc/net/netlink's count for the socket, as the receiver has last told of it."""
+        return int(self.words[_KERNEL_DROPS])
+
+    def keep_kernel_drops(self, drops: int) -> None:
+        self.words[_KERNEL_DROPS] = drops
 
     def publish(self, end: int) -> None:
         self.words[_END] = end
@@ -113,6 +139,7 @@ def create_segment(
         memory[: len(fixed)] = fixed
         name = node.encode()[:_NODE_SIZE]
         memory[_NODE_OFFSET : _NODE_OFFSET + len(name)] = name
+        _CHECK.pack_into(memory, _FIXED.size, _sum_header(memory))
         draft.rename(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -140,6 +167,9 @@ def open_segment(path: Path, *, writable: bool = True) -> Segment:
     if magic != _MAGIC or version != _VERSION:
         memory.close()
         raise DamagedSegment(f"no segment of version {_VERSION}: it begins with {magic!r}")
+    if _CHECK.unpack_from(memory, _FIXED.size)[0] != _sum_header(memory):
+        memory.close()
+        raise DamagedSegment("its header has a wrong checksum")
     if capacity > size - HEADER_SIZE:
         capacity = size - HEADER_SIZE
     node = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE].rstrip(b"\0").decode("utf-8", "replace")
@@ -154,6 +184,12 @@ def opening_segment(path: Path, *, writable: bool = True) -> Iterator[Segment]:
         yield segment
     finally:
         segment.close()
+
+
+def _sum_header(memory: mmap.mmap) -> int:
+    """A flipped bit in the header would give every event to a wrong stream or node."""
+    name = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE]
+    return zlib.crc32(name, zlib.crc32(memory[: _FIXED.size]))
 
 
 def list_segments(directory: Path) -> list[tuple[int, Path]]:

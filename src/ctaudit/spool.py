@@ -18,8 +18,11 @@ from uuid import UUID, uuid4
 
 from ctaudit.config import Config, format_size
 from ctaudit.errors import DiskError, PrivilegeError, UsageError
+from ctaudit.follow import load_frame
 from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, pack_head
-from ctaudit.note import Note, pack_note
+from ctaudit.journal import tell_fault
+from ctaudit.keep import has_room_for_segment, prune_segments
+from ctaudit.note import Note, pack_note, unpack_note
 from ctaudit.segment import (
     HEADER_SIZE,
     ROOM,
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 
 # Kept free at a segment's end for notes: every event stops short of it.
 _NOTES_ROOM = 8 << 10
+_TRY_EVERY = 0.05  # seconds between two tries to begin a segment where there is no room
 
 
 @contextlib.contextmanager
@@ -71,12 +75,12 @@ class SpoolWriter:
     def __init__(self, config: Config) -> None:
         self._spool = config.spool
         self._node = config.node
-        self._directory = config.spool.directory
         self.segment: Segment
         self.view: memoryview
         self.offset = 0
         self.limit = 0
         self._frame = 0
+        self._next_try = 0.0
 
     @property
     def position(self) -> int:
@@ -87,15 +91,14 @@ class SpoolWriter:
         """Starts a new stream in a new segment. Raises DiskError."""
         if self.continue_stream():
             # Its socket is gone with the earlier receiver: no more will come.
-            self.segment.seal()
-            self._leave()
-        existing = list_segments(self._directory)
+            self.end_stream()
+        existing = list_segments(self._spool.directory)
         sequence = existing[-1][0] + 1 if existing else 1
         self._enter(self._create(sequence, uuid4(), 0))
 
     def continue_stream(self) -> bool:
         """Goes on after the last receiver's last byte; False without a stream to go on with."""
-        existing = list_segments(self._directory)
+        existing = list_segments(self._spool.directory)
         if not existing:
             return False
         try:
@@ -111,7 +114,16 @@ class SpoolWriter:
             # The burst that the crash cut off had been read by now; nothing better is known.
             self._frame, self.offset = self.offset, end
             self.close_frame()
+        if self.offset == 0:
+            self._finish_roll(segment)
         return True
+
+    def end_stream(self) -> None:
+        """Seals the segment: its stream is complete."""
+        if not self._has_told():
+            self._tell_dropped(self.segment)
+        self.segment.seal()
+        self.close()
 
     def open_frame(self) -> None:
         self._frame = self.offset
@@ -137,9 +149,13 @@ class SpoolWriter:
         self.offset += len(message)
 
     def append_note(self, name: str, **detail: object) -> None:
-        """Publishes a note in a frame of its own."""
+        """Publishes a note in a frame of its own, in the room that events leave."""
+        note = pack_note(Note(name, time.time_ns(), detail))
+        if self.offset + HEAD_SIZE + len(note) > self.segment.capacity:
+            log.error("no room for a note in %s: %s %s", self.segment.path, name, detail)
+            return
         self.open_frame()
-        self.append(pack_note(Note(name, time.time_ns(), detail)))
+        self.append(note)
         self.close_frame()
 
     def has_room(self) -> bool:
@@ -147,54 +163,81 @@ class SpoolWriter:
 
     def roll(self) -> bool:
         """Seals the segment and begins the next one; False if the bound or the disk forbids it."""
-        full = self.segment
-        self.prune()
-        if self._used() + HEADER_SIZE + self._spool.segment_bytes > self._spool.max_bytes:
+        now = time.monotonic()
+        if now < self._next_try:
             return False
+        self._next_try = now + _TRY_EVERY
+        full = self.segment
+        prune_segments(self._spool, full.path)
+        if not has_room_for_segment(self._spool):
+            return self._lack_room(
+                f"spool.max_bytes = {format_size(self._spool.max_bytes)} is reached in "
+                f"{self._spool.directory}; the database must take what is there, or raise it"
+            )
         try:
             segment = self._create(full.sequence + 1, full.stream, full.base + self.offset)
         except DiskError as error:
-            log.error("%s", error)
-            return False
-        full.publish(self.offset)
-        full.seal()
-        self._leave()
+            return self._lack_room(str(error))
+        segment.keep_kernel_drops(full.kernel_drops)
+        self.view.release()
         self._enter(segment)
+        full.seal()
+        self._tell_dropped(full)
+        full.close()
+        self._next_try = 0.0
         return True
 
+    def drop(self, events: int) -> None:
+        """Counts events that found no room; the next segment's coming makes a note of them."""
+        if not self.segment.dropped[0]:
+            self.segment.begin_dropping(time.time_ns(), self.offset)
+        self.segment.count_dropped(events)
+
+    @property
+    def dropping(self) -> bool:
+        return self.segment.dropped[0] > 0
+
     def prune(self) -> None:
-        """Deletes committed segments: past spool.keep or spool.keep_bytes, or in the way."""
-        now = time.time_ns()
-        kept = 0
-        used = self._used() + HEADER_SIZE + self._spool.segment_bytes
-        for _, path in reversed(list_segments(self._directory)):
-            if path == self.segment.path:
-                continue
-            try:
-                with opening_segment(path, writable=False) as segment:
-                    committed = segment.sealed and segment.committed >= segment.end
-                    age = (now - segment.sealed) / 1e9
-                    size = HEADER_SIZE + segment.capacity
-            except (DamagedSegment, OSError):
-                continue
-            if not committed:
-                continue
-            kept += size
-            if (
-                age > self._spool.keep
-                or kept > self._spool.keep_bytes
-                or used > self._spool.max_bytes
-            ):
-                with contextlib.suppress(OSError):
-                    path.unlink()
-                    used -= size
+        prune_segments(self._spool, self.segment.path)
 
     def close(self) -> None:
-        self._leave()
+        self.view.release()
+        self.segment.close()
+
+    def _lack_room(self, sentence: str) -> bool:
+        if not self.dropping:
+            tell_fault(log, "spool full", f"events are counted and dropped: {sentence}")
+        return False
+
+    def _tell_dropped(self, segment: Segment) -> None:
+        count, since, _ = segment.dropped
+        if count:
+            self.append_note("dropped", count=count, **{"from": since, "until": time.time_ns()})
+
+    def _has_told(self) -> bool:
+        """Whether the note of the dropped events stands in the segment that counts them."""
+        count, _, at = self.segment.dropped
+        while count and at < self.offset:
+            frame, body = load_frame(self.segment, at)
+            note = unpack_note(body)
+            if note is not None and note.name == "dropped":
+                return True
+            at = frame.end
+        return False
+
+    def _finish_roll(self, segment: Segment) -> None:
+        """What a crash between two segments left undone: nothing stands in ``segment`` yet."""
+        for sequence, path in list_segments(self._spool.directory):
+            if sequence == segment.sequence - 1:
+                with contextlib.suppress(DamagedSegment), opening_segment(path) as earlier:
+                    if earlier.stream == segment.stream:
+                        self._tell_dropped(earlier)
+                        if not earlier.sealed:
+                            earlier.seal()
 
     def _create(self, sequence: int, stream: UUID, base: int) -> Segment:
         return create_segment(
-            self._directory, sequence, stream, base, self._spool.segment_bytes, self._node
+            self._spool.directory, sequence, stream, base, self._spool.segment_bytes, self._node
         )
 
     def _enter(self, segment: Segment) -> None:
@@ -202,18 +245,3 @@ class SpoolWriter:
         self.view = memoryview(segment.memory)[HEADER_SIZE : HEADER_SIZE + segment.capacity]
         self.offset = segment.end
         self.limit = segment.capacity - ROOM - _NOTES_ROOM
-
-    def _leave(self) -> None:
-        self.view.release()
-        self.segment.close()
-
-    def _used(self) -> int:
-        total = 0
-        for _, path in list_segments(self._directory):
-            with contextlib.suppress(OSError):
-                total += path.stat().st_size
-        return total
-
-
-def describe_bound(config: Config) -> str:
-    return f"spool.max_bytes = {format_size(config.spool.max_bytes)} in {config.spool.directory}"

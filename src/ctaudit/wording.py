@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
@@ -20,6 +21,9 @@ SOURCES = {
 DERIVED = ("public", "public_port", "proto_name", "protocol_state_name", "duration_seconds")
 PLAIN_KEYS = (*(item.name for item in fields(Answer)), *DERIVED)
 ICMP = (1, 58)
+_SERVER_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?(?![:\d])", re.ASCII
+)
 _GRE = 47
 
 
@@ -49,6 +53,13 @@ def show_time(time: datetime, *, trim: bool = False) -> str:
     if local.microsecond == 0 and not trim:
         clock += ".000000"
     return clock + format_offset(local)
+
+
+def localise(text: str) -> str:
+    """The server's times in a sentence as times of the reader's zone."""
+    return _SERVER_TIME.sub(
+        lambda found: show_time(datetime.fromisoformat(found[0]), trim=True), text
+    )
 
 
 def show_duration(duration: timedelta) -> str:

@@ -1,0 +1,147 @@
+"""status: per node and stream what is recorded, up to when, and which gaps are still open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from ctaudit.database import explained
+from ctaudit.inquiry import select_rows
+from ctaudit.wording import plain, show_duration, show_time
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A row of ctaudit.status(). received = stored + filtered + set_aside; dropped not among it."""
+
+    node: str
+    stream: UUID
+    mode: str
+    started_at: datetime
+    stopped_at: datetime | None
+    committed_at: datetime
+    position: int
+    covered_from: datetime | None
+    covered_until: datetime
+    lag: timedelta | None
+    received: int
+    stored: int
+    filtered: int
+    set_aside: int
+    dropped: int
+    gaps: int
+    open_gaps: int
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A row of ctaudit.gaps(). ``gap_until`` None: not over; ``lost`` None: not known."""
+
+    node: str
+    stream: UUID
+    gap_from: datetime
+    gap_until: datetime | None
+    cause: str
+    lost: int | None
+    hides_openings: bool
+    hides_ends: bool
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All streams, the latest of each node first, and the gaps that are not over."""
+
+    streams: tuple[Stream, ...]
+    open_gaps: tuple[Gap, ...]
+
+
+def ask_status(connection: psycopg.Connection[Any]) -> Standing:
+    with explained("asking"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
+        gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})
+    return Standing(tuple(streams), tuple(gaps))
+
+
+def plain_status(standing: Standing) -> dict[str, Any]:
+    """The keys that ``status --json`` promises: the functions' columns by their names."""
+    return {
+        "streams": [_plain_row(stream) for stream in standing.streams],
+        "open_gaps": [_plain_row(gap) for gap in standing.open_gaps],
+    }
+
+
+def _plain_row(row: Stream | Gap) -> dict[str, Any]:
+    record = {item.name: plain(getattr(row, item.name)) for item in fields(row)}
+    record["stream"] = str(row.stream)
+    if isinstance(row, Stream):
+        lag = record.pop("lag")
+        record["lag_seconds"] = None if lag is None else lag.total_seconds()
+    return record
+
+
+def tell_status(standing: Standing) -> Iterator[str]:
+    """A block of lines a node: its latest stream, its open gaps, how many streams came before."""
+    if not standing.streams:
+        yield "No gateway has recorded anything yet."
+    for node, group in groupby(standing.streams, key=lambda stream: stream.node):
+        latest, *earlier = group
+        yield f"{node} ({latest.mode}, stream {latest.stream})"
+        rows = [*_tell_stream(latest)]
+        rows += [_tell_gap(gap) for gap in standing.open_gaps if gap.node == node]
+        if earlier:
+            rows.append(("before", _tell_earlier(earlier)))
+        for label, text in rows:
+            yield f"  {label:<9}  {text}"
+
+
+def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
+    started = f"{show_time(stream.started_at, trim=True)}"
+    if stream.stopped_at is None:
+        yield "running", f"since {started}"
+    else:
+        yield "stopped", f"at {show_time(stream.stopped_at, trim=True)}, started at {started}"
+    if stream.covered_from is None:
+        yield "covered", "nothing now: the next table dump begins coverage"
+    else:
+        begin = show_time(stream.covered_from, trim=True)
+        yield "covered", f"from {begin} until {show_time(stream.covered_until, trim=True)}"
+    if stream.lag is not None:
+        yield "behind", show_duration(max(stream.lag, timedelta(0)))
+    committed = show_time(stream.committed_at, trim=True)
+    yield "position", f"{stream.position:,} bytes, committed {committed}"
+    yield (
+        "received",
+        (
+            f"{stream.received:,} events = {stream.stored:,} stored + {stream.filtered:,} filtered "
+            f"+ {stream.set_aside:,} set aside"
+        ),
+    )
+    yield "dropped", f"{stream.dropped:,} events"
+    yield "gaps", f"{stream.gaps:,}, of which {stream.open_gaps:,} not over"
+
+
+def _tell_gap(gap: Gap) -> tuple[str, str]:
+    lost = "an unknown number of" if gap.lost is None else f"{gap.lost:,}"
+    begin = show_time(gap.gap_from, trim=True)
+    return "open gap", f"{gap.cause} since {begin}, {lost} events lost"
+
+
+def _tell_earlier(streams: Sequence[Stream]) -> str:
+    received = sum(stream.received for stream in streams)
+    dropped = sum(stream.dropped for stream in streams)
+    first = min(stream.started_at for stream in streams)
+    word = "stream" if len(streams) == 1 else "streams"
+    return (
+        f"{len(streams)} earlier {word} since {show_time(first, trim=True)}: "
+        f"{received:,} events received, {dropped:,} dropped"
+    )
