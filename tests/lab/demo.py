@@ -133,6 +133,7 @@ def _keeper() -> int | None:
 
 def show(rig: Rig) -> None:
     """The article's traffic, the live lines, and the question before and after the end."""
+    wait_for_whole_second(rig)
     say(f"The client {addresses.CLIENT}:53400 opens a connection to {addresses.SERVER}:443")
     with holding(rig.lab, source_port=53400) as held:
         held.exchange(1000)
@@ -148,6 +149,12 @@ def show(rig: Rig) -> None:
     say("And after it has ended?")
     time.sleep(1.2)
     ask(rig, seen)
+
+
+def wait_for_whole_second(rig: Rig) -> None:
+    """Until a second begins that the record covers from its first moment on."""
+    wait_until(lambda: rig.count("coverage") > 0)
+    time.sleep(1.05 - time.time() % 1)
 
 
 def wait_for_public(rig: Rig) -> tuple[str, datetime]:
