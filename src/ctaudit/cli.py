@@ -36,21 +36,21 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run_receive(args: argparse.Namespace) -> int:
-    from ctaudit import journal, receiver
+    from ctaudit import faults, receiver
 
     config = load_config(args.config)
-    journal.start_logging("ctaudit-receiver")
+    faults.start_logging("ctaudit-receiver")
     return receiver.run(config)
 
 
 def run_record(args: argparse.Namespace) -> int:
-    from ctaudit import journal, recorder
+    from ctaudit import faults, recorder
 
     config = load_config(args.config)
     if args.node is not None:
         config = _with_node(config, args.node)
     dsn = pick_dsn(args, config)
-    journal.start_logging("ctaudit")
+    faults.start_logging("ctaudit")
     return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
 
 

@@ -79,7 +79,8 @@ def schema_version(connection: psycopg.Connection[Any]) -> int | None:
                 row = connection.execute("SELECT ctaudit.schema_version()").fetchone()
         except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
             return None
-    assert row is not None
+    if row is None:
+        return None
     version: int = row[0]
     return version
 

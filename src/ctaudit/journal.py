@@ -1,9 +1,7 @@
-"""Live lines and faults: to journald with fields, or to standard error when run by hand."""
+"""Live lines: to journald with fields, or to standard error when run by hand."""
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 import time
 from collections import Counter
@@ -12,57 +10,16 @@ from typing import Any
 
 from ctaudit.decode import Batch, describe_row
 from ctaudit.event import STATUS_DST_NAT, Kind, name_protocol, name_state
+from ctaudit.faults import MESSAGE_IDS, is_journal_connected
 
 try:
     from systemd import journal as _journal
-except ImportError:  # without python3-systemd the lines go to standard error
+except ImportError:
     _journal = None
-
-# One identity for each fault: `journalctl MESSAGE_ID=...`; each has an entry in the catalog.
-MESSAGE_IDS = {
-    "event": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8101",
-    "summary": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8102",
-    "overrun": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8103",
-    "spool full": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8104",
-    "database away": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8105",
-    "database back": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8106",
-    "set aside": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8107",
-    "damage": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8108",
-    "clock": "6b3a1f0d3c1e4f7b9c0d4f2b7a5e8109",
-}
 
 Writer = Callable[[str, Mapping[str, str]], None]
 
 _COUNTERS = {"orig_packets", "orig_bytes", "reply_packets", "reply_bytes"}
-
-
-def is_journal_connected() -> bool:
-    """Whether standard error goes to the journal (systemd.exec(5), $JOURNAL_STREAM)."""
-    try:
-        device, inode = os.environ.get("JOURNAL_STREAM", "").split(":")
-        status = os.fstat(sys.stderr.fileno())
-    except (ValueError, OSError):
-        return False
-    return _journal is not None and (status.st_dev, status.st_ino) == (int(device), int(inode))
-
-
-def start_logging(name: str) -> None:
-    """Sends this program's log records to where its faults are read."""
-    if is_journal_connected():
-        handler: logging.Handler = _journal.JournalHandler(SYSLOG_IDENTIFIER=name)
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter(f"{name}: %(message)s"))
-    root = logging.getLogger("ctaudit")
-    root.handlers = [handler]
-    root.setLevel(logging.INFO)
-
-
-def tell_fault(
-    logger: logging.Logger, fault: str, sentence: str, level: int = logging.ERROR
-) -> None:
-    """One sentence with the fault's MESSAGE_ID."""
-    logger.log(level, "%s", sentence, extra={"MESSAGE_ID": MESSAGE_IDS[fault]})
 
 
 def pick_writer() -> Writer:

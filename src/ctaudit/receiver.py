@@ -16,7 +16,7 @@ from ctaudit import __version__
 from ctaudit.clock import StepWatch, read_synchronisation
 from ctaudit.config import Config, format_size
 from ctaudit.dump import RETRY, TableDump
-from ctaudit.journal import tell_fault
+from ctaudit.faults import tell_fault
 from ctaudit.netlink import (
     count_drops,
     groups_of,

@@ -22,9 +22,10 @@ from ctaudit.cursor import Cursor, Reading
 from ctaudit.database import check_schema_version, connect, tell
 from ctaudit.decode import Aside, Batch, Decoder
 from ctaudit.errors import DatabaseError, UsageError
+from ctaudit.faults import tell_fault
 from ctaudit.follow import Foreign, Hole, find_place, list_paths
 from ctaudit.frame import DamagedFrame
-from ctaudit.journal import LiveLines, pick_writer, tell_fault
+from ctaudit.journal import LiveLines, pick_writer
 from ctaudit.segment import Segment
 from ctaudit.service import Watchdog, hearing_stop, notify
 from ctaudit.spool import claiming_spool

@@ -18,9 +18,9 @@ from uuid import UUID, uuid4
 
 from ctaudit.config import Config, format_size
 from ctaudit.errors import DiskError, PrivilegeError, UsageError
+from ctaudit.faults import tell_fault
 from ctaudit.follow import load_frame
 from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, pack_head
-from ctaudit.journal import tell_fault
 from ctaudit.keep import has_room_for_segment, prune_segments
 from ctaudit.note import Note, pack_note, unpack_note
 from ctaudit.segment import (
