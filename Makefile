@@ -1,5 +1,5 @@
 # Everything a newcomer runs; each target installs what it lacks by itself.
-.PHONY: setup demo demo-down test lint unit store lab torture clean help
+.PHONY: setup demo demo-down test lint unit store lab machine torture clean help
 
 help:
 	@echo 'sudo make demo            one connection through a real NAT gateway, recorded and asked for'
@@ -17,7 +17,7 @@ demo: setup
 demo-down:
 	@.venv/bin/python -m tests.lab.demo --down
 
-test: setup-test lint unit store lab
+test: setup-test lint unit store lab machine
 	@echo 'all of make test has passed'
 
 .PHONY: setup-test
@@ -45,6 +45,14 @@ store: setup-test
 lab: setup-test
 	@echo '== lab: real traffic through a real gateway'
 	.venv/bin/python -m pytest -v tests/lab
+
+machine: setup-test
+	@echo '== machine: a booted Debian with real systemd'
+	.venv/bin/python -m pytest -v tests/machine
+
+torture: setup-test
+	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
+	.venv/bin/python -m pytest -v tests/torture
 
 clean:
 	rm -rf .venv .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,3 +12,7 @@ GRANT EXECUTE ON FUNCTION ctaudit.resume_position(text, uuid) TO ctaudit_recorde
 GRANT EXECUTE ON PROCEDURE
     ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
 TO ctaudit_recorder;
+
+GRANT EXECUTE ON FUNCTION
+    ctaudit.who, ctaudit.flows, ctaudit.gaps, ctaudit.status, ctaudit.completeness, ctaudit.live
+TO ctaudit_auditor;

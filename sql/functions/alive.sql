@@ -36,8 +36,8 @@ BEGIN
                 p.ct_id, p.mark, p.status, p.state, p.helper, p.labels
             FROM ctaudit.progress AS p
             WHERE p.dump_id = $2 AND p.node = $1
-                AND p.received_at >= $3 - interval '1 day'
-                AND p.received_at <= $4 + interval '1 day'
+                AND p.received_at >= $3 - interval '2 hours'
+                AND p.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
                 o.started_at, o.started_source, o.started_after, o.received_at,

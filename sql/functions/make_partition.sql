@@ -9,6 +9,7 @@
 CREATE OR REPLACE FUNCTION ctaudit.make_partition(p_table text, p_day date)
 RETURNS bigint
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
 AS $function$
@@ -16,12 +17,14 @@ DECLARE
     v_name text := ctaudit.partition_name(p_table, p_day);
     v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
     v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
-    v_moved bigint := 0;
-    v_any boolean;
+    v_moved bigint;
 BEGIN
     IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
         RETURN NULL;
     END IF;
+    -- Holds off those that insert: one that had chosen the default partition already would find
+    -- it closed for its row, and its batch refused.
+    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
     EXECUTE format(
         'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
         v_name, p_table
@@ -32,19 +35,11 @@ BEGIN
         v_name, v_from, v_until
     );
     EXECUTE format(
-        'SELECT EXISTS (SELECT FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L)',
-        p_table || '_default', v_from, v_until
-    ) INTO v_any;
-    -- A batch that is under way must not put one more row of that day in between.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN ACCESS EXCLUSIVE MODE', p_table || '_default');
-    IF v_any THEN
-        EXECUTE format(
-            'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
-            'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
-            p_table || '_default', v_from, v_until, v_name
-        );
-        GET DIAGNOSTICS v_moved = ROW_COUNT;
-    END IF;
+        'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
+        'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
+        p_table || '_default', v_from, v_until, v_name
+    );
+    GET DIAGNOSTICS v_moved = ROW_COUNT;
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
         p_table, v_name, v_from, v_until

@@ -8,6 +8,7 @@
 CREATE OR REPLACE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7)
 RETURNS TABLE (partition text, moved bigint)
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE

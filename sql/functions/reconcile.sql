@@ -49,8 +49,8 @@ BEGIN
             e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
         FROM ctaudit.progress AS e
         WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
-            AND e.received_at >= v_dump.began_at - interval '1 day'
-            AND e.received_at <= v_dump.ended_at + interval '1 day'
+            AND e.received_at >= v_dump.began_at - interval '2 hours'
+            AND e.received_at <= v_dump.ended_at + interval '2 hours'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
                 WHERE a.zone = e.zone AND a.proto = e.proto
@@ -109,8 +109,8 @@ BEGIN
             AND NOT EXISTS (
                 SELECT FROM ctaudit.progress AS e
                 WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
-                    AND e.received_at >= v_dump.began_at - interval '1 day'
-                    AND e.received_at <= v_dump.ended_at + interval '1 day'
+                    AND e.received_at >= v_dump.began_at - interval '2 hours'
+                    AND e.received_at <= v_dump.ended_at + interval '2 hours'
                     AND a.zone = e.zone AND a.proto = e.proto
                     AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
                     AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)

@@ -81,18 +81,23 @@ BEGIN
             e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
             e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
             e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM unnest(
-            p_kind, p_received_at, p_event_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone,
-            p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
-            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-            p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper,
-            p_labels
-        ) AS e (
-            kind, received_at, event_at, start_sent, zone, orig_zone, reply_zone, proto,
-            orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport,
-            reply_dport, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
-            ct_id, mark, status, state, helper, labels
-        )
+        FROM (
+            SELECT
+                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
+                unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
+                unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
+                unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
+                unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
+                unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
+                unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
+                unnest(p_orig_icmp_type) AS orig_icmp_type,
+                unnest(p_orig_icmp_code) AS orig_icmp_code,
+                unnest(p_reply_icmp_type) AS reply_icmp_type,
+                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
+                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
+                unnest(p_helper) AS helper, unnest(p_labels) AS labels
+        ) AS e
         WHERE e.kind = 1;
     END IF;
     IF 3 = ANY (p_kind) THEN
@@ -119,20 +124,25 @@ BEGIN
             e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
             e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
             e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM unnest(
-            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
-            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets,
-            p_orig_bytes, p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state,
-            p_helper, p_labels
-        ) AS e (
-            kind, received_at, event_at, start_sent, stop_sent, zone, orig_zone, reply_zone,
-            proto, orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst,
-            reply_sport, reply_dport, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
-            status, state, helper, labels
-        )
+        FROM (
+            SELECT
+                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
+                unnest(p_stop_sent) AS stop_sent, unnest(p_zone) AS zone,
+                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+                unnest(p_orig_icmp_code) AS orig_icmp_code,
+                unnest(p_reply_icmp_type) AS reply_icmp_type,
+                unnest(p_reply_icmp_code) AS reply_icmp_code,
+                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
+                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
+                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
+                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
+        ) AS e
         WHERE e.kind = 3;
     END IF;
     IF 4 = ANY (p_kind) THEN
@@ -150,19 +160,24 @@ BEGIN
             e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
             e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
             e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM unnest(
-            p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
-            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
-            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
-            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper,
-            p_labels
-        ) AS e (
-            kind, received_at, start_sent, zone, orig_zone, reply_zone, proto, orig_src,
-            orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport, reply_dport,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, orig_packets,
-            orig_bytes, reply_packets, reply_bytes, ct_id, mark, status, state, helper, labels
-        )
+        FROM (
+            SELECT
+                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
+                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+                unnest(p_orig_icmp_code) AS orig_icmp_code,
+                unnest(p_reply_icmp_type) AS reply_icmp_type,
+                unnest(p_reply_icmp_code) AS reply_icmp_code,
+                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
+                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
+                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
+                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
+        ) AS e
         WHERE e.kind = 4;
     END IF;
     IF v_batch.pending_dump_id IS NOT NULL THEN

@@ -143,7 +143,7 @@ def _tell_end(answer: Answer) -> str:
     if answer.state == "open":
         return "still open"
     if answer.state == "unknown":
-        return "not recorded (nat mode keeps openings only)"
+        return "not known, no end is recorded"
     after = f"after {show_time(answer.ended_after)}" if answer.ended_after else ""
     before = f"before {show_time(answer.ended_before)}" if answer.ended_before else ""
     between = " and ".join(part for part in (after, before) if part)

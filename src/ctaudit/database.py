@@ -14,6 +14,13 @@ from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 EXPECTED_SCHEMA = 1
 
 _CONNECT_TIMEOUT = 10
+# A server that is gone without a word (power, a cut cable) is given up after half a minute.
+_KEEPALIVES = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
 
 
 def connect(dsn: str, role_hint: str = "") -> psycopg.Connection[Any]:
@@ -32,6 +39,8 @@ def connect(dsn: str, role_hint: str = "") -> psycopg.Connection[Any]:
     name = f"ctaudit {role_hint}".strip()
     words.setdefault("fallback_application_name", name)
     words.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
+    for name, value in _KEEPALIVES.items():
+        words.setdefault(name, value)
     try:
         return psycopg.connect(**words)
     except psycopg.Error as error:

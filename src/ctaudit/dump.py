@@ -37,6 +37,11 @@ class TableDump:
         """Seconds until there is something to do here."""
         return 0.0 if self._socket is not None else max(0.0, self._due - time.monotonic())
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next turn begins one."""
+        return self._socket is None and time.monotonic() >= self._due
+
     def want(self, cause: str, after: float = 0.0) -> None:
         """Another dump is needed soon, in place of one under way."""
         self.abandon()
@@ -47,7 +52,7 @@ class TableDump:
         """Begins what is due, or takes one datagram of what is under way."""
         if self._socket is not None:
             self._take(self._socket)
-        elif time.monotonic() >= self._due:
+        elif self.is_due:
             self._begin()
 
     def abandon(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -17,13 +17,17 @@ FindPosition = Callable[[str, UUID], "int | None"]
 
 @dataclass(frozen=True)
 class Hole:
-    """Bytes of a stream that no segment has: from what the database holds to what is next."""
+    """Bytes of a stream that no segment has: from what the database holds to what is next.
+
+    ``closed``: when the next segment was made, nanoseconds: what is missing had been read then.
+    """
 
     node: str
     stream: UUID
     first: int
     until: int
     known: bool
+    closed: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,14 @@ def find_place(
         position = known or 0
         if position < segment.base:
             segment.close()
-            return Hole(segment.node, segment.stream, position, segment.base, known is not None)
+            return Hole(
+                segment.node,
+                segment.stream,
+                position,
+                segment.base,
+                known is not None,
+                segment.created,
+            )
         # Sealed is read first: what is published before the seal is then seen, too.
         sealed, offset = segment.sealed, position - segment.base
         if offset < segment.end or not sealed:

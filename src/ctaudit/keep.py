@@ -49,6 +49,14 @@ def prune_segments(spool: SpoolSection, current: Path) -> None:
         excess -= segment.size
 
 
+def drop_oldest(spool: SpoolSection, current: Path) -> bool:
+    """Deletes the oldest committed segment: a new one comes before one that is merely kept."""
+    for segment in _list_committed(spool.directory, current)[:1]:
+        segment.path.unlink(missing_ok=True)
+        return True
+    return False
+
+
 def _list_committed(directory: Path, current: Path) -> list[_Kept]:
     """Sealed segments that the database holds in full, oldest first."""
     now = time.time_ns()

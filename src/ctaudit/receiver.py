@@ -94,7 +94,8 @@ class Receiver:
         self._poll = select.poll()
         self._poll.register(events, select.POLLIN)
         self._buffer = events.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        self._scratch = bytearray(ROOM)
+        self._drops = 0
+        self._is_gap_told = False
         self._last_read = time.time_ns()
         self._last_drained = 0
         self._next_tick = 0.0
@@ -107,11 +108,14 @@ class Receiver:
         Either way a dump follows: it tells what was there before, and closes what gap there is.
         """
         if inherited and self._spool.continue_stream():
-            self._note("resume", ctaudit=__version__)
+            self._drops = self._spool.segment.kernel_drops
+            if self._spool.has_room():
+                self._note("resume", ctaudit=__version__)
             self._dump.want("resume")
             return
         self._spool.begin_stream()
-        self._spool.segment.keep_kernel_drops(count_drops(self._events) or 0)
+        self._drops = count_drops(self._events)
+        self._spool.segment.keep_kernel_drops(self._drops)
         self._note(
             "start",
             mode=self._config.mode,
@@ -120,6 +124,7 @@ class Receiver:
             kernel=platform.release(),
             inherited=inherited,
             receive_buffer=self._buffer,
+            reliable=self._config.socket.reliable,
             acct=read_sysctl("nf_conntrack_acct"),
             timestamp=read_sysctl("nf_conntrack_timestamp"),
             events=read_sysctl("nf_conntrack_events"),
@@ -132,7 +137,7 @@ class Receiver:
             self._take_events()
             # Its frame must fit as well, and the burst may have filled the segment.
             if self._spool.has_room():
-                self._dump.turn()
+                self._take_dump()
         else:
             self._drop_events()
         now = time.monotonic()
@@ -148,6 +153,8 @@ class Receiver:
         self._dump.abandon()
         if self._spool.has_room():
             self._take_events()
+        if count_drops(self._events) != self._spool.segment.kernel_drops:
+            self._tell_overrun()
         if going_on:
             self._spool.close()
             return
@@ -173,31 +180,40 @@ class Receiver:
             overrun = True
         spool.offset = offset
         if drained and (count == 0 or began - self._last_drained >= _DRAINED_EVERY):
-            self._last_drained = began
-            spool.append(pack_drained(began))
+            # What the kernel could not queue has been sent as well, and was not read.
+            overrun = self._find_drops()
+            if not overrun:
+                self._last_drained = began
+                spool.append(pack_drained(began))
         read = spool.close_frame()
-        if count:
-            self._last_read = read
         if overrun:
             self._meet_overrun()
+        if count:
+            self._last_read = read
 
     def _drop_events(self) -> None:
-        """Takes events out of the socket without storing them: their number is kept."""
+        """Takes events out of the socket without storing them: their number is kept.
+
+        Drops of the kernel are told when there is room again: the gap of the dropped events
+        holds them as well.
+        """
         self._dump.abandon()
-        count = 0
         try:
-            while count < _BURST:
-                self._events.recv_into(self._scratch)
-                count += 1
+            for _ in range(_BURST):
+                self._spool.drop(self._events.recv_into)
         except BlockingIOError:
             pass
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._spool.drop(count)
-            count = 0
-            self._meet_overrun()
-        self._spool.drop(count)
+            self._grow_buffer()
+
+    def _take_dump(self) -> None:
+        if self._dump.is_due:
+            if count_drops(self._events) != self._spool.segment.kernel_drops:
+                self._tell_overrun()
+            self._is_gap_told = False
+        self._dump.turn()
 
     def _roll(self) -> bool:
         dropping = self._spool.dropping
@@ -210,33 +226,51 @@ class Receiver:
     def _note(self, name: str, **detail: object) -> None:
         self._spool.append_note(name, **detail)
 
+    def _find_drops(self) -> bool:
+        """Whether the kernel has dropped events since the last look."""
+        before, self._drops = self._drops, count_drops(self._events)
+        return self._drops != before
+
     def _meet_overrun(self) -> None:
-        drops = count_drops(self._events)
-        lost = None if drops is None else drops - self._spool.segment.kernel_drops
-        if drops is not None:
-            self._spool.segment.keep_kernel_drops(drops)
-        self._note("overrun", last_read_at=self._last_read, lost=lost or None)
+        """Tells of a gap unless one is open; a dump follows as soon as the rush is over."""
+        self._grow_buffer()
+        if not self._is_gap_told:
+            self._tell_overrun()
+            tell_fault(
+                log,
+                "overrun",
+                "the receive buffer overran and events are lost; "
+                f"it has {format_size(self._buffer)} now",
+            )
+        self._dump.want("overrun", RETRY)
+
+    def _tell_overrun(self) -> None:
+        """Notes what the kernel has dropped since the last such note."""
+        segment = self._spool.segment
+        self._drops = count_drops(self._events)
+        drops = (self._drops - segment.kernel_drops) % (1 << 32)
+        # What is kept and tried again counts as dropped each time: how many are lost is unknown.
+        lost = None if self._config.socket.reliable else drops or None
+        self._note("overrun", last_read_at=self._last_read, lost=lost, undelivered=drops)
+        segment.keep_kernel_drops(self._drops)
+        self._is_gap_told = True
+
+    def _grow_buffer(self) -> None:
         grown = min(2 * self._buffer, self._config.socket.receive_buffer_max)
         if grown > self._buffer:
             self._buffer = set_receive_buffer(self._events, grown)
-        tell_fault(
-            log,
-            "overrun",
-            f"the receive buffer overran and {lost or 'an unknown number of'} events are lost; "
-            f"it has {format_size(self._buffer)} now",
-        )
-        self._dump.want("overrun", RETRY)
 
     def _tick(self, now: float) -> None:
-        drops = count_drops(self._events)
-        if drops is not None and drops > self._spool.segment.kernel_drops:
-            self._meet_overrun()
-        step = self._steps.find_step()
-        if step:
-            tell_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
-        if step or now >= self._next_clock:
-            self._next_clock = now + _CLOCK_EVERY
-            self._tell_clock(step)
+        # Without room for events the little that is left is kept for what ends the stream.
+        if self._spool.has_room():
+            if self._find_drops():
+                self._meet_overrun()
+            step = self._steps.find_step()
+            if step:
+                tell_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
+            if step or now >= self._next_clock:
+                self._next_clock = now + _CLOCK_EVERY
+                self._tell_clock(step)
         self._spool.prune()
 
     def _tell_clock(self, step: int) -> None:

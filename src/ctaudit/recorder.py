@@ -26,7 +26,7 @@ from ctaudit.faults import tell_fault
 from ctaudit.follow import Foreign, Hole, find_place, list_paths
 from ctaudit.frame import DamagedFrame
 from ctaudit.journal import LiveLines, pick_writer
-from ctaudit.segment import Segment
+from ctaudit.segment import Segment, keep_damaged, set_aside
 from ctaudit.service import Watchdog, hearing_stop, notify
 from ctaudit.spool import claiming_spool
 from ctaudit.store import Span, Store, is_misfit, is_poison
@@ -90,7 +90,7 @@ class Recorder:
         self._shown: dict[UUID, int] = {}
         self._cursor: Cursor | None = None
         self._batch = Batch()
-        self._last = memoryview(b"")
+        self._last: Reading | None = None
         self._flushed = time.monotonic()
         self.recorded = 0
 
@@ -117,6 +117,7 @@ class Recorder:
                 break
             self._lines.turn()
             time.sleep(_LOOK)
+        self._lines.finish()
         self._forget()
         if self._store is not None:
             self._store.connection.close()
@@ -145,7 +146,7 @@ class Recorder:
                 self._leave()
             return flushed or ended
         if self._limit == 1:
-            self._last = reading.taken
+            self._last = reading
         if batch.count >= self._limit or self._is_due():
             self._flush(store, cursor)
         if reading.stop is not None:
@@ -213,12 +214,10 @@ class Recorder:
         if answering and count and is_poison(error):
             if self._limit > 1:
                 self._limit = max(1, min(count, self._limit) // 2)
-            elif store is not None and cursor is not None:
+            elif store is not None and cursor is not None and self._last is not None:
+                span, last = self._span(cursor.segment, cursor.offset), self._last
                 try:
-                    span = self._span(cursor.segment, cursor.offset)
-                    self._set_aside(
-                        store, span, time.time_ns(), "refused", bytes(self._last), words
-                    )
+                    self._set_aside(store, span, last.received, "refused", bytes(last.taken), words)
                 except psycopg.Error as worse:
                     self._wait_for_database(tell(worse))
             self._forget()
@@ -285,8 +284,7 @@ class Recorder:
         if isinstance(place, Foreign):
             if not self._live:
                 raise UsageError(f"{place.path}: {place.reason}")
-            aside = place.path.with_suffix(".foreign")
-            place.path.rename(aside)
+            aside = set_aside(place.path)
             tell_fault(log, "damage", f"{place.path} is set aside as {aside.name}: {place.reason}")
         elif isinstance(place, Hole):
             self._record_hole(store, place)
@@ -299,10 +297,12 @@ class Recorder:
         tell_fault(
             log, "damage", f"bytes {hole.first} to {hole.until} of stream {hole.stream} are gone"
         )
-        note, detail = "missing", {"cause": "segments are gone"}
-        if not hole.known:
-            note, detail = "start", {"mode": self._config.mode, "cause": "its start is gone"}
-        store.record_note(span, time.time_ns(), note, dict(detail))
+        if hole.known:
+            detail: dict[str, object] = {"cause": "segments are gone", "until": hole.closed}
+            store.record_note(span, time.time_ns(), "missing", detail)
+        else:
+            detail = {"mode": self._config.mode, "cause": "its start is gone"}
+            store.record_note(span, hole.closed, "start", detail)
         self._positions[hole.node, hole.stream] = hole.until
 
     def _enter(self, store: Store, segment: Segment, offset: int) -> None:
@@ -320,6 +320,9 @@ class Recorder:
             self._flush(store, cursor)
             cursor.move(end)
         tell_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {end}: {reason}")
-        span = self._span(segment, end)
-        store.record_note(span, time.time_ns(), "missing", {"cause": f"damaged segment: {reason}"})
+        if self._live:
+            keep_damaged(segment.path)
+        span, now = self._span(segment, end), time.time_ns()
+        detail = {"cause": f"damaged segment: {reason}", "until": segment.sealed or now}
+        store.record_note(span, now, "missing", detail)
         self._mark(segment, end)

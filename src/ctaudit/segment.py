@@ -11,6 +11,7 @@ the database has committed, so that the receiver knows what it may delete.
           192  committed: bytes of data that the database holds
           208  dropped: events that found no room after this segment, the time of the first,
                the offset from which on a note may tell of them; 232 the kernel's count of drops
+          240  two words that dropped events are received to in turn
           256  node's name
 """
 
@@ -39,6 +40,7 @@ _CHECK = struct.Struct("=I")
 _NODE_OFFSET, _NODE_SIZE = 256, 255
 _END, _SEALED, _COMMITTED = 128 // 8, 136 // 8, 192 // 8
 _DROPPED, _DROPPED_SINCE, _DROPPED_AT, _KERNEL_DROPS = 208 // 8, 216 // 8, 224 // 8, 232 // 8
+_TAKEN = 240 // 8
 _NAME = re.compile(r"(\d{12})\.segment")
 # One datagram: a table dump's is the largest, 32 KiB (NLMSG_GOODSIZE and netlink_dump).
 ROOM = 64 << 10
@@ -85,8 +87,25 @@ class Segment:
         self.words[_DROPPED_SINCE] = since
         self.words[_DROPPED_AT] = at
 
-    def count_dropped(self, events: int) -> None:
-        self.words[_DROPPED] += events
+    def next_dropped(self) -> memoryview:
+        """Eight bytes, all zero, that the next event to be dropped is received to.
+
+        Its length stands there then and says, also to who comes after a kill, that it has
+        been taken from the kernel but not counted.
+        """
+        word = _TAKEN + self.words[_DROPPED] % 2
+        return self.words[word : word + 1]
+
+    def count_dropped(self) -> None:
+        count = self.words[_DROPPED]
+        self.words[_DROPPED] = count + 1
+        self.words[_TAKEN + count % 2] = 0
+
+    def settle_dropped(self) -> None:
+        """Counts the event that was taken but not counted when the receiver was killed."""
+        if self.words[_TAKEN + self.words[_DROPPED] % 2]:
+            self.count_dropped()
+        self.words[_TAKEN] = self.words[_TAKEN + 1] = 0
 
     @property
     def kernel_drops(self) -> int:
@@ -153,7 +172,10 @@ def create_segment(
 
 
 def open_segment(path: Path, *, writable: bool = True) -> Segment:
-    """Maps an existing segment. Raises DamagedSegment, or OSError as open does."""
+    """Maps an existing segment. Raises DamagedSegment, or OSError as open does.
+
+    A segment under another's number is as good as none: it would come at the wrong turn.
+    """
     descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
@@ -170,6 +192,10 @@ def open_segment(path: Path, *, writable: bool = True) -> Segment:
     if _CHECK.unpack_from(memory, _FIXED.size)[0] != _sum_header(memory):
         memory.close()
         raise DamagedSegment("its header has a wrong checksum")
+    named = _NAME.fullmatch(path.name)
+    if named and int(named[1]) != sequence:
+        memory.close()
+        raise DamagedSegment(f"it is a copy of segment {sequence}")
     if capacity > size - HEADER_SIZE:
         capacity = size - HEADER_SIZE
     node = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE].rstrip(b"\0").decode("utf-8", "replace")
@@ -190,6 +216,24 @@ def _sum_header(memory: mmap.mmap) -> int:
     """A flipped bit in the header would give every event to a wrong stream or node."""
     name = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE]
     return zlib.crc32(name, zlib.crc32(memory[: _FIXED.size]))
+
+
+def set_aside(path: Path) -> Path:
+    """Takes a file that is no segment out of the way; returns where it is now."""
+    aside = path.with_suffix(".foreign")
+    if aside.exists():
+        aside = path.with_suffix(f".foreign-{time.time_ns()}")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+    return aside
+
+
+def keep_damaged(path: Path) -> Path:
+    """A second name for a damaged segment, under which it outlives its time in the spool."""
+    kept = path.with_suffix(".damaged")
+    with contextlib.suppress(FileExistsError):
+        kept.hardlink_to(path)
+    return kept
 
 
 def list_segments(directory: Path) -> list[tuple[int, Path]]:

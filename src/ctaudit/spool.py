@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ from ctaudit.errors import DiskError, PrivilegeError, UsageError
 from ctaudit.faults import tell_fault
 from ctaudit.follow import load_frame
 from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, pack_head
-from ctaudit.keep import has_room_for_segment, prune_segments
+from ctaudit.keep import drop_oldest, has_room_for_segment, prune_segments
 from ctaudit.note import Note, pack_note, unpack_note
 from ctaudit.segment import (
     HEADER_SIZE,
@@ -33,6 +33,7 @@ from ctaudit.segment import (
     open_segment,
     opening_segment,
     recover_end,
+    set_aside,
 )
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class SpoolWriter:
         self.limit = 0
         self._frame = 0
         self._next_try = 0.0
+        self._is_lacking = False
 
     @property
     def position(self) -> int:
@@ -98,17 +100,14 @@ class SpoolWriter:
 
     def continue_stream(self) -> bool:
         """Goes on after the last receiver's last byte; False without a stream to go on with."""
-        existing = list_segments(self._spool.directory)
-        if not existing:
-            return False
-        try:
-            segment = open_segment(existing[-1][1])
-        except DamagedSegment:
+        segment = self._open_last()
+        if segment is None:
             return False
         if segment.sealed:
             segment.close()
             return False
         end = recover_end(segment)
+        segment.settle_dropped()
         self._enter(segment)
         if end > self.offset:
             # The burst that the crash cut off had been read by now; nothing better is known.
@@ -159,7 +158,8 @@ class SpoolWriter:
         self.close_frame()
 
     def has_room(self) -> bool:
-        return self.offset <= self.limit
+        """Whether events find room. Without it only what ends a stream may be noted."""
+        return self.offset + HEAD_SIZE <= self.limit
 
     def roll(self) -> bool:
         """Seals the segment and begins the next one; False if the bound or the disk forbids it."""
@@ -175,7 +175,7 @@ class SpoolWriter:
                 f"{self._spool.directory}; the database must take what is there, or raise it"
             )
         try:
-            segment = self._create(full.sequence + 1, full.stream, full.base + self.offset)
+            segment = self._follow(full)
         except DiskError as error:
             return self._lack_room(str(error))
         segment.keep_kernel_drops(full.kernel_drops)
@@ -185,13 +185,18 @@ class SpoolWriter:
         self._tell_dropped(full)
         full.close()
         self._next_try = 0.0
+        self._is_lacking = False
         return True
 
-    def drop(self, events: int) -> None:
-        """Counts events that found no room; the next segment's coming makes a note of them."""
+    def drop(self, receive: Callable[[memoryview], int]) -> None:
+        """Receives one event that finds no room and counts it, as soon as it has been taken.
+
+        The next segment's coming makes a note of them all.
+        """
         if not self.segment.dropped[0]:
             self.segment.begin_dropping(time.time_ns(), self.offset)
-        self.segment.count_dropped(events)
+        receive(self.segment.next_dropped())
+        self.segment.count_dropped()
 
     @property
     def dropping(self) -> bool:
@@ -205,7 +210,8 @@ class SpoolWriter:
         self.segment.close()
 
     def _lack_room(self, sentence: str) -> bool:
-        if not self.dropping:
+        if not self._is_lacking:
+            self._is_lacking = True
             tell_fault(log, "spool full", f"events are counted and dropped: {sentence}")
         return False
 
@@ -225,15 +231,48 @@ class SpoolWriter:
             at = frame.end
         return False
 
+    def _open_last(self) -> Segment | None:
+        """The newest segment. What only bears the name of one is set aside on the way there.
+
+        Those before it have been sealed long ago, unless a loss of power undid that.
+        """
+        last: Segment | None = None
+        for _, path in list_segments(self._spool.directory):
+            try:
+                segment = open_segment(path)
+            except DamagedSegment as damaged:
+                aside = set_aside(path)
+                tell_fault(log, "damage", f"{path} is set aside as {aside.name}: {damaged}")
+                continue
+            except FileNotFoundError:
+                continue
+            if last is not None:
+                if not last.sealed and segment.end:
+                    last.seal()
+                last.close()
+            last = segment
+        return last
+
     def _finish_roll(self, segment: Segment) -> None:
         """What a crash between two segments left undone: nothing stands in ``segment`` yet."""
         for sequence, path in list_segments(self._spool.directory):
             if sequence == segment.sequence - 1:
                 with contextlib.suppress(DamagedSegment), opening_segment(path) as earlier:
                     if earlier.stream == segment.stream:
+                        segment.keep_kernel_drops(earlier.kernel_drops)
+                        earlier.settle_dropped()
                         self._tell_dropped(earlier)
                         if not earlier.sealed:
                             earlier.seal()
+
+    def _follow(self, full: Segment) -> Segment:
+        """The next segment, at the cost of committed ones where the disk is full."""
+        while True:
+            try:
+                return self._create(full.sequence + 1, full.stream, full.base + self.offset)
+            except DiskError:
+                if not drop_oldest(self._spool, full.path):
+                    raise
 
     def _create(self, sequence: int, stream: UUID, base: int) -> Segment:
         return create_segment(

@@ -105,7 +105,7 @@ def tell_status(standing: Standing) -> Iterator[str]:
 
 
 def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
-    started = f"{show_time(stream.started_at, trim=True)}"
+    started = show_time(stream.started_at, trim=True)
     if stream.stopped_at is None:
         yield "running", f"since {started}"
     else:
@@ -127,7 +127,7 @@ def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "dropped", f"{stream.dropped:,} events"
-    yield "gaps", f"{stream.gaps:,}, of which {stream.open_gaps:,} not over"
+    yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
 
 
 def _tell_gap(gap: Gap) -> tuple[str, str]:

@@ -57,9 +57,14 @@ def show_time(time: datetime, *, trim: bool = False) -> str:
 
 def localise(text: str) -> str:
     """The server's times in a sentence as times of the reader's zone."""
-    return _SERVER_TIME.sub(
-        lambda found: show_time(datetime.fromisoformat(found[0]), trim=True), text
-    )
+    return _SERVER_TIME.sub(_localise_time, text)
+
+
+def _localise_time(found: re.Match[str]) -> str:
+    try:
+        return show_time(datetime.fromisoformat(found[0]), trim=True)
+    except ValueError:
+        return found[0]
 
 
 def show_duration(duration: timedelta) -> str:

@@ -57,11 +57,11 @@ class Cluster:
     def dsn(self, dbname: str = "ctaudit", user: str | None = None) -> str:
         return f"host={self.socket_directory} dbname={dbname} user={user or self.superuser}"
 
-    def create_database(self, name: str) -> None:
+    def create_database(self, name: str, template: str = "template1") -> None:
         _run(
             [
                 str(self.bin_directory / "createdb"),
-                *("-h", str(self.socket_directory)),
+                *("-h", str(self.socket_directory), "-T", template),
                 *("-U", self.superuser, "--", name),
             ]
         )

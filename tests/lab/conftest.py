@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.cluster import Cluster, private_cluster
 from tests.lab.namespaces import Lab
 from tests.lab.network import build_lab
+from tests.lab.recorded import LONG_TIMEOUTS, Recorded, recording_all
 from tests.lab.serve import serving
 from tests.lab.witness import Witness, delete_all, watching
 
@@ -26,3 +28,25 @@ def witness(lab: Lab) -> Iterator[Witness]:
     delete_all(lab)
     with watching(lab) as listening:
         yield listening
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """One PostgreSQL for the whole run; each rig has a database of its own in it.
+
+    Nothing here crashes the machine, so fsync would only take time.
+    """
+    with private_cluster(settings={"fsync": "off"}) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def recorded(cluster: Cluster) -> Iterator[Recorded]:
+    """All kinds of traffic, recorded once."""
+    name = f"ctrec-{os.getpid()}"
+    with (
+        build_lab(name, timeouts=LONG_TIMEOUTS) as made,
+        serving(made),
+        recording_all(made, cluster) as done,
+    ):
+        yield done

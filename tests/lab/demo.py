@@ -22,7 +22,7 @@ from tests.lab import addresses
 from tests.lab.cluster import ClusterError, private_cluster
 from tests.lab.network import build_lab
 from tests.lab.record import LabError
-from tests.lab.rig import Rig, receiving, recording, rigging, wait_until
+from tests.lab.rig import ROOT, Rig, receiving, recording, rigging, wait_until
 from tests.lab.serve import serving
 from tests.lab.traffic import holding, make_traffic
 from tests.lab.witness import delete_all
@@ -33,6 +33,7 @@ _OTHERS = (
 
 
 _KEEPER = Path("/run/ctaudit-lab/demo.pid")
+_ALL_SHOWN = b"\0"
 
 
 def main() -> int:
@@ -82,25 +83,31 @@ def leave_to_keeper() -> int:
     if keeper == 0:
         os.close(heard)
         os.setsid()
+        # What it starts inherits this, and must not hold the caller's terminal or pipe.
+        os.dup2(told, 1)
+        os.dup2(told, 2)
         _KEEPER.parent.mkdir(exist_ok=True)
         _KEEPER.write_text(str(os.getpid()))
-
-        def shown() -> None:
-            sys.stdout.flush()
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2):
-                os.dup2(nowhere, stream)
-            os.write(told, b"1")
-
         try:
-            status = demonstrate(keep=True, shown=shown)
+            status = demonstrate(keep=True, shown=_hang_up)
         finally:
             _KEEPER.unlink(missing_ok=True)
         os._exit(status)
     os.close(told)
-    if os.read(heard, 1):
-        return 0
+    while said := os.read(heard, 65536):
+        sys.stdout.buffer.write(said.rstrip(_ALL_SHOWN))
+        sys.stdout.flush()
+        if said.endswith(_ALL_SHOWN):
+            return 0
     return os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
+
+
+def _hang_up() -> None:
+    sys.stdout.flush()
+    os.write(1, _ALL_SHOWN)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
 
 
 def wait_for_signal() -> None:
@@ -191,7 +198,7 @@ def explain(rig: Rig) -> None:
     enter = f"ip netns exec {rig.lab.client}"
     print(
         f"""
-Everything is left standing; `sudo make demo-down` takes it down. As root:
+Everything is left standing; `sudo make demo-down` takes it down. As root, from {ROOT}:
   tail -f {rig.directory}/recorder.log
   {enter} {sys.executable} -m tests.lab.traffic tcp-close
   {command} flows --dsn '{rig.auditor_dsn}'

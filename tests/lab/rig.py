@@ -8,20 +8,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
-from tests.lab.cluster import Cluster
+from tests.lab.cluster import Cluster, ClusterError
 from tests.lab.namespaces import Lab
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "ctaudit")
 RECORDER, AUDITOR = "lab_recorder", "lab_auditor"
+TEMPLATE = "rig_template"
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,24 @@ class Rig:
         """An auditor's question: ``ctaudit ARGUMENT... --dsn ...``."""
         return self.run(*arguments, "--dsn", self.auditor_dsn)
 
+    def replay(self, segment: Path) -> subprocess.CompletedProcess[str]:
+        """``ctaudit record --replay``: a kept segment into this rig's database."""
+        return self.run("record", "--replay", str(segment), "--config", str(self.config))
+
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows as the owner of everything sees them."""
         with psycopg.connect(self.owner_dsn, autocommit=True) as connection:
             return connection.execute(statement, values).fetchall()
+
+    def execute(self, statement: str) -> None:
+        """Changes something as the owner of everything."""
+        with psycopg.connect(self.owner_dsn) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """A table of the store, column name to value."""
+        with psycopg.connect(self.owner_dsn, row_factory=dict_row) as connection:
+            return connection.execute(f"SELECT * FROM ctaudit.{table}").fetchall()  # type: ignore[arg-type]
 
     def count(self, table: str) -> int:
         found: int = self.query(f"SELECT count(*) FROM ctaudit.{table}")[0][0]
@@ -76,8 +92,9 @@ class Rig:
 
 
 def environment() -> dict[str, str]:
-    """The caller's, with this checkout's package first."""
-    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+    """The caller's, with this checkout's package first, or the one that CTAUDIT_SRC names."""
+    source = os.environ.get("CTAUDIT_SRC", str(ROOT / "src"))
+    return {**os.environ, "PYTHONPATH": source, "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
@@ -92,11 +109,8 @@ def rigging(
         database = f"rig_{Path(place).name.replace('-', '_').lower()}"
         rig = Rig(lab, cluster, Path(place), database, node)
         rig.config.write_text(_write_config(rig, settings or {}))
-        cluster.create_database(database)
-        installed = rig.run("schema", "install", "--dsn", rig.owner_dsn)
-        if installed.returncode:
-            raise RuntimeError(installed.stderr)
-        _make_logins(rig)
+        _install_template(rig)
+        cluster.create_database(database, TEMPLATE)
         yield rig
 
 
@@ -111,12 +125,20 @@ def _write_config(rig: Rig, settings: Mapping[str, str]) -> str:
     return "\n".join(f"[{name}]\n{text}" if name else text for name, text in sections.items())
 
 
-def _make_logins(rig: Rig) -> None:
-    with psycopg.connect(rig.owner_dsn, autocommit=True) as connection:
-        for login, group in ((RECORDER, "ctaudit_recorder"), (AUDITOR, "ctaudit_auditor")):
-            with suppress(psycopg.errors.DuplicateObject):
-                connection.execute(f"CREATE ROLE {login} LOGIN")
-            connection.execute(f"GRANT {group} TO {login}")
+def _install_template(rig: Rig) -> None:
+    """The schema and the logins, once a cluster: a rig's database is a copy of it."""
+    template = replace(rig, database=TEMPLATE)
+    try:
+        rig.cluster.create_database(TEMPLATE)
+    except ClusterError as error:
+        if "already exists" in str(error):
+            return
+        raise
+    installed = template.run("schema", "install", "--dsn", template.owner_dsn)
+    if installed.returncode:
+        raise RuntimeError(installed.stderr)
+    for login, group in ((RECORDER, "ctaudit_recorder"), (AUDITOR, "ctaudit_auditor")):
+        template.execute(f"CREATE ROLE {login} LOGIN IN ROLE {group}")
 
 
 @contextmanager
@@ -160,6 +182,16 @@ def _running(argv: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             stop(process)
+
+
+@contextmanager
+def replaying(original: Rig, cluster: Cluster, segments: Sequence[Path]) -> Iterator[Rig]:
+    """Kept segments of a rig recorded into a database of their own."""
+    with rigging(original.lab, cluster, node=original.node) as rig:
+        for segment in segments:
+            done = rig.replay(segment)
+            assert done.returncode == 0, done.stderr
+        yield rig
 
 
 def stop(process: subprocess.Popen[str], patience: float = 20) -> int:

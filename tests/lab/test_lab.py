@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab import addresses as a
 from tests.lab.burst import burst_tuple
+from tests.lab.compare import fits
 from tests.lab.namespaces import Lab
 from tests.lab.network import LabError, build_lab
 from tests.lab.traffic import KINDS, holding, make_traffic
@@ -23,25 +24,14 @@ TCP, UDP, ICMP, ICMPV6, GRE, SCTP = 6, 17, 1, 58, 47, 132
 
 def story(lab: Lab, witness: Witness, sent: dict[str, Any]) -> tuple[Entry, Entry, Entry]:
     """The NEW, the listed entry and the DESTROY of what was sent."""
-    listed = [entry for entry in list_table(lab) if _fits(entry, sent)]
+    listed = [entry for entry in list_table(lab) if fits(entry, sent)]
     delete_all(lab)
-    new = [entry for entry in witness.entries("NEW") if _fits(entry, sent)]
-    gone = [entry for entry in witness.entries("DESTROY") if _fits(entry, sent)]
+    new = [entry for entry in witness.entries("NEW") if fits(entry, sent)]
+    gone = [entry for entry in witness.entries("DESTROY") if fits(entry, sent)]
     assert (len(new), len(listed), len(gone)) == (1, 1, 1)
     assert new[0].id == listed[0].id == gone[0].id
     assert witness.lost == 0
     return new[0], listed[0], gone[0]
-
-
-def _fits(entry: Entry, sent: dict[str, Any]) -> bool:
-    orig = entry.orig
-    ports = (sent.get("sport", sent.get("srckey")), sent.get("dport", sent.get("dstkey")))
-    icmp = (sent.get("icmp_type"), sent.get("icmp_code"), sent.get("icmp_id"))
-    return (
-        (entry.proto, orig.src, orig.dst) == (sent["proto"], sent["src"], sent["dst"])
-        and (orig.sport, orig.dport) == ports
-        and (orig.icmp_type, orig.icmp_code, orig.icmp_id) == icmp
-    )
 
 
 # kind: protocol, source, public source (None: not translated), TCP or SCTP state at the end
@@ -110,7 +100,7 @@ def _inner(destination: str) -> str:
 def test_article_connection_has_the_article_s_ports(lab: Lab, witness: Witness) -> None:
     with holding(lab, source_port=a.ARTICLE_SPORT) as held:
         held.exchange(5000)
-        (entry,) = [entry for entry in list_table(lab) if _fits(entry, held.sent)]
+        (entry,) = [entry for entry in list_table(lab) if fits(entry, held.sent)]
         assert entry.state == "ESTABLISHED"
     new, _, gone = story(lab, witness, held.sent)
     assert (new.orig.src, new.orig.sport) == ("192.168.1.129", 53400)
@@ -132,7 +122,7 @@ def test_two_clients_with_one_source_port_get_two(lab: Lab) -> None:
     clients = a.PLAIN_CLIENTS[1:3]
     sents = [make_traffic(lab, "tcp-close", source=c, source_port=40001) for c in clients]
     listed = list_table(lab)
-    public = {entry.reply.dport for sent in sents for entry in listed if _fits(entry, sent)}
+    public = {entry.reply.dport for sent in sents for entry in listed if fits(entry, sent)}
     assert len(public) == 2
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from ctaudit.event import BIGINT, BYTEA, COLUMNS, INET, INTEGER, SMALLINT, TEXT, TIMESTAMPTZ, Kind
 from psycopg.types.json import Jsonb
+
+from ctaudit.event import BIGINT, BYTEA, COLUMNS, INET, INTEGER, SMALLINT, TEXT, TIMESTAMPTZ, Kind
 
 _NAMES = {
     SMALLINT: "smallint", INTEGER: "integer", BIGINT: "bigint", INET: "inet", TEXT: "text",

@@ -1,179 +1,30 @@
-"""who, flows, status and schema as commands against a real store, filled by the procedures."""
+"""who against a real store: each verdict, each way of asking."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
-from ctaudit import schema
-from ctaudit.database import EXPECTED_SCHEMA
 
-from tests.lab.cluster import Cluster, private_cluster
-from tests.store.gateway import (
-    ASSURED,
-    DST_NAT,
-    SEEN,
-    SRC_NAT,
-    Gateway,
-    ended,
-    nanoseconds,
-    opened,
-    tuples,
+from ctaudit import inquiry, schema
+from ctaudit.question import read_who
+from tests.lab.cluster import Cluster
+from tests.store.gateway import Gateway, ended, opened
+from tests.store.scenario import (
+    ARTICLE,
+    COUNTS,
+    COVERED,
+    REUSED_A,
+    REUSED_B,
+    STANDING,
+    after,
+    fill_live,
+    run,
+    who,
 )
-
-SOURCES = Path(__file__).parents[2] / "src"
-BASE = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
-COVERED = BASE + timedelta(hours=1)
-COUNTS = {"orig_packets": 23, "orig_bytes": 5600, "reply_packets": 20, "reply_bytes": 4328}
-OUT = SRC_NAT | SEEN | ASSURED
-
-
-def after(seconds: float) -> datetime:
-    return BASE + timedelta(seconds=seconds)
-
-
-ARTICLE = {
-    **tuples("192.168.1.129 53400 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53500"),
-    **COUNTS, "proto": 6, "ct_id": 1384991512, "status": OUT, "mark": 42,
-}  # fmt: skip
-SHARED_A = {
-    **tuples("192.168.1.129 1111 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53600"),
-    **COUNTS, "proto": 6, "ct_id": 2, "status": OUT,
-}  # fmt: skip
-SHARED_B = {
-    **tuples("192.168.1.131 1111 > 68.232.35.139 443", "68.232.35.139 443 > 1.2.3.4 53600"),
-    **COUNTS, "proto": 6, "ct_id": 3, "status": OUT,
-}  # fmt: skip
-STANDING = {
-    **tuples("192.168.1.130 5353 > 19.1.16.7 53", "19.1.16.7 53 > 1.2.3.4 53700"),
-    "proto": 17, "ct_id": 4, "status": OUT,
-}  # fmt: skip
-FORWARDED = {
-    **tuples("61.174.51.209 6000 > 1.2.3.4 8443", "192.168.1.130 443 > 61.174.51.209 6000"),
-    **COUNTS, "proto": 6, "ct_id": 5, "status": DST_NAT | SEEN | ASSURED,
-}  # fmt: skip
-SIX = {
-    **tuples(
-        "2a01:e35:1394:5bd0::66 51162 > 2001:41d0:1:9598::1 22",
-        "2001:41d0:1:9598::1 22 > 2001:41d0:1:9598::4 51162",
-    ),
-    **COUNTS, "proto": 6, "ct_id": 6, "status": OUT,
-}  # fmt: skip
-ECHO = {
-    **tuples("192.168.1.129 4711 > 19.1.16.7", "19.1.16.7 > 1.2.3.4 4712"),
-    **COUNTS, "proto": 1, "ct_id": 7, "status": SRC_NAT | SEEN,
-    "orig_icmp_type": 8, "orig_icmp_code": 0, "reply_icmp_type": 0, "reply_icmp_code": 0,
-}  # fmt: skip
-REUSED_A = {
-    **tuples("192.168.1.129 2222 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53800"),
-    **COUNTS, "proto": 6, "ct_id": 8, "status": OUT,
-}  # fmt: skip
-REUSED_B = {
-    **tuples("192.168.1.131 2222 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53800"),
-    **COUNTS, "proto": 6, "ct_id": 9, "status": OUT,
-}  # fmt: skip
-ACROSS = {
-    **tuples("192.168.1.132 3333 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53900"),
-    **COUNTS, "proto": 6, "ct_id": 10, "status": OUT,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def run(*words: str, env: Mapping[str, str] | None = None) -> Done:
-    """The command as its own process, without a configuration of this machine's."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), "TZ": "Europe/Berlin"}
-    done = subprocess.run(
-        [sys.executable, "-m", "ctaudit", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env=environment | dict(env or {}),
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def refuse(status: int, *words: str, env: Mapping[str, str] | None = None) -> str:
-    """The one sentence that a command is refused with."""
-    done = run(*words, env=env)
-    assert (done.status, done.out) == (status, "")
-    assert done.err.startswith("ctaudit: ")
-    assert done.err.count("\n") == 1
-    return done.err.removeprefix("ctaudit: ").rstrip("\n")
-
-
-def fill_live(dsn: str) -> None:
-    gateway = Gateway(dsn, "gw1")
-    gateway.listen(after(-600))
-    events = [
-        opened(ARTICLE, after(0.25)),
-        opened(SHARED_A, after(1)),
-        opened(SHARED_B, after(2)),
-        opened(STANDING, after(3), timed=False),
-        opened(FORWARDED, after(4)),
-        opened(SIX, after(5)),
-        opened(ECHO, after(6)),
-        opened(REUSED_A, after(20)),
-        ended(REUSED_A, after(20), after(30.2)),
-        opened(REUSED_B, after(30.6)),
-        ended(REUSED_B, after(30.6), after(60)),
-        ended(ARTICLE, after(0.25), after(123.53)),
-        ended(SHARED_A, after(1), after(130)),
-        ended(SHARED_B, after(2), after(130)),
-        ended(FORWARDED, after(4), after(130)),
-        ended(SIX, after(5), after(130)),
-        ended(ECHO, after(6), after(36)),
-        opened(ACROSS, after(990)),
-    ]
-    gateway.record(events, after(1000))
-    gateway.note("overrun", after(1008), {"last_read_at": nanoseconds(after(1000)), "lost": 123})
-    gateway.dump(after(1010), [{**STANDING, **COUNTS}, ACROSS])
-    gateway.record([ended(ACROSS, after(990), after(1100))], COVERED)
-    gateway.close()
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with private_cluster(settings={"fsync": "off"}) as made:
-        made.create_database("ctaudit")
-        schema.install(made.dsn())
-        with psycopg.connect(made.dsn(), autocommit=True) as connection:
-            for login, role in (("audrey", "ctaudit_auditor"), ("rex", "ctaudit_recorder")):
-                connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE {role}")  # type: ignore[arg-type]
-            connection.execute("CREATE ROLE stranger LOGIN")
-        fill_live(made.dsn(user="rex"))
-        yield made
-
-
-@pytest.fixture(scope="module")
-def dsn(cluster: Cluster) -> str:
-    return cluster.dsn(user="audrey")
-
-
-def who(dsn: str, public: str, seconds: float, *words: str) -> Done:
-    at = after(seconds).isoformat(timespec="seconds" if seconds == int(seconds) else "milliseconds")
-    return run("who", public, "--at", at, "--dsn", dsn, *words)
 
 
 def test_one(dsn: str) -> None:
@@ -189,3 +40,280 @@ def test_one(dsn: str) -> None:
     assert "  mark       0x2a" in lines
     assert lines[-1] == "The record is complete here."
     assert done.err == ""
+
+
+def test_one_with_every_narrowing(dsn: str) -> None:
+    words = ["--to", "19.1.16.7:443", "--proto", "tcp", "--node", "gw1", "--within", "3"]
+    assert who(dsn, "1.2.3.4:53500", 60, *words).status == 0
+    for other in (["--to", "19.1.16.8"], ["--to", "19.1.16.7:80"], ["--proto", "udp"]):
+        assert who(dsn, "1.2.3.4:53500", 60, *other).status == 1
+
+
+def test_json(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53500", 60, "--json", "--to", "19.1.16.7")
+    reply = done.json
+    assert done.status == reply["exit_status"] == 0
+    assert (reply["verdict"], reply["complete"], reply["cut"]) == ("one", True, False)
+    assert reply["hosts"] == ["192.168.1.129"]
+    assert reply["question"]["from"] == after(60).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    (answer,) = reply["answers"]
+    expected = {
+        **ARTICLE,
+        "host": "192.168.1.129", "host_port": 53400, "public": "1.2.3.4", "public_port": 53500,
+        "remote": "19.1.16.7", "remote_port": 443, "proto_name": "tcp", "direction": "outward",
+        "node": "gw1", "zone": 0, "state": "ended", "exact": True, "duration_seconds": 123.28,
+        "started_at": after(0.25).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "started_source": "kernel",
+        "ended_at": after(123.53).strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "ended_source": "kernel",
+        "provenance": "event",
+    }  # fmt: skip
+    assert {name: answer[name] for name in expected} == expected
+    (coverage,) = reply["completeness"]
+    assert (coverage["node"], coverage["complete"]) == ("gw1", True)
+
+
+def test_none_over_a_complete_record(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53999", 60)
+    assert done.status == 1
+    assert done.out.splitlines()[0] == "No connection is recorded for 1.2.3.4:53999."
+    assert done.out.splitlines()[-1] == "The record is complete here."
+    for seconds in (-10, 300):  # before it began, after it ended
+        assert who(dsn, "1.2.3.4:53500", seconds).status == 1
+
+
+def test_edges_of_a_connection(dsn: str) -> None:
+    """It began at 0.25 s and ended at 123.53 s: whole seconds and fractions around them."""
+    for seconds, status in ((0, 0), (-1, 1), (0.249, 1), (0.25, 0), (123, 0), (124, 1), (123.6, 1)):
+        assert who(dsn, "1.2.3.4:53500", seconds).status == status, seconds
+    assert who(dsn, "1.2.3.4:53500", -2, "--within", "1").status == 1
+    assert who(dsn, "1.2.3.4:53500", -2, "--within", "1.5").status == 0
+    assert who(dsn, "1.2.3.4:53500", 125, "--within", "2").status == 0
+
+
+def test_several(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53600", 60)
+    assert done.status == 3
+    assert done.out.splitlines()[0] == "2 candidates for 1.2.3.4:53600:"
+    assert "1. 192.168.1.131:1111 was behind 1.2.3.4:53600" in done.out
+    assert "2. 192.168.1.129:1111 was behind 1.2.3.4:53600" in done.out
+    assert "To tell them apart, add: --to with the remote address." in done.out
+    reply = who(dsn, "1.2.3.4:53600", 60, "--json").json
+    assert (reply["verdict"], reply["exit_status"]) == ("several", 3)
+    assert reply["hosts"] == ["192.168.1.129", "192.168.1.131"]
+    assert who(dsn, "1.2.3.4:53600", 60, "--to", "68.232.35.139:443").status == 0
+
+
+def test_a_port_used_twice_in_a_second_is_told_apart_by_a_fraction(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53800", 30)
+    assert done.status == 3
+    assert "a more exact --at, with a fraction of the second" in done.out
+    for seconds, host in ((30.1, "192.168.1.129"), (30.7, "192.168.1.131")):
+        reply = who(dsn, "1.2.3.4:53800", seconds, "--json").json
+        assert (reply["verdict"], reply["hosts"]) == ("one", [host])
+    assert who(dsn, "1.2.3.4:53800", 30.4).status == 1
+
+
+def test_still_open(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53700", 600)
+    assert done.status == 0, done
+    lines = done.out.splitlines()
+    assert lines[0] == "192.168.1.130:5353 was behind 1.2.3.4:53700 (udp to 19.1.16.7:53)"
+    assert "  ended      still open" in lines
+    assert "(receiver, no later than this; no earlier than " in lines[1]
+    assert not [line for line in lines if "duration" in line]
+
+
+def test_forwarded_port(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:8443", 60)
+    assert done.status == 0, done
+    first = done.out.splitlines()[0]
+    assert first == "192.168.1.130:443 was behind 1.2.3.4:8443 (tcp from 61.174.51.209:6000)"
+    reply = who(dsn, "1.2.3.4:8443", 60, "--to", "61.174.51.209:6000", "--json").json
+    answer = reply["answers"][0]
+    assert (answer["direction"], answer["host"], answer["host_port"]) == (
+        "inward", "192.168.1.130", 443,
+    )  # fmt: skip
+    assert (answer["remote"], answer["remote_port"]) == ("61.174.51.209", 6000)
+
+
+def test_ipv6(dsn: str) -> None:
+    done = who(dsn, "[2001:41d0:1:9598::4]:51162", 60, "--to", "[2001:41d0:1:9598::1]:22")
+    assert done.status == 0, done
+    assert done.out.startswith(
+        "[2a01:e35:1394:5bd0::66]:51162 was behind [2001:41d0:1:9598::4]:51162 "
+        "(tcp to [2001:41d0:1:9598::1]:22)\n"
+    )
+
+
+def test_icmp_by_its_id_and_without(dsn: str) -> None:
+    for public in ("1.2.3.4:4712", "1.2.3.4"):
+        done = who(dsn, public, 10, "--proto", "icmp", "--to", "19.1.16.7")
+        assert done.status == 0, done
+        assert done.out.startswith(
+            "192.168.1.129 id 4711 was behind 1.2.3.4 id 4712 (icmp to 19.1.16.7)\n"
+        )
+    assert who(dsn, "1.2.3.4:4711", 10, "--proto", "icmp").status == 1
+
+
+def test_any_port(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4", 10)
+    assert done.status == 3
+    assert "candidates for 1.2.3.4 (any port):" in done.out
+    assert "add: the port; --proto (icmp, tcp, udp); " in done.out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"),
+    [
+        (1005, "gw1: gap (overrun) from "),
+        (999, "gw1: gap (overrun) from "),
+        (-600, "gw1: before the first coverage, which begins at "),
+        (-601, "no gateway had a record then"),
+        (-3600, "no gateway had a record then"),
+        (3700, "gw1: not yet recorded: covered until "),
+    ],
+)
+def test_unknown(dsn: str, seconds: float, why: str) -> None:
+    """In a gap, touching one, before the first record, beyond what is committed."""
+    words = ["--within", "2"] if seconds == 999 else []
+    done = who(dsn, "1.2.3.4:53999", seconds, *words)
+    assert done.status == 4, done
+    lines = done.out.splitlines()
+    assert lines[0] == "No connection is recorded for 1.2.3.4:53999."
+    assert not [line for line in lines if "+00" in line]  # all in the reader's zone
+    (line,) = [line for line in lines if line.startswith("Unknown: ")]
+    assert why in line
+    assert "complete" not in done.out.replace("incomplete", "")
+    reply = who(dsn, "1.2.3.4:53999", seconds, "--json", *words).json
+    assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("unknown", 4, False)
+    assert [why in reason for reason in reply["reasons"]] == [True]
+    for item in reply["completeness"]:
+        assert (item["complete"], item["why"]) == (False, reply["reasons"][0])
+
+
+def test_the_last_second_is_unknown(dsn: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    assert run("who", "1.2.3.4:53999", "--at", now, "--dsn", dsn).status == 4
+
+
+def test_a_candidate_in_a_gap_is_shown_and_unknown(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53900", 1005)
+    assert done.status == 4
+    lines = done.out.splitlines()
+    assert lines[0].startswith("192.168.1.132:3333 was behind 1.2.3.4:53900")
+    assert lines[-1] == "Another connection may be the one asked for."
+    assert who(dsn, "1.2.3.4:53900", 995).status == 0
+    assert who(dsn, "1.2.3.4:53900", 1020).status == 0
+
+
+def test_a_node_that_is_not_known(dsn: str) -> None:
+    done = who(dsn, "1.2.3.4:53500", 60, "--node", "gw9")
+    assert done.status == 4
+    assert "Unknown: no gateway named gw9 is known." in done.out
+
+
+def test_local_time_is_read_and_printed_with_its_zone(dsn: str) -> None:
+    for zone, offset in (("UTC", "+00:00 to before"), ("Asia/Kolkata", "+05:30 to before")):
+        env = {"TZ": zone}
+        shown = subprocess.run(
+            ["/usr/bin/date", "-d", f"@{after(60).timestamp()}", "+%Y-%m-%d %H:%M:%S"],
+            env=env, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+        done = run("who", "1.2.3.4:53500", "--at", shown, "--dsn", dsn, env=env)
+        assert done.status == 0, (shown, done)
+        assert f"Asked: {shown}{offset}" in done.out
+
+
+def test_every_question_is_recorded(cluster: Cluster, dsn: str) -> None:
+    def count() -> int:
+        with psycopg.connect(cluster.dsn()) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM ctaudit.inquiry WHERE asked_by = 'audrey'"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    before = count()
+    who(dsn, "1.2.3.4:53500", 60)
+    run("flows", "--dsn", dsn)
+    assert count() == before + 2
+
+
+def test_what_is_committed_while_asking_is_not_taken_for_covered(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An opening and its coverage are committed after who, before completeness."""
+    cluster.create_database("race")
+    schema.install(cluster.dsn("race"))
+    gateway = Gateway(cluster.dsn("race", user="rex"), "gw1")
+    gateway.listen(after(-600))
+    gateway.record([], after(10))
+    select = inquiry.select_rows
+
+    def select_late(connection: Any, shape: Any, *rest: Any) -> Any:
+        if shape is inquiry.Coverage:
+            gateway.record([opened(ARTICLE, after(50))], after(100))
+        return select(connection, shape, *rest)
+
+    monkeypatch.setattr(inquiry, "select_rows", select_late)
+    question = read_who("1.2.3.4:53500", after(60).isoformat())
+    with psycopg.connect(cluster.dsn("race", user="audrey")) as connection:
+        reply = inquiry.ask_who(connection, question)
+    assert (reply.answers, reply.verdict.exit_status) == ((), 4)
+    gateway.close()
+    assert who(cluster.dsn("race", user="audrey"), "1.2.3.4:53500", 60).status == 0
+
+
+def test_nat_mode_is_never_exact(cluster: Cluster) -> None:
+    cluster.create_database("nat")
+    schema.install(cluster.dsn("nat"))
+    gateway = Gateway(cluster.dsn("nat", user="rex"), "gwn", "nat")
+    gateway.listen(after(-600))
+    gateway.record([opened(REUSED_A, after(20)), opened(REUSED_B, after(40))], COVERED)
+    gateway.close()
+    dsn = cluster.dsn("nat", user="audrey")
+    done = who(dsn, "1.2.3.4:53800", 60, "--to", "19.1.16.7:443")
+    assert done.status == 4, done
+    assert done.out.startswith("192.168.1.131:2222 was behind 1.2.3.4:53800")
+    assert "  ended      not known, no end is recorded" in done.out
+    reply = who(dsn, "1.2.3.4:53800", 30, "--json").json
+    assert [answer["host"] for answer in reply["answers"]] == ["192.168.1.129"]
+    assert (reply["answers"][0]["state"], reply["answers"][0]["exact"]) == ("unknown", False)
+    assert who(dsn, "1.2.3.4:1", 60).status == 4
+
+
+def test_history_mode_is_exact_after_the_next_dump(cluster: Cluster) -> None:
+    cluster.create_database("history")
+    schema.install(cluster.dsn("history"))
+    dsn = cluster.dsn("history", user="audrey")
+    gateway = Gateway(cluster.dsn("history", user="rex"), "gwh", "history")
+    gateway.listen(after(-600))
+    gateway.record([ended(ARTICLE, after(0.25), after(123.53))], after(200))
+    shown = who(dsn, "1.2.3.4:53500", 60)
+    assert shown.status == 4, shown
+    assert shown.out.startswith("192.168.1.129:53400 was behind 1.2.3.4:53500")
+    assert who(dsn, "1.2.3.4:53700", 60).status == 4
+    gateway.dump(after(300), [{**STANDING, **COUNTS, "start_sent": after(3)}])
+    gateway.record([], after(310))
+    gateway.close()
+    assert who(dsn, "1.2.3.4:53500", 60).status == 0
+    assert who(dsn, "1.2.3.4:53999", 60).status == 1
+    alive = who(dsn, "1.2.3.4:53700", 60)
+    assert alive.status == 0, alive
+    assert alive.out.startswith("192.168.1.130:5353 was behind 1.2.3.4:53700")
+
+
+def test_every_gateway_is_asked_and_one_alone_can_be(cluster: Cluster) -> None:
+    cluster.create_database("fleet")
+    schema.install(cluster.dsn("fleet"))
+    dsn = cluster.dsn("fleet", user="audrey")
+    fill_live(cluster.dsn("fleet", user="rex"))
+    second = Gateway(cluster.dsn("fleet", user="rex"), "gw2")
+    second.listen(after(-300))
+    second.record([opened(ARTICLE, after(10))], after(30))
+    second.close()
+    done = who(dsn, "1.2.3.4:53500", 20)
+    assert done.status == 3
+    assert "add: --node (gw1, gw2)." in done.out
+    assert who(dsn, "1.2.3.4:53500", 20, "--node", "gw2").status == 0
+    assert who(dsn, "1.2.3.4:53600", 60).status == 4
+    assert who(dsn, "1.2.3.4:53600", 60, "--node", "gw1").status == 3

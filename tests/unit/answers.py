@@ -1,7 +1,11 @@
-"""Answers and coverage for tests, as the store would return them."""
+"""Answers and coverage as the store would return them, and a local time zone for a while."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -125,9 +129,8 @@ OPEN = replace(
 )
 
 COMPLETE = Coverage("gw1", True, None, START - timedelta(days=1), END + timedelta(days=1))
-OVERRUN = replace(
-    COMPLETE, complete=False, why="gap: overrun from 11:59:30 until 11:59:40, 123 lost"
-)
+WHY = "gw1: gap (overrun) from 2026-02-22 11:59:30.5+00 until 2026-02-22 17:29:40+05:30, 123 lost"
+OVERRUN = replace(COMPLETE, complete=False, why=WHY)
 
 
 def other(**changes: Any) -> Answer:
@@ -143,3 +146,18 @@ def other(**changes: Any) -> Answer:
             **changes,
         },
     )
+
+
+@contextmanager
+def local_zone(name: str) -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ctaudit.config import Config, format_size, load_config
 from ctaudit.errors import UsageError
 
@@ -68,7 +69,9 @@ def test_example_holds_every_key_and_no_other() -> None:
 
 
 def test_every_commented_key_is_valid_when_uncommented(tmp_path: Path) -> None:
-    text = re.sub(r"^# ((?:node|procedure|dsn) = .*)$", r"\1", EXAMPLE.read_text(), flags=re.M)
+    text = re.sub(
+        r"^# ((?:node|procedure|dsn) = .*)$", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE
+    )
     file = tmp_path / "ctaudit.toml"
     file.write_text(text)
     config = load_config(file)

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ctaudit.answers import plain_reply, tell_reply
 from ctaudit.formats import format_csv, format_json, format_table, format_ulogd
 from ctaudit.inquiry import Answer, Coverage, Reply
 from ctaudit.question import read_who
-from ctaudit.wording import PLAIN_KEYS, plain_time, show_duration, show_end, show_time
-from hypothesis import given
-from hypothesis import strategies as st
-
+from ctaudit.wording import PLAIN_KEYS, localise, plain_time, show_duration, show_end, show_time
 from tests.unit.answers import (
     ARTICLE6,
     COMPLETE,
@@ -29,9 +29,9 @@ from tests.unit.answers import (
     OUTWARD,
     OVERRUN,
     START,
+    local_zone,
     other,
 )
-from tests.unit.test_inquiry import local_zone
 
 QUESTION = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z")
 
@@ -95,11 +95,13 @@ def test_both_ends_translated() -> None:
     ("changes", "line"),
     [
         ({"state": "open", "ended_at": None}, "still open"),
-        ({"state": "unknown", "ended_at": None}, "not recorded (nat mode keeps openings only)"),
+        ({"state": "unknown", "ended_at": None}, "not known, no end is recorded"),
         (
             {"state": "unobserved", "ended_at": None, "ended_after": START, "ended_before": END},
-            "unobserved, after 2026-02-22 12:59:34.123456+01:00 "
-            "and before 2026-02-22 13:01:37.403456+01:00",
+            (
+                "unobserved, after 2026-02-22 12:59:34.123456+01:00 "
+                "and before 2026-02-22 13:01:37.403456+01:00"
+            ),
         ),
         (
             {"ended_source": "receiver"},
@@ -121,8 +123,10 @@ def test_how_an_end_is_told(changes: dict[str, Any], line: str) -> None:
         ({"started_source": "event"}, "2026-02-22 12:59:34.123456+01:00 (kernel event)"),
         (
             {"started_source": "receiver", "started_after": START - timedelta(milliseconds=2)},
-            "2026-02-22 12:59:34.123456+01:00 (receiver, no later than this; "
-            "no earlier than 2026-02-22 12:59:34.121456+01:00)",
+            (
+                "2026-02-22 12:59:34.123456+01:00 (receiver, no later than this; "
+                "no earlier than 2026-02-22 12:59:34.121456+01:00)"
+            ),
         ),
         (
             {"started_source": "dump"},
@@ -144,6 +148,13 @@ def test_what_is_unknown_is_called_unknown() -> None:
     )
 
 
+def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
+    counted = replace(OPEN, orig_packets=3, orig_bytes=180, last_seen_at=END)
+    lines = tell(counted)
+    assert "  sent       3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
+    assert "  received   unknown" in lines
+
+
 def test_nobody() -> None:
     assert tell() == [
         "No connection is recorded for 1.2.3.4:53500.",
@@ -154,10 +165,13 @@ def test_nobody() -> None:
 
 def test_a_gap_is_said_and_completeness_is_not() -> None:
     for lines in (tell(coverage=(OVERRUN,)), tell(OUTWARD, coverage=(OVERRUN,))):
-        assert f"Unknown: {OVERRUN.why}." in lines
+        assert (
+            "Unknown: gw1: gap (overrun) from 2026-02-22 12:59:30.500000+01:00 "
+            "until 2026-02-22 12:59:40+01:00, 123 lost."
+        ) in lines
         assert not [line for line in lines if "complete" in line]
     assert tell(OUTWARD, coverage=(OVERRUN,))[-1] == "Another connection may be the one asked for."
-    assert "Unknown: no gateway's record reaches this time." in tell(coverage=())
+    assert "Unknown: no gateway had a record then." in tell(coverage=())
 
 
 def test_an_inexact_answer_is_unknown_over_a_complete_record() -> None:
@@ -184,7 +198,11 @@ def test_several_are_numbered_and_told_apart() -> None:
 @pytest.mark.parametrize(
     ("changes", "asked", "way"),
     [
-        ({"remote": OUTWARD.remote, "remote_port": 80}, {}, "--to with the remote address and port"),
+        (
+            {"remote": OUTWARD.remote, "remote_port": 80},
+            {},
+            "--to with the remote address and port",
+        ),
         ({"remote": OUTWARD.remote, "proto": 17}, {}, "--proto (tcp, udp)"),
         ({"remote": OUTWARD.remote, "node": "gw2"}, {}, "--node (gw1, gw2)"),
         ({"remote": OUTWARD.remote}, {"within": "5"}, "a smaller --within"),
@@ -329,11 +347,16 @@ def test_formats_do_not_collect_their_rows() -> None:
     taken = itertools.count()
 
     def rows() -> Iterator[Answer]:
-        while True:
+        for _ in range(20_000):
             next(taken)
             yield OUTWARD
 
-    for lines in (format_json(rows()), format_csv(rows()), format_ulogd(rows()), format_table(rows(), 80)):
+    for lines in (
+        format_json(rows()),
+        format_csv(rows()),
+        format_ulogd(rows()),
+        format_table(rows(), 80),
+    ):
         for _ in itertools.islice(lines, 300):
             pass
     assert next(taken) < 4 * 301
@@ -352,6 +375,20 @@ def test_formats_do_not_collect_their_rows() -> None:
 )
 def test_durations(duration: timedelta, text: str) -> None:
     assert show_duration(duration) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("until 2026-02-22 11:59:30+00", "until 2026-02-22 12:59:30+01:00"),
+        ("at 2026-07-22 11:59:30.5-02, 3 lost", "at 2026-07-22 15:59:30.500000+02:00, 3 lost"),
+        ("covered until now", "covered until now"),
+        ("2026-99-99 11:59:30+00", "2026-99-99 11:59:30+00"),
+        ("Tue Nov 24 09:29:54 2026 UTC", "Tue Nov 24 09:29:54 2026 UTC"),
+    ],
+)
+def test_the_servers_times_are_shown_in_the_readers_zone(text: str, shown: str) -> None:
+    assert localise(text) == shown
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1)))  # noqa: DTZ001

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ctaudit.errors import UsageError
 from ctaudit.inquiry import EXIT_STATUS, judge
 from ctaudit.question import (
@@ -25,26 +26,7 @@ from ctaudit.question import (
     read_flows,
     read_who,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN, other
-
-
-@contextmanager
-def local_zone(name: str) -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = name
-    time.tzset()
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TZ"]
-        else:
-            os.environ["TZ"] = before
-        time.tzset()
-
+from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN, local_zone, other
 
 
 @pytest.mark.parametrize(
@@ -108,7 +90,7 @@ def test_protocol(text: str, number: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "tcpp", "256", "-1", "6.0", "٦"])
 def test_protocol_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="from 0 to 255 or one of .*tcp.*udp"):
+    with pytest.raises(UsageError, match=r"from 0 to 255 or one of .*tcp.*udp"):
         parse_protocol(text)
 
 
@@ -120,7 +102,6 @@ def test_network() -> None:
         parse_network("192.168.1.129/24", "--host")
     with pytest.raises(UsageError, match="not a network"):
         parse_network("192.168.1.0/33", "--host")
-
 
 
 @pytest.mark.parametrize(
@@ -222,7 +203,8 @@ PARSERS: list[Callable[[str], object]] = [
 ]
 ALMOST = st.text(alphabet="0123456789.:[]%/+-TZz abcdef", max_size=40)
 TIMELIKE = st.from_regex(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?",
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?",
     fullmatch=True,
 )
 
@@ -231,7 +213,6 @@ TIMELIKE = st.from_regex(
 def test_garbage_is_a_usage_error(parse: Callable[[str], object], text: str) -> None:
     with suppress(UsageError):
         parse(text)
-
 
 
 def test_who_widens_both_sides() -> None:

@@ -1,0 +1,56 @@
+-- Function: ctaudit.flows
+-- The connections that were alive in the span [p_from, p_until), by their start.
+-- In nat mode, which knows no ends, those that began in it.
+-- Parameters:
+--   p_host                 network of the internal side: the client, or the server behind a
+--                          destination NAT
+--   p_nat                  network of the public side that stands for it
+--   p_remote               network of the other end
+--   p_from, p_until        the span; NULL: without bound
+--   p_open                 true: only those of which no end is recorded
+--   p_node, p_limit        NULL: any node; no limit
+-- Returns: connections, ordered by started_at
+-- Tables touched: inquiry (written); node, batch, dump, gap, coverage, opening, flow, progress
+CREATE OR REPLACE FUNCTION ctaudit.flows(
+    p_host inet DEFAULT NULL,
+    p_nat inet DEFAULT NULL,
+    p_remote inet DEFAULT NULL,
+    p_from timestamptz DEFAULT NULL,
+    p_until timestamptz DEFAULT NULL,
+    p_open boolean DEFAULT false,
+    p_node text DEFAULT NULL,
+    p_limit integer DEFAULT NULL
+)
+RETURNS SETOF ctaudit.connection
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_outward text := 'true';
+    v_inward text := 'true';
+    v_answers bigint;
+BEGIN
+    IF p_host IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.orig_src <<= $11';
+        v_inward := v_inward || ' AND r.reply_src <<= $11';
+    END IF;
+    IF p_nat IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.reply_dst <<= $13';
+        v_inward := v_inward || ' AND r.orig_dst <<= $13';
+    END IF;
+    IF p_remote IS NOT NULL THEN
+        v_outward := v_outward || format(' AND r.reply_src <<= %L::inet', p_remote);
+        v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
+    END IF;
+    RETURN QUERY SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward, v_inward,
+        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open, p_limit
+    );
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
+        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
+        'open', p_open, 'node', p_node, 'limit', p_limit
+    ), v_answers);
+END
+$function$;

@@ -1,0 +1,64 @@
+-- Function: ctaudit.who
+-- Who was behind a public address and port in the span [p_from, p_until).
+--   outward  the address and port are what the outside saw of a client (reply_dst,
+--            reply_dport); host is the client, remote whom it talked to
+--   inward   they are what a destination NAT forwarded (orig_dst, orig_dport); host is the
+--            internal server, remote who reached it
+-- A connection counts when it began before p_until and had not ended before p_from. Where only
+-- the receiver's time of an opening is known it may have begun since started_after: then it
+-- counts, too, and is not exact. In nat mode, which knows no ends, the latest opening of each
+-- address and port before the span counts, state 'unknown', never exact.
+-- Parameters:
+--   p_address, p_port             as the outside saw them; p_port NULL: any; for ICMP it is the
+--                                 query id
+--   p_from, p_until               the span
+--   p_remote, p_remote_port, p_proto, p_node   narrow it down; NULL: any
+-- Returns: connections by their start. exact: that it was alive within the span was observed.
+-- Tables touched: inquiry (written); node, batch, dump, gap, coverage, opening, flow, progress
+CREATE OR REPLACE FUNCTION ctaudit.who(
+    p_address inet,
+    p_port integer,
+    p_from timestamptz,
+    p_until timestamptz,
+    p_remote inet DEFAULT NULL,
+    p_remote_port integer DEFAULT NULL,
+    p_proto smallint DEFAULT NULL,
+    p_node text DEFAULT NULL
+)
+RETURNS SETOF ctaudit.connection
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_outward text := 'r.reply_dst = $11';
+    v_inward text := 'r.orig_dst = $11';
+    v_answers bigint;
+BEGIN
+    IF p_port IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.reply_dport = $12';
+        v_inward := v_inward || ' AND r.orig_dport = $12';
+    END IF;
+    IF p_remote IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.reply_src = $13';
+        v_inward := v_inward || ' AND r.orig_src = $13';
+    END IF;
+    IF p_remote_port IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.reply_sport = $14';
+        v_inward := v_inward || ' AND r.orig_sport = $14';
+    END IF;
+    IF p_proto IS NOT NULL THEN
+        v_outward := v_outward || ' AND r.proto = $15';
+        v_inward := v_inward || ' AND r.proto = $15';
+    END IF;
+    RETURN QUERY SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward, v_inward,
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, NULL
+    );
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node
+    ), v_answers);
+END
+$function$;

@@ -1,0 +1,90 @@
+"""10,000 connections opened as fast as one process can: each recorded, and each once."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from ctaudit.segment import list_segments, opening_segment
+from tests.lab import addresses as a
+from tests.lab.burst import PAYLOAD, burst_tuple
+from tests.lab.cluster import Cluster
+from tests.lab.namespaces import Lab
+from tests.lab.rig import Rig, receiving, recording, rigging
+from tests.lab.traffic import make_traffic
+from tests.lab.witness import delete_all
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+COUNT = 10_000
+SIZE = 20 + 8 + len(PAYLOAD)
+
+
+@pytest.fixture(scope="module")
+def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
+    """The burst, opened and ended, in a database whose services have stopped."""
+    with rigging(lab, cluster) as made:
+        with recording(made), receiving(made):
+            make_traffic(lab, "burst", count=COUNT)
+            delete_all(lab)
+        yield made
+
+
+@pytest.mark.parametrize("table", ["opening", "flow"])
+def test_each_of_them_once(rig: Rig, table: str) -> None:
+    """Exactly the burst's tuples, through its one public address, and nothing beside them."""
+    found = Counter(
+        (str(row["orig_src"]), row["orig_sport"], row["orig_dport"]) for row in rig.rows(table)
+    )
+    assert found == Counter(burst_tuple(index) for index in range(COUNT))
+    sides = "host(orig_dst), host(reply_src), host(reply_dst), proto, provenance::text"
+    assert rig.query(f"SELECT DISTINCT {sides} FROM ctaudit.{table}") == [
+        (a.SERVER, a.SERVER, a.GATEWAY, 17, "event")
+    ]
+
+
+def test_each_opening_has_its_end(rig: Rig) -> None:
+    """One flow, of the same entry and public port, begun within the event's lag."""
+    joined = """
+        SELECT count(*), count(DISTINCT o.ct_id) FROM ctaudit.opening AS o
+        JOIN ctaudit.flow AS f USING (node, zone, proto, ct_id, orig_src, orig_dst, orig_sport,
+            orig_dport, reply_src, reply_dst, reply_sport, reply_dport)
+        WHERE f.started_at BETWEEN o.started_at - interval '1 ms'
+                AND o.started_at + interval '1 ms' AND f.ended_at > f.started_at
+    """
+    assert rig.query(joined) == [(COUNT, COUNT)]
+    ports = "SELECT count(DISTINCT (reply_sport, reply_dport)) FROM ctaudit.flow"
+    assert rig.query(ports) == [(COUNT,)]
+
+
+def test_counters(rig: Rig) -> None:
+    columns = "orig_packets, orig_bytes, reply_packets, reply_bytes"
+    assert rig.query(f"SELECT DISTINCT {columns} FROM ctaudit.flow") == [(1, SIZE, 0, 0)]
+
+
+def test_accounting_adds_up(rig: Rig) -> None:
+    (batch,) = rig.rows("batch")
+    dumped = rig.count("progress")
+    assert batch["received"] == batch["stored"] == 2 * COUNT + dumped
+    assert batch["filtered"] == batch["set_aside"] == batch["dropped"] == 0
+    assert rig.count("gap") == rig.count("aside") == 0
+    assert batch["stopped_at"] is not None
+
+
+def test_the_position_is_the_stream_s_end(rig: Rig) -> None:
+    (last,) = [path for _, path in list_segments(rig.spool)][-1:]
+    (batch,) = rig.rows("batch")
+    with opening_segment(last, writable=False) as segment:
+        assert segment.base + segment.end == segment.base + segment.committed == batch["position"]
+
+
+def test_live_lines_and_their_sum_are_all_of_them(rig: Rig) -> None:
+    """At most journal.rate lines a second; the others are summed up, never left out."""
+    lines = (rig.directory / "recorder.log").read_text().splitlines()
+    shown = [line for line in lines if line.startswith(("NEW", "DESTROY"))]
+    sums = [line.split()[2] for line in lines if line.startswith("… and ")]
+    assert 0 < len(shown) < COUNT
+    assert len(shown) + sum(int(number.replace(",", "")) for number in sums) == 2 * COUNT

@@ -1,0 +1,22 @@
+"""One booted gateway for all tests with real systemd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine.gateway import Gateway, running_gateway
+
+
+@pytest.fixture(scope="session")
+def booted() -> Iterator[Gateway]:
+    with running_gateway("test") as made:
+        yield made
+
+
+@pytest.fixture
+def gateway(booted: Gateway) -> Gateway:
+    """Both services with an empty store and a stream of their own."""
+    booted.begin_anew()
+    return booted

@@ -1,0 +1,178 @@
+"""The socket outlives the receiver, the spool the recorder: kills, restarts, stops, hangs."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ctaudit.journal import MESSAGE_IDS
+from ctaudit.segment import list_segments, opening_segment
+from tests.machine.gateway import RECEIVER, RECORDER, SPOOL, Gateway
+from tests.machine.kills import check_nothing_lost, strike_at_random
+
+_SMALL = {"socket": 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'}
+_LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing
+
+
+def test_receiver_killed_at_random(gateway: Gateway) -> None:
+    first = gateway.opened
+    print(strike_at_random(gateway, [RECEIVER], 10, seed=1))
+    check_nothing_lost(gateway, first)
+
+
+def test_recorder_killed_at_random(gateway: Gateway) -> None:
+    first = gateway.opened
+    print(strike_at_random(gateway, [RECORDER], 5, seed=2))
+    check_nothing_lost(gateway, first)
+
+
+def test_both_and_the_database_killed(gateway: Gateway) -> None:
+    first = gateway.opened
+    units = [RECEIVER, RECORDER, gateway.postgresql]
+    print(strike_at_random(gateway, units, 3, seed=3, after=gateway.start_postgresql))
+    check_nothing_lost(gateway, first)
+
+
+def test_restarts_under_load(gateway: Gateway) -> None:
+    first = gateway.opened
+    with gateway.load(40_000, 8_000):
+        for _ in range(3):
+            time.sleep(0.5)
+            gateway.machine.systemctl("restart", RECEIVER, RECORDER)
+    gateway.settle()
+    check_nothing_lost(gateway, first)
+    streams = gateway.query("SELECT DISTINCT stream FROM ctaudit.batch")
+    assert len(streams) == 1
+
+
+def test_receiver_killed_right_after_an_overrun(gateway: Gateway) -> None:
+    gateway.begin_anew(_SMALL)
+    first = gateway.opened
+    for _ in range(3):
+        drops = gateway.count_drops()
+        with gateway.load(3_000):
+            gateway.wait_for(lambda drops=drops: gateway.count_drops() > drops, pause=0.001)
+            gateway.kill(RECEIVER)
+        gateway.wait_for_reconciled()
+    gateway.settle()
+
+    gaps = gateway.gaps()
+    assert gaps
+    assert {gap["cause"] for gap in gaps} == {"overrun"}
+    assert all(gap["gap_until"] for gap in gaps)
+    recorded = gateway.recorded("opening")
+    assert {key for key, _ in recorded} == gateway.tuples(first)
+    assert len(recorded) == gateway.opened - first
+    # The kernel's own start, which comes with the end, says when each opening was lost.
+    outside = gateway.query(
+        "SELECT f.started_at FROM ctaudit.opening AS o JOIN ctaudit.flow AS f"
+        " USING (orig_src, orig_sport, orig_dport)"
+        " WHERE o.provenance <> 'event' AND NOT EXISTS (SELECT FROM ctaudit.gap AS g"
+        " WHERE f.started_at BETWEEN g.gap_from AND g.gap_until)"
+    )
+    assert outside == []
+    told = gateway.journal("-u", RECEIVER, f"MESSAGE_ID={MESSAGE_IDS['overrun']}")
+    assert told
+    assert all(line["PRIORITY"] == "3" for line in told)
+
+
+def test_stop_and_start_is_a_gap_that_the_dump_closes(gateway: Gateway) -> None:
+    first = gateway.opened
+    with gateway.load(100):
+        pass
+    gateway.settle()
+    stopped = time.time()
+    gateway.machine.systemctl("stop", RECEIVER)
+    with gateway.load(200):
+        pass
+    started = time.time()
+    gateway.machine.systemctl("start", RECEIVER)
+    gateway.wait_for_reconciled()
+    [gap] = gateway.query(
+        "SELECT *, extract(epoch FROM gap_from) AS first, extract(epoch FROM gap_until) AS last"
+        " FROM ctaudit.gap"
+    )
+    assert gap["cause"] == "not listening"
+    assert gap["first"] <= stopped + 1
+    assert started <= gap["last"] <= time.time()
+    gateway.settle()
+    recorded = dict(gateway.recorded("opening"))
+    assert recorded.keys() == gateway.tuples(first)
+    seen = {key for key, provenance in recorded.items() if provenance == "dump"}
+    assert seen == gateway.tuples(first + 100)
+
+
+def test_stop_commits_what_is_there(gateway: Gateway) -> None:
+    """What had been received when the stop came is recorded when it ends, within its bound."""
+    gateway.signal(RECORDER, signal.SIGSTOP)
+    with gateway.load(20_000):
+        pass
+    received = _read_received(gateway)
+    assert received > _read_committed(gateway)
+    gateway.signal(RECORDER, signal.SIGTERM)
+    gateway.signal(RECORDER, signal.SIGCONT)
+    began = time.monotonic()
+    gateway.machine.systemctl("stop", RECORDER)
+    took = time.monotonic() - began
+    assert gateway.machine.show(RECORDER, "Result") == "success"
+    assert took < _LONGEST_STOP + 2
+    assert _read_committed(gateway) >= received
+    gateway.machine.systemctl("start", RECORDER)
+
+
+def test_hanging_receiver_is_restarted(gateway: Gateway) -> None:
+    first = gateway.opened
+    with _watchdog(gateway, RECEIVER, "WatchdogSec=1s"):
+        before = int(gateway.machine.show(RECEIVER, "NRestarts"))
+        with gateway.load(24_000, 8_000):
+            time.sleep(0.5)
+            [hanging] = gateway.machine.processes(RECEIVER)
+            gateway.signal(RECEIVER, signal.SIGSTOP)
+            gateway.wait_for(lambda: gateway.machine.processes(RECEIVER) not in ([hanging], []))
+        assert int(gateway.machine.show(RECEIVER, "NRestarts")) == before + 1
+        said = gateway.journal("-u", RECEIVER, "_PID=1")
+        assert any("Watchdog timeout" in line["MESSAGE"] for line in said)
+        gateway.settle()
+    check_nothing_lost(gateway, first)
+
+
+def test_database_away_is_told_and_made_up_for(gateway: Gateway) -> None:
+    first = gateway.opened
+    gateway.machine.systemctl("stop", gateway.postgresql)
+    with gateway.load(5_000):
+        time.sleep(1)
+    gateway.start_postgresql()
+    gateway.settle()
+    check_nothing_lost(gateway, first)
+    for fault in ("database away", "database back"):
+        assert gateway.journal("-u", RECORDER, f"MESSAGE_ID={MESSAGE_IDS[fault]}"), fault
+
+
+@contextmanager
+def _watchdog(gateway: Gateway, unit: str, line: str) -> Iterator[None]:
+    """The unit with another setting during the body; restarted, so that it takes effect."""
+    drop_in = f"/run/systemd/system/{unit}.d/test.conf"
+    gateway.machine.write(drop_in, f"[Service]\n{line}\n")
+    try:
+        gateway.machine.systemctl("daemon-reload")
+        gateway.machine.systemctl("restart", unit)
+        yield
+    finally:
+        gateway.machine.path(drop_in).unlink()
+        gateway.machine.systemctl("daemon-reload")
+        gateway.machine.systemctl("restart", unit)
+
+
+def _read_received(gateway: Gateway) -> int:
+    """The stream's position that the receiver has published."""
+    directory: Path = gateway.machine.path(SPOOL)
+    with opening_segment(list_segments(directory)[-1][1], writable=False) as segment:
+        return segment.base + segment.end
+
+
+def _read_committed(gateway: Gateway) -> int:
+    position: int = gateway.query("SELECT max(position) AS p FROM ctaudit.batch")[0]["p"]
+    return position

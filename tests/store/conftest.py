@@ -1,0 +1,30 @@
+"""One private cluster with a gateway's record for all the tests of the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ctaudit import schema
+from tests.lab.cluster import Cluster, private_cluster
+from tests.store.scenario import fill_live
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    with private_cluster(settings={"fsync": "off"}) as made:
+        made.create_database("ctaudit")
+        schema.install(made.dsn())
+        with psycopg.connect(made.dsn(), autocommit=True) as connection:
+            for login, role in (("audrey", "ctaudit_auditor"), ("rex", "ctaudit_recorder")):
+                connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE {role}")  # type: ignore[arg-type]
+            connection.execute("CREATE ROLE stranger LOGIN")
+        fill_live(made.dsn(user="rex"))
+        yield made
+
+
+@pytest.fixture(scope="session")
+def dsn(cluster: Cluster) -> str:
+    return cluster.dsn(user="audrey")

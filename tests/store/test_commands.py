@@ -1,0 +1,197 @@
+"""schema and status against a real store, and every wrong call: one sentence, its exit status."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ctaudit import schema
+from ctaudit.database import EXPECTED_SCHEMA
+from tests.lab.cluster import Cluster
+from tests.store.gateway import Gateway, nanoseconds
+from tests.store.scenario import COVERED, after, refuse, run, who
+
+
+def test_status(dsn: str) -> None:
+    done = run("status", "--dsn", dsn)
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith("gw1 (live, stream ")
+    assert "  received   21 events = 21 stored + 0 filtered + 0 set aside" in lines
+    assert "  gaps       1, none open" in lines
+    plain = run("status", "--json", "--dsn", dsn).json
+    (stream,) = plain["streams"]
+    assert stream["node"] == "gw1"
+    assert stream["covered_until"] == COVERED.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    assert stream["lag_seconds"] > 3000
+    assert (stream["received"], stream["stored"], stream["open_gaps"]) == (21, 21, 0)
+    assert plain["open_gaps"] == []
+
+
+def test_status_of_a_gap_that_is_not_over(cluster: Cluster) -> None:
+    cluster.create_database("gap")
+    schema.install(cluster.dsn("gap"))
+    dsn = cluster.dsn("gap", user="audrey")
+    assert run("status", "--dsn", dsn).out == "No gateway has recorded anything yet.\n"
+    assert who(dsn, "1.2.3.4:53500", 60).status == 4
+    for begin in (-600, -60):
+        gateway = Gateway(cluster.dsn("gap", user="rex"), "gw1")
+        gateway.listen(after(begin))
+        gateway.record([], after(begin + 30))
+        if begin == -600:
+            gateway.close()
+    gateway.note("overrun", after(0), {"last_read_at": nanoseconds(after(-30)), "lost": 7})
+    done = run("status", "--dsn", dsn, env={"TZ": "UTC"})
+    since = after(-30).strftime("%Y-%m-%d %H:%M:%S+00:00")
+    assert f"  open gap   overrun since {since}, 7 events lost" in done.out.splitlines()
+    assert "  covered    nothing now: the next table dump begins coverage" in done.out
+    assert "  before     1 earlier stream since " in done.out
+    (gap,) = run("status", "--json", "--dsn", dsn).json["open_gaps"]
+    assert (gap["cause"], gap["lost"], gap["gap_until"]) == ("overrun", 7, None)
+    gateway.close()
+
+
+WRONG = [
+    (["who", "1.2.3.4:x", "--at", "2026-02-22 11:59:43"], "the port must be a whole number"),
+    (["who", "gw.example:80", "--at", "2026-02-22 11:59:43"], "not an address"),
+    (["who", "1.2.3.4:80", "--at", "yesterday"], "--at 'yesterday': not a time"),
+    (["who", "1.2.3.4:80", "--at", "2999-01-01 00:00:00"], "lies in the future; it is now"),
+    (["who", "1.2.3.4:80"], "required: --at; see ctaudit who --help"),
+    (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--proto", "x"], "--proto 'x'"),
+    (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--within", "-1"], "--within '-1'"),
+    (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--to", "::1"], "1.2.3.4 is IPv4"),
+    (["flows", "--from", "2999-01-01 00:00:00"], "lies in the future"),
+    (["flows", "--host", "10.0.0.1/8"], "10.0.0.0/8 is the network"),
+    (["flows", "--format", "xml"], "invalid choice: 'xml'"),
+    (["flows", "--limit", "many"], "invalid int value"),
+    (["schema", "drop"], "invalid choice: 'drop'"),
+    (["record", "--node", "a b", "--dsn", ""], "--node 'a b': must be 1 to 63 letters"),
+    ([], "required: COMMAND; see ctaudit --help"),
+    (["ask"], "invalid choice: 'ask'"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG, ids=lambda value: " ".join(value)[:50])
+def test_wrong_usage_is_one_sentence(words: list[str], says: str) -> None:
+    assert says in refuse(2, *words)
+
+
+@pytest.mark.parametrize("command", ["who", "flows", "status", "schema", "maintain", "record"])
+def test_wrong_configuration_is_one_sentence(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text("[journal]\nrates = 1\n")
+    words = {"who": ["1.2.3.4:5", "--at", "2026-02-22 11:59:43"], "schema": ["status"]}
+    sentence = refuse(2, command, *words.get(command, []), "--config", str(file))
+    assert sentence.startswith(f"{file}: journal.rates: unknown key")
+    sentence = refuse(2, command, *words.get(command, []), "--config", "/nowhere/x.toml")
+    assert sentence == "/nowhere/x.toml: no such configuration file"
+
+
+COMMANDS = [
+    ["who", "1.2.3.4:5", "--at", "2026-02-22 11:59:43"],
+    ["flows"],
+    ["status"],
+    ["schema", "status"],
+    ["schema", "install"],
+    ["schema", "upgrade"],
+    ["maintain"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_no_database(words: list[str]) -> None:
+    sentence = refuse(5, *words, "--dsn", "host=/nowhere dbname=ctaudit")
+    assert sentence.startswith("cannot connect to database ctaudit on /nowhere")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_password_is_not_shown(tmp_path: Path, words: list[str]) -> None:
+    for dsn in ("password=hunter2 host=/nowhere", "postgresql://a:hunter2@localhost/b"):
+        sentence = refuse(2, *words, "--dsn", dsn)
+        assert "hunter2" not in sentence
+        assert ".pgpass" in sentence
+    assert "hunter2" not in refuse(2, *words, "--dsn", "password=hunter2 'x")
+    file = tmp_path / "ctaudit.toml"
+    file.write_text('[database]\ndsn = "host=/nowhere password=hunter2"\n')
+    assert "hunter2" not in refuse(5, *words, "--config", str(file))
+    file.write_text('[database]\ndsn = "hunter2"\n')
+    sentence = refuse(2, *words, "--config", str(file))
+    assert sentence.startswith("database.dsn: is no connection string")
+    assert "hunter2" not in sentence
+
+
+def test_where_the_dsn_comes_from(cluster: Cluster, tmp_path: Path) -> None:
+    """--dsn goes before the configuration, which goes before libpq's environment."""
+    good, bad = cluster.dsn(), "host=/nowhere dbname=x"
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(f'[database]\ndsn = "{bad}"\n')
+    assert run("schema", "status", "--config", str(file)).status == 5
+    assert run("schema", "status", "--config", str(file), "--dsn", good).status == 0
+    env = {"PGHOST": str(cluster.socket_directory), "PGUSER": "postgres", "PGDATABASE": "ctaudit"}
+    assert run("schema", "status", "--dsn", "", env=env).status == 0
+    file.write_text("")
+    assert run("schema", "status", "--config", str(file), env=env).status == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("older", "DELETE FROM ctaudit.migration", "run: ctaudit schema"),
+        ("later", "UPDATE ctaudit.migration SET number = 999", "version 999, .* upgrade ctaudit"),
+        (
+            "empty",
+            "DROP SCHEMA ctaudit CASCADE",
+            "has no ctaudit schema; run: ctaudit schema install",
+        ),
+    ],
+)
+def test_a_schema_that_is_too_old_or_too_new(
+    cluster: Cluster, name: str, change: str, says: str
+) -> None:
+    cluster.create_database(name)
+    dsn = cluster.dsn(name)
+    schema.install(dsn)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(change)  # type: ignore[arg-type]
+    for words in (COMMANDS[0], ["flows"], ["status"]):
+        sentence = refuse(6, *words, "--dsn", dsn)
+        assert re.search(says, sentence), sentence
+    done = run("schema", "status", "--dsn", dsn)
+    assert done.status == 6
+    assert done.out.count("\n") == 1
+    assert re.search(rf"this program expects (version )?{EXPECTED_SCHEMA}\b", done.out)
+
+
+def test_an_installation_refuses_what_is_newer(cluster: Cluster) -> None:
+    cluster.create_database("newer")
+    schema.install(cluster.dsn("newer"))
+    with psycopg.connect(cluster.dsn("newer")) as connection:
+        connection.execute("UPDATE ctaudit.migration SET number = 999")
+    for action in ("install", "upgrade"):
+        assert "upgrade ctaudit" in refuse(6, "schema", action, "--dsn", cluster.dsn("newer"))
+
+
+def test_schema_commands(cluster: Cluster) -> None:
+    cluster.create_database("fresh")
+    dsn = cluster.dsn("fresh")
+    before = run("schema", "status", "--dsn", dsn)
+    assert (before.status, before.out.count("\n")) == (6, 1)
+    assert "schema install" in refuse(6, "schema", "upgrade", "--dsn", dsn)
+    assert run("schema", "install", "--dsn", dsn).out.startswith("The schema is version ")
+    again = run("schema", "install", "--dsn", dsn)
+    assert again.status == 0
+    assert "applied no migration, made 0 partitions" in again.out
+    after_it = run("schema", "status", "--dsn", dsn)
+    assert after_it.status == 0
+    assert f"version {EXPECTED_SCHEMA}, as this program expects" in after_it.out
+    assert run("maintain", "--dsn", dsn).status == 0
+
+
+def test_who_may_not_ask(cluster: Cluster) -> None:
+    for user in ("stranger", "rex"):
+        dsn = cluster.dsn(user=user)
+        for words in (COMMANDS[0], ["flows"], ["status"]):
+            assert "permission denied" in refuse(7, *words, "--dsn", dsn)

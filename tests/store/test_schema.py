@@ -1,0 +1,181 @@
+"""Installing the schema: twice, by two at once, over rows, against the kept snapshot."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ctaudit import database, schema
+from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
+from tests.lab.cluster import Cluster
+from tests.store.gateway import Gateway, opened, tuples
+from tests.store.snapshot import KEPT, dump_schema, major_version
+
+ROOT = Path(__file__).parents[2]
+ARTICLE = {
+    **tuples("192.168.1.129 53400 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53500"),
+    "proto": 6, "ct_id": 7, "status": 0x198,
+}  # fmt: skip
+
+
+@pytest.fixture
+def fresh(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database's name."""
+    name = request.node.name.replace("[", "_").replace("]", "")[:60]
+    cluster.create_database(name)
+    yield name
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def fetch(dsn: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_expected_schema_is_the_newest_migration() -> None:
+    newest = max(int(file.name[:4]) for file in (ROOT / "sql/migrations").glob("*.sql"))
+    assert newest == database.EXPECTED_SCHEMA
+
+
+def test_every_file_is_installed() -> None:
+    listed = [file for step in schema.read_steps(ROOT / "sql") for file in step.files]
+    folders = [
+        file
+        for folder in ("migrations", "functions", "procedures", "views")
+        for file in (ROOT / "sql" / folder).glob("*.sql")
+    ]
+    assert sorted(listed) == sorted([*folders, *(ROOT / "sql").glob("[rmg]*.sql")])
+    assert len(listed) == len(set(listed))
+
+
+def test_install_twice(cluster: Cluster, fresh: str) -> None:
+    dsn = cluster.dsn(fresh)
+    assert schema.status(dsn).version is None
+    with pytest.raises(SchemaError, match="has no ctaudit schema; run: ctaudit schema install"):
+        schema.upgrade(dsn)
+    first = schema.install(dsn)
+    assert first.migrations == ("0001_store",)
+    assert len(first.partitions) == 3 * (schema.DAYS_AHEAD + 2)
+    before = dump_schema(cluster, fresh)
+    assert schema.install(dsn) == schema.Done(database.EXPECTED_SCHEMA, (), ())
+    assert schema.upgrade(dsn).migrations == ()
+    assert dump_schema(cluster, fresh) == before
+    status = schema.status(dsn)
+    assert status.current
+    assert status.partitions_until == datetime.now(UTC).date() + timedelta(schema.DAYS_AHEAD)
+
+
+def test_installers_at_once(cluster: Cluster, fresh: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(schema.install, [cluster.dsn(fresh)] * 8))
+    assert sorted(item.migrations for item in done) == [()] * 7 + [("0001_store",)]
+    assert fetch(cluster.dsn(fresh), "SELECT number FROM ctaudit.migration") == [(1,)]
+
+
+def test_a_migration_is_done_once_without_the_lock(cluster: Cluster, fresh: str) -> None:
+    """Psql beside ctaudit takes no advisory lock: the row itself keeps the second out."""
+    schema.install(cluster.dsn(fresh))
+    with (
+        psycopg.connect(cluster.dsn(fresh)) as connection,
+        pytest.raises(psycopg.errors.UniqueViolation),
+    ):
+        connection.execute((ROOT / "sql/migrations/0001_store.sql").read_bytes())
+
+
+def test_snapshot(cluster: Cluster, fresh: str) -> None:
+    head, _, kept = KEPT.read_text().partition("\n")
+    if major_version(cluster) not in head.split():
+        pytest.skip(f"the snapshot is of another server: {head}")
+    schema.install(cluster.dsn(fresh))
+    assert dump_schema(cluster, fresh) == kept, "run: python -m tests.store.snapshot"
+
+
+def test_upgrade_of_a_database_that_holds_rows(
+    cluster: Cluster, fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = cluster.dsn(fresh)
+    schema.install(dsn)
+    now = datetime.now(UTC)
+    gateway = Gateway(dsn, "gw1")
+    gateway.listen(now - timedelta(minutes=5))
+    gateway.record([opened(ARTICLE, now - timedelta(minutes=1))], now)
+
+    later = tmp_path / "sql"
+    shutil.copytree(ROOT / "sql", later)
+    (later / "migrations/0002_more.sql").write_text(
+        "INSERT INTO ctaudit.migration (number, name) VALUES (2, '0002_more');\n"
+        "ALTER TABLE ctaudit.opening ADD COLUMN more text;\n"
+    )
+    steps = (later / "install.list").read_text()
+    wanted = "migrations/0001_store.sql\n"
+    (later / "install.list").write_text(
+        steps.replace(wanted, f"{wanted}migrations/0002_more.sql\n")
+    )
+    monkeypatch.setenv("CTAUDIT_SQL", str(later))
+    monkeypatch.setattr(database, "EXPECTED_SCHEMA", 2)
+    monkeypatch.setattr(schema, "EXPECTED_SCHEMA", 2)
+    assert schema.status(dsn).pending == ("0002_more",)
+    with database.connect(dsn) as connection, pytest.raises(SchemaError, match="schema upgrade"):
+        database.check_schema_version(connection)
+    assert schema.upgrade(dsn).migrations == ("0002_more",)
+    gateway.record([opened({**ARTICLE, "ct_id": 8}, now)], now)
+    gateway.close()
+    assert fetch(dsn, "SELECT ct_id, more FROM ctaudit.opening ORDER BY 1") == [
+        (7, None),
+        (8, None),
+    ]
+    assert len(fetch(dsn, "SELECT * FROM ctaudit.live('gw1')")) == 1
+
+    monkeypatch.undo()
+    for refused in (schema.install, schema.upgrade, lambda dsn: schema.maintain(dsn, 30)):
+        with pytest.raises(SchemaError, match=r"version 2, this program knows 1; upgrade ctaudit"):
+            refused(dsn)
+    with database.connect(dsn) as connection, pytest.raises(SchemaError, match="upgrade ctaudit"):
+        database.check_schema_version(connection)
+
+
+def test_a_migration_that_fails_leaves_nothing(
+    cluster: Cluster, fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "sql"
+    shutil.copytree(ROOT / "sql", broken)
+    with (broken / "migrations/0001_store.sql").open("a") as file:
+        file.write("SELECT 1 / 0;\n")
+    monkeypatch.setenv("CTAUDIT_SQL", str(broken))
+    with pytest.raises(DatabaseError, match=r"0001_store\.sql: division by zero"):
+        schema.install(cluster.dsn(fresh))
+    monkeypatch.undo()
+    assert fetch(cluster.dsn(fresh), "SELECT * FROM ctaudit.migration") == []
+    assert schema.install(cluster.dsn(fresh)).migrations == ("0001_store",)
+
+
+def test_an_owner_who_is_no_superuser(cluster: Cluster, fresh: str) -> None:
+    with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE ROLE olga LOGIN IN ROLE ctaudit_owner")
+        connection.execute(f'ALTER DATABASE "{fresh}" OWNER TO olga')
+    schema.install(cluster.dsn(fresh, user="olga"))
+    assert schema.maintain(cluster.dsn(fresh, user="olga"), 30) == []
+    for login in ("audrey", "rex", "stranger"):
+        for refused in (schema.install, lambda dsn: schema.maintain(dsn, 30)):
+            with pytest.raises(PrivilegeError):
+                refused(cluster.dsn(fresh, user=login))
+    with psycopg.connect(cluster.dsn(fresh), autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{fresh}" OWNER TO CURRENT_USER')
+        connection.execute("DROP ROLE olga")
+
+
+def test_errors_of_the_connection_keep_the_password(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        database.connect(f"host={tmp_path} password=secret dbname=x")
+    assert "secret" not in str(caught.value)
+    assert "database x on" in str(caught.value)
+    with pytest.raises(DatabaseError) as caught:
+        database.connect("host=x password='secret")
+    assert "secret" not in str(caught.value)
