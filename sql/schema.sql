@@ -1087,6 +1087,7 @@ DECLARE
     v_batch ctaudit.batch;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_is_whole boolean;
 BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
@@ -1096,8 +1097,13 @@ BEGIN
     END IF;
     SELECT * INTO v_earlier FROM ctaudit.dump AS d
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
+    v_is_whole := v_dump.cause = 'resume' AND v_earlier.dump_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.gap_from <= v_dump.ended_at
+            AND (g.gap_until IS NULL OR g.gap_until > v_earlier.ended_at)
+    );
 
-    IF v_batch.mode IN ('live', 'nat') THEN
+    IF v_batch.mode IN ('live', 'nat') AND NOT v_is_whole THEN
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -1148,7 +1154,7 @@ BEGIN
             e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
     END IF;
 
-    IF v_batch.mode = 'live' AND EXISTS (
+    IF v_batch.mode = 'live' AND NOT v_is_whole AND EXISTS (
         SELECT FROM ctaudit.gap AS g
         WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
@@ -1355,6 +1361,58 @@ BEGIN
         ) AS e
         WHERE e.kind = 1;
     END IF;
+    IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
+        -- The kernel tells an end until it is heard, an opening only once. The opening stands
+        -- in the index near the start that the end tells; an hour is allowed for the reading.
+        INSERT INTO ctaudit.opening (
+            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
+            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
+            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+            orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at, coalesce(e.start_sent, e.received_at),
+            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
+                ::ctaudit.time_source,
+            'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
+            e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM (
+            SELECT
+                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
+                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+                unnest(p_orig_icmp_code) AS orig_icmp_code,
+                unnest(p_reply_icmp_type) AS reply_icmp_type,
+                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
+                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
+                unnest(p_helper) AS helper, unnest(p_labels) AS labels
+        ) AS e
+        WHERE e.kind = 3 AND NOT EXISTS (
+            SELECT FROM ctaudit.opening AS o
+            WHERE o.reply_dst = e.reply_dst
+                AND (o.reply_dport = e.reply_dport
+                    OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
+                AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
+                AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
+                AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
+                AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
+                AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
+                AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
+                AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
+                AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
+                AND ctaudit.closes(
+                    o.received_at, o.started_at, o.started_source, o.started_after,
+                    e.received_at, e.start_sent
+                )
+        );
+    END IF;
     IF 3 = ANY (p_kind) THEN
         INSERT INTO ctaudit.flow (
             received_at, started_at, ended_at, stop_sent, started_source, ended_source,
@@ -1448,6 +1506,7 @@ CREATE PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from 
 AS $$
 DECLARE
     v_batch ctaudit.batch;
+    v_late bigint;
 BEGIN
     IF NOT ctaudit.advance(
         p_node, p_stream, p_from, p_until, p_covered_until,
@@ -1493,6 +1552,61 @@ BEGIN
                 unnest(p_helper) AS helper, unnest(p_labels) AS labels
         ) AS e
         WHERE e.kind = 1;
+    END IF;
+    IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
+        -- The kernel tells an end until it is heard, an opening only once. The opening stands
+        -- in the index near the start that the end tells; an hour is allowed for the reading.
+        INSERT INTO ctaudit.opening (
+            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
+            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
+            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+            orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at, coalesce(e.start_sent, e.received_at),
+            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
+                ::ctaudit.time_source,
+            'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
+            e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM (
+            SELECT
+                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
+                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+                unnest(p_orig_icmp_code) AS orig_icmp_code,
+                unnest(p_reply_icmp_type) AS reply_icmp_type,
+                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
+                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
+                unnest(p_helper) AS helper, unnest(p_labels) AS labels
+        ) AS e
+        WHERE e.kind = 3 AND NOT EXISTS (
+            SELECT FROM ctaudit.opening AS o
+            WHERE o.reply_dst = e.reply_dst
+                AND (o.reply_dport = e.reply_dport
+                    OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
+                AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
+                AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
+                AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
+                AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
+                AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
+                AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
+                AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
+                AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
+                AND ctaudit.closes(
+                    o.received_at, o.started_at, o.started_source, o.started_after,
+                    e.received_at, e.start_sent
+                )
+        );
+        GET DIAGNOSTICS v_late = ROW_COUNT;
+        UPDATE ctaudit.batch AS b SET stored = b.stored + v_late, filtered = b.filtered - v_late
+        WHERE v_late > 0 AND b.node = p_node AND b.stream = p_stream;
     END IF;
     IF 4 = ANY (p_kind) THEN
         INSERT INTO ctaudit.progress (
@@ -1585,7 +1699,7 @@ BEGIN
         PERFORM ctaudit.end_dump(v_batch, p_at, v_detail);
     WHEN 'dropped' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, coalesce(v_from, v_batch.covered_until),
+            p_node, p_stream, v_batch.mode, least(v_from, v_batch.covered_until),
             coalesce(v_until, p_at), 'spool full', v_count, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -1602,9 +1716,10 @@ BEGIN
             PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
         END IF;
     WHEN 'aside' THEN
+        -- If it was an opening, its connection is hidden until a dump shows it.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, p_at, p_at, 'set aside', v_count,
-            v_detail - 'message'
+            p_node, p_stream, v_batch.mode, least(v_batch.covered_until, p_at), NULL,
+            'set aside', v_count, v_detail - 'message'
         );
         INSERT INTO ctaudit.aside (node, stream, position, at, reason, server_words, message)
         VALUES (
@@ -1647,7 +1762,7 @@ AS $$
     SELECT coalesce(max(m.number), 0) FROM ctaudit.migration AS m;
 $$;
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, set_aside bigint, dropped bigint, gaps bigint, open_gaps bigint, detail jsonb)
+CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, set_aside bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -1656,10 +1771,12 @@ AS $$
         b.covered_from, b.covered_until,
         CASE WHEN b.stopped_at IS NULL THEN clock_timestamp() - b.covered_until END,
         b.received, b.stored, b.filtered, b.set_aside, b.dropped,
+        g.kernel_drops,
         g.gaps, g.open_gaps, b.detail
     FROM ctaudit.batch AS b
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE x.gap_until IS NULL) AS open_gaps
+        SELECT count(*) AS gaps, count(*) FILTER (WHERE x.gap_until IS NULL) AS open_gaps,
+            coalesce(sum((x.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS x WHERE x.node = b.node AND x.stream = b.stream
     ) AS g
     ORDER BY b.node, b.started_at DESC;

@@ -77,7 +77,7 @@ BEGIN
         PERFORM ctaudit.end_dump(v_batch, p_at, v_detail);
     WHEN 'dropped' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, coalesce(v_from, v_batch.covered_until),
+            p_node, p_stream, v_batch.mode, least(v_from, v_batch.covered_until),
             coalesce(v_until, p_at), 'spool full', v_count, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -94,9 +94,10 @@ BEGIN
             PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
         END IF;
     WHEN 'aside' THEN
+        -- If it was an opening, its connection is hidden until a dump shows it.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, p_at, p_at, 'set aside', v_count,
-            v_detail - 'message'
+            p_node, p_stream, v_batch.mode, least(v_batch.covered_until, p_at), NULL,
+            'set aside', v_count, v_detail - 'message'
         );
         INSERT INTO ctaudit.aside (node, stream, position, at, reason, server_words, message)
         VALUES (

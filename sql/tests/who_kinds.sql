@@ -117,7 +117,7 @@ SELECT results_eq(
 -- Zones keep equal tuples apart.
 SELECT pg_temp.batch('11:20:00', jsonb_build_array(
     pg_temp.event(1, '11:17:00', '{"ct_id": 13, "zone": 1}'),
-    pg_temp.event(1, '11:17:00', '{"ct_id": 13, "zone": 2}')));
+    pg_temp.event(1, '11:17:01', '{"ct_id": 13, "zone": 2}')));
 SELECT pg_temp.batch('11:20:30', jsonb_build_array(pg_temp.event(3, '11:20:10',
     '{"ct_id": 13, "zone": 2, "start_sent": "11:16:59", "stop_sent": "11:20:00"}')));
 SELECT set_eq(

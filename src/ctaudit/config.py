@@ -229,7 +229,7 @@ def _read_section(section: type[T], table: Mapping[str, Any], file: str, path: s
     for name, value in table.items():
         here = f"{path}{name}"
         if name not in known:
-            where = f"[{path[:-1]}]" if path else "at the top"
+            where = f"in [{path[:-1]}]" if path else "at the top"
             raise UsageError(f"{file}: {here}: unknown key; known {where}: {', '.join(known)}")
         if is_dataclass(types[name]):
             if not isinstance(value, dict):

@@ -73,9 +73,9 @@ class Maintained:
 
 
 def find_sql() -> Path:
-    """The folder of the SQL files: $CTAUDIT_SQL, else the package's, else the checkout's."""
+    """The folder of the SQL files: $CTAUDIT_SQL, else the checkout's, else the package's."""
     named = os.environ.get("CTAUDIT_SQL")
-    for folder in [Path(named)] if named else [_PACKAGED, _CHECKOUT]:
+    for folder in [Path(named)] if named else [_CHECKOUT, _PACKAGED]:
         if (folder / "install.list").is_file():
             return folder
     raise SchemaError(

@@ -19,7 +19,7 @@ from ctaudit.wording import plain, show_duration, show_time
 
 @dataclass(frozen=True)
 class Stream:
-    """A row of ctaudit.status(). received = stored + filtered + set_aside; dropped not among it."""
+    """A row of ctaudit.status(). received = stored + filtered + set_aside; drops not among it."""
 
     node: str
     stream: UUID
@@ -36,6 +36,7 @@ class Stream:
     filtered: int
     set_aside: int
     dropped: int
+    kernel_drops: int
     gaps: int
     open_gaps: int
     detail: dict[str, Any]
@@ -126,7 +127,7 @@ def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
             f"+ {stream.set_aside:,} set aside"
         ),
     )
-    yield "dropped", f"{stream.dropped:,} events"
+    yield "dropped", f"{stream.dropped:,} events, and {stream.kernel_drops:,} by the kernel"
     yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
 
 

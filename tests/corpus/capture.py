@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyroute2 import netns
+
 from ctaudit.netlink import (
     GROUP_DESTROY,
     GROUP_NEW,
@@ -23,8 +25,6 @@ from ctaudit.netlink import (
     open_dump_socket,
     open_event_socket,
 )
-from pyroute2 import netns
-
 from tests.lab.namespaces import Lab
 from tests.lab.network import LabError, build_lab
 from tests.lab.serve import serving

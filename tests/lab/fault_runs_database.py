@@ -74,9 +74,7 @@ def fail_over(lab: Lab, first: Cluster, second: Cluster) -> None:
     """Two hosts in the DSN of which one is up, then the other, which has nothing yet."""
     dsn_of = "host={},{} dbname={} user={} target_session_attrs=read-write"
     with rigging(lab, first) as rig:
-        dsn = dsn_of.format(
-            second.socket_directory, first.socket_directory, rig.database, RECORDER
-        )
+        dsn = dsn_of.format(second.socket_directory, first.socket_directory, rig.database, RECORDER)
         other = make_twin(rig, second)
         second.stop()
         with started(rig, "record", "--dsn", dsn), started(rig, "receive"):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctaudit.journal import MESSAGE_IDS
+from ctaudit.faults import MESSAGE_IDS
 from ctaudit.segment import list_segments, opening_segment
 from tests.machine.gateway import RECEIVER, RECORDER, SPOOL, Gateway
 from tests.machine.kills import check_nothing_lost, strike_at_random
@@ -52,9 +52,8 @@ def test_receiver_killed_right_after_an_overrun(gateway: Gateway) -> None:
     gateway.begin_anew(_SMALL)
     first = gateway.opened
     for _ in range(3):
-        drops = gateway.count_drops()
         with gateway.load(3_000):
-            gateway.wait_for(lambda drops=drops: gateway.count_drops() > drops, pause=0.001)
+            _wait_for_drops(gateway)
             gateway.kill(RECEIVER)
         gateway.wait_for_reconciled()
     gateway.settle()
@@ -149,6 +148,11 @@ def test_database_away_is_told_and_made_up_for(gateway: Gateway) -> None:
     check_nothing_lost(gateway, first)
     for fault in ("database away", "database back"):
         assert gateway.journal("-u", RECORDER, f"MESSAGE_ID={MESSAGE_IDS[fault]}"), fault
+
+
+def _wait_for_drops(gateway: Gateway) -> None:
+    before = gateway.count_drops()
+    gateway.wait_for(lambda: gateway.count_drops() > before, pause=0.001)
 
 
 @contextmanager

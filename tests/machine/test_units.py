@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.journal import MESSAGE_IDS
+from ctaudit.faults import MESSAGE_IDS
 from tests.lab import addresses
 from tests.machine.gateway import RECEIVER, RECORDER, Gateway
 
@@ -104,7 +104,8 @@ def _probe(gateway: Gateway, unit: str, more: str = "") -> dict[str, str]:
     machine.write("/opt/ctaudit/probe.py", _PROBE)
     text = re.sub(r"(?m)^(Type|NotifyAccess|Restart|WatchdogSec|FileDescriptor\w+)=.*\n", "", text)
     text = re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/python3 /opt/ctaudit/probe.py", text)
-    text = text.replace("[Service]\n", f"[Service]\nType=oneshot\n{more}\n")
+    output = "StandardOutput=truncate:/run/probe.json"
+    text = text.replace("[Service]\n", f"[Service]\nType=oneshot\n{output}\n{more}\n")
     if more:
         text = re.sub(r"(?m)^RestrictAddressFamilies=.+\n", "", text)
     if drop_in.exists():
@@ -113,14 +114,11 @@ def _probe(gateway: Gateway, unit: str, more: str = "") -> dict[str, str]:
     machine.systemctl("daemon-reload")
     try:
         machine.systemctl("start", "probe.service")
-        invocation = machine.show("probe.service", "InvocationID")
-        said = gateway.journal(f"_SYSTEMD_INVOCATION_ID={invocation}", "-u", "probe.service")
-        answers = [line["MESSAGE"] for line in said if line["MESSAGE"].startswith("{")]
+        found: dict[str, str] = json.loads(machine.path("/run/probe.json").read_text())
     finally:
         machine.run(["rm", "-rf", "/run/systemd/system/probe.service",
                      "/run/systemd/system/probe.service.d"])  # fmt: skip
         machine.systemctl("daemon-reload")
-    found: dict[str, str] = json.loads(answers[0])
     return found
 
 

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from ctaudit.batch import build_columns
 from ctaudit.decode import Batch, Decoder
 from ctaudit.event import COLUMNS
-
 from tests.unit.arrays import as_loaded, load_array, split_array
 from tests.unit.mutations import mutate
 from tests.unit.reading import RECEIVED, captured, check_damaged, read_one, rows_of
@@ -40,7 +39,7 @@ def fuzz(seed: int, seconds: float) -> tuple[int, int, str | None]:
             for message in burst:
                 check_damaged(warm, message)
             rows += check_stream(warm, burst, chooser)
-        except Exception:
+        except Exception:  # noqa: BLE001 whatever it is, it is a finding
             shown = "\n".join(message.hex() for message in burst)
             return count, rows, f"{traceback.format_exc()}seed {seed}, after {count}:\n{shown}"
         count += _BURST

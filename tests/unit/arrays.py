@@ -6,9 +6,10 @@ import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ctaudit.event import COLUMNS, TIMESTAMPTZ
 from psycopg import pq
 from psycopg.adapt import Transformer
+
+from ctaudit.event import COLUMNS, TIMESTAMPTZ
 
 _EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)

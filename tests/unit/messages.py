@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from ctaudit.event import Kind
 from hypothesis import strategies as st
+
+from ctaudit.event import Kind
 
 Address = IPv4Address | IPv6Address
 Attribute = tuple[int, bytes]
@@ -148,7 +149,10 @@ def _tuple(kind: int, side: Side, proto: int, filling: bytes) -> bytes:
     ]
     inside = [attribute(1, bytes([proto]), filling)]
     if side.ports is not None:
-        inside += [attribute(n, struct.pack("!H", p), filling) for n, p in zip((2, 3), side.ports)]
+        inside += [
+            attribute(number, struct.pack("!H", port), filling)
+            for number, port in enumerate(side.ports, 2)
+        ]
     if side.icmp is not None:
         identity, icmp_type, code = side.icmp
         first = 4 if proto == ICMP else 7

@@ -77,10 +77,10 @@ def refill(message: bytes, chooser: random.Random) -> bytes:
     """
     nodes = parse(message)
     for top in nodes:
-        for group in levels([top]):
-            for node in group:
-                if node.children is None and not (top.kind & _TYPE_MASK in (1, 2) and _is_number(node)):
-                    node.payload = chooser.randbytes(len(node.payload))
+        in_tuple = top.kind & _TYPE_MASK in (1, 2)
+        for node in (node for group in levels([top]) for node in group):
+            if node.children is None and not (in_tuple and _is_number(node)):
+                node.payload = chooser.randbytes(len(node.payload))
     return struct.pack("=I", len(message)) + render(message, nodes)[4 : len(message)]
 
 
@@ -90,7 +90,8 @@ def _is_number(node: Node) -> bool:
 
 def _set_byte(message: bytes, chooser: random.Random) -> bytes:
     changed = bytearray(message)
-    changed[chooser.randrange(len(changed))] = chooser.choice((0, 1, 4, 255, chooser.randrange(256)))
+    value = chooser.choice((0, 1, 4, 255, chooser.randrange(256)))
+    changed[chooser.randrange(len(changed))] = value
     return bytes(changed)
 
 
@@ -145,7 +146,8 @@ def _wrap(group: list[Node], at: int, chooser: random.Random) -> None:
 
 
 def _resize(group: list[Node], at: int, chooser: random.Random) -> None:
-    group[at] = Node(group[at].kind, chooser.randbytes(chooser.choice((0, 1, 2, 3, 4, 8, 16, 17, 200))))
+    size = chooser.choice((0, 1, 2, 3, 4, 8, 16, 17, 200))
+    group[at] = Node(group[at].kind, chooser.randbytes(size))
 
 
 def _retype(group: list[Node], at: int, chooser: random.Random) -> None:

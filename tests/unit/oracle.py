@@ -7,8 +7,9 @@ import struct
 from ipaddress import ip_address
 from typing import Any
 
-from ctaudit.event import Kind
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
+
+from ctaudit.event import Kind
 
 # It logs a traceback for each attribute that it cannot decode.
 logging.getLogger("pyroute2").setLevel(logging.CRITICAL)

@@ -9,7 +9,6 @@ from typing import Any
 
 from ctaudit.decode import Aside, Batch, Decoder, describe_row
 from ctaudit.note import Note
-
 from tests.unit.oracle import read_message
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.bin"))
@@ -32,12 +31,7 @@ def is_control(message: bytes) -> bool:
 
 
 def captured() -> list[bytes]:
-    return [
-        found
-        for path in CORPUS
-        for found in split(path.read_bytes())
-        if not is_control(found)
-    ]
+    return [found for path in CORPUS for found in split(path.read_bytes()) if not is_control(found)]
 
 
 def rows_of(batch: Batch) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def run_apart(action: Callable[[], object]) -> None:
     if child == 0:
         try:
             action()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 the parent reports it
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(1)
         os._exit(0)

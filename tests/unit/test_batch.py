@@ -8,17 +8,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from ctaudit.batch import ColumnArray, build_columns, register_columns
-from ctaudit.decode import Batch, Decoder
-from ctaudit.event import COLUMNS, INET, TIMESTAMPTZ, Kind
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
+from ctaudit.batch import ColumnArray, build_columns, register_columns
+from ctaudit.decode import Batch, Decoder
+from ctaudit.event import COLUMNS, INET, TIMESTAMPTZ, Kind
 from tests.unit.arrays import as_loaded, load_array, read_time, split_array
 from tests.unit.messages import ICMP, SCTP, UDP, Entry, Side, build, entries
 from tests.unit.reading import RECEIVED, captured, rows_of
 from tests.unit.test_layout import ENTRY
+
 
 def batch_of(messages: list[bytes]) -> Batch:
     batch, decoder = Batch(), Decoder()
@@ -77,9 +78,7 @@ def test_a_column_that_nothing_has_is_empty_and_one_that_some_have_is_full() -> 
     assert split_array(arrays["helper"])[2] == []
     for name in ("kind", "proto", "received_at", "orig_src", "ct_id"):
         assert len(split_array(arrays[name])[2]) == 3
-    arrays = dict(
-        zip(COLUMNS, build_columns(batch_of([build(plain), build(ENTRY)])), strict=True)
-    )
+    arrays = dict(zip(COLUMNS, build_columns(batch_of([build(plain), build(ENTRY)])), strict=True))
     assert [e is None for e in split_array(arrays["orig_packets"])[2]] == [True, False]
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from ctaudit.decode import Aside, Batch, Decoder, decode_text
 from ctaudit.event import COLUMNS, Kind
 from ctaudit.frame import pack_head, read_frame
 from ctaudit.note import Note, pack_drained, pack_note
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from tests.unit.messages import Entry, build, columns_of, entries, message
 from tests.unit.mutations import mutate, refill
 from tests.unit.reading import (
@@ -28,6 +28,7 @@ from tests.unit.reading import (
     split,
 )
 from tests.unit.test_layout import ENTRY
+
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_captured_messages(path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, DamagedFrame, Frame, align, pack_head, read_frame
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, DamagedFrame, Frame, align, pack_head, read_frame
 
 u64 = st.integers(0, (1 << 64) - 1)
 BODY = bytes(range(40))

@@ -8,12 +8,12 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from ctaudit.decode import Batch, Decoder, describe_row
-from ctaudit.event import COLUMNS, Kind
-from ctaudit.journal import MESSAGE_IDS, LiveLines, build_fields, format_line
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctaudit.decode import Batch, Decoder, describe_row
+from ctaudit.event import COLUMNS, Kind
+from ctaudit.journal import MESSAGE_IDS, LiveLines, build_fields, format_line
 from tests.unit.messages import (
     GRE,
     ICMP,

@@ -7,6 +7,9 @@ import random
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ctaudit.frame import HEADER
 from ctaudit.note import (
     DRAINED,
@@ -17,8 +20,6 @@ from ctaudit.note import (
     unpack_drained,
     unpack_note,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 times = st.integers(0, (1 << 63) - 1)
 details = st.dictionaries(
@@ -53,7 +54,7 @@ def test_drained(at: int) -> None:
 
 
 def test_no_kernel_sends_their_types() -> None:
-    """nfnetlink's subsystems are numbered up to 13 (linux/netfilter/nfnetlink.h)."""
+    """The subsystems of nfnetlink are numbered up to 13 (linux/netfilter/nfnetlink.h)."""
     for kind in (DRAINED, *NAMED):
         assert kind >> 8 > 100
     assert DRAINED not in NAMED

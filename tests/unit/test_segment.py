@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
 from ctaudit.errors import DiskError
 from ctaudit.frame import HEAD_SIZE, OPEN_HEAD
 from ctaudit.segment import (
@@ -23,7 +24,6 @@ from ctaudit.segment import (
     opening_segment,
     recover_end,
 )
-
 from tests.unit.messages import build
 from tests.unit.streams import CAPACITY, NODE, STREAM, die_after, make_segment, run_apart, size_of
 from tests.unit.test_layout import ENTRY
@@ -48,7 +48,11 @@ def test_what_was_made_is_opened(tmp_path: Path) -> None:
     made.publish(100)
     with opening_segment(made.path) as seen:
         assert (seen.stream, seen.sequence, seen.base) == (STREAM, 12, 777)
-        assert (seen.capacity, seen.node, seen.created) == (CAPACITY, "gw1.example.org", made.created)
+        assert (seen.capacity, seen.node, seen.created) == (
+            CAPACITY,
+            "gw1.example.org",
+            made.created,
+        )
         assert (seen.end, seen.sealed) == (100, 0)
         seen.commit(60)
     made.seal()
@@ -113,8 +117,9 @@ def test_truncated_file_ends_where_it_ends(tmp_path: Path) -> None:
 
 
 def test_list_has_segments_only_and_the_oldest_first(tmp_path: Path) -> None:
-    for name in ("notes.txt", "000000000007.new", "7.segment", "000000000005.foreign",
-                 "000000000010.segment", "000000000009.segment", "100000000000.segment"):  # fmt: skip
+    others = ("notes.txt", "000000000007.new", "7.segment", "000000000005.foreign")
+    segments = ("000000000010.segment", "000000000009.segment", "100000000000.segment")
+    for name in others + segments:
         (tmp_path / name).touch()
     (tmp_path / "000000000008.segment").mkdir()
     assert [(number, path.name) for number, path in list_segments(tmp_path)] == [
@@ -136,7 +141,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if made.returncode:
         pytest.skip(f"no tmpfs can be mounted: {made.stderr.strip()}")
     yield directory
-    subprocess.run(["umount", directory], check=True)
+    # Lazily: a failed test leaves segments mapped.
+    subprocess.run(["umount", "-l", directory], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")

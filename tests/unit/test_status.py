@@ -31,6 +31,7 @@ STREAM = Stream(
     filtered=7,
     set_aside=3,
     dropped=0,
+    kernel_drops=3,
     gaps=2,
     open_gaps=0,
     detail={},
@@ -52,7 +53,7 @@ def test_status_word_for_word() -> None:
         "  behind     1.234 s",
         "  position   123,456 bytes, committed 2026-02-22 12:59:43+01:00",
         "  received   1,010 events = 1,000 stored + 7 filtered + 3 set aside",
-        "  dropped    0 events",
+        "  dropped    0 events, and 3 by the kernel",
         "  gaps       2, none open",
     ]
 

@@ -1,0 +1,30 @@
+"""Damaged segments, read by the recorder with a database and without one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.cluster import Cluster
+from tests.lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
+from tests.lab.namespaces import Lab
+from tests.lab.rig import Rig
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+@pytest.fixture(scope="module")
+def kept(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
+    with keeping_segments(lab, cluster) as rig:
+        yield rig
+
+
+def test_damaged_segments_are_read_truly(kept: Rig, tmp_path: Path) -> None:
+    assert read_damaged(kept.spool, tmp_path, range(100)) > 30
+
+
+def test_damaged_segments_are_recorded_truly(kept: Rig, cluster: Cluster) -> None:
+    assert record_damaged(kept, cluster, range(1000, 1008)) > 0
