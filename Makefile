@@ -52,6 +52,8 @@ machine: setup-test
 
 torture: setup-test
 	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
+	.venv/bin/python -m tests.torture.fuzz_decode --seed 1 --seconds 60
+	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60
 	.venv/bin/python -m pytest -v tests/torture
 
 clean:
