@@ -1,6 +1,6 @@
 -- Coverage, gaps, dumps: what is known, what is said to be unknown, what a dump puts right.
 \ir helpers.psql
-SELECT plan(44);
+SELECT plan(45);
 
 SELECT is_empty($$SELECT pg_temp.complete('09:00:00')$$, 'no gateway, no row');
 SELECT pg_temp.note('10:00:00', 'start', '{"mode": "live", "timestamp": 1}');
@@ -145,11 +145,16 @@ SELECT results_eq($$SELECT message, reason FROM ctaudit.aside$$,
     $$VALUES ('\x00010203'::bytea, 'too short')$$, 'set aside: the message is kept');
 SELECT pg_temp.batch('11:20:00');
 SELECT results_eq($$SELECT pg_temp.complete('11:09:59', '11:10:01')$$,
-    $$VALUES ('gw1: gap (set aside) at 2026-11-24 11:10:00+00, 1 lost')$$, 'and is a gap');
+    $$VALUES ('gw1: gap (set aside) from 2026-11-24 11:10:00+00 until now, 1 lost')$$,
+    'and is a gap until a dump shows the connection whose opening it may have been');
 SELECT results_eq(
     $$SELECT received, stored, filtered, set_aside, dropped FROM ctaudit.status() WHERE node = 'gw1'
         AND stopped_at IS NULL$$,
     $$VALUES (2::bigint, 1::bigint, 0::bigint, 1::bigint, 77::bigint)$$, 'the accounting is closed');
+SELECT pg_temp.dump('11:20:30');
+SELECT pg_temp.batch('11:21:00');
+SELECT results_eq($$SELECT pg_temp.complete('11:20:40')$$, $$VALUES ('gw1: complete')$$,
+    'which ends it');
 SELECT pg_temp.note('11:25:00', 'missing', '{"cause": "damaged",
     "from": "2026-11-24 11:21:00+00", "until": "2026-11-24 11:22:00+00"}');
 SELECT pg_temp.batch('11:30:00');

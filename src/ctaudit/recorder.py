@@ -133,27 +133,45 @@ class Recorder:
         cursor = self._cursor
         if cursor is None:
             return self._seek(store)
-        batch = self._batch
         try:
-            reading = cursor.read(self._decoder, batch, self._limit - batch.count)
+            reading = self._read(store, cursor)
         except DamagedFrame as damaged:
             self._meet_damage(store, cursor.segment, cursor.offset, str(damaged))
             return True
         if reading is None:
             ended = cursor.has_ended()
-            flushed = (ended or stop or self._is_due()) and self._flush(store, cursor)
+            due = ended or stop or self._is_due()
+            flushed = due and self._flush(store, cursor, cursor.offset)
             if ended:
                 self._leave()
             return flushed or ended
         if self._limit == 1:
             self._last = reading
-        if batch.count >= self._limit or self._is_due():
-            self._flush(store, cursor)
+        if self._batch.count >= self._limit or self._is_due():
+            self._flush(store, cursor, cursor.offset)
         if reading.stop is not None:
             if self._batch.count or self._batch.covered_until:
-                self._flush(store, cursor)
+                self._flush(store, cursor, cursor.offset)
             self._record_stop(store, cursor, reading)
         return True
+
+    def _read(self, store: Store, cursor: Cursor) -> Reading | None:
+        """Reads on into the batch.
+
+        What follows a quiet time is read into a batch of its own: the store takes the coverage
+        before a batch for the earliest that its events began.
+        """
+        batch = self._batch
+        if batch.count or not batch.covered_until:
+            return cursor.read(self._decoder, batch, self._limit - batch.count)
+        quiet_until, fresh = cursor.offset, Batch()
+        reading = cursor.read(self._decoder, fresh, self._limit)
+        if fresh.count:
+            self._flush(store, cursor, quiet_until)
+            self._batch = fresh
+        else:
+            batch.covered_until = max(batch.covered_until, fresh.covered_until)
+        return reading
 
     def _is_due(self) -> bool:
         if not self._batch.count and not self._batch.covered_until:
@@ -161,10 +179,10 @@ class Recorder:
         wait = self._config.batch.wait if self._batch.count else _IDLE_COMMIT
         return time.monotonic() - self._flushed >= wait
 
-    def _flush(self, store: Store, cursor: Cursor) -> bool:
-        """Commits what has been read of this segment; False when there was nothing new."""
+    def _flush(self, store: Store, cursor: Cursor, offset: int) -> bool:
+        """Commits what has been read up to ``offset``; False when there was nothing new."""
         batch, segment = self._batch, cursor.segment
-        span = self._span(segment, cursor.offset)
+        span = self._span(segment, offset)
         if span.until <= span.first:
             return False
         if span.until > self._shown.get(segment.stream, 0):
@@ -174,7 +192,7 @@ class Recorder:
         self.recorded += batch.count
         self._batch = Batch()
         self._limit = min(2 * self._limit, self._config.batch.events)
-        self._mark(segment, cursor.offset)
+        self._mark(segment, offset)
         return True
 
     def _record_stop(self, store: Store, cursor: Cursor, reading: Reading) -> None:
@@ -317,7 +335,7 @@ class Recorder:
         """Records the rest of the segment as missing; what came before the damage is stored."""
         cursor, end = self._cursor, segment.end
         if cursor is not None:
-            self._flush(store, cursor)
+            self._flush(store, cursor, cursor.offset)
             cursor.move(end)
         tell_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {end}: {reason}")
         if self._live:

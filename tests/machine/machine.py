@@ -1,8 +1,8 @@
 """Debian machines that boot: systemd-nspawn over an overlay of a cached tree.
 
 A machine has its own network namespace with no link but lo, writable conntrack settings, a
-journal, and units sandboxed as on a real host. It dies with the process that booted it; what a
-crash left behind is cleared by the next one.
+journal, and units sandboxed as on a real host. What a crashed run left behind is ended and
+cleared by the next one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.record import process_start
+from tests.lab.record import (
+    NAMED_NAMESPACES,
+    namespace_identity,
+    process_start,
+    processes_in,
+)
 from tests.machine.base import MachineError, ready_base
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +134,6 @@ def booted_machine(name: str, release: str = "bookworm") -> Iterator[Machine]:
         _run(["ip", "netns", "add", _namespace(name)])
         _run(["ip", "-n", _namespace(name), "link", "set", "lo", "up"])
         nspawn = _start_nspawn(name, root)
-        _write_record(name, nspawn.pid)
         yield Machine(name, root, _wait_for_boot(name, nspawn))
     finally:
         if nspawn is not None:
@@ -166,7 +170,7 @@ def _start_nspawn(name: str, root: Path) -> subprocess.Popen[bytes]:
         argv.append("--keep-unit")
         groups = _make_cgroups(name)
     enter = 'for group; do [ "$group" = -- ] && break; echo $$ >"$group/cgroup.procs"; shift; done'
-    script = f'{enter}; shift; exec setpriv --pdeathsig KILL "$@"'
+    script = f'{enter}; shift; exec "$@"'
     words = ["sh", "-ec", script, "sh", *map(str, groups), "--", *argv]
     settings = {
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
@@ -237,22 +241,28 @@ def _clear_abandoned() -> None:
         record: Mapping[str, Any] = json.loads(path.read_text())
         if process_start(record["owner"]) == record["started"]:
             continue
-        pid = record["nspawn"]
-        if pid and process_start(pid) == record["nspawn_started"]:
-            leader = _find_leader(pid)
-            for process in (leader, pid):
-                with suppress(ProcessLookupError):
-                    os.kill(process or pid, signal.SIGKILL)
-            while process_start(pid) == record["nspawn_started"]:
-                time.sleep(0.02)
+        _end_processes(path.stem)
         _remove(path.stem)
+
+
+def _end_processes(name: str) -> None:
+    """Whatever runs in the machine's own namespace: nspawn, its first process, and so the rest."""
+    identity = namespace_identity(NAMED_NAMESPACES / _namespace(name))
+    deadline = time.monotonic() + 10
+    while identity and (left := processes_in({identity})):
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            raise MachineError(f"processes of the machine {name!r} do not end: {left}")
+        time.sleep(0.02)
 
 
 def _remove(name: str) -> None:
     disk = DISKS / name
     if os.path.ismount(disk / "root"):
         _run(["umount", "-l", str(disk / "root")])
-    if (Path("/run/netns") / _namespace(name)).exists():
+    if (NAMED_NAMESPACES / _namespace(name)).exists():
         _run(["ip", "netns", "delete", _namespace(name)])
     shutil.rmtree(disk, ignore_errors=True)
     for group in _list_cgroups(name):
@@ -274,14 +284,9 @@ def _remove_cgroup(group: Path) -> None:
             return
 
 
-def _write_record(name: str, nspawn: int | None = None) -> None:
+def _write_record(name: str) -> None:
     RECORDS.mkdir(exist_ok=True)
-    fields = {
-        "owner": os.getpid(),
-        "started": process_start(os.getpid()),
-        "nspawn": nspawn,
-        "nspawn_started": nspawn and process_start(nspawn),
-    }
+    fields = {"owner": os.getpid(), "started": process_start(os.getpid())}
     fresh = RECORDS / f"{name}.new"
     fresh.write_text(json.dumps(fields))
     fresh.rename(RECORDS / f"{name}.json")

@@ -1,0 +1,47 @@
+"""Machines themselves: what a crash leaves behind is cleared by the next boot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.machine.base import MachineError
+from tests.machine.gateway import Gateway
+from tests.machine.machine import ROOT, booted_machine
+
+_BOOT = """
+import time
+from tests.machine.machine import booted_machine
+with booted_machine("crash") as machine:
+    print(machine.leader, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_leftovers_of_a_crash_are_cleared() -> None:
+    argv = [sys.executable, "-c", _BOOT]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as crashing:
+        assert crashing.stdout is not None
+        leader = int(crashing.stdout.readline())
+        crashing.send_signal(signal.SIGKILL)
+    with booted_machine("crash") as machine:
+        assert machine.leader != leader
+        assert not Path(f"/proc/{leader}").exists()
+        assert machine.run(["hostname"]).stdout == "crash\n"
+        disk = machine.root.parent
+    assert not disk.exists()
+    assert not Path("/run/netns/ctaudit-machine-crash").exists()
+
+
+def test_name_in_use_is_refused(booted: Gateway) -> None:
+    with (
+        pytest.raises(MachineError, match="is in use by another process"),
+        booted_machine(booted.machine.name),
+    ):
+        pass
+    assert os.path.ismount(booted.machine.root)
