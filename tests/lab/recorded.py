@@ -103,5 +103,5 @@ def _name_companions(sents: Mapping[str, Sent]) -> dict[str, Sent]:
 
 def wait_until_covered(rig: Rig, moment: datetime) -> None:
     """Until the store says that it has all that the kernel sent before that moment."""
-    reached = "SELECT FROM ctaudit.coverage WHERE covered_until > %s"
+    reached = "SELECT FROM ctaudit.coverage WHERE covered_until > greatest(covered_from, %s)"
     wait_until(lambda: bool(rig.query(reached, moment)), log=rig.directory / "recorder.log")

@@ -134,7 +134,7 @@ def test_who_still_answers(bare: Recorded, connection: str) -> None:
     lag = opening["started_at"] - opening["started_after"]
     reply = _who(bare.rig, flow, opening["started_at"], "--within", str(lag.total_seconds()))
     (answer,) = reply["answers"]
-    assert (reply["exit_status"], answer["ct_id"]) == (0, flow["ct_id"])
+    assert (reply["exit_status"], answer["ct_id"]) == (0, flow["ct_id"]), reply
     assert (answer["started_source"], answer["ended_source"]) == ("receiver", "receiver")
     assert answer["orig_packets"] is answer["reply_bytes"] is None
 
