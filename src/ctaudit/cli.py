@@ -125,6 +125,28 @@ def run_status(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_check(args: argparse.Namespace) -> int:
+    from ctaudit import check, check_store, finding
+
+    config = load_config(args.config)
+    dsn = pick_dsn(args, config)
+    findings = check.check_host(config) + check_store.check_store(dsn, config.record_procedure)
+    if args.json:
+        print(json.dumps(finding.plain_findings(findings), indent=2))
+    else:
+        _print_lines(finding.tell_findings(findings))
+    return int(finding.worst(findings))
+
+
+def run_setup(args: argparse.Namespace) -> int:
+    from ctaudit import setup
+
+    config = load_config(args.config)
+    for line in setup.set_up_local(args.auditor or ["root"], config.node):
+        print(line, flush=True)
+    return 0
+
+
 @contextmanager
 def _asking(args: argparse.Namespace) -> Iterator[psycopg.Connection[Any]]:
     """A connection whose schema is the one this program knows."""
@@ -214,6 +236,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_flows(add("flows", run_flows, "List connections."))
     status = add("status", run_status, "What is recorded, up to when, and what is missing.")
     status.add_argument("--json", action="store_true", help="one JSON object")
+    check = add("check", run_check, "Is this gateway fit to be believed, and what is missing?")
+    check.add_argument("--json", action="store_true", help="one JSON object")
+    setup = add("setup", run_setup, "Make the database on this host.", dsn=False)
+    setup.add_argument(
+        "--local", action="store_true", required=True, help="over PostgreSQL's local socket"
+    )
+    setup.add_argument(
+        "--auditor", action="append", metavar="NAME", help="a user who may ask, default root"
+    )
     return parser
 
 

@@ -122,8 +122,8 @@ def _key(default: Any, reader: Reader) -> Any:
 
 @dataclass(frozen=True)
 class SocketSection:
-    receive_buffer: int = _key(64 << 20, _size(4 << 10, 1 << 30))
-    receive_buffer_max: int = _key(256 << 20, _size(4 << 10, 1 << 30))
+    receive_buffer: int = _key(128 << 20, _size(4 << 10, 1 << 30))
+    receive_buffer_max: int = _key(512 << 20, _size(4 << 10, 1 << 30))
     updates: bool = _key(False, _read_flag)
     reliable: bool = _key(False, _read_flag)
 

@@ -38,6 +38,8 @@ def connect(dsn: str, role_hint: str = "") -> psycopg.Connection[Any]:
         ) from None
     name = f"ctaudit {role_hint}".strip()
     words.setdefault("fallback_application_name", name)
+    # A database in SQL_ASCII would hand text over as bytes.
+    words.setdefault("client_encoding", "UTF8")
     words.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     for name, value in _KEEPALIVES.items():
         words.setdefault(name, value)

@@ -42,9 +42,20 @@ class TableDump:
         """Whether the next turn begins one."""
         return self._socket is None and time.monotonic() >= self._due
 
+    def resume(self) -> None:
+        """After another receiver of the same stream: a dump at once only if one is owed."""
+        dumped = self._spool.segment.dumped
+        if dumped and not self._spool.dropping:
+            since = (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - dumped) / 1e9
+            self._cause = "interval"
+            self._due = time.monotonic() + max(0.0, self._interval - since)
+        else:
+            self.want("resume")
+
     def want(self, cause: str, after: float = 0.0) -> None:
         """Another dump is needed soon, in place of one under way."""
         self.abandon()
+        self._spool.segment.keep_dumped(0)
         self._cause = cause
         self._due = time.monotonic() + after
 
@@ -89,3 +100,4 @@ class TableDump:
             spool.append_note(
                 "dump end", began_at=began, begin_position=position, entries=self._entries
             )
+            spool.segment.keep_dumped(time.clock_gettime_ns(time.CLOCK_BOOTTIME))

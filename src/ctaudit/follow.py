@@ -10,7 +10,14 @@ from uuid import UUID
 
 from ctaudit.errors import PrivilegeError
 from ctaudit.frame import DamagedFrame, Frame, read_frame
-from ctaudit.segment import HEADER_SIZE, DamagedSegment, Segment, list_segments, open_segment
+from ctaudit.segment import (
+    HEADER_SIZE,
+    DamagedSegment,
+    Segment,
+    list_segments,
+    open_segment,
+    opening_segment,
+)
 
 FindPosition = Callable[[str, UUID], "int | None"]
 
@@ -75,6 +82,17 @@ def find_place(
             segment.commit(segment.end)
         segment.close()
     return None
+
+
+def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
+    """Whether something has been published in a segment after this one."""
+    for path in reversed(paths):
+        if path == segment.path:
+            return False
+        with contextlib.suppress(DamagedSegment, OSError), opening_segment(path) as later:
+            if later.sequence > segment.sequence and later.end:
+                return True
+    return False
 
 
 def list_paths(directory: Path) -> list[Path]:

@@ -105,13 +105,13 @@ class Receiver:
     def begin(self, *, inherited: bool) -> None:
         """Goes on with the stream of an inherited socket, or begins one.
 
-        Either way a dump follows: it tells what was there before, and closes what gap there is.
+        A new one begins with a dump: it tells what was there before, and closes the gap.
         """
         if inherited and self._spool.continue_stream():
             self._drops = self._spool.segment.kernel_drops
             if self._spool.has_room():
                 self._note("resume", ctaudit=__version__)
-            self._dump.want("resume")
+            self._dump.resume()
             return
         self._spool.begin_stream()
         self._drops = count_drops(self._events)
@@ -247,6 +247,7 @@ class Receiver:
     def _tell_overrun(self) -> None:
         """Notes what the kernel has dropped since the last such note."""
         segment = self._spool.segment
+        segment.keep_dumped(0)
         self._drops = count_drops(self._events)
         drops = (self._drops - segment.kernel_drops) % (1 << 32)
         # What is kept and tried again counts as dropped each time: how many are lost is unknown.

@@ -23,7 +23,7 @@ from ctaudit.database import check_schema_version, connect, tell
 from ctaudit.decode import Aside, Batch, Decoder
 from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.faults import tell_fault
-from ctaudit.follow import Foreign, Hole, find_place, list_paths
+from ctaudit.follow import Foreign, Hole, find_place, has_later_data, list_paths
 from ctaudit.frame import DamagedFrame
 from ctaudit.journal import LiveLines, pick_writer
 from ctaudit.segment import Segment, keep_damaged, set_aside
@@ -34,6 +34,7 @@ from ctaudit.store import Span, Store, is_misfit, is_poison
 log = logging.getLogger(__name__)
 
 _IDLE_COMMIT = 1.0  # seconds between two commits that only advance the coverage
+_LATER = 1.0  # seconds between two looks for segments after the one that is written
 _LOOK = 0.02  # seconds between two looks at a segment that has nothing new
 _LONGEST_WAIT = 5.0  # seconds between two tries to reach the database, at most
 _LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing, at most
@@ -92,6 +93,7 @@ class Recorder:
         self._batch = Batch()
         self._last: Reading | None = None
         self._flushed = time.monotonic()
+        self._next_look = 0.0
         self.recorded = 0
 
     def work(self, stopping: Callable[[], bool]) -> None:
@@ -139,7 +141,7 @@ class Recorder:
             self._meet_damage(store, cursor.segment, cursor.offset, str(damaged))
             return True
         if reading is None:
-            ended = cursor.has_ended()
+            ended = cursor.has_ended() or self._has_lost_its_seal(cursor.segment, stop=stop)
             due = ended or stop or self._is_due()
             flushed = due and self._flush(store, cursor, cursor.offset)
             if ended:
@@ -172,6 +174,20 @@ class Recorder:
         else:
             batch.covered_until = max(batch.covered_until, fresh.covered_until)
         return reading
+
+    def _has_lost_its_seal(self, segment: Segment, *, stop: bool) -> bool:
+        """Whether a later segment has data: it was begun after this one had been sealed.
+
+        A loss of power may undo a seal, and the recorder would wait for ever. Seals it again.
+        """
+        now = time.monotonic()
+        if not self._live or not (stop or now >= self._next_look):
+            return False
+        self._next_look = now + _LATER
+        if not has_later_data(self._list(), segment):
+            return False
+        segment.seal()
+        return True
 
     def _is_due(self) -> bool:
         if not self._batch.count and not self._batch.covered_until:

@@ -9,6 +9,7 @@ the database has committed, so that the receiver knows what it may delete.
            64  checksum of what stands before it and of the node's name
           128  published: end (bytes of data), sealed (nanoseconds, 0: still being written)
           192  committed: bytes of data that the database holds
+          200  dumped: CLOCK_BOOTTIME of the last dump's end, 0 while one is owed
           208  dropped: events that found no room after this segment, the time of the first,
                the offset from which on a note may tell of them; 232 the kernel's count of drops
           240  two words that dropped events are received to in turn
@@ -38,7 +39,7 @@ _VERSION = 1
 _FIXED = struct.Struct("=8sQ16sQQQQ")
 _CHECK = struct.Struct("=I")
 _NODE_OFFSET, _NODE_SIZE = 256, 255
-_END, _SEALED, _COMMITTED = 128 // 8, 136 // 8, 192 // 8
+_END, _SEALED, _COMMITTED, _DUMPED = 128 // 8, 136 // 8, 192 // 8, 200 // 8
 _DROPPED, _DROPPED_SINCE, _DROPPED_AT, _KERNEL_DROPS = 208 // 8, 216 // 8, 224 // 8, 232 // 8
 _TAKEN = 240 // 8
 _NAME = re.compile(r"(\d{12})\.segment")
@@ -106,6 +107,14 @@ class Segment:
         if self.words[_TAKEN + self.words[_DROPPED] % 2]:
             self.count_dropped()
         self.words[_TAKEN] = self.words[_TAKEN + 1] = 0
+
+    @property
+    def dumped(self) -> int:
+        """When the last dump ended, CLOCK_BOOTTIME; 0 when something was lost since."""
+        return int(self.words[_DUMPED])
+
+    def keep_dumped(self, boot: int) -> None:
+        self.words[_DUMPED] = boot
 
     @property
     def kernel_drops(self) -> int:

@@ -97,6 +97,7 @@ class SpoolWriter:
         existing = list_segments(self._spool.directory)
         sequence = existing[-1][0] + 1 if existing else 1
         self._enter(self._create(sequence, uuid4(), 0))
+        self._sync_directory()
 
     def continue_stream(self) -> bool:
         """Goes on after the last receiver's last byte; False without a stream to go on with."""
@@ -122,6 +123,8 @@ class SpoolWriter:
         if not self._has_told():
             self._tell_dropped(self.segment)
         self.segment.seal()
+        if self._spool.sync:
+            self.segment.sync()
         self.close()
 
     def open_frame(self) -> None:
@@ -179,10 +182,14 @@ class SpoolWriter:
         except DiskError as error:
             return self._lack_room(str(error))
         segment.keep_kernel_drops(full.kernel_drops)
+        segment.keep_dumped(0 if self.dropping else full.dumped)
         self.view.release()
         self._enter(segment)
         full.seal()
         self._tell_dropped(full)
+        if self._spool.sync:
+            full.sync()
+            self._sync_directory()
         full.close()
         self._next_try = 0.0
         self._is_lacking = False
@@ -208,6 +215,15 @@ class SpoolWriter:
     def close(self) -> None:
         self.view.release()
         self.segment.close()
+
+    def _sync_directory(self) -> None:
+        """With spool.sync a new segment's name survives a loss of power as its data do."""
+        if self._spool.sync:
+            directory = os.open(self._spool.directory, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
 
     def _lack_room(self, sentence: str) -> bool:
         if not self._is_lacking:
@@ -260,6 +276,7 @@ class SpoolWriter:
                 with contextlib.suppress(DamagedSegment), opening_segment(path) as earlier:
                     if earlier.stream == segment.stream:
                         segment.keep_kernel_drops(earlier.kernel_drops)
+                        segment.keep_dumped(0 if earlier.dropped[0] else earlier.dumped)
                         earlier.settle_dropped()
                         self._tell_dropped(earlier)
                         if not earlier.sealed:

@@ -27,14 +27,15 @@ Row = tuple[Any, ...]
 class Ledger:
     """What record procedures would hold: rows with their time, and spans of which nothing is known.
 
-    A span is [from, until) in nanoseconds: from what was covered before, as record_note has it.
+    A span is [from, until] in nanoseconds: from what was covered before, as record_note has it;
+    one without end ends with the next dump that nothing has spoiled.
     """
 
     rows: Counter[Row] = field(default_factory=Counter)
     positions: dict[tuple[str, UUID], int] = field(default_factory=dict)
     covered: dict[tuple[str, UUID], int] = field(default_factory=dict)
     gaps: list[tuple[int, int]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    dumping: set[tuple[str, UUID]] = field(default_factory=set)
 
     def record(self, span: Span, batch: Batch) -> None:
         self._advance(span)
@@ -57,9 +58,13 @@ class Ledger:
             self._advance(span)
         if note == "missing":
             self.gaps.append((self.covered[key], int(detail["until"])))
+            self.dumping.discard(key)
+        elif note == "dump begin":
+            self.dumping.add(key)
+        elif note == "dump end" and key in self.dumping:
+            self.gaps = [(begin, min(end, at)) for begin, end in self.gaps]
         elif note in ("overrun", "dropped", "aside"):
             raise AssertionError(f"{note}: {detail}")
-        self.notes.append(note)
 
     def find_position(self, node: str, stream: UUID) -> int | None:
         return self.positions.get((node, stream))

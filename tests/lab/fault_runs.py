@@ -26,7 +26,7 @@ LONGEST_LIFE = 0.8  # seconds that a recorder lives at most: a third of it goes 
 
 
 def kill_recorder(lab: Lab, cluster: Cluster, times: int) -> None:
-    """kill -9 of the recorder: no gap, each connection once."""
+    """Kill -9 of the recorder: no gap, each connection once."""
     count = int(times * LONGEST_LIFE / 2 * RATE)
     with (
         rigging(lab, cluster) as rig,
@@ -44,7 +44,7 @@ def kill_recorder(lab: Lab, cluster: Cluster, times: int) -> None:
 
 
 def kill_recorder_and_database(lab: Lab, cluster: Cluster, times: int) -> None:
-    """kill -9 of the recorder and of PostgreSQL, in either order: no gap, each once."""
+    """Kill -9 of the recorder and of PostgreSQL, in either order: no gap, each once."""
     with (
         rigging(lab, cluster) as rig,
         started(rig, "record") as recorder,

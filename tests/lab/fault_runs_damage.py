@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from ctaudit.segment import list_segments
-
 from tests.lab.cluster import Cluster
 from tests.lab.damage import Ledger, copied, damage_folder, expect_truth, read_folder
-from tests.lab.faults import loading, started, stored, wait_until_listening, wait_until_recorded
+from tests.lab.faults import loading, started, stored, wait_until_recorded
 from tests.lab.namespaces import Lab
 from tests.lab.rig import Rig, rigging, wait_until
 from tests.lab.traffic import make_traffic
@@ -73,7 +72,7 @@ def record_damaged(original: Rig, cluster: Cluster, seeds: range) -> int:
                 folder.rename(rig.spool)
                 folder.mkdir()
                 with started(rig, "record") as recorder:
-                    wait_until(lambda: "recording" in recorder.log.read_text())  # noqa: B023
+                    wait_until(lambda: "recording" in recorder.log.read_text())
                     recorder.stop()
             for table, moment_of in moments.items():
                 found = stored(rig, table)

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ctaudit.segment import list_segments
-
 from tests.lab.burst import burst_tuple
 from tests.lab.cluster import Cluster
 from tests.lab.faults import (
     RATE,
+    cost_of,
+    count_queued,
     count_unread,
     expect_closed_accounting,
     expect_no_gap,
@@ -86,7 +87,7 @@ def expect_goes_on(rig: Rig, first: int, count: int = 1000) -> None:
 
 
 def kill_receiver_while_dropping(lab: Lab, cluster: Cluster, times: int) -> int:
-    """kill -9 of a receiver that drops: what it took from the kernel is stored or counted.
+    """Kill -9 of a receiver that drops: what it took from the kernel is stored or counted.
 
     The test holds the socket as well, so what nobody took can be counted, too.
     """
@@ -225,3 +226,23 @@ def expect_within_gap(rig: Rig, first: int, count: int) -> None:
         assert all(found[burst_tuple(index)] == 1 for index in range(first))
         assert found.total() < first + count
     assert rig.query("SELECT cause FROM ctaudit.gap") == [("segments are gone",)]
+
+
+def measure_sync(lab: Lab, cluster: Cluster, count: int, sync: str) -> dict[str, float]:
+    """What spool.sync costs: the receiver's CPU and wall time under a flood that it stores."""
+    settings = {"spool": f'sync = "{sync}"'}
+    with rigging(lab, cluster, settings=settings) as rig, started(rig, "receive") as receiver:
+        wait_until(lambda: "receiving" in receiver.log.read_text())
+        assert receiver.process is not None
+        before = cost_of(receiver.process)
+        with holding_socket(receiver.process) as held, loading(lab, count, rate=None) as load:
+            load.wait()
+            ended = time.monotonic()
+            wait_until(lambda: count_queued(held) == 0, patience=60)
+            behind = time.monotonic() - ended
+        spent = cost_of(receiver.process).total - before.total
+        with started(rig, "record"):
+            wait_until_recorded(rig, patience=120)
+        expect_once(rig, load.indexes)
+        expect_no_gap(rig)
+        return {"µs of CPU an event": 1e6 * spent / (2 * count), "seconds behind": behind}

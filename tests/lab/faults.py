@@ -40,6 +40,7 @@ from tests.lab.witness import SYS_PIDFD_GETFD, delete_all
 
 RATE = 10_000
 FLUSH_EVERY = 0.5
+SO_MEMINFO = 55
 Tuple = tuple[str, int, int]
 
 
@@ -126,7 +127,7 @@ class Service:
         return self.process
 
     def kill(self) -> None:
-        """kill -9; AssertionError when it had ended by itself."""
+        """Kill -9; AssertionError when it had ended by itself."""
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()[-2000:]
         self.process.kill()
@@ -225,7 +226,7 @@ def expect_no_gap(rig: Rig) -> None:
 
 
 def expect_closed_accounting(rig: Rig) -> dict[str, int]:
-    """received = stored + filtered + set aside of all streams together; returns the sums."""
+    """Received = stored + filtered + set aside of all streams together; returns the sums."""
     names = ("received", "stored", "filtered", "set_aside", "dropped")
     columns = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
     (row,) = rig.query(f"SELECT {columns} FROM ctaudit.batch")
@@ -274,6 +275,11 @@ def holding_socket(process: subprocess.Popen[str]) -> Iterator[socket.socket]:
     assert number >= 0, os.strerror(ctypes.get_errno())
     with socket.socket(fileno=number) as held:
         yield held
+
+
+def count_queued(held: socket.socket) -> int:
+    """Bytes of events that wait in the socket (SO_MEMINFO, SK_MEMINFO_RMEM_ALLOC)."""
+    return int.from_bytes(held.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36)[:4], "little")
 
 
 def count_unread(held: socket.socket) -> int:

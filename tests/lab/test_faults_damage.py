@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ctaudit.follow import list_paths
 from tests.lab.cluster import Cluster
+from tests.lab.damage import copied, read_folder
 from tests.lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
 from tests.lab.namespaces import Lab
 from tests.lab.rig import Rig
@@ -24,6 +26,17 @@ def kept(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
 
 def test_damaged_segments_are_read_truly(kept: Rig, tmp_path: Path) -> None:
     assert read_damaged(kept.spool, tmp_path, range(100)) > 30
+
+
+def test_seal_that_was_lost_holds_nothing_up(kept: Rig, tmp_path: Path) -> None:
+    with copied(kept.spool, tmp_path) as folder:
+        whole = read_folder(folder)
+        for path in list_paths(folder)[:-1]:
+            data = bytearray(path.read_bytes())
+            data[136:144] = bytes(8)
+            path.write_bytes(data)
+        assert read_folder(folder).rows == whole.rows
+        assert not list(folder.glob("*.foreign"))
 
 
 def test_damaged_segments_are_recorded_truly(kept: Rig, cluster: Cluster) -> None:

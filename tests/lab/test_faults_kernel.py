@@ -26,7 +26,7 @@ def patient_lab() -> Iterator[Lab]:
 
 
 def test_overrun_and_resync(patient_lab: Lab, cluster: Cluster) -> None:
-    overrun(patient_lab, cluster, 4000)
+    overrun(patient_lab, cluster, 2000)
 
 
 @pytest.mark.parametrize("mode", ["live", "nat"])

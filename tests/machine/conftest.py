@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from tests.machine.gateway import Gateway, running_gateway
 
 @pytest.fixture(scope="session")
 def booted() -> Iterator[Gateway]:
-    with running_gateway("test") as made:
+    with running_gateway(f"test-{os.getpid()}") as made:
         yield made
 
 

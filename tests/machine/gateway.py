@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from tests.lab.burst import burst_tuple
@@ -236,8 +237,9 @@ def running_gateway(name: str, release: str = "bookworm") -> Iterator[Gateway]:
 
 
 def _install(machine: Machine) -> None:
-    """What the package will do."""
-    for part in ("src", "sql", "tests"):
+    """What the package will do; with the sources that CTAUDIT_SRC names, as in the lab."""
+    machine.put(Path(os.environ.get("CTAUDIT_SRC", ROOT / "src")), f"{CHECKOUT}/src")
+    for part in ("sql", "tests"):
         machine.put(ROOT / part, f"{CHECKOUT}/{part}")
     machine.run(["python3", "-m", "compileall", "-q", f"{CHECKOUT}/src", f"{CHECKOUT}/tests/lab"])
     machine.write("/usr/bin/ctaudit", _COMMAND, 0o755)

@@ -118,12 +118,15 @@ class Machine:
 
 
 @contextmanager
-def booted_machine(name: str, release: str = "bookworm") -> Iterator[Machine]:
+def booted_machine(
+    name: str, release: str = "bookworm", base: Path | None = None
+) -> Iterator[Machine]:
     """A machine that has booted, gone with all its files at the end of the body.
 
-    Raises MachineError when it does not boot, or a running process has one of that name.
+    ``base``: the tree it boots from, else the one that has what ctaudit needs. Raises
+    MachineError when it does not boot, or a running process has one of that name.
     """
-    base = ready_base(release)
+    base = base or ready_base(release)
     _clear_abandoned()
     if (RECORDS / f"{name}.json").exists():
         raise MachineError(f"a machine {name!r} is in use by another process: take another name")

@@ -11,29 +11,32 @@ from pathlib import Path
 from ctaudit.faults import MESSAGE_IDS
 from ctaudit.segment import list_segments, opening_segment
 from tests.machine.gateway import RECEIVER, RECORDER, SPOOL, Gateway
-from tests.machine.kills import check_nothing_lost, strike_at_random
+from tests.machine.kills import ROOMY, check_nothing_lost, strike_at_random
 
 _SMALL = {"socket": 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'}
 _LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing
 
 
-def test_receiver_killed_at_random(gateway: Gateway) -> None:
-    first = gateway.opened
-    print(strike_at_random(gateway, [RECEIVER], 10, seed=1))
-    check_nothing_lost(gateway, first)
+def test_receiver_killed_at_random(booted: Gateway) -> None:
+    booted.begin_anew(ROOMY)
+    first = booted.opened
+    print(strike_at_random(booted, [RECEIVER], 10, seed=1))
+    check_nothing_lost(booted, first)
 
 
-def test_recorder_killed_at_random(gateway: Gateway) -> None:
-    first = gateway.opened
-    print(strike_at_random(gateway, [RECORDER], 5, seed=2))
-    check_nothing_lost(gateway, first)
+def test_recorder_killed_at_random(booted: Gateway) -> None:
+    booted.begin_anew(ROOMY)
+    first = booted.opened
+    print(strike_at_random(booted, [RECORDER], 5, seed=2))
+    check_nothing_lost(booted, first)
 
 
-def test_both_and_the_database_killed(gateway: Gateway) -> None:
-    first = gateway.opened
-    units = [RECEIVER, RECORDER, gateway.postgresql]
-    print(strike_at_random(gateway, units, 3, seed=3, after=gateway.start_postgresql))
-    check_nothing_lost(gateway, first)
+def test_both_and_the_database_killed(booted: Gateway) -> None:
+    booted.begin_anew(ROOMY)
+    first = booted.opened
+    units = [RECEIVER, RECORDER, booted.postgresql]
+    print(strike_at_random(booted, units, 3, seed=3, after=booted.start_postgresql))
+    check_nothing_lost(booted, first)
 
 
 def test_restarts_under_load(gateway: Gateway) -> None:
@@ -48,32 +51,32 @@ def test_restarts_under_load(gateway: Gateway) -> None:
     assert len(streams) == 1
 
 
-def test_receiver_killed_right_after_an_overrun(gateway: Gateway) -> None:
-    gateway.begin_anew(_SMALL)
-    first = gateway.opened
+def test_receiver_killed_right_after_an_overrun(booted: Gateway) -> None:
+    booted.begin_anew(_SMALL)
+    first = booted.opened
     for _ in range(3):
-        with gateway.load(3_000):
-            _wait_for_drops(gateway)
-            gateway.kill(RECEIVER)
-        gateway.wait_for_reconciled()
-    gateway.settle()
+        with booted.load(3_000):
+            _wait_for_drops(booted)
+            booted.kill(RECEIVER)
+        booted.wait_for_reconciled()
+    booted.settle()
 
-    gaps = gateway.gaps()
+    gaps = booted.gaps()
     assert gaps
     assert {gap["cause"] for gap in gaps} == {"overrun"}
     assert all(gap["gap_until"] for gap in gaps)
-    recorded = gateway.recorded("opening")
-    assert {key for key, _ in recorded} == gateway.tuples(first)
-    assert len(recorded) == gateway.opened - first
+    recorded = booted.recorded("opening")
+    assert {key for key, _ in recorded} == booted.tuples(first)
+    assert len(recorded) == booted.opened - first
     # The kernel's own start, which comes with the end, says when each opening was lost.
-    outside = gateway.query(
+    outside = booted.query(
         "SELECT f.started_at FROM ctaudit.opening AS o JOIN ctaudit.flow AS f"
         " USING (orig_src, orig_sport, orig_dport)"
         " WHERE o.provenance <> 'event' AND NOT EXISTS (SELECT FROM ctaudit.gap AS g"
         " WHERE f.started_at BETWEEN g.gap_from AND g.gap_until)"
     )
     assert outside == []
-    told = gateway.journal("-u", RECEIVER, f"MESSAGE_ID={MESSAGE_IDS['overrun']}")
+    told = booted.journal("-u", RECEIVER, f"MESSAGE_ID={MESSAGE_IDS['overrun']}")
     assert told
     assert all(line["PRIORITY"] == "3" for line in told)
 
@@ -122,20 +125,21 @@ def test_stop_commits_what_is_there(gateway: Gateway) -> None:
     gateway.machine.systemctl("start", RECORDER)
 
 
-def test_hanging_receiver_is_restarted(gateway: Gateway) -> None:
-    first = gateway.opened
-    with _watchdog(gateway, RECEIVER, "WatchdogSec=1s"):
-        before = int(gateway.machine.show(RECEIVER, "NRestarts"))
-        with gateway.load(24_000, 8_000):
+def test_hanging_receiver_is_restarted(booted: Gateway) -> None:
+    booted.begin_anew(ROOMY)
+    first = booted.opened
+    with _watchdog(booted, RECEIVER, "WatchdogSec=1s"):
+        before = int(booted.machine.show(RECEIVER, "NRestarts"))
+        with booted.load(24_000, 8_000):
             time.sleep(0.5)
-            [hanging] = gateway.machine.processes(RECEIVER)
-            gateway.signal(RECEIVER, signal.SIGSTOP)
-            gateway.wait_for(lambda: gateway.machine.processes(RECEIVER) not in ([hanging], []))
-        assert int(gateway.machine.show(RECEIVER, "NRestarts")) == before + 1
-        said = gateway.journal("-u", RECEIVER, "_PID=1")
+            [hanging] = booted.machine.processes(RECEIVER)
+            booted.signal(RECEIVER, signal.SIGSTOP)
+            booted.wait_for(lambda: booted.machine.processes(RECEIVER) not in ([hanging], []))
+        assert int(booted.machine.show(RECEIVER, "NRestarts")) == before + 1
+        said = booted.journal("-u", RECEIVER, "_PID=1")
         assert any("Watchdog timeout" in line["MESSAGE"] for line in said)
-        gateway.settle()
-    check_nothing_lost(gateway, first)
+        booted.settle()
+    check_nothing_lost(booted, first)
 
 
 def test_database_away_is_told_and_made_up_for(gateway: Gateway) -> None:

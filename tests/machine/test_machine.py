@@ -14,10 +14,11 @@ from tests.machine.base import MachineError
 from tests.machine.gateway import Gateway
 from tests.machine.machine import ROOT, booted_machine
 
-_BOOT = """
+_NAME = f"crash-{os.getpid()}"
+_BOOT = f"""
 import time
 from tests.machine.machine import booted_machine
-with booted_machine("crash") as machine:
+with booted_machine("{_NAME}") as machine:
     print(machine.leader, flush=True)
     time.sleep(600)
 """
@@ -29,13 +30,13 @@ def test_leftovers_of_a_crash_are_cleared() -> None:
         assert crashing.stdout is not None
         leader = int(crashing.stdout.readline())
         crashing.send_signal(signal.SIGKILL)
-    with booted_machine("crash") as machine:
+    with booted_machine(_NAME) as machine:
         assert machine.leader != leader
         assert not Path(f"/proc/{leader}").exists()
-        assert machine.run(["hostname"]).stdout == "crash\n"
+        assert machine.run(["hostname"]).stdout == f"{_NAME}\n"
         disk = machine.root.parent
     assert not disk.exists()
-    assert not Path("/run/netns/ctaudit-machine-crash").exists()
+    assert not Path(f"/run/netns/ctaudit-machine-{_NAME}").exists()
 
 
 def test_name_in_use_is_refused(booted: Gateway) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.machine.gateway import RECEIVER, RECORDER, Gateway, running_gateway
-from tests.machine.kills import check_nothing_lost, strike_at_random
+from tests.machine.kills import ROOMY, check_nothing_lost, strike_at_random
 
 
 @pytest.fixture(scope="module")
 def booted() -> Iterator[Gateway]:
-    with running_gateway("torture") as made:
+    with running_gateway(f"torture-{os.getpid()}") as made:
         yield made
 
 
 @pytest.fixture
 def gateway(booted: Gateway) -> Gateway:
-    booted.begin_anew()
+    booted.begin_anew(ROOMY)
     return booted
 
 

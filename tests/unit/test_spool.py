@@ -268,7 +268,8 @@ def test_file_of_the_highest_number_does_not_end_an_inherited_stream(tmp_path: P
     (tmp_path / "999999999999.segment").write_bytes(paths(tmp_path)[0].read_bytes())
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert (again.segment.sequence, again.offset) == (1, end)
+    assert (again.segment.path, again.offset) == (paths(tmp_path)[0], end)
+    assert numbers(tmp_path) == [1]
     again.close()
 
 
@@ -387,6 +388,44 @@ def take(into: memoryview) -> int:
     assert bytes(bytes_of) == bytes(8)
     bytes_of[:] = MESSAGE[:8]
     return 8
+
+
+def test_a_dump_is_owed_once_more_after_events_were_dropped(tmp_path: Path) -> None:
+    with writing(tmp_path, max_bytes=2 * WHOLE) as writer:
+        assert writer.segment.dumped == 0
+        writer.segment.keep_dumped(5)
+        write_frame(writer, MESSAGE)
+        assert roll(writer)
+        assert writer.segment.dumped == 5
+        write_frame(writer, MESSAGE)
+        assert not writer.roll()
+        drop(writer, 1)
+        commit_all(tmp_path)
+        time.sleep(0.06)
+        assert writer.roll()
+        assert writer.segment.dumped == 0
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.1])
+def test_what_is_written_is_synced_before_the_next_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: float
+) -> None:
+    """spool.sync holds for a segment's last bytes and for the name of the one after it, too."""
+    synced: list[object] = []
+    monkeypatch.setattr(Segment, "sync", lambda segment: synced.append(segment.sequence))
+    real = os.fsync
+
+    def sync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    writer = SpoolWriter(config(tmp_path, sync=wanted))
+    writer.begin_stream()
+    write_frame(writer, MESSAGE)
+    assert roll(writer)
+    writer.end_stream()
+    assert synced == ([str(tmp_path), 1, str(tmp_path), 2] if wanted else [])
 
 
 def test_full_disk_stops_the_roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

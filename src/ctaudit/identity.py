@@ -1,0 +1,79 @@
+"""Acting for a while as another user of this host, or in another network namespace: root's right.
+
+PostgreSQL's peer authentication goes by the effective user (SO_PEERCRED).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def current_user() -> str:
+    """The effective user's name, or its number where it has none."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """The user's effective identity and home during the body. The process must be root's."""
+    user = pwd.getpwnam(name)
+    group, groups, home = os.getegid(), os.getgroups(), os.environ.get("HOME")
+    os.setgroups(os.getgrouplist(name, user.pw_gid))
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    os.environ["HOME"] = user.pw_dir
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+        os.environ.pop("HOME")
+        if home is not None:
+            os.environ["HOME"] = home
+
+
+@contextmanager
+def in_network_of(process: int) -> Iterator[None]:
+    """The network namespace of a process during the body. Raises OSError where it may not."""
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        other = os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _set_network(other)
+        finally:
+            os.close(other)
+        try:
+            yield
+        finally:
+            _set_network(own)
+    finally:
+        os.close(own)
+
+
+def _set_network(descriptor: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.setns(descriptor, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

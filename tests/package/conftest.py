@@ -1,0 +1,33 @@
+"""One machine a release, with the package installed, for all tests of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.package.site import NEWER, Site, build_package, here, is_here, standing_site
+
+RELEASES = os.environ.get("CTAUDIT_RELEASES", "bookworm").split()
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same package under a higher version, its configuration file changed."""
+    return build_package(tmp_path_factory.mktemp("newer"), NEWER)
+
+
+@pytest.fixture(scope="session", params=["here"] if is_here() else RELEASES)
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    if is_here():
+        yield here()
+        return
+    with standing_site(request.param, request.getfixturevalue("package")) as standing:
+        yield standing

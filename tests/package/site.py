@@ -1,0 +1,116 @@
+"""A gateway from the package: a booted machine, from nothing to a database that records.
+
+With CTAUDIT_TESTBED=here it is this machine itself, where autopkgtest has installed the package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.machine import machine as machines
+from tests.machine.base import MachineError
+from tests.machine.gateway import _NETNS, CHECKOUT, RECEIVER, Gateway, _make_lab
+from tests.machine.machine import ROOT, Machine, booted_machine
+from tests.package.tree import ready_bare
+
+NEWER = "0.1.0+newer"
+_APT = ("apt", "install", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold")
+_DROP_IN = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
+
+
+@dataclass(frozen=True)
+class Here(Machine):
+    """This machine, where booted ones are entered."""
+
+    def enter(self, argv: Sequence[str], *, user: str = "root") -> list[str]:
+        variables = [f"{name}={value}" for name, value in machines._ENVIRONMENT.items()]
+        as_user = [] if user == "root" else ["runuser", "-u", user, "--"]
+        return ["env", "-i", *variables, *as_user, *argv]
+
+    def path(self, inside: str) -> Path:
+        return Path("/", inside.lstrip("/"))
+
+
+@dataclass(frozen=True)
+class Site:
+    """What stands, and what was said on the way.
+
+    ``before``: check's findings by name, right after the installation; ``setup``: its output.
+    """
+
+    gateway: Gateway
+    before: dict[str, Any]
+    setup: str
+
+    @property
+    def machine(self) -> Machine:
+        return self.gateway.machine
+
+    def check(self) -> dict[str, Any]:
+        return check(self.machine)
+
+
+def check(machine: Machine) -> dict[str, Any]:
+    """check's verdict, exit status and findings by name."""
+    done = machine.run(["ctaudit", "check", "--json"], check=False)
+    said = json.loads(done.stdout)
+    by_name = {item["name"]: item for item in said["findings"]}
+    return {"status": done.returncode, "verdict": said["verdict"], "findings": by_name}
+
+
+def build_package(folder: Path, version: str | None = None) -> Path:
+    """The package of this checkout, built into ``folder``."""
+    words = [str(ROOT / "tools/deb"), *(["--as", version] if version else []), str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"tools/deb failed: {done.stderr.strip()[-2000:]}")
+    return next(folder.glob("*.deb"))
+
+
+def install(machine: Machine, package: Path) -> str:
+    """``apt install ./PACKAGE`` in the machine, with what it depends on and recommends."""
+    machine.put(package, f"/root/{package.name}")
+    shell = ["env", "-C", "/root", "DEBIAN_FRONTEND=noninteractive", *_APT, f"./{package.name}"]
+    return machine.run(shell, timeout=300).stdout
+
+
+@contextmanager
+def standing_site(release: str, package: Path) -> Iterator[Site]:
+    """A machine of the release with the lab, the package installed and set up."""
+    with booted_machine(f"package-{release}", release, ready_bare(release)) as machine:
+        _prepare(machine)
+        install(machine, package)
+        yield _set_up(machine)
+
+
+def here() -> Site:
+    """This machine, in autopkgtest's hands."""
+    machine = Here("here", Path("/"), os.getpid())
+    _prepare(machine)
+    machine.systemctl("daemon-reload")
+    machine.systemctl("restart", RECEIVER)
+    return _set_up(machine)
+
+
+def is_here() -> bool:
+    return os.environ.get("CTAUDIT_TESTBED") == "here"
+
+
+def _prepare(machine: Machine) -> None:
+    machine.put(ROOT / "tests", f"{CHECKOUT}/tests")
+    _make_lab(machine)
+    machine.write(_DROP_IN, f"[Service]\n{_NETNS.format('gateway')}\n")
+
+
+def _set_up(machine: Machine) -> Site:
+    gateway = Gateway(machine)
+    before = check(machine)
+    setup = machine.run(["ctaudit", "setup", "--local"]).stdout
+    return Site(gateway, before, setup)

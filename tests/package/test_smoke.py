@@ -1,0 +1,71 @@
+"""From nothing to an answer: apt install, ctaudit setup --local, ctaudit who."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from tests.lab import addresses
+from tests.machine.gateway import RECEIVER, RECORDER
+from tests.package.site import Site
+
+
+def test_installed_package_says_what_is_missing(site: Site) -> None:
+    findings = site.before["findings"]
+    assert (site.before["status"], site.before["verdict"]) == (2, "not fit")
+    assert findings["database"]["level"] == "not fit"
+    assert findings["database"]["remedy"].startswith("ctaudit setup --local")
+    # It receives already.
+    for name in ("connection tracking", "receiver", "recorder", "spool", "receive buffer"):
+        assert findings[name]["level"] == "good", findings[name]
+
+
+def test_setup_makes_what_was_missing(site: Site) -> None:
+    assert "Database ctaudit is made." in site.setup
+    assert "is being recorded." in site.setup.splitlines()[-1]
+    again = site.machine.run(["ctaudit", "setup", "--local"]).stdout
+    assert "Database ctaudit is there already, in UTF8." in again
+    after = site.check()
+    left = {name for name, item in after["findings"].items() if item["level"] != "good"}
+    # The machine's clock is its host's; nothing is tracked before there is traffic.
+    assert left <= {"clock", "table"}, after
+    assert after["status"] == (1 if left else 0)
+    timer = site.machine.show("ctaudit-maintain.timer", "ActiveState")
+    assert timer == "active"
+    site.machine.systemctl("start", "ctaudit-maintain.service")
+    assert site.machine.show("ctaudit-maintain.service", "Result") == "success"
+
+
+def test_who_answers(site: Site) -> None:
+    gateway = site.gateway
+    time.sleep(1.1 - time.time() % 1)
+    gateway.traffic("article")
+    gateway.wait_for(lambda: bool(gateway.query("SELECT FROM ctaudit.opening")))
+    started = gateway.query("SELECT max(started_at) AS at FROM ctaudit.opening")[0]["at"]
+    second = datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    public = f"{addresses.GATEWAY}:{addresses.ARTICLE_NAT_SPORT}"
+    time.sleep(2)  # until that second is over and covered
+    words = ["ctaudit", "who", public, "--at", second, "--to", f"{addresses.SERVER}:443"]
+    answer = site.machine.run(words, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert f"{addresses.CLIENT}:{addresses.ARTICLE_SPORT} was behind {public}" in answer.stdout
+
+
+def test_what_comes_with_it(site: Site) -> None:
+    machine = site.machine
+    for name in ("acct", "timestamp", "events"):
+        value = machine.run(["sysctl", "-n", f"net.netfilter.nf_conntrack_{name}"]).stdout
+        assert value.strip() == "1", name
+    explained = machine.run(["journalctl", "-x", "--no-pager", "-u", RECORDER]).stdout
+    assert "Subject: The database is away, events wait in the spool" in explained
+    for section, page in ((1, "ctaudit"), (5, "ctaudit.toml"), (8, "ctaudit.service")):
+        machine.run(["man", "--pager=cat", str(section), page])
+    listed = machine.run(["bash", "-c", "source /usr/share/bash-completion/completions/ctaudit &&"
+                          " complete -p ctaudit"]).stdout  # fmt: skip
+    assert "_ctaudit" in listed
+
+
+def test_services_are_enabled_and_calm(site: Site) -> None:
+    for unit in (RECEIVER, RECORDER):
+        assert site.machine.show(unit, "UnitFileState") == "enabled"
+        assert site.machine.show(unit, "NRestarts") == "0"

@@ -1,0 +1,73 @@
+"""Upgrade under load, then removal and purge: what stays and what goes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.machine.gateway import RECEIVER, RECORDER, SPOOL
+from tests.machine.kills import check_nothing_lost
+from tests.package.site import _DROP_IN, NEWER, Site, install, is_here
+
+_RATE = 5_000  # openings a second; their ends come on top
+_CONFIGURATION = "/etc/ctaudit/ctaudit.toml"
+
+
+def test_upgrade_under_load_loses_nothing(site: Site, newer: Path) -> None:
+    gateway, machine = site.gateway, site.machine
+    edited = machine.path(_CONFIGURATION)
+    edited.write_text(edited.read_text().replace("rate = 50", "rate = 7"))
+    gateway.wait_for_reconciled()
+    before = {unit: machine.processes(unit) for unit in (RECEIVER, RECORDER)}
+    first = gateway.opened
+    with gateway.loading(_RATE):
+        time.sleep(2)
+        said = install(machine, newer)
+        time.sleep(2)
+    gateway.settle()
+    check_nothing_lost(gateway, first)
+    assert f"ctaudit {NEWER}" in machine.run(["ctaudit", "--version"]).stdout, said
+    for unit, processes in before.items():
+        assert machine.processes(unit) != processes, unit
+    # One stream: the socket was handed on, nobody stopped listening.
+    assert len(gateway.query("SELECT DISTINCT stream FROM ctaudit.batch")) == 1
+    assert "rate = 7" in edited.read_text()
+    assert NEWER in machine.path(f"{_CONFIGURATION}.dpkg-dist").read_text()
+    assert machine.show("ctaudit-maintain.timer", "ActiveState") == "active"
+
+
+def test_remove_keeps_data_and_configuration(site: Site) -> None:
+    if is_here():
+        pytest.skip("autopkgtest's own package stays")
+    machine = site.machine
+    machine.run(["apt-get", "remove", "-qy", "ctaudit"])
+    assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
+    assert list(machine.path(SPOOL).glob("*.seg*")), "no segment was kept"
+    assert machine.run(["id", "ctaudit"]).returncode == 0
+    units = machine.systemctl("list-units", "--all", "--no-legend", "ctaudit*")
+    assert "running" not in units
+    assert "waiting" not in units
+
+
+def test_purge_leaves_nothing_but_the_database(site: Site) -> None:
+    if is_here():
+        pytest.skip("autopkgtest's own package stays")
+    machine = site.machine
+    rows = site.gateway.query("SELECT count(*) AS n FROM ctaudit.opening")
+    machine.run(["apt-get", "purge", "-qy", "ctaudit"])
+    machine.path(_DROP_IN).unlink()
+    machine.path(_DROP_IN).parent.rmdir()
+    search = (
+        "find / -xdev ( -path /proc -o -path /run/netns -o -path /opt/ctaudit -o -path /root"
+        " -o -path /run/ctaudit-lab ) -prune -o ( -name *ctaudit* -o -nouser -o -nogroup ) -print"
+    )
+    assert machine.run(search.split()).stdout == ""
+    assert machine.run(["grep", "-rl", "ctaudit", "/etc"], check=False).stdout.split() in (
+        [], ["/etc/hosts"], ["/etc/hostname"],
+    )  # fmt: skip
+    for database in ("passwd", "group"):
+        assert "ctaudit" not in machine.run(["getent", database]).stdout
+    assert site.gateway.query("SELECT count(*) AS n FROM ctaudit.opening") == rows
+    assert rows[0]["n"] > 0
