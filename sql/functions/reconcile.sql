@@ -7,8 +7,6 @@
 --   'unobserved', with an end between two times and no counters. Only where a gap may have
 --   hidden the DESTROY: without one it is still to come (an entry that has expired is left
 --   out of a dump at once, its DESTROY may take most of a minute).
--- When a receiver went on with its socket and there was no gap since the last dump that was
--- reconciled, there is nothing to do: restarts cost nothing here.
 -- Parameters: p_node, p_stream; the caller holds the lock on the stream's row
 -- Returns: nothing
 -- Tables touched: batch, dump, opening, flow; gap, progress (read)
@@ -22,7 +20,6 @@ DECLARE
     v_batch ctaudit.batch;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
-    v_is_whole boolean;
 BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
@@ -32,13 +29,8 @@ BEGIN
     END IF;
     SELECT * INTO v_earlier FROM ctaudit.dump AS d
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
-    v_is_whole := v_dump.cause = 'resume' AND v_earlier.dump_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.gap_from <= v_dump.ended_at
-            AND (g.gap_until IS NULL OR g.gap_until > v_earlier.ended_at)
-    );
 
-    IF v_batch.mode IN ('live', 'nat') AND NOT v_is_whole THEN
+    IF v_batch.mode IN ('live', 'nat') THEN
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -89,7 +81,7 @@ BEGIN
             e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
     END IF;
 
-    IF v_batch.mode = 'live' AND NOT v_is_whole AND EXISTS (
+    IF v_batch.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
         WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL

@@ -142,7 +142,8 @@ def run_setup(args: argparse.Namespace) -> int:
     from ctaudit import setup
 
     config = load_config(args.config)
-    for line in setup.set_up_local(args.auditor or ["root"], config.node):
+    auditors = list(dict.fromkeys(["root", *args.auditor]))
+    for line in setup.set_up_local(auditors, config.node):
         print(line, flush=True)
     return 0
 
@@ -243,8 +244,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--local", action="store_true", required=True, help="over PostgreSQL's local socket"
     )
     setup.add_argument(
-        "--auditor", action="append", metavar="NAME", help="a user who may ask, default root"
-    )
+        "--auditor", action="append", default=[], metavar="NAME",
+        help="a user of this host who may ask, as root may",
+    )  # fmt: skip
     return parser
 
 

@@ -124,7 +124,7 @@ def _wait_for_record(node: str) -> str:
         connection.autocommit = True
         while time.monotonic() < deadline:
             if connection.execute(
-                "SELECT FROM ctaudit.batch WHERE node = %s AND stopped_at IS NULL"
+                "SELECT 1 FROM ctaudit.batch WHERE node = %s AND stopped_at IS NULL"
                 " AND committed_at > clock_timestamp() - interval '5 seconds'",
                 (node,),
             ).fetchone():

@@ -21,13 +21,13 @@ from tests.machine.machine import ROOT, Machine, booted_machine
 from tests.package.tree import ready_bare
 
 NEWER = "0.1.0+newer"
-_APT = ("apt", "install", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold")
+_APT = ("apt", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold")
 _DROP_IN = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
 
 
 @dataclass(frozen=True)
 class Here(Machine):
-    """This machine, where booted ones are entered."""
+    """Commands run on this machine, where those of booted ones are entered."""
 
     def enter(self, argv: Sequence[str], *, user: str = "root") -> list[str]:
         variables = [f"{name}={value}" for name, value in machines._ENVIRONMENT.items()]
@@ -58,7 +58,7 @@ class Site:
 
 
 def check(machine: Machine) -> dict[str, Any]:
-    """check's verdict, exit status and findings by name."""
+    """What ctaudit check says: verdict, exit status, and findings by name."""
     done = machine.run(["ctaudit", "check", "--json"], check=False)
     said = json.loads(done.stdout)
     by_name = {item["name"]: item for item in said["findings"]}
@@ -74,10 +74,14 @@ def build_package(folder: Path, version: str | None = None) -> Path:
     return next(folder.glob("*.deb"))
 
 
-def install(machine: Machine, package: Path) -> str:
-    """``apt install ./PACKAGE`` in the machine, with what it depends on and recommends."""
+def install(machine: Machine, package: Path, *more: str) -> str:
+    """``apt install ./PACKAGE MORE...`` in the machine; what it depends on is found by apt."""
     machine.put(package, f"/root/{package.name}")
-    shell = ["env", "-C", "/root", "DEBIAN_FRONTEND=noninteractive", *_APT, f"./{package.name}"]
+    return _apt(machine, "install", f"./{package.name}", *more)
+
+
+def _apt(machine: Machine, *words: str) -> str:
+    shell = ["env", "-C", "/root", "DEBIAN_FRONTEND=noninteractive", *_APT, *words]
     return machine.run(shell, timeout=300).stdout
 
 
@@ -86,12 +90,13 @@ def standing_site(release: str, package: Path) -> Iterator[Site]:
     """A machine of the release with the lab, the package installed and set up."""
     with booted_machine(f"package-{release}", release, ready_bare(release)) as machine:
         _prepare(machine)
-        install(machine, package)
+        # By itself it would come with what postgresql recommends, which takes half a minute.
+        install(machine, package, "--no-install-recommends", "postgresql")
         yield _set_up(machine)
 
 
 def here() -> Site:
-    """This machine, in autopkgtest's hands."""
+    """The machine that autopkgtest has given, which is this one."""
     machine = Here("here", Path("/"), os.getpid())
     _prepare(machine)
     machine.systemctl("daemon-reload")

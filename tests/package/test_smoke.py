@@ -60,8 +60,8 @@ def test_what_comes_with_it(site: Site) -> None:
     assert "Subject: The database is away, events wait in the spool" in explained
     for section, page in ((1, "ctaudit"), (5, "ctaudit.toml"), (8, "ctaudit.service")):
         machine.run(["man", "--pager=cat", str(section), page])
-    listed = machine.run(["bash", "-c", "source /usr/share/bash-completion/completions/ctaudit &&"
-                          " complete -p ctaudit"]).stdout  # fmt: skip
+    shell = "source /usr/share/bash-completion/completions/ctaudit && complete -p ctaudit"
+    listed = machine.run(["bash", "-c", shell]).stdout
     assert "_ctaudit" in listed
 
 
