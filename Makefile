@@ -6,6 +6,9 @@ help:
 	@echo 'sudo make demo KEEP=1     the same, left standing to play with'
 	@echo 'sudo make test            linters, unit tests, database, lab'
 	@echo 'sudo make torture         the long runs of faults and mutations'
+	@echo 'sudo make deb             the Debian package, in dist/'
+	@echo 'sudo make apt-repo        a signed archive of it, in dist/apt'
+	@echo 'sudo make package-test    the package in booted Debian 12 and 13: install, upgrade, purge'
 	@echo 'sudo make setup           leaves the command at .venv/bin/ctaudit'
 
 setup:
@@ -17,7 +20,7 @@ demo: setup
 demo-down:
 	@.venv/bin/python -m tests.lab.demo --down
 
-test: setup-test lint unit store lab machine
+test: setup-test lint unit store lab machine package-smoke
 	@echo 'all of make test has passed'
 
 .PHONY: setup-test
@@ -56,5 +59,23 @@ torture: setup-test
 	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60
 	.venv/bin/python -m pytest -v tests/torture
 
+.PHONY: setup-package deb apt-repo package-smoke package-test
+setup-package:
+	@tools/setup package
+
+deb: setup-package
+	@tools/deb
+
+apt-repo: deb
+	@tools/apt-repo
+
+package-smoke: setup-test setup-package
+	@echo '== package: from apt install to an answer, in a booted Debian 12'
+	.venv/bin/python -m pytest -v tests/package/test_smoke.py
+
+package-test: setup-test setup-package
+	@echo '== package: install, upgrade under load, purge, in booted Debian 12 and 13'
+	CTAUDIT_RELEASES="bookworm trixie" .venv/bin/python -m pytest -v tests/package
+
 clean:
-	rm -rf .venv .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis

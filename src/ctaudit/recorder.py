@@ -7,7 +7,6 @@ and nothing is left out, whichever side of a commit a connection broke on.
 
 from __future__ import annotations
 
-import base64
 import logging
 import random
 import time
@@ -26,6 +25,7 @@ from ctaudit.faults import tell_fault
 from ctaudit.follow import Foreign, Hole, find_place, has_later_data, list_paths
 from ctaudit.frame import DamagedFrame
 from ctaudit.journal import LiveLines, pick_writer
+from ctaudit.loss import record_aside, record_damage, record_hole
 from ctaudit.segment import Segment, keep_damaged, set_aside
 from ctaudit.service import Watchdog, hearing_stop, notify
 from ctaudit.spool import claiming_spool
@@ -214,7 +214,7 @@ class Recorder:
     def _record_stop(self, store: Store, cursor: Cursor, reading: Reading) -> None:
         stop, span = reading.stop, self._span(cursor.segment, reading.after)
         if isinstance(stop, Aside):
-            self._set_aside(store, span, reading.received, stop.reason, stop.message)
+            record_aside(store, span, reading.received, stop.reason, stop.message)
         elif stop is not None:
             try:
                 store.record_note(span, stop.at, stop.name, stop.detail)
@@ -222,23 +222,9 @@ class Recorder:
                 if not is_poison(error):
                     raise
                 message = bytes(reading.stopper)
-                self._set_aside(store, span, reading.received, stop.name, message, tell(error))
+                record_aside(store, span, reading.received, stop.name, message, tell(error))
         self._mark(cursor.segment, reading.after)
         cursor.move(reading.after)
-
-    def _set_aside(
-        self, store: Store, span: Span, at: int, reason: str, message: bytes, words: str = ""
-    ) -> None:
-        """A message that is no event, or that the server refused in these ``words``."""
-        tell_fault(
-            log, "set aside", f"a message was set aside: {reason}" + (words and f": {words}")
-        )
-        detail: dict[str, object] = {
-            "reason": reason,
-            "message": base64.b64encode(message).decode(),
-            "server_words": words or None,
-        }
-        store.record_note(span, at, "aside", detail)
 
     def _meet_fault(self, error: psycopg.Error | DatabaseError) -> None:
         """Splits a batch the server refuses for its content; waits out everything else."""
@@ -251,7 +237,7 @@ class Recorder:
             elif store is not None and cursor is not None and self._last is not None:
                 span, last = self._span(cursor.segment, cursor.offset), self._last
                 try:
-                    self._set_aside(store, span, last.received, "refused", bytes(last.taken), words)
+                    record_aside(store, span, last.received, "refused", bytes(last.taken), words)
                 except psycopg.Error as worse:
                     self._wait_for_database(tell(worse))
             self._forget()
@@ -321,23 +307,11 @@ class Recorder:
             aside = set_aside(place.path)
             tell_fault(log, "damage", f"{place.path} is set aside as {aside.name}: {place.reason}")
         elif isinstance(place, Hole):
-            self._record_hole(store, place)
+            record_hole(store, place, self._config.mode)
+            self._positions[place.node, place.stream] = place.until
         else:
             self._enter(store, *place)
         return True
-
-    def _record_hole(self, store: Store, hole: Hole) -> None:
-        span = Span(hole.node, hole.stream, hole.first, hole.until)
-        tell_fault(
-            log, "damage", f"bytes {hole.first} to {hole.until} of stream {hole.stream} are gone"
-        )
-        if hole.known:
-            detail: dict[str, object] = {"cause": "segments are gone", "until": hole.closed}
-            store.record_note(span, time.time_ns(), "missing", detail)
-        else:
-            detail = {"mode": self._config.mode, "cause": "its start is gone"}
-            store.record_note(span, hole.closed, "start", detail)
-        self._positions[hole.node, hole.stream] = hole.until
 
     def _enter(self, store: Store, segment: Segment, offset: int) -> None:
         self._flushed = time.monotonic()
@@ -353,10 +327,7 @@ class Recorder:
         if cursor is not None:
             self._flush(store, cursor, cursor.offset)
             cursor.move(end)
-        tell_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {end}: {reason}")
         if self._live:
             keep_damaged(segment.path)
-        span, now = self._span(segment, end), time.time_ns()
-        detail = {"cause": f"damaged segment: {reason}", "until": segment.sealed or now}
-        store.record_note(span, now, "missing", detail)
+        record_damage(store, self._span(segment, end), segment, at, reason)
         self._mark(segment, end)
