@@ -1,0 +1,89 @@
+"""Steps of the wall clock, and the kernel's word on it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ctaudit import clock
+
+SECOND = 1_000_000_000
+
+
+class Clocks:
+    """Two clocks that a test moves."""
+
+    def __init__(self) -> None:
+        self.wall = 1_795_000_000 * SECOND
+        self.boot = 5 * SECOND
+
+    def advance(self, nanoseconds: int, step: int = 0) -> None:
+        self.boot += nanoseconds
+        self.wall += nanoseconds + step
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.mark.parametrize("step", [3600 * SECOND, -3600 * SECOND, 60_000_000, -60_000_000])
+def test_a_step_is_found_once(clocks: Clocks, step: int) -> None:
+    watch = clock.StepWatch(lambda: clocks.wall, lambda: clocks.boot)
+    clocks.advance(SECOND, step)
+    assert watch.find_step() == step
+    clocks.advance(SECOND)
+    assert watch.find_step() == 0
+
+
+def test_slewing_is_no_step(clocks: Clocks) -> None:
+    watch = clock.StepWatch(lambda: clocks.wall, lambda: clocks.boot)
+    for _ in range(3600):
+        clocks.advance(SECOND, 500_000)
+        assert watch.find_step() == 0
+
+
+def test_sleep_is_no_step() -> None:
+    watch = clock.StepWatch()
+    time.sleep(0.2)
+    assert watch.find_step() == 0
+
+
+def test_the_kernel_answers() -> None:
+    said = clock.ask_kernel()
+    assert said is not None
+    assert said.maximum_error >= said.estimated_error >= 0
+
+
+def test_what_the_timer_left_is_read_where_the_kernel_may_not_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "clock.json"
+    said = clock.ask_kernel()
+    assert clock.main(str(left)) == 0
+    monkeypatch.setattr(clock, "ask_kernel", lambda: None)
+    found = clock.read_synchronisation(left)
+    assert found is not None
+    assert said is not None
+    assert found.synchronised == said.synchronised
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"synchronised": 1, "estimated_error": "x"}'])
+def test_nonsense_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    left = tmp_path / "clock.json"
+    left.write_text(text)
+    monkeypatch.setattr(clock, "ask_kernel", lambda: None)
+    assert clock.read_synchronisation(left) is None
+    assert clock.read_synchronisation(tmp_path / "absent") is None
+
+
+def test_an_old_word_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / "clock.json"
+    clock.main(str(left))
+    monkeypatch.setattr(clock, "ask_kernel", lambda: None)
+    past = time.time() - 3 * 3600
+    os.utime(left, (past, past))
+    assert clock.read_synchronisation(left) is None
