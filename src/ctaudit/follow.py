@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from ctaudit.errors import PrivilegeError
-from ctaudit.frame import DamagedFrame, Frame, read_frame
+from ctaudit.frame import HEADER, DamagedFrame, Frame, align, read_frame
 from ctaudit.segment import (
     HEADER_SIZE,
     DamagedSegment,
@@ -77,11 +77,27 @@ def find_place(
         # Sealed is read first: what is published before the seal is then seen, too.
         sealed, offset = segment.sealed, position - segment.base
         if offset < segment.end or not sealed:
+            if sealed and writable:
+                mend_end(paths, segment)
             return segment, min(offset, segment.end)
         if writable:
             segment.commit(segment.end)
         segment.close()
     return None
+
+
+def mend_end(paths: Sequence[Path], segment: Segment) -> None:
+    """Sets a sealed segment's end to where the next one begins: only that has a checksum.
+
+    An end that is too far on would lead into the middle of the next segment.
+    """
+    for path in paths:
+        if path.name != f"{segment.sequence + 1:012d}{segment.path.suffix}":
+            continue
+        with contextlib.suppress(DamagedSegment, OSError), opening_segment(path) as later:
+            length = later.base - segment.base
+            if later.stream == segment.stream and 0 <= length != segment.end:
+                segment.publish(length)
 
 
 def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
@@ -119,15 +135,26 @@ def load_frame(segment: Segment, offset: int) -> tuple[Frame, bytes]:
 def find_frame(segment: Segment, offset: int) -> int:
     """The head of the frame that holds ``offset``, ``offset`` itself where one begins there.
 
-    Raises DamagedFrame when the frames before it cannot be walked.
+    Raises DamagedFrame when the frames before it cannot be walked, or no message begins there.
     """
     with viewing(segment) as data:
         at = 0
         while at < offset:
             frame = read_frame(data, at, segment.base + at)
             if offset < frame.end:
+                _check_boundary(data[frame.start : frame.end], offset - frame.start)
                 return at
             at = frame.end
     if at != offset:
         raise DamagedFrame(f"no frame begins at {offset}")
     return at
+
+
+def _check_boundary(body: memoryview, offset: int) -> None:
+    """Whether one of the frame's messages begins at ``offset``."""
+    at = 0
+    while at < offset and at + HEADER.size <= len(body):
+        length = HEADER.unpack_from(body, at)[0]
+        at += max(align(length), HEADER.size)
+    if at != offset:
+        raise DamagedFrame(f"no message begins at {offset} of a frame of {len(body)} bytes")

@@ -33,20 +33,25 @@ def record_hole(store: Store, hole: Hole, mode: str) -> None:
     tell_fault(
         log, "damage", f"bytes {hole.first} to {hole.until} of stream {hole.stream} are gone"
     )
-    if hole.known:
-        detail: dict[str, object] = {"cause": "segments are gone", "until": hole.closed}
-        store.record_note(span, time.time_ns(), "missing", detail)
-    else:
-        detail = {"mode": mode, "cause": "its start is gone"}
-        store.record_note(span, hole.closed, "start", detail)
+    cause = "segments are gone"
+    _record_missing(store, span, hole.closed, cause, mode=None if hole.known else mode)
 
 
-def record_damage(store: Store, span: Span, segment: Segment, at: int, reason: str) -> None:
-    """The rest of a segment from offset ``at`` on, which cannot be read."""
+def record_damage(
+    store: Store, span: Span, segment: Segment, at: int, reason: str, mode: str | None
+) -> None:
+    """The rest of a segment from offset ``at`` on, which cannot be read.
+
+    ``mode``: of a stream that is not known, because its start note is what is damaged.
+    """
     tell_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {segment.end}: {reason}")
-    now = time.time_ns()
-    detail: dict[str, object] = {
-        "cause": f"damaged segment: {reason}",
-        "until": segment.sealed or now,
-    }
-    store.record_note(span, now, "missing", detail)
+    closed = segment.sealed or time.time_ns()
+    _record_missing(store, span, closed, f"damaged segment: {reason}", mode=mode)
+
+
+def _record_missing(store: Store, span: Span, closed: int, cause: str, *, mode: str | None) -> None:
+    """``closed``: when all that is missing had been read, nanoseconds since 1970."""
+    if mode is None:
+        store.record_note(span, time.time_ns(), "missing", {"cause": cause, "until": closed})
+    else:
+        store.record_note(span, closed, "start", {"mode": mode, "cause": cause})

@@ -329,5 +329,7 @@ class Recorder:
             cursor.move(end)
         if self._live:
             keep_damaged(segment.path)
-        record_damage(store, self._span(segment, end), segment, at, reason)
+        is_known = self._positions[segment.node, segment.stream] is not None
+        mode = None if is_known else self._config.mode
+        record_damage(store, self._span(segment, end), segment, at, reason, mode)
         self._mark(segment, end)

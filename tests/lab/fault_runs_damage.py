@@ -47,7 +47,11 @@ def read_damaged(segments: Path, place: Path, seeds: range) -> int:
     for seed in seeds:
         with copied(segments, place) as folder:
             told = f"seed {seed}: {damage_folder(folder, seed)}"
-            lossy += expect_truth(whole, read_folder(folder), told)
+            try:
+                found = read_folder(folder)
+            except Exception as error:
+                raise AssertionError(f"{told}: {error!r}") from error
+            lossy += expect_truth(whole, found, told)
     return lossy
 
 

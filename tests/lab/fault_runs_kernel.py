@@ -30,7 +30,7 @@ from tests.lab.faults import (
 from tests.lab.namespaces import Lab, run_in
 from tests.lab.rig import Rig, rigging, wait_until
 from tests.lab.traffic import holding
-from tests.lab.witness import delete_all, list_table, watching
+from tests.lab.witness import Witness, delete_all, list_table, watching
 
 TINY = 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'
 Span = tuple[datetime, datetime]
@@ -57,6 +57,21 @@ def end_port(lab: Lab, port: int) -> None:
         lab.gateway, ["conntrack", "-D", "-p", "udp", "--dport", str(port)], capture_output=True
     )
     assert deleted.returncode == 0, deleted.stderr
+
+
+def wait_for_stops(witness: Witness, count: int) -> dict[Tuple, datetime]:
+    """When the burst's connections ended, as soon as the witness has written all of it down."""
+    found: dict[Tuple, datetime] = {}
+
+    def seen() -> bool:
+        for entry in witness.entries("DESTROY"):
+            stop = to_time(entry.stop_ns)
+            if entry.proto == 17 and stop is not None:
+                found[key_of(entry)] = stop
+        return len(found) == count
+
+    wait_until(seen, patience=60)
+    return found
 
 
 def wait_until_resynced(rig: Rig) -> None:
@@ -126,9 +141,7 @@ def overrun(lab: Lab, cluster: Cluster, count: int) -> Mapping[str, int]:
         alive = expect_live_copy(rig)
         assert alive == count + 1
         started_at = {key_of(e): to_time(e.start_ns) for e in list_table(lab) if e.proto == 17}
-        stopped_at = {
-            key_of(e): to_time(e.stop_ns) for e in witness.entries("DESTROY") if e.proto == 17
-        }
+        stopped_at = wait_for_stops(witness, count)
         assert witness.lost == 0
         counts = {
             "openings found by the dump": expect_openings(rig, ended, opened, started_at),
@@ -183,7 +196,7 @@ def expect_openings(
     return expect_within(spans, times.values())
 
 
-def expect_ends(rig: Rig, ended: range, stopped_at: Mapping[Tuple, datetime | None]) -> int:
+def expect_ends(rig: Rig, ended: range, stopped_at: Mapping[Tuple, datetime]) -> int:
     """Each has one end; one that nobody saw lies between two times, in a gap, never made up."""
     assert stored(rig, "flow", None) == Counter(burst_tuple(index) for index in ended)
     unobserved = rig.query(
@@ -193,7 +206,7 @@ def expect_ends(rig: Rig, ended: range, stopped_at: Mapping[Tuple, datetime | No
     for src, sport, dport, ended_at, after, before, packets in unobserved:
         stop = stopped_at[src, sport, dport]
         assert (ended_at, packets) == (None, None)
-        assert stop is not None and after <= stop <= before
+        assert after <= stop <= before
     spans = gap_spans(rig, "hides_ends")
     return expect_within(spans, (stopped_at[row[:3]] for row in unobserved))  # type: ignore[index]
 

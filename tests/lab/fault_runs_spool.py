@@ -183,7 +183,8 @@ def restore_copy(lab: Lab, cluster: Cluster, seconds: float, *, keep: bool) -> N
 
     With kept segments all is filled in again; without, what is missing lies within a gap.
     """
-    small = 'segment_bytes = "256KiB"' + ("" if keep else '\nkeep = "0s"')
+    size = "256KiB" if seconds < 10 else "16MiB"
+    small = f'segment_bytes = "{size}"' + ("" if keep else '\nkeep = "0s"')
     copy = cluster.directory / "data-before"
     first = count = int(seconds * RATE / 2)
     with (

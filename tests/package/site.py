@@ -10,7 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class Here(Machine):
 class Site:
     """What stands, and what was said on the way.
 
-    ``before``: check's findings by name, right after the installation; ``setup``: its output.
+    ``foreseen``: what apt would do by itself; ``before``: what check said right after the
+    installation; ``setup``: what setup said.
     """
 
     gateway: Gateway
     before: dict[str, Any]
     setup: str
+    foreseen: str = ""
 
     @property
     def machine(self) -> Machine:
@@ -77,12 +79,31 @@ def build_package(folder: Path, version: str | None = None) -> Path:
 def install(machine: Machine, package: Path, *more: str) -> str:
     """``apt install ./PACKAGE MORE...`` in the machine; what it depends on is found by apt."""
     machine.put(package, f"/root/{package.name}")
-    return _apt(machine, "install", f"./{package.name}", *more)
+    return apt(machine, "install", f"./{package.name}", *more)
 
 
-def _apt(machine: Machine, *words: str) -> str:
+def apt(machine: Machine, *words: str) -> str:
+    """Runs apt in the machine, where it asks nothing; returns what it said."""
     shell = ["env", "-C", "/root", "DEBIAN_FRONTEND=noninteractive", *_APT, *words]
     return machine.run(shell, timeout=300).stdout
+
+
+def offer(machine: Machine, package: Path, folder: Path) -> None:
+    """Publishes a package in a signed archive, which the machine's apt knows afterwards."""
+    words = [str(ROOT / "tools/apt-repo"), str(package.parent), str(folder / "archive")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"tools/apt-repo failed: {done.stderr.strip()[-2000:]}")
+    machine.put(folder / "archive", "/srv/archive")
+    machine.put(folder / "archive/ctaudit-archive.asc", "/etc/apt/keyrings/archive.asc")
+    line = "deb [signed-by=/etc/apt/keyrings/archive.asc] file:/srv/archive stable main\n"
+    machine.write("/etc/apt/sources.list.d/archive.list", line)
+    # Only this source: the others cannot be reached from here.
+    only = ["-o", "Dir::Etc::SourceParts=-", "-o", "APT::Get::List-Cleanup=0", "-o",
+            "Dir::Etc::SourceList=/etc/apt/sources.list.d/archive.list"]  # fmt: skip
+    said = apt(machine, *only, "update")
+    if "W:" in said or "E:" in said:
+        raise MachineError(f"apt does not take the archive: {said}")
 
 
 @contextmanager
@@ -91,8 +112,9 @@ def standing_site(release: str, package: Path) -> Iterator[Site]:
     with booted_machine(f"package-{release}", release, ready_bare(release)) as machine:
         _prepare(machine)
         # By itself it would come with what postgresql recommends, which takes half a minute.
+        foreseen = install(machine, package, "--simulate")
         install(machine, package, "--no-install-recommends", "postgresql")
-        yield _set_up(machine)
+        yield replace(_set_up(machine), foreseen=foreseen)
 
 
 def here() -> Site:
@@ -110,7 +132,8 @@ def is_here() -> bool:
 
 def _prepare(machine: Machine) -> None:
     machine.put(ROOT / "tests", f"{CHECKOUT}/tests")
-    _make_lab(machine)
+    if not machine.path("/run/netns/ctaudit-gateway").exists():
+        _make_lab(machine)
     machine.write(_DROP_IN, f"[Service]\n{_NETNS.format('gateway')}\n")
 
 

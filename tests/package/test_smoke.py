@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.lab import addresses
 from tests.machine.gateway import RECEIVER, RECORDER
-from tests.package.site import Site
+from tests.package.site import Site, is_here
 
 
 def test_installed_package_says_what_is_missing(site: Site) -> None:
@@ -65,7 +67,14 @@ def test_what_comes_with_it(site: Site) -> None:
     assert "_ctaudit" in listed
 
 
-def test_services_are_enabled_and_calm(site: Site) -> None:
+@pytest.mark.skipif(is_here(), reason="autopkgtest has installed it")
+def test_apt_brings_a_database_by_itself(site: Site) -> None:
+    assert "Inst postgresql " in site.foreseen
+
+
+def test_services_are_enabled_and_never_failed(site: Site) -> None:
     for unit in (RECEIVER, RECORDER):
         assert site.machine.show(unit, "UnitFileState") == "enabled"
-        assert site.machine.show(unit, "NRestarts") == "0"
+        said = site.machine.run(["journalctl", "--no-pager", "-u", unit]).stdout
+        assert "Traceback" not in said
+        assert "Failed with result" not in said

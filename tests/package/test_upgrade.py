@@ -9,14 +9,16 @@ import pytest
 
 from tests.machine.gateway import RECEIVER, RECORDER, SPOOL
 from tests.machine.kills import check_nothing_lost
-from tests.package.site import _DROP_IN, NEWER, Site, install, is_here
+from tests.package.site import _DROP_IN, NEWER, Site, apt, is_here, offer
 
 _RATE = 5_000  # openings a second; their ends come on top
 _CONFIGURATION = "/etc/ctaudit/ctaudit.toml"
 
 
-def test_upgrade_under_load_loses_nothing(site: Site, newer: Path) -> None:
+def test_upgrade_under_load_loses_nothing(site: Site, newer: Path, tmp_path: Path) -> None:
+    """By name from a signed archive, with a configuration file changed on both sides."""
     gateway, machine = site.gateway, site.machine
+    offer(machine, newer, tmp_path)
     edited = machine.path(_CONFIGURATION)
     edited.write_text(edited.read_text().replace("rate = 50", "rate = 7"))
     gateway.wait_for_reconciled()
@@ -24,10 +26,11 @@ def test_upgrade_under_load_loses_nothing(site: Site, newer: Path) -> None:
     first = gateway.opened
     with gateway.loading(_RATE):
         time.sleep(2)
-        said = install(machine, newer)
+        said = apt(machine, "install", "ctaudit")
         time.sleep(2)
     gateway.settle()
     check_nothing_lost(gateway, first)
+    print(f"{gateway.opened - first:,} connections, {_RATE:,} a second")
     assert f"ctaudit {NEWER}" in machine.run(["ctaudit", "--version"]).stdout, said
     for unit, processes in before.items():
         assert machine.processes(unit) != processes, unit
@@ -42,7 +45,7 @@ def test_remove_keeps_data_and_configuration(site: Site) -> None:
     if is_here():
         pytest.skip("autopkgtest's own package stays")
     machine = site.machine
-    machine.run(["apt-get", "remove", "-qy", "ctaudit"])
+    apt(machine, "remove", "ctaudit")
     assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
     assert list(machine.path(SPOOL).glob("*.seg*")), "no segment was kept"
     assert machine.run(["id", "ctaudit"]).returncode == 0
@@ -56,12 +59,14 @@ def test_purge_leaves_nothing_but_the_database(site: Site) -> None:
         pytest.skip("autopkgtest's own package stays")
     machine = site.machine
     rows = site.gateway.query("SELECT count(*) AS n FROM ctaudit.opening")
-    machine.run(["apt-get", "purge", "-qy", "ctaudit"])
+    apt(machine, "purge", "ctaudit")
     machine.path(_DROP_IN).unlink()
     machine.path(_DROP_IN).parent.rmdir()
+    others = ["/proc", "/root", "/srv", "/opt/ctaudit", "/run/ctaudit-lab", "/run/netns"]
+    others.append("/var/cache/man")  # man's own, for pages that were read
+    pruned = " -o ".join(f"-path {path}" for path in others)
     search = (
-        "find / -xdev ( -path /proc -o -path /run/netns -o -path /opt/ctaudit -o -path /root"
-        " -o -path /run/ctaudit-lab ) -prune -o ( -name *ctaudit* -o -nouser -o -nogroup ) -print"
+        f"find / -xdev ( {pruned} ) -prune -o ( -name *ctaudit* -o -nouser -o -nogroup ) -print"
     )
     assert machine.run(search.split()).stdout == ""
     # Those that end in "-" are the system's own copies of what was before.

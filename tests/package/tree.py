@@ -18,8 +18,13 @@ _TOOLS = (
     "systemd", "systemd-sysv", "dbus", "ca-certificates", "procps", "python3", "python3-pyroute2",
     "conntrack", "nftables", "iproute2", "man-db",
 )  # fmt: skip
-# What the package depends on and recommends.
+# What the package depends on and recommends; what builds it and runs debian/tests.
 _WANTED = ("python3-psycopg", "python3-systemd", "postgresql")
+BUILD = (
+    "build-essential", "bash-completion", "debhelper", "dh-python", "lintian",
+    "pybuild-plugin-pyproject", "python3-all", "python3-psycopg", "python3-pytest",
+    "python3-setuptools",
+)  # fmt: skip
 
 
 def ready_bare(release: str = "bookworm") -> Path:
@@ -64,5 +69,8 @@ def _make_tree(release: str, tree: Path) -> None:
         base._run([*chroot, "apt-get", "install", "-qy", "--no-install-recommends", *_TOOLS])
         base._run([*chroot, "apt-get", "clean"])
         base._run([*chroot, "systemctl", "mask", *base._MASKED])
-        base._run([*chroot, "apt-get", "install", "-qy", "--download-only", *_WANTED])
+        download = [*chroot, "apt-get", "install", "-qy", "--download-only"]
+        base._run([*download, *_WANTED])
+        if release != base._read_os_release()["VERSION_CODENAME"]:
+            base._run([*download, "--no-install-recommends", *BUILD])
     (tree / "etc/machine-id").write_text("")

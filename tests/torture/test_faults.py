@@ -46,7 +46,7 @@ def test_connection_terminated(lab: Lab, cluster: Cluster) -> None:
 
 
 def test_connection_lost_before_the_answer(lab: Lab, cluster: Cluster) -> None:
-    lost, committed = fault_runs_database.cut_answers(lab, cluster, 10)
+    lost, committed = fault_runs_database.cut_answers(lab, cluster, 6)
     print(f"{lost} lost, {committed} of them after the commit")
 
 
@@ -81,7 +81,7 @@ def test_a_million_connections(lab: Lab, cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("sync", ["0s", "100ms"])
 def test_cost_of_syncing(lab: Lab, cluster: Cluster, sync: str) -> None:
-    print(sync, fault_runs_spool.measure_sync(lab, cluster, 200_000, sync))
+    print(sync, fault_runs_spool.measure_sync(lab, cluster, 100_000, sync))
 
 
 def test_segments_damaged_in_a_thousand_ways(lab: Lab, cluster: Cluster, tmp_path: Path) -> None:

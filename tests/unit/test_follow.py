@@ -186,8 +186,13 @@ def test_frames_are_loaded_and_found(tmp_path: Path) -> None:
         assert loaded == body
         assert (frame.received, frame.boot) == (1000, 2000)
         assert find_frame(segment, head) == head
-        for inside in range(head + 1, frame.end, 7):
-            assert find_frame(segment, inside) == head
+        messages = range(frame.start, frame.end, len(BODY))
+        for inside in range(head + 1, frame.end):
+            if inside in messages:
+                assert find_frame(segment, inside) == head
+                continue
+            with pytest.raises(DamagedFrame):
+                find_frame(segment, inside)
     assert find_frame(segment, segment.end) == segment.end
     with viewing(segment) as data:
         assert len(data) == segment.end

@@ -1,0 +1,132 @@
+"""check against a real store, and setup --local against a server of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ctaudit import check_store, setup
+from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.finding import Finding, Level
+from ctaudit.identity import acting_as, current_user
+from tests.lab.cluster import Cluster, private_cluster
+from tests.store.scenario import run
+
+PROCEDURE = "ctaudit.record_live"
+
+
+@pytest.fixture(autouse=True)
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user ctaudit of this host is a stranger to the private server."""
+    monkeypatch.setattr(check_store, "RECORDER_USER", "no-such-user")
+
+
+def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
+    return {item.name: item for item in check_store.check_store(dsn, procedure)}
+
+
+def test_recorder_finds_all_good(cluster: Cluster) -> None:
+    found = findings(cluster.dsn(user="rex"))
+    assert list(found) == ["database", "schema", "privileges", "encoding", "partitions"]
+    assert {item.level for item in found.values()} == {Level.GOOD}, found
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "level", "says"),
+    [
+        ("nobody-known", "database", Level.UNFIT, 'role "nobody-known" does not exist'),
+        ("stranger", "privileges", Level.UNFIT, "permission denied"),
+        ("audrey", "privileges", Level.UNFIT, "may not call"),
+        (None, "privileges", Level.WARNING, "is a superuser"),
+    ],
+)
+def test_other_logins(
+    cluster: Cluster, user: str | None, name: str, level: Level, says: str
+) -> None:
+    found = findings(cluster.dsn(user=user))[name]
+    assert (found.level, says in found.found) == (level, True), found
+
+
+def test_wrong_procedure(cluster: Cluster) -> None:
+    found = findings(cluster.dsn(user="rex"), "ctaudit.record_nothing")["privileges"]
+    assert (found.level, found.found) == (Level.UNFIT, "no procedure ctaudit.record_nothing")
+
+
+def test_no_schema(cluster: Cluster) -> None:
+    cluster.create_database("empty")
+    found = findings(cluster.dsn("empty", user="rex"))
+    assert list(found) == ["database", "schema"]
+    assert found["schema"].level is Level.UNFIT
+
+
+def test_command_names_what_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(f'[database]\ndsn = "host={tmp_path}"\n[spool]\ndirectory = "{tmp_path}/no"\n')
+    done = run("check", "--config", str(file))
+    assert (done.status, done.err) == (2, "")
+    assert done.out.splitlines()[-1].startswith("This gateway is not fit yet: ")
+    plain = run("check", "--json", "--config", str(file))
+    levels = {item["name"]: item["level"] for item in plain.json["findings"]}
+    assert plain.status == 2
+    assert {levels[name] for name in ("spool", "receiver", "recorder", "database")} == {"not fit"}
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Cluster]:
+    with private_cluster(settings={"fsync": "off"}) as made:
+        yield made
+
+
+@pytest.fixture
+def local(fresh: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """A server in the place of this host's own."""
+    monkeypatch.setattr(setup, "_SOCKET", str(fresh.socket_directory))
+    monkeypatch.setattr(setup, "SUPERUSER", fresh.superuser)
+    monkeypatch.setattr(setup, "_has_unit", lambda _: False)
+    return fresh
+
+
+def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
+    first = list(setup.set_up_local(["root"], "gw1"))
+    again = list(setup.set_up_local(["root", "nobody"], "gw1"))
+    assert "Database ctaudit is made." in first
+    assert "Login ctaudit is made: records." in first
+    assert "Database ctaudit is there already, in UTF8." in again
+    assert "Login ctaudit is there already: records." in again
+    assert "Login nobody is made: may ask." in again
+    assert current_user() == "root"
+    assert os.environ["HOME"]
+    with psycopg.connect(local.dsn()) as connection:
+        members = connection.execute(
+            "SELECT m.rolname, g.rolname, m.rolpassword IS NULL, m.rolsuper"
+            " FROM pg_auth_members AS a JOIN pg_authid AS m ON m.oid = a.member"
+            " JOIN pg_authid AS g ON g.oid = a.roleid WHERE g.rolname LIKE 'ctaudit%'"
+            " AND NOT m.rolsuper ORDER BY 1"
+        ).fetchall()
+    assert members == [
+        ("ctaudit", "ctaudit_recorder", True, False),
+        ("ctaudit-maintain", "ctaudit_owner", True, False),
+        ("nobody", "ctaudit_auditor", True, False),
+        ("root", "ctaudit_auditor", True, False),
+    ]
+    assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
+    list(setup.set_up_local([], "gw1"))
+    with psycopg.connect(local.dsn(), autocommit=True) as connection:
+        connection.execute("REVOKE ctaudit_recorder FROM ctaudit")
+    assert "Login ctaudit is now in ctaudit_recorder: records." in setup.set_up_local([], "gw1")
+
+
+@pytest.mark.usefixtures("local")
+def test_setup_refuses() -> None:
+    with pytest.raises(UsageError, match="--auditor no-such-user: no such user on this host"):
+        list(setup.set_up_local(["no-such-user"], "gw1"))
+    with acting_as("nobody"), pytest.raises(PrivilegeError, match="run as root or as"):
+        list(setup.set_up_local([], "gw1"))
+    assert run("setup").status == 2

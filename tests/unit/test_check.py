@@ -1,0 +1,160 @@
+"""check: what each value is worth, and what is said of it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from ctaudit.check import (
+    find_holder,
+    judge_buffer,
+    judge_clock,
+    judge_drops,
+    judge_interface,
+    judge_service,
+    judge_spool,
+    judge_sysctls,
+    judge_table,
+)
+from ctaudit.check_store import (
+    Rights,
+    judge_encoding,
+    judge_partitions,
+    judge_rights,
+    judge_schema,
+)
+from ctaudit.clock import Synchronisation
+from ctaudit.config import SpoolSection
+from ctaudit.database import EXPECTED_SCHEMA
+from ctaudit.finding import Finding, Level, plain_findings, tell_findings, worst
+
+GOOD, WARNING, UNFIT = Level.GOOD, Level.WARNING, Level.UNFIT
+TODAY = date(2026, 2, 22)
+SPOOL = SpoolSection()
+
+
+def sysctls(mode: str, events: int | None, timestamp: int | None, acct: int | None) -> list[Level]:
+    values = {
+        "nf_conntrack_events": events,
+        "nf_conntrack_timestamp": timestamp,
+        "nf_conntrack_acct": acct,
+    }
+    return [item.level for item in judge_sysctls(mode, values)]
+
+
+def test_sysctls_by_mode() -> None:
+    assert sysctls("live", 1, 1, 1) == [GOOD, GOOD, GOOD]
+    assert sysctls("history", 2, 0, 0) == [WARNING, WARNING, WARNING]
+    assert sysctls("live", 0, None, 1) == [UNFIT, WARNING, GOOD]
+    assert sysctls("live", None, 1, 1)[0] == UNFIT
+    assert sysctls("nat", 1, 0, 0) == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("finding", "level"),
+    [
+        (judge_interface(0, present=False), GOOD),
+        (judge_interface(errno.EINVAL, present=True), UNFIT),
+        (judge_interface(None, present=True), GOOD),
+        (judge_interface(None, present=False), WARNING),
+        (judge_table(None, None), UNFIT),
+        (judge_table(0, 262144), WARNING),
+        (judge_table(1, 262144), GOOD),
+        (judge_table(235_930, 262144), WARNING),
+        (judge_buffer(64 << 20, 64 << 20), GOOD),
+        (judge_buffer(64 << 20, 8 << 20), WARNING),
+        (judge_buffer(64 << 20, None), WARNING),
+        (judge_drops(0), GOOD),
+        (judge_drops(3), WARNING),
+        (judge_drops(None), WARNING),
+        (judge_clock(Synchronisation(True, 10, 20_000)), GOOD),
+        (judge_clock(Synchronisation(False, 10, 20)), WARNING),
+        (judge_clock(None), WARNING),
+        (judge_spool(SPOOL, 1 << 30, 1 << 30), GOOD),
+        (judge_spool(SPOOL, 1 << 30, (1 << 30) - 1), WARNING),
+        (judge_service("receiver", "a.service", Path("/x"), 12), GOOD),
+        (judge_service("receiver", "a.service", Path("/x"), None), UNFIT),
+        (judge_service("receiver", "a.service", Path("/x"), 0), WARNING),
+        (judge_schema(EXPECTED_SCHEMA), GOOD),
+        (judge_schema(None), UNFIT),
+        (judge_schema(EXPECTED_SCHEMA - 1), UNFIT),
+        (judge_schema(EXPECTED_SCHEMA + 1), UNFIT),
+        (judge_rights("a.b", Rights("gw", True, False, False)), GOOD),
+        (judge_rights("a.b", Rights("gw", True, True, False)), WARNING),
+        (judge_rights("a.b", Rights("gw", True, True, True)), WARNING),
+        (judge_rights("a.b", Rights("gw", False, False, False)), UNFIT),
+        (judge_rights("a.b", Rights("gw", None, False, False)), UNFIT),
+        (judge_encoding("UTF8"), GOOD),
+        (judge_encoding("SQL_ASCII"), WARNING),
+        (judge_partitions(TODAY + timedelta(days=7), TODAY), GOOD),
+        (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
+        (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
+        (judge_partitions(None, TODAY), WARNING),
+    ],
+    ids=lambda value: value.found if isinstance(value, Finding) else value.name,
+)
+def test_level(finding: Finding, level: Level) -> None:
+    assert finding.level == level, finding
+    assert bool(finding.wanted) == bool(finding.remedy) == (level is not GOOD)
+
+
+FINDINGS = [
+    Finding("events", GOOD, "nf_conntrack_events = 1"),
+    Finding("clock", WARNING, "not synchronised", "synchronised by NTP", "apt install chrony"),
+    Finding("schema", UNFIT, "no schema", "version 1", "ctaudit setup --local"),
+]
+
+
+def test_words() -> None:
+    assert list(tell_findings(FINDINGS)) == [
+        "good     events  nf_conntrack_events = 1",
+        "warning  clock   not synchronised; wanted: synchronised by NTP",
+        "                 apt install chrony",
+        "not fit  schema  no schema; wanted: version 1",
+        "                 ctaudit setup --local",
+        "This gateway is not fit yet: 1 missing, 1 doubtful.",
+    ]
+    assert list(tell_findings(FINDINGS[:2]))[-1] == "This gateway records, 1 doubtful."
+    assert list(tell_findings(FINDINGS[:1]))[-1] == "This gateway is fit to be believed."
+
+
+def test_json_and_exit_status() -> None:
+    plain = plain_findings(FINDINGS)
+    assert plain["verdict"] == "not fit"
+    assert plain["findings"][0] == {
+        "name": "events",
+        "level": "good",
+        "found": "nf_conntrack_events = 1",
+        "wanted": None,
+        "remedy": None,
+    }
+    assert [int(worst(FINDINGS[:count])) for count in range(4)] == [0, 0, 1, 2]
+
+
+def test_who_holds_a_spool(tmp_path: Path) -> None:
+    assert find_holder(tmp_path, "receiver") is None
+    lock = tmp_path / "receiver.lock"
+    lock.touch()
+    assert find_holder(tmp_path, "receiver") is None
+    hold = (
+        "import fcntl, sys; held = open(sys.argv[1]); fcntl.flock(held, fcntl.LOCK_EX);"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    words = [sys.executable, "-c", hold, str(lock), "ctaudit"]
+    with subprocess.Popen(words, stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert find_holder(tmp_path, "receiver") == holder.pid
+        assert find_holder(tmp_path, "recorder") is None
+        holder.communicate("")
+    # A process that is not ctaudit's does not count, and looking takes no lock.
+    descriptor = os.open(lock, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)

@@ -1,0 +1,71 @@
+"""What the package says of the program is what the program does."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ctaudit import __version__
+from ctaudit.cli import build_parser
+from ctaudit.faults import MESSAGE_IDS
+
+ROOT = Path(__file__).parents[2]
+PACKAGING = ROOT / "packaging/debian"
+
+
+def options() -> Iterator[tuple[str, set[str]]]:
+    """Each command with the words that it takes."""
+    [commands] = [
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    ]
+    for name, command in commands.choices.items():
+        words = {option for action in command._actions for option in action.option_strings}
+        yield name, {word for word in words if word.startswith("--")}
+
+
+COMMANDS = dict(options())
+
+
+def test_version_is_the_changelog_s() -> None:
+    first = (PACKAGING / "changelog").read_text().splitlines()[0]
+    assert first.startswith(f"ctaudit ({__version__}-")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_completion_knows_each_option(command: str) -> None:
+    text = (PACKAGING / "ctaudit.bash-completion").read_text()
+    found = re.search(rf"(?ms)^        (?:\w+ \| )*{command}(?: \| \w+)*\)(.*?);;", text)
+    assert found is not None, command
+    offered = set(re.findall(r"--[a-z-]+", found[1].replace("$common", "--help --config --dsn")))
+    assert offered - {"--"} == COMMANDS[command]
+
+
+def test_manual_knows_each_command_and_option() -> None:
+    text = (ROOT / "docs/man/ctaudit.1").read_text().replace("\\-", "-")
+    for command, words in COMMANDS.items():
+        assert re.search(rf"ctaudit {command}\b", text), command
+        for word in words - {"--help"}:
+            assert word in text, f"{command} {word}"
+
+
+def test_manual_knows_each_key_with_its_default() -> None:
+    text = (ROOT / "docs/man/ctaudit.toml.5").read_text().replace("\\-", "-")
+    for line in (ROOT / "docs/ctaudit.toml").read_text().splitlines():
+        if section := re.fullmatch(r"\[(\w+)\]", line):
+            assert f".SS [{section[1]}]" in text
+        elif key := re.fullmatch(r"(?:# )?(\w+) = (.+)", line):
+            value = key[2].replace('"', '""')
+            assert f'.BR {key[1]} " = {value}"' in text, line
+
+
+def test_catalog_explains_each_fault() -> None:
+    text = (PACKAGING / "ctaudit.catalog").read_text()
+    entries = dict(re.findall(r"(?m)^-- ([0-9a-f]{32})\nSubject: (.+)$", text))
+    assert entries.keys() == set(MESSAGE_IDS.values())
+    assert len(set(entries.values())) == len(entries)
