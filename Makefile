@@ -30,7 +30,7 @@ setup-test:
 lint: setup-test
 	@echo '== linters'
 	.venv/bin/ruff check src tests tools
-	.venv/bin/ruff format --check src tests
+	.venv/bin/ruff format --check src tests tools
 	.venv/bin/mypy
 
 unit: setup-test

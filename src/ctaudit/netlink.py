@@ -18,6 +18,7 @@ NETLINK_NETFILTER = 12
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_BROADCAST_ERROR = 4
+NETLINK_NO_ENOBUFS = 5
 GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY = 1, 2, 3  # NFNLGRP_CONNTRACK_*
 SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55
@@ -50,6 +51,18 @@ def keep_undelivered(events: socket.socket, *, wanted: bool) -> None:
     stays in the table so long; a NEW that was lost is not told again.
     """
     events.setsockopt(SOL_NETLINK, NETLINK_BROADCAST_ERROR, int(wanted))
+
+
+def clear_congestion(events: socket.socket) -> None:
+    """Lets the kernel queue events again for a socket that has been read empty.
+
+    af_netlink.c: after an overrun nothing is queued until a read empties the queue. Where the
+    queue was read empty between the kernel's finding it full and its saying so, no such read
+    comes any more, and the socket would be deaf for good. Switching the report of overruns off
+    takes that back; in between they are seen in the count of drops all the same.
+    """
+    events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
+    events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 0)
 
 
 def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.socket:

@@ -18,6 +18,7 @@ from ctaudit.config import Config, format_size
 from ctaudit.dump import RETRY, TableDump
 from ctaudit.faults import tell_fault
 from ctaudit.netlink import (
+    clear_congestion,
     count_drops,
     groups_of,
     keep_undelivered,
@@ -182,7 +183,9 @@ class Receiver:
         if drained and (count == 0 or began - self._last_drained >= _DRAINED_EVERY):
             # What the kernel could not queue has been sent as well, and was not read.
             overrun = self._find_drops()
-            if not overrun:
+            if overrun:
+                clear_congestion(self._events)
+            else:
                 self._last_drained = began
                 spool.append(pack_drained(began))
         read = spool.close_frame()

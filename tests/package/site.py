@@ -122,7 +122,9 @@ def here() -> Site:
     machine = Here("here", Path("/"), os.getpid())
     _prepare(machine)
     machine.systemctl("daemon-reload")
-    machine.systemctl("restart", RECEIVER)
+    # A restart would keep the socket of this namespace.
+    machine.systemctl("stop", RECEIVER)
+    machine.systemctl("start", RECEIVER)
     return _set_up(machine)
 
 

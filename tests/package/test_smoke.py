@@ -78,3 +78,5 @@ def test_services_are_enabled_and_never_failed(site: Site) -> None:
         said = site.machine.run(["journalctl", "--no-pager", "-u", unit]).stdout
         assert "Traceback" not in said
         assert "Failed with result" not in said
+    failed = site.machine.systemctl("list-units", "--failed", "--no-legend", "ctaudit*")
+    assert failed == ""

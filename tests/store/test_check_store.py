@@ -57,8 +57,8 @@ def test_wrong_procedure(cluster: Cluster) -> None:
 
 
 def test_no_schema(cluster: Cluster) -> None:
-    cluster.create_database("empty")
-    found = findings(cluster.dsn("empty", user="rex"))
+    cluster.create_database("without_schema")
+    found = findings(cluster.dsn("without_schema", user="rex"))
     assert list(found) == ["database", "schema"]
     assert found["schema"].level is Level.UNFIT
 
