@@ -831,6 +831,144 @@ AS $$
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.keep_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+BEGIN
+    INSERT INTO ctaudit.flow (
+        received_at, started_at, ended_at, stop_sent, started_source, ended_source,
+        ended_cause, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
+        zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport,
+        status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
+        reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+    )
+    SELECT
+        e.received_at,
+        e.start_sent,
+        CASE WHEN e.stop_sent < e.start_sent THEN NULL
+            ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
+        CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
+        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source END,
+        CASE WHEN e.stop_sent < e.start_sent THEN NULL
+            WHEN e.stop_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
+            WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
+        CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END,
+        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
+        coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
+        e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
+        e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
+        e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM (
+        SELECT
+            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+            unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
+            unnest(p_stop_sent) AS stop_sent, unnest(p_zone) AS zone,
+            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+            unnest(p_orig_icmp_code) AS orig_icmp_code,
+            unnest(p_reply_icmp_type) AS reply_icmp_type,
+            unnest(p_reply_icmp_code) AS reply_icmp_code,
+            unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
+            unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
+            unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
+            unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
+    ) AS e
+    WHERE e.kind = 3;
+END
+$$;
+ALTER FUNCTION ctaudit.keep_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.keep_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+BEGIN
+    INSERT INTO ctaudit.progress (
+        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
+        reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
+        reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
+        helper, labels
+    )
+    SELECT
+        e.received_at, e.start_sent, p_dump_id,
+        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
+        coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
+        e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
+        e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
+        e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM (
+        SELECT
+            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+            unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
+            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+            unnest(p_orig_icmp_code) AS orig_icmp_code,
+            unnest(p_reply_icmp_type) AS reply_icmp_type,
+            unnest(p_reply_icmp_code) AS reply_icmp_code,
+            unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
+            unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
+            unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
+            unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
+    ) AS e
+    WHERE e.kind = 4;
+END
+$$;
+ALTER FUNCTION ctaudit.keep_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.keep_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+BEGIN
+    INSERT INTO ctaudit.opening (
+        received_at, started_at, started_after, started_source, ct_id, mark, zone,
+        orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
+        proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
+        node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+    )
+    SELECT
+        e.received_at,
+        coalesce(e.start_sent, e.event_at, e.received_at),
+        CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
+            THEN least(p_sent_after, e.received_at) END,
+        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
+            WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
+        e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
+        e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM (
+        SELECT
+            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+            unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
+            unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
+            unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
+            unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
+            unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
+            unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
+            unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
+            unnest(p_orig_icmp_type) AS orig_icmp_type,
+            unnest(p_orig_icmp_code) AS orig_icmp_code,
+            unnest(p_reply_icmp_type) AS reply_icmp_type,
+            unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
+            unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
+            unnest(p_helper) AS helper, unnest(p_labels) AS labels
+    ) AS e
+    WHERE e.kind = 1;
+END
+$$;
+ALTER FUNCTION ctaudit.keep_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1071,6 +1209,72 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+AS $$
+DECLARE
+    v_late bigint;
+BEGIN
+    -- The opening stands in the index near the start that the end tells; an hour is allowed for
+    -- the reading.
+    INSERT INTO ctaudit.opening (
+        received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
+        reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
+        orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+        orig_dst, reply_src, reply_dst, helper, labels
+    )
+    SELECT
+        e.received_at, coalesce(e.start_sent, e.received_at),
+        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
+            ::ctaudit.time_source,
+        'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
+        e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM (
+        SELECT
+            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
+            unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
+            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
+            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
+            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
+            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
+            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
+            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
+            unnest(p_orig_icmp_code) AS orig_icmp_code,
+            unnest(p_reply_icmp_type) AS reply_icmp_type,
+            unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
+            unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
+            unnest(p_helper) AS helper, unnest(p_labels) AS labels
+    ) AS e
+    WHERE e.kind = 3 AND NOT EXISTS (
+        SELECT FROM ctaudit.opening AS o
+        WHERE o.reply_dst = e.reply_dst
+            AND (o.reply_dport = e.reply_dport
+                OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
+            AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
+            AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
+            AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
+            AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
+            AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
+            AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
+            AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
+            AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
+            AND ctaudit.closes(
+                o.received_at, o.started_at, o.started_source, o.started_after,
+                e.received_at, e.start_sent
+            )
+    );
+    GET DIAGNOSTICS v_late = ROW_COUNT;
+    RETURN v_late;
+END
+$$;
+ALTER FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1203,7 +1407,6 @@ ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_ow
 CREATE PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 DECLARE
     v_batch ctaudit.batch;
@@ -1217,84 +1420,22 @@ BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
     IF 3 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.flow (
-            received_at, started_at, ended_at, stop_sent, started_source, ended_source,
-            ended_cause, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
-            zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport,
-            status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at,
-            e.start_sent,
-            CASE WHEN e.stop_sent < e.start_sent THEN NULL
-                ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
-            CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source END,
-            CASE WHEN e.stop_sent < e.start_sent THEN NULL
-                WHEN e.stop_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-            CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-                unnest(p_stop_sent) AS stop_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 3;
+        PERFORM ctaudit.keep_ends(
+            p_node, p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone,
+            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
+            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF 4 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.progress (
-            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
-            reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
-            reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
-            helper, labels
-        )
-        SELECT
-            e.received_at, e.start_sent, v_batch.dump_id,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 4;
+        PERFORM ctaudit.keep_entries(
+            p_node, v_batch.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF v_batch.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
@@ -1305,7 +1446,6 @@ ALTER PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_fr
 CREATE PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 DECLARE
     v_batch ctaudit.batch;
@@ -1319,173 +1459,39 @@ BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
     IF 1 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_after, started_source, ct_id, mark, zone,
-            orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
-            proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
-            node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at,
-            coalesce(e.start_sent, e.event_at, e.received_at),
-            CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
-                THEN least(v_batch.sent_after, e.received_at) END,
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-            e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
-            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-                unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
-                unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
-                unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
-                unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
-                unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
-                unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
-                unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 1;
+        PERFORM ctaudit.keep_openings(
+            p_node, v_batch.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
+            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
+            p_state, p_helper, p_labels
+        );
     END IF;
     IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
-        -- The kernel tells an end until it is heard, an opening only once. The opening stands
-        -- in the index near the start that the end tells; an hour is allowed for the reading.
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
-            orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at, coalesce(e.start_sent, e.received_at),
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
-                ::ctaudit.time_source,
-            'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
-            e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 3 AND NOT EXISTS (
-            SELECT FROM ctaudit.opening AS o
-            WHERE o.reply_dst = e.reply_dst
-                AND (o.reply_dport = e.reply_dport
-                    OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
-                AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
-                AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-                AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-                AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
-                AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
-                AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
-                AND ctaudit.closes(
-                    o.received_at, o.started_at, o.started_source, o.started_after,
-                    e.received_at, e.start_sent
-                )
+        PERFORM ctaudit.open_late(
+            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
+            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
+            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
+            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
         );
     END IF;
     IF 3 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.flow (
-            received_at, started_at, ended_at, stop_sent, started_source, ended_source,
-            ended_cause, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
-            zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport,
-            status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at,
-            e.start_sent,
-            CASE WHEN e.stop_sent < e.start_sent THEN NULL
-                ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
-            CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source END,
-            CASE WHEN e.stop_sent < e.start_sent THEN NULL
-                WHEN e.stop_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-            CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-                unnest(p_stop_sent) AS stop_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 3;
+        PERFORM ctaudit.keep_ends(
+            p_node, p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone,
+            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
+            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF 4 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.progress (
-            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
-            reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
-            reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
-            helper, labels
-        )
-        SELECT
-            e.received_at, e.start_sent, v_batch.dump_id,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 4;
+        PERFORM ctaudit.keep_entries(
+            p_node, v_batch.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF v_batch.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
@@ -1496,7 +1502,6 @@ ALTER PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from 
 CREATE PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 DECLARE
     v_batch ctaudit.batch;
@@ -1511,131 +1516,32 @@ BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
     IF 1 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_after, started_source, ct_id, mark, zone,
-            orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
-            proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
-            node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at,
-            coalesce(e.start_sent, e.event_at, e.received_at),
-            CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
-                THEN least(v_batch.sent_after, e.received_at) END,
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-            e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
-            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-                unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
-                unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
-                unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
-                unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
-                unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
-                unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
-                unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 1;
+        PERFORM ctaudit.keep_openings(
+            p_node, v_batch.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
+            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
+            p_state, p_helper, p_labels
+        );
     END IF;
     IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
-        -- The kernel tells an end until it is heard, an opening only once. The opening stands
-        -- in the index near the start that the end tells; an hour is allowed for the reading.
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
-            orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at, coalesce(e.start_sent, e.received_at),
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
-                ::ctaudit.time_source,
-            'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
-            e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 3 AND NOT EXISTS (
-            SELECT FROM ctaudit.opening AS o
-            WHERE o.reply_dst = e.reply_dst
-                AND (o.reply_dport = e.reply_dport
-                    OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
-                AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
-                AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-                AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-                AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
-                AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
-                AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
-                AND ctaudit.closes(
-                    o.received_at, o.started_at, o.started_source, o.started_after,
-                    e.received_at, e.start_sent
-                )
+        v_late := ctaudit.open_late(
+            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
+            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
+            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
+            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
         );
-        GET DIAGNOSTICS v_late = ROW_COUNT;
         UPDATE ctaudit.batch AS b SET stored = b.stored + v_late, filtered = b.filtered - v_late
         WHERE v_late > 0 AND b.node = p_node AND b.stream = p_stream;
     END IF;
     IF 4 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.progress (
-            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
-            reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
-            reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
-            helper, labels
-        )
-        SELECT
-            e.received_at, e.start_sent, v_batch.dump_id,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 4;
+        PERFORM ctaudit.keep_entries(
+            p_node, v_batch.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF v_batch.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
@@ -2215,34 +2121,34 @@ ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
-CREATE INDEX flow_dnat ON ONLY ctaudit.flow USING btree (orig_dst, orig_dport, started_at) WHERE ((status & 32) <> 0);
-CREATE INDEX flow_default_orig_dst_orig_dport_started_at_idx ON ctaudit.flow_default USING btree (orig_dst, orig_dport, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_dnat ON ONLY ctaudit.flow USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_received_at ON ONLY ctaudit.flow USING brin (received_at);
 CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (received_at);
-CREATE INDEX flow_reply ON ONLY ctaudit.flow USING btree (reply_dst, reply_dport, started_at);
-CREATE INDEX flow_default_reply_dst_reply_dport_started_at_idx ON ctaudit.flow_default USING btree (reply_dst, reply_dport, started_at);
+CREATE INDEX flow_reply ON ONLY ctaudit.flow USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
-CREATE INDEX opening_dnat ON ONLY ctaudit.opening USING btree (orig_dst, orig_dport, started_at) WHERE ((status & 32) <> 0);
-CREATE INDEX opening_default_orig_dst_orig_dport_started_at_idx ON ctaudit.opening_default USING btree (orig_dst, orig_dport, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_dnat ON ONLY ctaudit.opening USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening USING brin (received_at);
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
-CREATE INDEX opening_reply ON ONLY ctaudit.opening USING btree (reply_dst, reply_dport, started_at);
-CREATE INDEX opening_default_reply_dst_reply_dport_started_at_idx ON ctaudit.opening_default USING btree (reply_dst, reply_dport, started_at);
-CREATE INDEX progress_dnat ON ONLY ctaudit.progress USING btree (orig_dst, orig_dport, dump_id) WHERE ((status & 32) <> 0);
-CREATE INDEX progress_default_orig_dst_orig_dport_dump_id_idx ON ctaudit.progress_default USING btree (orig_dst, orig_dport, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_reply ON ONLY ctaudit.opening USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX progress_dnat ON ONLY ctaudit.progress USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX progress_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.progress_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX progress_received_at ON ONLY ctaudit.progress USING brin (received_at);
 CREATE INDEX progress_default_received_at_idx ON ctaudit.progress_default USING brin (received_at);
-CREATE INDEX progress_reply ON ONLY ctaudit.progress USING btree (reply_dst, reply_dport, dump_id);
-CREATE INDEX progress_default_reply_dst_reply_dport_dump_id_idx ON ctaudit.progress_default USING btree (reply_dst, reply_dport, dump_id);
-ALTER INDEX ctaudit.flow_dnat ATTACH PARTITION ctaudit.flow_default_orig_dst_orig_dport_started_at_idx;
+CREATE INDEX progress_reply ON ONLY ctaudit.progress USING btree (reply_dport, reply_dst, dump_id);
+CREATE INDEX progress_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.progress_default USING btree (reply_dport, reply_dst, dump_id);
+ALTER INDEX ctaudit.flow_dnat ATTACH PARTITION ctaudit.flow_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.flow_received_at ATTACH PARTITION ctaudit.flow_default_received_at_idx;
-ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dst_reply_dport_started_at_idx;
-ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_started_at_idx;
+ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
-ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dst_reply_dport_started_at_idx;
-ALTER INDEX ctaudit.progress_dnat ATTACH PARTITION ctaudit.progress_default_orig_dst_orig_dport_dump_id_idx;
+ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.progress_dnat ATTACH PARTITION ctaudit.progress_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.progress_received_at ATTACH PARTITION ctaudit.progress_default_received_at_idx;
-ALTER INDEX ctaudit.progress_reply ATTACH PARTITION ctaudit.progress_default_reply_dst_reply_dport_dump_id_idx;
+ALTER INDEX ctaudit.progress_reply ATTACH PARTITION ctaudit.progress_default_reply_dport_reply_dst_dump_id_idx;
 ALTER TABLE ONLY ctaudit.batch
     ADD CONSTRAINT batch_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
 ALTER TABLE ONLY ctaudit.coverage
@@ -2267,6 +2173,9 @@ GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_fr
 REVOKE ALL ON FUNCTION ctaudit.gap_words(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.keep_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.keep_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.keep_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
@@ -2276,6 +2185,7 @@ REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUB
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;

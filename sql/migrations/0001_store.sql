@@ -250,17 +250,18 @@ CREATE TABLE ctaudit.progress (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
+-- The port first: it tells rows apart at less cost than one of few public addresses.
 -- 32 is IPS_DST_NAT: only these are asked for by the address the client called.
-CREATE INDEX opening_reply ON ctaudit.opening (reply_dst, reply_dport, started_at);
-CREATE INDEX opening_dnat ON ctaudit.opening (orig_dst, orig_dport, started_at)
+CREATE INDEX opening_reply ON ctaudit.opening (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_dnat ON ctaudit.opening (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX opening_received_at ON ctaudit.opening USING brin (received_at);
-CREATE INDEX flow_reply ON ctaudit.flow (reply_dst, reply_dport, started_at);
-CREATE INDEX flow_dnat ON ctaudit.flow (orig_dst, orig_dport, started_at)
+CREATE INDEX flow_reply ON ctaudit.flow (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_dnat ON ctaudit.flow (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX flow_received_at ON ctaudit.flow USING brin (received_at);
-CREATE INDEX progress_reply ON ctaudit.progress (reply_dst, reply_dport, dump_id);
-CREATE INDEX progress_dnat ON ctaudit.progress (orig_dst, orig_dport, dump_id)
+CREATE INDEX progress_reply ON ctaudit.progress (reply_dport, reply_dst, dump_id);
+CREATE INDEX progress_dnat ON ctaudit.progress (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
 CREATE INDEX progress_received_at ON ctaudit.progress USING brin (received_at);
 

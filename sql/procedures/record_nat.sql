@@ -51,7 +51,6 @@ CREATE OR REPLACE PROCEDURE ctaudit.record_nat(
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
 AS $procedure$
 DECLARE
     v_batch ctaudit.batch;
@@ -66,131 +65,32 @@ BEGIN
     SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
     WHERE b.node = p_node AND b.stream = p_stream;
     IF 1 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_after, started_source, ct_id, mark, zone,
-            orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
-            proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
-            node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at,
-            coalesce(e.start_sent, e.event_at, e.received_at),
-            CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
-                THEN least(v_batch.sent_after, e.received_at) END,
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-                WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-            e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
-            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-                unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
-                unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
-                unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
-                unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
-                unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
-                unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
-                unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 1;
+        PERFORM ctaudit.keep_openings(
+            p_node, v_batch.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
+            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
+            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
+            p_state, p_helper, p_labels
+        );
     END IF;
     IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
-        -- The kernel tells an end until it is heard, an opening only once. The opening stands
-        -- in the index near the start that the end tells; an hour is allowed for the reading.
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
-            orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at, coalesce(e.start_sent, e.received_at),
-            CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
-                ::ctaudit.time_source,
-            'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
-            e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-                unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-                unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 3 AND NOT EXISTS (
-            SELECT FROM ctaudit.opening AS o
-            WHERE o.reply_dst = e.reply_dst
-                AND (o.reply_dport = e.reply_dport
-                    OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
-                AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
-                AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-                AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-                AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
-                AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
-                AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
-                AND ctaudit.closes(
-                    o.received_at, o.started_at, o.started_source, o.started_after,
-                    e.received_at, e.start_sent
-                )
+        v_late := ctaudit.open_late(
+            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
+            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
+            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
+            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
         );
-        GET DIAGNOSTICS v_late = ROW_COUNT;
         UPDATE ctaudit.batch AS b SET stored = b.stored + v_late, filtered = b.filtered - v_late
         WHERE v_late > 0 AND b.node = p_node AND b.stream = p_stream;
     END IF;
     IF 4 = ANY (p_kind) THEN
-        INSERT INTO ctaudit.progress (
-            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
-            reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
-            reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
-            helper, labels
-        )
-        SELECT
-            e.received_at, e.start_sent, v_batch.dump_id,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-            coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-            e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-            e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-            e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM (
-            SELECT
-                unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-                unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-                unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-                unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-                unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-                unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-                unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-                unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-                unnest(p_orig_icmp_code) AS orig_icmp_code,
-                unnest(p_reply_icmp_type) AS reply_icmp_type,
-                unnest(p_reply_icmp_code) AS reply_icmp_code,
-                unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-                unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-                unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-                unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-        ) AS e
-        WHERE e.kind = 4;
+        PERFORM ctaudit.keep_entries(
+            p_node, v_batch.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+        );
     END IF;
     IF v_batch.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);

@@ -27,7 +27,7 @@ def record_aside(
     store.record_note(span, at, "aside", detail)
 
 
-def record_hole(store: Store, hole: Hole, mode: str) -> None:
+def record_hole(store: Store, hole: Hole, mode: str) -> Span:
     """Bytes of a stream that are in no segment any more; ``mode`` is for a stream not known."""
     span = Span(hole.node, hole.stream, hole.first, hole.until)
     tell_fault(
@@ -35,6 +35,7 @@ def record_hole(store: Store, hole: Hole, mode: str) -> None:
     )
     cause = "segments are gone"
     _record_missing(store, span, hole.closed, cause, mode=None if hole.known else mode)
+    return span
 
 
 def record_damage(

@@ -1,13 +1,20 @@
-"""The recorder's statements: one CALL a batch or note, and the position the database holds."""
+"""The recorder's statements: one CALL a batch or note, and the position the database holds.
+
+A batch's CALL goes through libpq itself, so that the recorder reads on while the server works.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from select import select
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
@@ -15,6 +22,7 @@ from ctaudit.batch import build_columns, register_columns
 from ctaudit.decode import Batch
 from ctaudit.event import COLUMNS
 
+_STATEMENT = b"record"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Raised by the record procedures: the position does not fit, the stream is not known.
@@ -50,25 +58,46 @@ class Store:
         self.connection = connection
         connection.autocommit = True
         register_columns(connection.adapters)
-        arrays = ", ".join(["%b"] * len(COLUMNS))
+        placeholders = ", ".join(f"${number}" for number in range(1, 6 + len(COLUMNS)))
         # The name is checked by config: a schema and a procedure, lower case.
-        self._record = f"CALL {procedure}(%s, %s, %s, %s, %s, {arrays})".encode()
+        self._record = f"CALL {procedure}({placeholders})".encode()
+        self._is_prepared = False
 
-    def record(self, span: Span, batch: Batch) -> None:
-        """Stores a batch; an empty one moves the position and the coverage."""
+    def send(self, span: Span, batch: Batch) -> None:
+        """Sends a batch; ``receive`` comes before anything else. An empty one moves the position
+        and the coverage.
+        """
         covered = to_time(batch.covered_until) if batch.covered_until else None
-        self.connection.execute(
-            self._record,
-            (
-                span.node,
-                span.stream,
-                Int8(span.first),
-                Int8(span.until),
-                covered,
-                *build_columns(batch),
-            ),
-            prepare=True,
+        place = (span.node, span.stream, Int8(span.first), Int8(span.until), covered)
+        transformer = Transformer(self.connection)
+        values = transformer.dump_sequence(
+            (*place, *build_columns(batch)),
+            [PyFormat.AUTO] * len(place) + [PyFormat.BINARY] * len(COLUMNS),
         )
+        server = self.connection.pgconn
+        if not self._is_prepared:
+            _raise_for(server.prepare(_STATEMENT, self._record, transformer.types))
+            self._is_prepared = True
+        server.send_query_prepared(_STATEMENT, values, transformer.formats)
+        # The server reads a message whole before it begins.
+        while server.flush():
+            select((server.socket,), (server.socket,), ())
+            server.consume_input()
+
+    def receive(self) -> None:
+        """Waits until what was sent is committed. Raises what the server says otherwise."""
+        server = self.connection.pgconn
+        refused = None
+        while True:
+            while server.is_busy():
+                select((server.socket,), (), ())
+                server.consume_input()
+            result = server.get_result()
+            if result is None:
+                break
+            refused = refused or result
+        if refused is not None:
+            _raise_for(refused)
 
     def record_note(self, span: Span, at: int, note: str, detail: dict[str, object]) -> None:
         """Stores a note that came at ``at`` nanoseconds."""
@@ -91,6 +120,11 @@ class Store:
             "SELECT ctaudit.resume_position(%s, %s)", (node, stream)
         ).fetchone()
         return None if row is None else row[0]
+
+
+def _raise_for(result: PGresult) -> None:
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
 
 
 def to_time(nanoseconds: int) -> datetime:

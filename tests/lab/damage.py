@@ -37,7 +37,7 @@ class Ledger:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     dumping: set[tuple[str, UUID]] = field(default_factory=set)
 
-    def record(self, span: Span, batch: Batch) -> None:
+    def send(self, span: Span, batch: Batch) -> None:
         self._advance(span)
         key = span.node, span.stream
         self.covered[key] = max(self.covered[key], batch.covered_until)
@@ -46,6 +46,9 @@ class Ledger:
                 values = describe_row(layout, row)
                 words = tuple(f"{name}={values[name]}" for name in sorted(values))
                 self.rows[row[-1], *words] += 1
+
+    def receive(self) -> None:
+        """All that was sent is there."""
 
     def record_note(self, span: Span, at: int, note: str, detail: dict[str, Any]) -> None:
         key = span.node, span.stream
@@ -97,7 +100,7 @@ def read_folder(directory: Path) -> Ledger:
         node="gw1", spool=SpoolSection(directory=directory), journal=JournalSection(rate=0)
     )
     recorder = Recorder(config, "", lambda: list_paths(directory))
-    recorder._store = ledger  # type: ignore[assignment]
+    recorder.commits._store = ledger  # type: ignore[assignment]
     recorder.work(lambda: True)
     return ledger
 
