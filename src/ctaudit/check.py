@@ -38,7 +38,7 @@ def check_host(config: Config) -> list[Finding]:
             *judge_sysctls(config.mode, {name: read_sysctl(name) for name in SYSCTLS}),
             judge_table(read_sysctl("nf_conntrack_count"), read_sysctl("nf_conntrack_max")),
             judge_buffer(config.socket.receive_buffer, _try_buffer(config.socket.receive_buffer)),
-            judge_drops(_count_drops(receiver), receiving=bool(receiver)),
+            judge_drops(_count_drops(receiver)),
         ]
     return [
         *found,
@@ -138,16 +138,10 @@ def judge_buffer(wanted: int, given: int | None) -> Finding:
     )
 
 
-def judge_drops(drops: int | None, *, receiving: bool) -> Finding:
+def judge_drops(drops: int | None) -> Finding:
     """``drops``: what the kernel has dropped for sockets that hear conntrack in the receiver's
-    network namespace, None where there is none; ``receiving``: a receiver is at work.
+    network namespace, None where there is none.
     """
-    if drops is None and receiving:
-        found = "the receiver listens in another network namespace, with a socket kept from before"
-        remedy = "systemctl stop ctaudit-receiver && systemctl start ctaudit-receiver"
-        return find(
-            "drops", found, good=False, wanted="a socket here", remedy=remedy, level=Level.UNFIT
-        )
     if drops is None:
         remedy = "start ctaudit-receiver.service"
         return find("drops", "nobody listens", good=False, wanted="0", remedy=remedy)

@@ -42,7 +42,10 @@ def check_store(dsn: str, procedure: str) -> list[Finding]:
             with connect(dsn, "recorder") as connection:
                 return [*_ask(connection, procedure)]
         except DatabaseError as error:
-            return [_refuse("database", str(error), "a database that the recorder can reach")]
+            remedy = _SETUP if is_root() else f"{_SETUP}; as root it is asked for the recorder"
+            return [
+                _refuse("database", str(error), "a database that the recorder can reach", remedy)
+            ]
 
 
 def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Finding]:

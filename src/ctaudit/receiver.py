@@ -38,6 +38,7 @@ _HEARTBEAT = 0.25  # seconds between two DRAINED notes of an idle stream
 _DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
 _TICK = 1.0
 _CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
+_NAMESPACE = Path("/proc/self/ns/net")
 
 
 def run(config: Config) -> int:
@@ -67,9 +68,13 @@ def run(config: Config) -> int:
 
 
 def _name_socket(config: Config) -> str:
-    """Tells a stored socket of other groups apart: it would not hear what this mode needs."""
-    groups = groups_of(config.mode, config.socket)
-    return f"conntrack-{config.mode}-" + "-".join(str(group) for group in groups)
+    """Tells a stored socket that cannot go on with this stream from the one that can.
+
+    Other groups or another network namespace: it would not hear what is wanted; another node:
+    its stream is under that name.
+    """
+    groups = "-".join(str(group) for group in groups_of(config.mode, config.socket))
+    return f"conntrack-{config.mode}-{groups}-{_NAMESPACE.stat().st_ino}-{config.node}"
 
 
 @contextlib.contextmanager

@@ -118,33 +118,46 @@ class Machine:
 
 
 @contextmanager
-def booted_machine(
+def prepared_machine(
     name: str, release: str = "bookworm", base: Path | None = None
-) -> Iterator[Machine]:
-    """A machine that has booted, gone with all its files at the end of the body.
+) -> Iterator[Path]:
+    """The disk and the network namespace of a machine that can boot; gives where its root is.
 
     ``base``: the tree it boots from, else the one that has what ctaudit needs. Raises
-    MachineError when it does not boot, or a running process has one of that name.
+    MachineError when a running process has one of that name.
     """
     base = base or ready_base(release)
     _clear_abandoned()
     if (RECORDS / f"{name}.json").exists():
         raise MachineError(f"a machine {name!r} is in use by another process: take another name")
-    _write_record(name)
-    nspawn = None
+    write_record(name)
     try:
         root = _mount_disk(name, base)
-        _run(["ip", "netns", "add", _namespace(name)])
-        _run(["ip", "-n", _namespace(name), "link", "set", "lo", "up"])
-        nspawn = _start_nspawn(name, root)
-        yield Machine(name, root, _wait_for_boot(name, nspawn))
+        _run(["ip", "netns", "add", network_of(name)])
+        _run(["ip", "-n", network_of(name), "link", "set", "lo", "up"])
+        yield root
     finally:
-        if nspawn is not None:
-            _shut_down(nspawn)
         _remove(name)
 
 
-def _namespace(name: str) -> str:
+@contextmanager
+def booted_machine(
+    name: str, release: str = "bookworm", base: Path | None = None
+) -> Iterator[Machine]:
+    """A machine that has booted, gone with all its files at the end of the body.
+
+    As prepared_machine, and raises MachineError when it does not boot.
+    """
+    with prepared_machine(name, release, base) as root:
+        nspawn = start_nspawn(name, root)
+        try:
+            yield Machine(name, root, wait_for_boot(name, nspawn))
+        finally:
+            shut_down(nspawn)
+
+
+def network_of(name: str) -> str:
+    """The name of a machine's network namespace."""
     return f"ctaudit-machine-{name}"
 
 
@@ -154,17 +167,17 @@ def _mount_disk(name: str, base: Path) -> Path:
         (disk / part).mkdir(parents=True)
     layers = f"lowerdir={base},upperdir={disk / 'upper'},workdir={disk / 'work'}"
     root = disk / "root"
-    _run(["mount", "-t", "overlay", _namespace(name), "-o", layers, str(root)])
+    _run(["mount", "-t", "overlay", network_of(name), "-o", layers, str(root)])
     (root / "etc/hostname").write_text(f"{name}\n")
     (root / "etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
     return root
 
 
-def _start_nspawn(name: str, root: Path) -> subprocess.Popen[bytes]:
+def start_nspawn(name: str, root: Path) -> subprocess.Popen[bytes]:
     argv = [
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--resolv-conf=off",
         "--timezone=off", "--link-journal=no", "--console=pipe",
-        f"--network-namespace-path=/run/netns/{_namespace(name)}", "--capability=CAP_NET_ADMIN",
+        f"--network-namespace-path=/run/netns/{network_of(name)}", "--capability=CAP_NET_ADMIN",
         f"--directory={root}", f"--machine={name}",
     ]  # fmt: skip
     groups = []
@@ -193,7 +206,7 @@ def _start_nspawn(name: str, root: Path) -> subprocess.Popen[bytes]:
 def _list_cgroups(name: str) -> list[Path]:
     top = Path("/sys/fs/cgroup")
     mounted = [top] if (top / "cgroup.controllers").exists() else [top / "unified", top / "systemd"]
-    return [group / _namespace(name) for group in mounted if group.is_dir()]
+    return [group / network_of(name) for group in mounted if group.is_dir()]
 
 
 def _make_cgroups(name: str) -> list[Path]:
@@ -203,11 +216,11 @@ def _make_cgroups(name: str) -> list[Path]:
     return groups
 
 
-def _wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
+def wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
     deadline = time.monotonic() + _BOOT_PATIENCE
     state = "no first process"
     while time.monotonic() < deadline and nspawn.poll() is None:
-        leader = _find_leader(nspawn.pid)
+        leader = find_leader(nspawn.pid)
         if leader is not None:
             machine = Machine(name, DISKS / name / "root", leader)
             state = machine.run(["systemctl", "is-system-running"], check=False).stdout.strip()
@@ -218,7 +231,7 @@ def _wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
     raise MachineError(f"the machine {name!r} did not boot ({state}): {console}")
 
 
-def _find_leader(nspawn: int) -> int | None:
+def find_leader(nspawn: int) -> int | None:
     """The machine's first process: the child of nspawn that is systemd by now."""
     with suppress(OSError):
         for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
@@ -227,9 +240,9 @@ def _find_leader(nspawn: int) -> int | None:
     return None
 
 
-def _shut_down(nspawn: subprocess.Popen[bytes]) -> None:
+def shut_down(nspawn: subprocess.Popen[bytes]) -> None:
     """At once: nothing in the machine is worth an orderly end."""
-    leader = _find_leader(nspawn.pid)
+    leader = find_leader(nspawn.pid)
     if leader is not None:
         os.kill(leader, signal.SIGKILL)
     try:
@@ -241,8 +254,8 @@ def _shut_down(nspawn: subprocess.Popen[bytes]) -> None:
 
 def _clear_abandoned() -> None:
     for path in RECORDS.glob("*.json"):
-        record: Mapping[str, Any] = json.loads(path.read_text())
-        if process_start(record["owner"]) == record["started"]:
+        record = read_record(path.stem)
+        if record is None or process_start(record["owner"]) == record["started"]:
             continue
         _end_processes(path.stem)
         _remove(path.stem)
@@ -250,7 +263,7 @@ def _clear_abandoned() -> None:
 
 def _end_processes(name: str) -> None:
     """Whatever runs in the machine's own namespace: nspawn, its first process, and so the rest."""
-    identity = namespace_identity(NAMED_NAMESPACES / _namespace(name))
+    identity = namespace_identity(NAMED_NAMESPACES / network_of(name))
     deadline = time.monotonic() + 10
     while identity and (left := processes_in({identity})):
         for process in left:
@@ -265,8 +278,8 @@ def _remove(name: str) -> None:
     disk = DISKS / name
     if os.path.ismount(disk / "root"):
         _run(["umount", "-l", str(disk / "root")])
-    if (NAMED_NAMESPACES / _namespace(name)).exists():
-        _run(["ip", "netns", "delete", _namespace(name)])
+    if (NAMED_NAMESPACES / network_of(name)).exists():
+        _run(["ip", "netns", "delete", network_of(name)])
     shutil.rmtree(disk, ignore_errors=True)
     for group in _list_cgroups(name):
         for below in sorted(group.rglob("*/"), reverse=True):
@@ -287,9 +300,18 @@ def _remove_cgroup(group: Path) -> None:
             return
 
 
-def _write_record(name: str) -> None:
+def read_record(name: str) -> Mapping[str, Any] | None:
+    """What write_record has noted, or None if there is no such machine (any more)."""
+    with suppress(FileNotFoundError):
+        found: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text())
+        return found
+    return None
+
+
+def write_record(name: str, **more: Any) -> None:
+    """Notes that this process owns the machine, and what more there is to know of it."""
     RECORDS.mkdir(exist_ok=True)
-    fields = {"owner": os.getpid(), "started": process_start(os.getpid())}
+    fields = {"owner": os.getpid(), "started": process_start(os.getpid()), **more}
     fresh = RECORDS / f"{name}.new"
     fresh.write_text(json.dumps(fields))
     fresh.rename(RECORDS / f"{name}.json")

@@ -16,7 +16,15 @@ from typing import Any
 
 from tests.machine import machine as machines
 from tests.machine.base import MachineError
-from tests.machine.gateway import _NETNS, CHECKOUT, RECEIVER, Gateway, _make_lab
+from tests.machine.gateway import (
+    _NETNS,
+    CHECKOUT,
+    RECEIVER,
+    RECORDER,
+    SPOOL,
+    Gateway,
+    _make_lab,
+)
 from tests.machine.machine import ROOT, Machine, booted_machine
 from tests.package.tree import ready_bare
 
@@ -67,9 +75,9 @@ def check(machine: Machine) -> dict[str, Any]:
     return {"status": done.returncode, "verdict": said["verdict"], "findings": by_name}
 
 
-def build_package(folder: Path, version: str | None = None) -> Path:
-    """The package of this checkout, built into ``folder``."""
-    words = [str(ROOT / "tools/deb"), *(["--as", version] if version else []), str(folder)]
+def build_package(checkout: Path, folder: Path, version: str | None = None) -> Path:
+    """The package of that checkout, built into ``folder``."""
+    words = [str(checkout / "tools/deb"), *(["--as", version] if version else []), str(folder)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         raise MachineError(f"tools/deb failed: {done.stderr.strip()[-2000:]}")
@@ -120,11 +128,14 @@ def standing_site(release: str, package: Path) -> Iterator[Site]:
 def here() -> Site:
     """The machine that autopkgtest has given, which is this one."""
     machine = Here("here", Path("/"), os.getpid())
-    _prepare(machine)
-    machine.systemctl("daemon-reload")
-    # A restart would keep the socket of this namespace.
-    machine.systemctl("stop", RECEIVER)
-    machine.systemctl("start", RECEIVER)
+    # Another test may have been here: then the receiver listens in the lab already.
+    if not machine.path(_DROP_IN).exists():
+        _prepare(machine)
+        machine.systemctl("daemon-reload")
+        machine.systemctl("stop", RECEIVER, RECORDER)
+        # What it heard outside of the lab.
+        machine.run(["find", SPOOL, "-name", "*.segment", "-delete"])
+        machine.systemctl("start", RECEIVER, RECORDER)
     return _set_up(machine)
 
 

@@ -17,7 +17,9 @@ def test_service_runs_as_its_own_user(site: Site, unit: str, user: str, capabili
     units.test_service_is_ready_as_its_own_user(site.gateway, unit, user, capabilities)
 
 
-@pytest.mark.parametrize("unit", [RECEIVER, RECORDER, "ctaudit-maintain.service"])
+@pytest.mark.parametrize(
+    "unit", [RECEIVER, RECORDER, "ctaudit-maintain.service", "ctaudit-clock.service"]
+)
 def test_exposure_is_low(site: Site, unit: str) -> None:
     units.test_exposure_is_low(site.gateway, unit)
 

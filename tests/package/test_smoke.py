@@ -62,6 +62,9 @@ def test_what_comes_with_it(site: Site) -> None:
     assert "Subject: The database is away, events wait in the spool" in explained
     for section, page in ((1, "ctaudit"), (5, "ctaudit.toml"), (8, "ctaudit.service")):
         machine.run(["man", "--pager=cat", str(section), page])
+    news = machine.run(["zcat", "/usr/share/doc/ctaudit/NEWS.Debian.gz"]).stdout
+    assert news.startswith("ctaudit (")
+    assert "personal data" in news
     shell = "source /usr/share/bash-completion/completions/ctaudit && complete -p ctaudit"
     listed = machine.run(["bash", "-c", shell]).stdout
     assert "_ctaudit" in listed

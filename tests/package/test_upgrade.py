@@ -54,6 +54,23 @@ def test_remove_keeps_data_and_configuration(site: Site) -> None:
     assert "waiting" not in units
 
 
+def test_installed_again_it_goes_on(site: Site) -> None:
+    if is_here():
+        pytest.skip("autopkgtest's own package stays")
+    gateway, machine = site.gateway, site.machine
+    apt(machine, "install", "ctaudit")
+    assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
+    gateway.wait_for_reconciled()
+    first = gateway.opened
+    with gateway.load(50):
+        pass
+    gateway.settle()
+    [gap] = gateway.gaps()
+    assert gap["cause"] == "not listening"
+    recorded = {key for key, _ in gateway.recorded("opening")}
+    assert recorded >= gateway.tuples(first)
+
+
 def test_purge_leaves_nothing_but_the_database(site: Site) -> None:
     if is_here():
         pytest.skip("autopkgtest's own package stays")

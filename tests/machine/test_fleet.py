@@ -1,0 +1,103 @@
+"""Fleets: machines that stand by themselves, reboot, lose their power, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet import keeper
+from tests.fleet.plan import DATABASE_ADDRESS, read_fleet
+from tests.lab.record import read_records
+from tests.machine.base import MachineError
+from tests.machine.machine import DISKS, RECORDS, Machine
+
+_PID = os.getpid()
+_GATEWAYS, _DATABASE = (f"g1-{_PID}", f"g2-{_PID}"), f"d-{_PID}"
+_WORDS = [*(f"{name}:bookworm:gateway" for name in _GATEWAYS), f"{_DATABASE}:bookworm:database"]
+_FLEET = read_fleet(f"test-{_PID}", _WORDS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fleet() -> Iterator[None]:
+    keeper.start(_FLEET, _WORDS)
+    yield
+    keeper.end(_FLEET.name)
+
+
+def _boot_id(machine: Machine) -> str:
+    return machine.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+
+
+def _reach(machine: Machine, address: str) -> str:
+    """What a connection to a port where nobody listens comes to: "refused" if the host is there."""
+    shell = f"timeout 2 bash -c 'echo >/dev/tcp/{address}/9' 2>&1"
+    return machine.run(["sh", "-c", shell], check=False).stdout
+
+
+def test_links_lead_to_the_database_and_outside_and_nowhere_else() -> None:
+    for name in _GATEWAYS:
+        gateway = keeper.machine(name)
+        assert "refused" in _reach(gateway, DATABASE_ADDRESS)
+        assert "refused" in _reach(gateway, "19.1.16.7")
+        assert "unreachable" in _reach(gateway, "198.51.100.1")
+
+
+def test_a_reboot_is_one() -> None:
+    machine = keeper.machine(_GATEWAYS[0])
+    before = _boot_id(machine)
+    machine.write("/root/kept", "")
+    machine.run(["systemctl", "reboot"])
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            again = keeper.machine(_GATEWAYS[0])
+            if _boot_id(again) != before:
+                break
+        except (MachineError, OSError):
+            pass
+        time.sleep(0.05)
+    else:
+        pytest.fail("it did not come back")
+    assert again.leader != machine.leader
+    assert again.path("/root/kept").exists()
+    assert "refused" in _reach(again, DATABASE_ADDRESS)
+
+
+def test_power_fails_and_returns() -> None:
+    before = _boot_id(keeper.machine(_DATABASE))
+    keeper.switch_off(_DATABASE)
+    with pytest.raises(MachineError, match="no machine"):
+        keeper.machine(_DATABASE)
+    keeper.switch_on(_DATABASE)
+    assert _boot_id(keeper.machine(_DATABASE)) != before
+
+
+def test_a_name_in_use_is_refused() -> None:
+    words = [f"{_DATABASE}:bookworm:database"]
+    with pytest.raises(MachineError, match="is in use by another process"):
+        keeper.start(read_fleet(f"other-{_PID}", words), words)
+    assert keeper.machine(_DATABASE).run(["true"]).returncode == 0
+
+
+def test_nothing_is_left_of_it() -> None:
+    assert keeper.end(_FLEET.name)
+    left = {path.name for path in Path("/run/netns").iterdir()}
+    members = {member.network for member in _FLEET.members}
+    assert not left & (members | set(_FLEET.namespaces))
+    for name in (*_GATEWAYS, _DATABASE):
+        assert not (DISKS / name).exists()
+        assert not (RECORDS / f"{name}.json").exists()
+    assert f"fleet-{_FLEET.name}" not in {record.name for record in read_records()}
+    assert not keeper.end(_FLEET.name)
+
+
+@pytest.mark.parametrize(
+    "word", ["gw1", "gw1:bookworm", "gw1:bookworm:router", ":bookworm:gateway"]
+)
+def test_what_is_no_machine_is_refused(word: str) -> None:
+    with pytest.raises(MachineError, match="is no machine: write NAME:RELEASE:gateway"):
+        read_fleet("test", [word])
