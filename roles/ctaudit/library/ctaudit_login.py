@@ -1,0 +1,166 @@
+#!/usr/bin/python
+"""A login of the database ctaudit on this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ctaudit_login
+short_description: Make a login that is a member of one of ctaudit's roles
+description:
+  - The password is turned into a SCRAM verifier here, so that the server and its logs never see
+    it; a verifier that already fits the password is left alone.
+options:
+  name:
+    description: The login's name.
+    type: str
+    required: true
+  role:
+    description: The role of ctaudit that it is a member of.
+    type: str
+    choices: [auditor, owner, recorder]
+  password:
+    description: Printable ASCII. Empty for a login that the system or a certificate vouches for,
+      which has none.
+    type: str
+    default: ""
+  state:
+    description: Whether there is such a login.
+    type: str
+    choices: [present, absent]
+    default: present
+author: ctaudit
+"""
+
+EXAMPLES = r"""
+- name: The gateway's login
+  ctaudit_login:
+    name: gw1
+    role: recorder
+    password: "{{ ctaudit_database_password }}"
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, a few words each.
+  type: list
+  returned: always
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.ctaudit_psql import (
+    Refused,
+    ask,
+    is_installed,
+    quote_name,
+    quote_text,
+    run_sql,
+)
+
+_ROUNDS = 4096  # PostgreSQL's own
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "role": {"type": "str", "choices": ["auditor", "owner", "recorder"]},
+            "password": {"type": "str", "default": "", "no_log": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ["role"])],
+        supports_check_mode=True,
+    )
+    name = module.params["name"]
+    try:
+        found = _find(module, name)
+        steps = _steps(module, found)
+        if steps and not module.check_mode:
+            # One transaction: never a login without its password.
+            run_sql(module, "BEGIN;" + "".join(f"{step};" for step in steps.values()) + "COMMIT;")
+    except Refused as refused:
+        module.fail_json(msg=f"login {name}: {refused}")
+    before = _describe(name, found)
+    after = "".join(f"{name}: {step}\n" for step in steps)
+    diff = {"before": before, "after": before + after if found else after}
+    if module.params["state"] == "absent":
+        diff["after"] = ""
+    module.exit_json(changed=bool(steps), actions=list(steps), diff=diff)
+
+
+def _find(module: AnsibleModule, name: str) -> dict | None:
+    """What the server knows of the login; None: there is none, or in check mode no server."""
+    statement = (
+        "SELECT json_build_object('login', rolcanlogin, 'verifier', rolpassword, 'groups',"
+        " (SELECT coalesce(json_agg(r.rolname), '[]') FROM pg_auth_members AS m"
+        "   JOIN pg_roles AS r ON r.oid = m.roleid WHERE m.member = a.oid))"
+        f" FROM pg_authid AS a WHERE rolname = {quote_text(name)}"
+    )
+    try:
+        if not is_installed():
+            raise Refused("PostgreSQL is not installed on this host")
+        return ask(module, statement)
+    except Refused:
+        if module.check_mode:
+            return None
+        raise
+
+
+def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
+    """Statements by what they do."""
+    name, password = module.params["name"], module.params["password"]
+    quoted = quote_name(name)
+    if module.params["state"] == "absent":
+        return {"removed": f"DROP ROLE {quoted}"} if found else {}
+    if not (password.isascii() and password.isprintable()):
+        raise Refused("its password must be printable ASCII")
+    group = f"ctaudit_{module.params['role']}"
+    steps = {}
+    if found is None:
+        steps["made"] = f"CREATE ROLE {quoted} LOGIN"
+    elif not found["login"]:
+        steps["may log in"] = f"ALTER ROLE {quoted} LOGIN"
+    if found is None or group not in found["groups"]:
+        steps[f"member of {group}"] = f"GRANT {group} TO {quoted}"
+    verifier = found["verifier"] if found else None
+    if password and not fits(password, verifier or ""):
+        steps["password changed"] = (
+            f"ALTER ROLE {quoted} PASSWORD {quote_text(make_verifier(password, os.urandom(16)))}"
+        )
+    elif not password and verifier:
+        steps["password taken away"] = f"ALTER ROLE {quoted} PASSWORD NULL"
+    return steps
+
+
+def make_verifier(password: str, salt: bytes, rounds: int = _ROUNDS) -> str:
+    """What pg_authid keeps of a password: RFC 5802 and RFC 7677 in PostgreSQL's notation."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    stored = hashlib.sha256(client).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    salt64, stored64, server64 = (base64.b64encode(x).decode() for x in (salt, stored, server))
+    return f"SCRAM-SHA-256${rounds}:{salt64}${stored64}:{server64}"
+
+
+def fits(password: str, verifier: str) -> bool:
+    kind, _, rest = verifier.partition("$")
+    if kind != "SCRAM-SHA-256":
+        return False
+    rounds, _, salt = rest.partition("$")[0].partition(":")
+    made = make_verifier(password, base64.b64decode(salt), int(rounds))
+    return hmac.compare_digest(made, verifier)
+
+
+def _describe(name: str, found: dict | None) -> str:
+    if found is None:
+        return ""
+    lines = [*found["groups"], "with a password" if found["verifier"] else "without a password"]
+    return "".join(f"{name}: {line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""No secret in what Ansible says, nor where anybody but the service could read it."""
+
+from __future__ import annotations
+
+import stat
+
+from tests.role.conftest import PASSWORD, Site
+from tests.role.playing import play
+
+
+def test_secrets_are_not_told(site: Site) -> None:
+    # Other ones than those that are there, so that each of their tasks changes something.
+    password = PASSWORD + " changed"
+    site.write(r1={"ctaudit_database_password": password})
+    run = play(site.inventory, "-vvv", "--diff")
+    assert run.status == 0, run.text
+    assert run.changed("r1") > 0
+    escaped = password.replace("\\", "\\\\")
+    for secret in (password, escaped, escaped.replace(":", "\\\\:")):
+        assert secret not in run.text
+    for name in ("r2.key", "db.role.test.key"):
+        assert site.read(name).splitlines()[1] not in run.text
+
+
+def test_credentials_are_the_services_alone(site: Site) -> None:
+    assert play(site.inventory).status == 0
+    for machine, file in (
+        ("r1", "/var/lib/ctaudit/.pgpass"),
+        ("r2", "/var/lib/ctaudit/client.key"),
+    ):
+        path = site.machine(machine).path(file)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o400
+        refused = site.machine(machine).run(["cat", file], user="ctaudit-receiver", check=False)
+        assert "Permission denied" in refused.stderr
+    verifier = "SELECT rolname, left(rolpassword, 13) FROM pg_authid WHERE rolname ~ '^r[12]$'"
+    words = ["psql", "-XAtq", "-c", f"{verifier} ORDER BY 1"]
+    said = site.machine("rdb").run(words, user="postgres").stdout
+    assert said.split() == ["r1|SCRAM-SHA-256", "r2|"]

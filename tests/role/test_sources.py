@@ -1,0 +1,130 @@
+"""The package from a URL and from a signed archive, and its removal."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.machine.machine import ROOT
+from tests.package.site import NEWER
+from tests.role.conftest import Site
+from tests.role.playing import Played, play
+
+ONE = "--limit=r1"
+
+
+def _assert_settled(site: Site) -> None:
+    again = play(site.inventory, ONE)
+    assert again.status == 0, again.text
+    assert again.changed("r1") == 0, again.text
+
+
+def _play_foreseen(site: Site) -> Played:
+    """A run whose changes check mode has named before."""
+    foreseen = play(site.inventory, ONE, "--check", "--diff")
+    assert foreseen.status == 0, foreseen.text
+    run = play(site.inventory, ONE)
+    assert run.status == 0, run.text
+    assert _changed_tasks(foreseen) == _changed_tasks(run)
+    return run
+
+
+def _changed_tasks(run: Played) -> set[str]:
+    task, changed = "", set()
+    for line in run.text.splitlines():
+        if line.startswith("TASK ["):
+            task = line
+        if line.startswith("changed: "):
+            changed.add(task)
+    return changed
+
+
+def _version(site: Site) -> str:
+    words = ["dpkg-query", "-W", "-f", "${Version}", "ctaudit"]
+    return site.machine("r1").run(words).stdout
+
+
+def test_removal(site: Site) -> None:
+    assert play(site.inventory).status == 0
+    site.write(r1={"ctaudit_state": "absent"})
+    assert _play_foreseen(site).changed("r1") > 0
+    machine = site.machine("r1")
+    assert not machine.path("/usr/bin/ctaudit").exists()
+    assert not machine.path("/var/lib/ctaudit/.pgpass").exists()
+    assert machine.path("/var/lib/ctaudit/spool").is_dir()
+    database = site.machine("rdb")
+    words = ["psql", "-XAtq", "-c", "SELECT rolname FROM pg_roles WHERE rolname ~ '^r[12]$'"]
+    assert database.run(words, user="postgres").stdout.split() == ["r2"]
+    hba = database.run(["sh", "-c", "cat /etc/postgresql/*/main/pg_hba.conf"]).stdout
+    assert '"r1"' not in hba
+    assert '"r2"' in hba
+    _assert_settled(site)
+    site.write(r1={"ctaudit_state": "absent", "ctaudit_purge": True})
+    assert _play_foreseen(site).changed("r1") > 0
+    assert not machine.path("/var/lib/ctaudit").exists()
+    assert not machine.path("/etc/ctaudit").exists()
+    _assert_settled(site)
+
+
+def test_from_a_url(site: Site) -> None:
+    machine = site.machine("r1")
+    machine.put(site.package, "/srv/web/ctaudit.deb")
+    checksum = hashlib.sha256(site.package.read_bytes()).hexdigest()
+    by_url = {
+        "ctaudit_package_file": "",
+        "ctaudit_package_url": "http://127.0.0.1:8000/ctaudit.deb",
+    }
+    server = ["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "--directory",
+              "/srv/web", "8000"]  # fmt: skip
+    with machine.start(server) as serving:
+        try:
+            site.write(r1={**by_url, "ctaudit_package_checksum": f"sha256:{'0' * 64}"})
+            run = play(site.inventory, ONE)
+            assert run.failed == "Fetch the package from its URL", run.text
+            assert "checksum" in run.sentence
+            site.write(r1={**by_url, "ctaudit_package_checksum": f"sha256:{checksum}"})
+            assert _play_foreseen(site).changed("r1") > 0
+            _assert_settled(site)
+        finally:
+            serving.kill()
+
+
+@pytest.fixture
+def archive(site: Site, newer: Path, tmp_path: Path) -> Path:
+    """A signed archive in r1 with the newer version."""
+    words = [str(ROOT / "tools/apt-repo"), str(newer.parent), str(tmp_path / "archive")]
+    subprocess.run(words, check=True, capture_output=True)
+    site.machine("r1").put(tmp_path / "archive", "/srv/archive")
+    return tmp_path / "archive"
+
+
+def test_upgrade_from_a_signed_archive(site: Site, archive: Path, tmp_path: Path) -> None:
+    assert play(site.inventory, ONE).status == 0
+    older = _version(site)
+    process = site.machine("r1").show("ctaudit-receiver.service", "MainPID")
+    source = {"uri": "file:/srv/archive", "key": (archive / "ctaudit-archive.asc").read_text()}
+    from_archive = {"ctaudit_package_file": "", "ctaudit_repository": source}
+
+    stranger = tmp_path / "stranger"
+    subprocess.run(
+        [str(ROOT / "tools/apt-repo"), str(site.package.parent), str(stranger)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    other = {**source, "key": (stranger / "ctaudit-archive.asc").read_text()}
+    site.write(r1={**from_archive, "ctaudit_repository": other})
+    run = play(site.inventory, ONE)
+    assert run.failed == "Install ctaudit from an archive", run.text
+    assert _version(site) == older
+
+    site.write(r1={**from_archive, "ctaudit_package_version": "latest"})
+    run = play(site.inventory, ONE)
+    assert run.status == 0, run.text
+    assert _version(site).startswith(NEWER)
+    assert site.machine("r1").show("ctaudit-receiver.service", "MainPID") != process
+    _assert_settled(site)
+
+    site.write(r1={**from_archive, "ctaudit_package_version": _version(site)})
+    _assert_settled(site)
