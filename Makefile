@@ -6,9 +6,14 @@ help:
 	@echo 'sudo make demo KEEP=1     the same, left standing to play with'
 	@echo 'sudo make test            linters, unit tests, database, lab'
 	@echo 'sudo make torture         the long runs of faults and mutations'
+	@echo 'sudo make bench           side by side with ulogd2 and COPY: docs/performance.md'
+	@echo 'sudo make bench-long      idle, latency, 10 minutes of load, a burst: the same page'
 	@echo 'sudo make deb             the Debian package, in dist/'
 	@echo 'sudo make apt-repo        a signed archive of it, in dist/apt'
 	@echo 'sudo make package-test    the package in booted Debian 12 and 13: install, upgrade, purge'
+	@echo 'sudo make fleet           two gateways and a database host, by the Ansible role, left standing'
+	@echo 'sudo make fleet-down      takes them away'
+	@echo 'sudo make test-fleet      the Ansible role on booted Debian 12 and 13, all scenarios'
 	@echo 'sudo make setup           leaves the command at .venv/bin/ctaudit'
 
 setup:
@@ -20,7 +25,7 @@ demo: setup
 demo-down:
 	@.venv/bin/python -m tests.lab.demo --down
 
-test: setup-test lint unit store lab machine package-smoke
+test: setup-test lint unit store lab machine package-smoke molecule-default
 	@echo 'all of make test has passed'
 
 .PHONY: setup-test
@@ -29,8 +34,8 @@ setup-test:
 
 lint: setup-test
 	@echo '== linters'
-	.venv/bin/ruff check src tests tools
-	.venv/bin/ruff format --check src tests tools
+	.venv/bin/ruff check src tests tools bench
+	.venv/bin/ruff format --check src tests tools bench
 	.venv/bin/mypy
 
 unit: setup-test
@@ -59,6 +64,15 @@ torture: setup-test
 	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60
 	.venv/bin/python -m pytest -v tests/torture
 
+.PHONY: bench bench-long
+bench: setup
+	@tools/setup bench
+	.venv/bin/python -m bench side
+
+bench-long: setup-test
+	@tools/setup bench
+	.venv/bin/python -m bench long
+
 .PHONY: setup-package deb apt-repo package-smoke package-test
 setup-package:
 	@tools/setup package
@@ -77,5 +91,26 @@ package-test: setup-test setup-package
 	@echo '== package: install, upgrade under load, purge, in booted Debian 12 and 13'
 	CTAUDIT_RELEASES="bookworm trixie" .venv/bin/python -m pytest -v tests/package
 
+.PHONY: setup-fleet molecule-default fleet fleet-down test-fleet
+setup-fleet: setup-test setup-package
+	@tools/setup ansible
+
+molecule-default: setup-fleet
+	@echo '== role: a bare Debian 12 becomes a gateway that answers'
+	tools/molecule test -s default
+
+fleet: setup-fleet
+	@tools/molecule converge -s fleet
+	@/usr/bin/python3 -m tests.fleet.show
+
+fleet-down: setup-fleet
+	@tools/molecule destroy -s fleet
+
+test-fleet: setup-fleet
+	@echo '== role: all scenarios, in booted Debian 12 and 13'
+	for release in bookworm trixie; do for scenario in default fleet upgrade; do \
+	    CTAUDIT_RELEASE=$$release tools/molecule test -s $$scenario || exit 1; \
+	done; done
+
 clean:
-	rm -rf dist .venv .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-newest .venv-ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,61 @@
+"""Connections through gateways of a standing fleet, from a host behind each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.fleet.plan import FIRST_NAT_SPORT, FIRST_SPORT, FIXED_PORTS
+from tests.lab import addresses as a
+from tests.lab.namespaces import ROOT, popen_in
+
+Sent = dict[str, Any]
+
+
+class TrafficError(Exception):
+    """The traffic was not made; the text is one sentence for a person."""
+
+
+def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
+    """One TCP connection through each gateway at the same time, with the same private tuple.
+
+    ``number``, below FIXED_PORTS, chooses its source port and the public one that the gateways
+    translate it to. Returns by gateway ``at`` (the UTC second in which it began, RFC 3339),
+    ``private`` and ``port`` (the public one) and ``to``.
+    """
+    if not 0 <= number < FIXED_PORTS:
+        raise TrafficError(f"--number {number}: take 0 to {FIXED_PORTS - 1}")
+    sport = FIRST_SPORT + number
+    time.sleep(1.05 - time.time() % 1)  # all of it within one second
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    words = [sys.executable, "-m", "tests.lab.traffic", "tcp-close", "--source-port", str(sport)]
+    sending = {
+        gateway: popen_in(
+            f"ctaudit-client-{gateway}",
+            words,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for gateway in gateways
+    }
+    answers = {gateway: process.communicate(timeout=30) for gateway, process in sending.items()}
+    return {gateway: _tell(gateway, at, number, answer) for gateway, answer in answers.items()}
+
+
+def _tell(gateway: str, at: str, number: int, answer: tuple[str, str]) -> Sent:
+    if not answer[0]:
+        raise TrafficError(f"no traffic through {gateway}: {answer[1].strip()}")
+    sent = json.loads(answer[0])
+    return {
+        "at": at,
+        "private": f"{sent['src']}:{sent['sport']}",
+        "port": FIRST_NAT_SPORT + number,
+        "to": f"{a.SERVER}:{sent['dport']}",
+    }
