@@ -1,0 +1,94 @@
+"""``python3 -m bench COMMAND``: ctaudit beside ulogd2 and COPY, its small and its long runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bench.candidates import CANDIDATES
+from bench.demands import judge
+from bench.journal import run_journal
+from bench.pressure import run_load
+from bench.report import candidate_table, loss_row, ratio_table, write_report
+from bench.side import load_runs, run_all, write_result
+from bench.small import run_small
+from bench.stage import BenchError, standing_stage
+from tests.lab.cluster import ClusterError
+from tests.lab.record import LabError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="some candidates, one line of JSON a run")
+    run.add_argument("candidates", nargs="+", choices=CANDIDATES)
+    run.add_argument("--repeat", type=int, default=1)
+    run.add_argument("--connections", type=int, help="of each run, not the candidate's own number")
+    run.set_defaults(work=_run_some)
+    side = commands.add_parser("side", help="all candidates, round after round; writes the report")
+    side.add_argument("--rounds", type=int, default=5)
+    side.add_argument("--only", nargs="+", choices=CANDIDATES, help="prints, writes nothing")
+    side.set_defaults(work=_run_side)
+    long = commands.add_parser("long", help="idle and small, ten minutes of load, a burst")
+    long.add_argument("--only", choices=("small", "pressure", "burst"))
+    long.add_argument("--seconds", type=int, default=60, help="of the small load")
+    long.add_argument("--minutes", type=float, default=10, help="of the load")
+    long.add_argument("--rate", type=int, default=20_000, help="connections a second of it")
+    long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
+    long.set_defaults(work=_run_long)
+    report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
+    report.set_defaults(work=_report)
+    chosen = parser.parse_args()
+    try:
+        chosen.work(chosen)
+    except (BenchError, ClusterError, LabError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run_some(chosen: argparse.Namespace) -> None:
+    with standing_stage() as stage:
+        for _ in range(chosen.repeat):
+            for name in chosen.candidates:
+                candidate = CANDIDATES[name]
+                done = candidate.run(stage, chosen.connections or candidate.connections)
+                print(json.dumps(done.as_json()), flush=True)
+
+
+def _run_side(chosen: argparse.Namespace) -> None:
+    result = run_all(chosen.rounds, chosen.only or tuple(CANDIDATES))
+    runs = load_runs(result)
+    print(f"\n{ratio_table(judge(runs))}{loss_row(runs)}\n{candidate_table(runs)}")
+    if not chosen.only:
+        print(write_result("side", result))
+        _report(chosen)
+
+
+def _run_long(chosen: argparse.Namespace) -> None:
+    def is_wanted(name: str) -> bool:
+        return chosen.only in (None, name)
+
+    with standing_stage() as stage:
+        if is_wanted("small"):
+            small = run_small(stage, chosen.seconds)
+            small["journal"] = run_journal()
+            print(write_result("small", small))
+        if is_wanted("burst"):
+            burst = run_load(stage, chosen.burst, 0, every=0.2, flush_every=0.2)
+            print(write_result("burst", burst))
+        if is_wanted("pressure"):
+            count = int(60 * chosen.minutes * chosen.rate)
+            load = run_load(stage, count, chosen.rate, every=1, flush_every=0.5)
+            print(write_result("pressure", load))
+    _report(chosen)
+
+
+def _report(_: argparse.Namespace) -> None:
+    for path in write_report():
+        print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

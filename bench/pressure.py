@@ -1,0 +1,164 @@
+"""Back-pressure: a long load whose memory, lag and spool must stay level, and a burst.
+
+The default configuration, mode live; generator, services and database share the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import Any
+
+from bench.flood import Flood, end_flood, start_flood
+from bench.processes import Meter, event_socket, memory_of, peak_memory
+from bench.small import ending
+from bench.stage import (
+    BenchError,
+    Stage,
+    asking,
+    clear_entries,
+    drop_database,
+    last_commit,
+    server_groups,
+    settle_server,
+    wait_until,
+)
+from ctaudit.segment import DamagedSegment, list_segments, opening_segment
+from tests.lab.rig import Rig, receiving, recording, rigging
+
+_TABLES = ("ctaudit.opening", "ctaudit.flow")
+
+
+@dataclass
+class Watch:
+    """What is sampled while a load runs: seconds since its start and a dict of figures."""
+
+    rig: Rig
+    pids: dict[str, int]
+    every: float
+    began: float = field(default_factory=time.time)
+    samples: list[dict[str, float]] = field(default_factory=list)
+
+    def sample(self) -> dict[str, float]:
+        """lag: seconds behind now up to which the store is not covered; sizes in bytes."""
+        ((stored, lag),) = self.rig.query(
+            "SELECT sum(stored), extract(epoch FROM clock_timestamp() - max(covered_until))::float8"
+            " FROM ctaudit.batch"
+        )
+        waiting, files = measure_spool(self.rig)
+        found = event_socket(self.pids["receiver"])
+        figures = {
+            "at": time.time() - self.began,
+            "stored": float(stored),
+            "lag": lag,
+            "spool_waiting": waiting,
+            "spool_files": files,
+            "socket": found.queued if found else 0,
+        }
+        for name, pid in self.pids.items():
+            figures[f"{name}_rss"], figures[f"{name}_pss"] = memory_of(pid)
+        self.samples.append(figures)
+        return figures
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        done = Event()
+
+        def sample_on() -> None:
+            while not done.wait(self.every):
+                self.sample()
+
+        sampler = Thread(target=sample_on)
+        sampler.start()
+        try:
+            yield
+        finally:
+            done.set()
+            sampler.join()
+
+
+def measure_spool(rig: Rig) -> tuple[int, int]:
+    """(bytes published but not committed, bytes of the segment files)."""
+    waiting = files = 0
+    for _, path in list_segments(rig.spool):
+        # The receiver deletes what has been kept long enough meanwhile.
+        with suppress(FileNotFoundError, DamagedSegment):
+            files += path.stat().st_size
+            with opening_segment(path, writable=False) as segment:
+                waiting += max(0, segment.end - segment.committed)
+    return waiting, files
+
+
+def run_load(
+    stage: Stage, count: int, rate: int, *, every: float, flush_every: float
+) -> dict[str, Any]:
+    """``count`` connections at ``rate`` a second (0: flat out), until all is committed."""
+    clear_entries(stage.lab)
+    with ExitStack() as running:
+        rig = running.enter_context(rigging(stage.lab, stage.cluster))
+        running.callback(drop_database, stage.cluster, rig.database)
+        receiver = running.enter_context(receiving(rig))
+        recorder = running.enter_context(recording(rig))
+        pids = {"receiver": receiver.pid, "recorder": recorder.pid}
+        watch = running.enter_context(asking(rig.owner_dsn))
+        covered = "SELECT FROM ctaudit.coverage"
+        wait_until(lambda: watch.execute(covered).fetchone() is not None, "coverage", recorder)
+        settle_server(stage.cluster)
+        meter = Meter(
+            lambda: {
+                **{name: [pid] for name, pid in pids.items()},
+                **server_groups(stage.cluster, watch),
+            }
+        )
+        sampled = Watch(rig, pids, every)
+        meter.begin()
+        with sampled.running():
+            with ending(stage.lab, flush_every):
+                sent = end_flood(start_flood(stage.lab, count, rate=rate), count)
+            ended_at = time.time()
+            at_end = sampled.sample()
+            events = 2 * count
+            wait_until(
+                lambda: sampled.sample()["stored"] >= events,
+                f"{events} events stored",
+                recorder,
+                900,
+            )
+        cpu = meter.read()
+        result = _sum_up(rig, sent, sampled, at_end["stored"], ended_at)
+        found = event_socket(receiver.pid)
+        if found is None or found.drops or rig.count("gap") > 1 or rig.count("aside"):
+            raise BenchError(f"events were lost: {found}, {rig.rows('gap')}")
+        result["cpu_us_per_event"] = {part: used / events / 1000 for part, used in cpu.items()}
+        result["peak"] = {name: peak_memory(pid) for name, pid in pids.items()}
+    return result
+
+
+def _sum_up(
+    rig: Rig, sent: Flood, sampled: Watch, stored_at_end: float, ended_at: float
+) -> dict[str, Any]:
+    counts = {table: rig.count(table.partition(".")[2]) for table in _TABLES}
+    if set(counts.values()) != {sent.count}:
+        raise BenchError(f"{sent.count} connections were sent, and there are {counts}")
+    with asking(rig.owner_dsn) as connection:
+        committed, commits = last_commit(connection, *_TABLES)
+        size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    left = 2 * sent.count - stored_at_end
+    drained = committed - ended_at
+    return {
+        "connections": sent.count,
+        "events": 2 * sent.count,
+        "sent_rate": sent.rate,
+        "seconds": committed - sent.first_at,
+        "left_at_end": left,
+        "drain_seconds": max(0.0, drained),
+        "drain_rate": left / drained if drained > 0 else None,
+        "commits": commits,
+        "database_bytes": size[0] if size else None,
+        "began": sent.first_at - sampled.began,
+        "sent_until": sent.last_at - sampled.began,
+        "samples": sampled.samples,
+    }
