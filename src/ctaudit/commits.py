@@ -86,8 +86,10 @@ class Commits:
 
     def send(self, segment: Segment, offset: int, batch: Batch) -> None:
         """Sends what has been read up to ``offset``, once the batch before it is committed."""
-        store, span = self.reach(), self.span(segment, offset)
-        store.send(span, batch)
+        span = self.span(segment, offset)
+        # While the server is still at work on the one before.
+        call = self.open().encode(span, batch)
+        self.reach().send(call)
         self._sent = _Sent(segment, offset, span, batch.count)
         self.skip(span)
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _IDLE_COMMIT = 1.0  # seconds between two commits that only advance the coverage
 _LATER = 1.0  # seconds between two looks for segments after the one that is written
-_LOOK = 0.02  # seconds between two looks at a segment that has nothing new
+_LOOK = 0.04  # seconds between two looks at a segment that has nothing new
 _LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing, at most
 
 ListPaths = Callable[[], Sequence[Path]]

@@ -5,6 +5,7 @@ A batch's CALL goes through libpq itself, so that the recorder reads on while th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from select import select
@@ -12,8 +13,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ExecStatus
+from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
@@ -51,6 +53,15 @@ class Span:
     until: int
 
 
+@dataclass(frozen=True)
+class Call:
+    """A CALL's arguments as libpq takes them."""
+
+    values: Sequence[Buffer | None]
+    types: Sequence[int]
+    formats: Sequence[Format]
+
+
 class Store:
     """An open connection and the procedure that takes its batches."""
 
@@ -63,10 +74,8 @@ class Store:
         self._record = f"CALL {procedure}({placeholders})".encode()
         self._is_prepared = False
 
-    def send(self, span: Span, batch: Batch) -> None:
-        """Sends a batch; ``receive`` comes before anything else. An empty one moves the position
-        and the coverage.
-        """
+    def encode(self, span: Span, batch: Batch) -> Call:
+        """What ``send`` takes. An empty batch moves the position and the coverage."""
         covered = to_time(batch.covered_until) if batch.covered_until else None
         place = (span.node, span.stream, Int8(span.first), Int8(span.until), covered)
         transformer = Transformer(self.connection)
@@ -74,11 +83,15 @@ class Store:
             (*place, *build_columns(batch)),
             [PyFormat.AUTO] * len(place) + [PyFormat.BINARY] * len(COLUMNS),
         )
+        return Call(values, transformer.types or (), transformer.formats or ())
+
+    def send(self, call: Call) -> None:
+        """Sends a batch; ``receive`` comes before anything else."""
         server = self.connection.pgconn
         if not self._is_prepared:
-            _raise_for(server.prepare(_STATEMENT, self._record, transformer.types))
+            _raise_for(server.prepare(_STATEMENT, self._record, call.types))
             self._is_prepared = True
-        server.send_query_prepared(_STATEMENT, values, transformer.formats)
+        server.send_query_prepared(_STATEMENT, call.values, call.formats)
         # The server reads a message whole before it begins.
         while server.flush():
             select((server.socket,), (server.socket,), ())

@@ -21,8 +21,8 @@ from tests.lab.burst import burst_tuple
 from tests.lab.namespaces import ROOT, run_in
 from tests.machine.gateway import Gateway
 
-RATE = 2_000  # openings a second; a machine of two cores upgrades packages beside it
-_CHUNK = RATE // 2
+RATE = 2_000  # openings a second within a burst; two cores upgrade packages beside it
+_CHUNK = 2 * RATE
 
 
 class MachineGateway(Gateway):

@@ -37,7 +37,11 @@ class Ledger:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     dumping: set[tuple[str, UUID]] = field(default_factory=set)
 
-    def send(self, span: Span, batch: Batch) -> None:
+    def encode(self, span: Span, batch: Batch) -> tuple[Span, Batch]:
+        return span, batch
+
+    def send(self, call: tuple[Span, Batch]) -> None:
+        span, batch = call
         self._advance(span)
         key = span.node, span.stream
         self.covered[key] = max(self.covered[key], batch.covered_until)

@@ -24,6 +24,14 @@ def test_each_difference_is_told() -> None:
     ]
 
 
+def test_only_what_is_uncertain_may_be_foreseen_in_vain() -> None:
+    runs = [_run(True, "Package", "Schema", "Service"), _run(False, "Package")]
+    told = compare_runs(runs, ["Schema"])
+    assert told == ["foreseen by check mode, but not done: Service (gw)"]
+    runs = [_run(True, "Package"), _run(False, "Package", "Schema")]
+    assert compare_runs(runs, ["Schema"]) == ["not foreseen by check mode: Schema (gw)"]
+
+
 def test_the_first_real_run_counts_and_other_playbooks_do_not() -> None:
     runs = [
         _run(False, "Forward", playbook="prepare.yml"),
