@@ -73,6 +73,18 @@ def play(inventory: Path, *words: str) -> Played:
     return Played(done.returncode, done.stdout + done.stderr)
 
 
+def assert_stopped(run: Played, task: str, *words: str) -> None:
+    assert run.status != 0, run.text
+    assert run.failed == task, run.text
+    for word in words:
+        assert word in run.sentence, run.sentence
+    assert "Traceback" not in run.text
+
+
+def assert_done(run: Played) -> None:
+    assert run.status == 0, run.text
+
+
 def break_off(inventory: Path, seconds: float, *words: str) -> bool:
     """Plays and kills it all after so long, what it runs in the machines included.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 
 from tests.role.conftest import PASSWORD, Site
-from tests.role.playing import play
+from tests.role.playing import assert_done, play
 
 
 def test_secrets_are_not_told(site: Site) -> None:
@@ -13,7 +13,7 @@ def test_secrets_are_not_told(site: Site) -> None:
     password = PASSWORD + " changed"
     site.write(r1={"ctaudit_database_password": password})
     run = play(site.inventory, "-vvv", "--diff")
-    assert run.status == 0, run.text
+    assert_done(run)
     assert run.changed("r1") > 0
     escaped = password.replace("\\", "\\\\")
     for secret in (password, escaped, escaped.replace(":", "\\\\:")):
@@ -23,7 +23,7 @@ def test_secrets_are_not_told(site: Site) -> None:
 
 
 def test_credentials_are_the_services_alone(site: Site) -> None:
-    assert play(site.inventory).status == 0
+    assert_done(play(site.inventory))
     for machine, file in (
         ("r1", "/var/lib/ctaudit/.pgpass"),
         ("r2", "/var/lib/ctaudit/client.key"),

@@ -11,23 +11,23 @@ import pytest
 from tests.machine.machine import ROOT
 from tests.package.site import NEWER
 from tests.role.conftest import Site
-from tests.role.playing import Played, play
+from tests.role.playing import Played, assert_done, play
 
 ONE = "--limit=r1"
 
 
 def _assert_settled(site: Site) -> None:
     again = play(site.inventory, ONE)
-    assert again.status == 0, again.text
+    assert_done(again)
     assert again.changed("r1") == 0, again.text
 
 
 def _play_foreseen(site: Site) -> Played:
     """A run whose changes check mode has named before."""
     foreseen = play(site.inventory, ONE, "--check", "--diff")
-    assert foreseen.status == 0, foreseen.text
+    assert_done(foreseen)
     run = play(site.inventory, ONE)
-    assert run.status == 0, run.text
+    assert_done(run)
     assert _changed_tasks(foreseen) == _changed_tasks(run)
     return run
 
@@ -48,7 +48,7 @@ def _version(site: Site) -> str:
 
 
 def test_removal(site: Site) -> None:
-    assert play(site.inventory).status == 0
+    assert_done(play(site.inventory))
     site.write(r1={"ctaudit_state": "absent"})
     assert _play_foreseen(site).changed("r1") > 0
     machine = site.machine("r1")
@@ -102,7 +102,7 @@ def archive(site: Site, newer: Path, tmp_path: Path) -> Path:
 
 
 def test_upgrade_from_a_signed_archive(site: Site, archive: Path, tmp_path: Path) -> None:
-    assert play(site.inventory, ONE).status == 0
+    assert_done(play(site.inventory, ONE))
     older = _version(site)
     process = site.machine("r1").show("ctaudit-receiver.service", "MainPID")
     source = {"uri": "file:/srv/archive", "key": (archive / "ctaudit-archive.asc").read_text()}
@@ -121,7 +121,7 @@ def test_upgrade_from_a_signed_archive(site: Site, archive: Path, tmp_path: Path
 
     site.write(r1={**from_archive, "ctaudit_package_version": "latest"})
     run = play(site.inventory, ONE)
-    assert run.status == 0, run.text
+    assert_done(run)
     assert _version(site).startswith(NEWER)
     assert site.machine("r1").show("ctaudit-receiver.service", "MainPID") != process
     _assert_settled(site)
