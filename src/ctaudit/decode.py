@@ -23,12 +23,13 @@ class Batch:
     """Events on their way to one CALL.
 
     A row is its layout's leaves, bytes as the kernel sent them, followed by the receiver's
-    time in nanoseconds. ``covered_until``: everything sent before it was read, nanoseconds, 0
-    when nothing is said of it.
+    time in nanoseconds. ``since``: that of the first. ``covered_until``: everything sent before
+    it was read, nanoseconds, 0 when nothing is said of it.
     """
 
     rows: defaultdict[Layout, list[Row]] = field(default_factory=lambda: defaultdict(list))
     count: int = 0
+    since: int = 0
     covered_until: int = 0
 
 
@@ -86,6 +87,8 @@ class Decoder:
                 count += 1
         except struct.error:
             stop, after = Aside(f"cut off after {end - offset} bytes", body[offset:]), end
+        if count and not batch.count:
+            batch.since = received
         batch.count += count
         offset = min(offset, end)
         return Stretch(offset, after if stop else offset, stop)

@@ -130,7 +130,7 @@ class Recorder:
         if reading is None:
             self.commits.settle()
             ended = cursor.has_ended() or self._has_lost_its_seal(cursor.segment, stop=stop)
-            due = ended or stop or self._is_due()
+            due = ended or stop or self._is_due() or self._has_waited()
             flushed = due and self._flush(cursor, cursor.offset)
             if ended:
                 self.commits.settle()
@@ -183,6 +183,11 @@ class Recorder:
             return False
         wait = self._config.batch.wait if self._batch.count else _IDLE_COMMIT
         return time.monotonic() - self.commits.last_at >= wait
+
+    def _has_waited(self) -> bool:
+        """Whether the first event of the batch has waited long enough, as after a backlog."""
+        waited = time.time_ns() - self._batch.since
+        return bool(self._batch.count) and waited >= self._config.batch.wait * 1e9
 
     def _flush(self, cursor: Cursor, offset: int) -> bool:
         """Commits what has been read up to ``offset``; False when there was nothing new.
