@@ -25,7 +25,8 @@ demo: setup
 demo-down:
 	@.venv/bin/python -m tests.lab.demo --down
 
-test: setup-test lint unit store lab machine package-smoke molecule-default
+test: setup-test lint unit store lab machine package-smoke lint-role \
+    molecule-default
 	@echo 'all of make test has passed'
 
 .PHONY: setup-test
@@ -34,8 +35,8 @@ setup-test:
 
 lint: setup-test
 	@echo '== linters'
-	.venv/bin/ruff check src tests tools bench
-	.venv/bin/ruff format --check src tests tools bench
+	.venv/bin/ruff check src tests tools bench molecule
+	.venv/bin/ruff format --check src tests tools bench molecule
 	.venv/bin/mypy
 
 unit: setup-test
@@ -54,7 +55,7 @@ lab: setup-test
 	@echo '== lab: real traffic through a real gateway'
 	.venv/bin/python -m pytest -v tests/lab
 
-machine: setup-test
+machine: setup-test setup-package
 	@echo '== machine: a booted Debian with real systemd'
 	.venv/bin/python -m pytest -v tests/machine
 
@@ -91,9 +92,19 @@ package-test: setup-test setup-package
 	@echo '== package: install, upgrade under load, purge, in booted Debian 12 and 13'
 	CTAUDIT_RELEASES="bookworm trixie" .venv/bin/python -m pytest -v tests/package
 
-.PHONY: setup-fleet molecule-default fleet fleet-down test-fleet
+.PHONY: setup-fleet lint-role role-faults molecule-default fleet fleet-down test-fleet
 setup-fleet: setup-test setup-package
 	@tools/setup ansible
+
+lint-role: setup-fleet
+	@echo '== linters of the role'
+	.venv-ansible/bin/python tools/role-readme --check
+	.venv-ansible/bin/yamllint --strict .
+	PATH="$$PWD/.venv-ansible/bin:$$PATH" .venv-ansible/bin/ansible-lint -q
+
+role-faults: setup-fleet
+	@echo '== role: what goes wrong is said at the right task, and repaired by a second run'
+	.venv/bin/python -m pytest -v tests/role
 
 molecule-default: setup-fleet
 	@echo '== role: a bare Debian 12 becomes a gateway that answers'
@@ -106,7 +117,7 @@ fleet: setup-fleet
 fleet-down: setup-fleet
 	@tools/molecule destroy -s fleet
 
-test-fleet: setup-fleet
+test-fleet: lint-role role-faults
 	@echo '== role: all scenarios, in booted Debian 12 and 13'
 	for release in bookworm trixie; do for scenario in default fleet upgrade; do \
 	    CTAUDIT_RELEASE=$$release tools/molecule test -s $$scenario || exit 1; \

@@ -4,19 +4,20 @@ up FLEET MACHINE:RELEASE:PART...   make them (PART: gateway or database); done w
 down FLEET                         take them away
 off MACHINE · on MACHINE           as if the power failed, and came again
 run MACHINE COMMAND...             run a command in a machine
-traffic GATEWAY... [--number N]    one connection through each at the same time; says which
+traffic GATEWAY... [--number N]    one connection through each at the same time; how to ask for it
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
 from tests.fleet import keeper
 from tests.fleet.plan import read_fleet
-from tests.fleet.traffic import TrafficError, send_through
+from tests.fleet.traffic import TrafficError, send_through, who_words
 from tests.machine.base import MachineError
 
 
@@ -46,7 +47,10 @@ def _traffic(words: list[str]) -> None:
         place = words.index("--number")
         number = int(words[place + 1])
         del words[place : place + 2]
-    print(json.dumps(send_through(words, number)))
+    made = send_through(words, number)
+    print(json.dumps(made))
+    for gateway, sent in made.items():
+        print(f"{gateway}: {shlex.join(who_words(sent))}", file=sys.stderr)
 
 
 _ACTIONS = {

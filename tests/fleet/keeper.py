@@ -49,7 +49,8 @@ class _Keeping:
 
     def boot(self, name: str) -> None:
         self.running[name] = start_nspawn(name, DISKS / name / "root")
-        write_record(name, fleet=self.fleet.name, nspawn=self.running[name].pid)
+        public = {gateway.name: gateway.public for gateway in self.fleet.gateways}.get(name)
+        write_record(name, fleet=self.fleet.name, nspawn=self.running[name].pid, public=public)
 
     def look_after(self) -> None:
         for name, nspawn in self.running.items():

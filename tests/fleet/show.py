@@ -7,15 +7,16 @@ import sys
 import time
 
 from tests.fleet import keeper
-from tests.fleet.traffic import TrafficError, send_through
+from tests.fleet.traffic import TrafficError, send_through, who_words
 from tests.machine.base import MachineError
 
-_GATEWAYS = {"gw1": "1.2.3.4", "gw2": "1.2.3.5"}
+_GATEWAYS = ("gw1", "gw2")
 _ASKED_ON = "db"
 _PATIENCE = 20
 _COMMANDS = """
 The fleet is left standing; `sudo make fleet-down` takes it down. As root, from this folder:
   .venv/bin/python -m tests.fleet traffic gw1 gw2 --number 5   # the same tuple, at once (0 to 9)
+  .venv/bin/python -m tests.fleet run db ctaudit who ...          # as that one has said
   .venv/bin/python -m tests.fleet run db ctaudit flows
   .venv/bin/python -m tests.fleet run db ctaudit status
   .venv/bin/python -m tests.fleet run gw1 journalctl -u ctaudit -f
@@ -23,15 +24,14 @@ The fleet is left standing; `sudo make fleet-down` takes it down. As root, from 
   .venv/bin/python -m tests.fleet run gw2 bash                   # a shell in a machine
   .venv/bin/python -m tests.fleet off db                         # its power fails
   .venv/bin/python -m tests.fleet on db
-  tools/molecule converge -s fleet                      # the playbook again: changed=0"""
+  tools/molecule converge -s fleet                               # the playbook again: changed=0"""
 
 
 def main() -> int:
     try:
-        for gateway, sent in send_through(list(_GATEWAYS), _number()).items():
-            public = f"{_GATEWAYS[gateway]}:{sent['port']}"
-            print(f"\n=== {gateway}: who was behind {public}?")
-            _ask(["ctaudit", "who", public, "--at", sent["at"], "--to", sent["to"]])
+        for gateway, sent in send_through(_GATEWAYS, _number()).items():
+            print(f"\n=== {gateway}: who was behind {sent['public']}?")
+            _ask(who_words(sent))
     except (MachineError, TrafficError) as error:
         print(error, file=sys.stderr)
         return 1

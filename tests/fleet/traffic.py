@@ -13,6 +13,7 @@ from typing import Any
 from tests.fleet.plan import FIRST_NAT_SPORT, FIRST_SPORT, FIXED_PORTS
 from tests.lab import addresses as a
 from tests.lab.namespaces import ROOT, popen_in
+from tests.machine.machine import read_record
 
 Sent = dict[str, Any]
 
@@ -26,10 +27,11 @@ def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
 
     ``number``, below FIXED_PORTS, chooses its source port and the public one that the gateways
     translate it to. Returns by gateway ``at`` (the UTC second in which it began, RFC 3339),
-    ``private`` and ``port`` (the public one) and ``to``.
+    ``private``, ``public`` and ``to``, with their ports.
     """
     if not 0 <= number < FIXED_PORTS:
         raise TrafficError(f"--number {number}: take 0 to {FIXED_PORTS - 1}")
+    publics = {gateway: _find_public(gateway) for gateway in gateways}
     sport = FIRST_SPORT + number
     time.sleep(1.05 - time.time() % 1)  # all of it within one second
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -46,16 +48,27 @@ def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
         for gateway in gateways
     }
     answers = {gateway: process.communicate(timeout=30) for gateway, process in sending.items()}
-    return {gateway: _tell(gateway, at, number, answer) for gateway, answer in answers.items()}
+    found = {}
+    for gateway, (said, error) in answers.items():
+        if not said:
+            raise TrafficError(f"no traffic through {gateway}: {error.strip()}")
+        sent = json.loads(said)
+        found[gateway] = {
+            "at": at,
+            "private": f"{sent['src']}:{sent['sport']}",
+            "public": f"{publics[gateway]}:{FIRST_NAT_SPORT + number}",
+            "to": f"{a.SERVER}:{sent['dport']}",
+        }
+    return found
 
 
-def _tell(gateway: str, at: str, number: int, answer: tuple[str, str]) -> Sent:
-    if not answer[0]:
-        raise TrafficError(f"no traffic through {gateway}: {answer[1].strip()}")
-    sent = json.loads(answer[0])
-    return {
-        "at": at,
-        "private": f"{sent['src']}:{sent['sport']}",
-        "port": FIRST_NAT_SPORT + number,
-        "to": f"{a.SERVER}:{sent['dport']}",
-    }
+def who_words(sent: Sent) -> list[str]:
+    """The command that asks who it was."""
+    return ["ctaudit", "who", sent["public"], "--at", sent["at"], "--to", sent["to"]]
+
+
+def _find_public(gateway: str) -> str:
+    record = read_record(gateway)
+    if record is None or not record.get("public"):
+        raise TrafficError(f"{gateway!r} is no gateway that stands here")
+    return str(record["public"])
