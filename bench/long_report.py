@@ -22,7 +22,7 @@ _PRESSURE = """\
 ## {minutes:.1f} minutes under load
 {connections:,} connections at {sent:,.0f} a second, ended twice a second: {rate:,.0f} events/s, all
 of them stored, no gap. Default configuration, mode live. CPU an event: {costs}. The database grew
-to {size:.1f} GB.
+to {size:.1f} GB.{unannounced}
 """
 
 
@@ -93,6 +93,7 @@ def _write_pressure(result: Mapping[str, Any]) -> str:
             sent=result["sent_rate"],
             rate=result["events"] / result["seconds"],
             costs=costs,
+            unannounced=_tell_unannounced(result),
             size=result["database_bytes"] / 1e9,
         ),
         "| | first third: median, most | last third: median, most |",
@@ -137,7 +138,18 @@ def _write_burst(result: Mapping[str, Any]) -> str:
         f"{result['seconds']:.1f} s. Default configuration, mode live. {drain} At most "
         f"{waiting:,.0f} MB waited in the spool and {queued:,.0f} MB in the socket's buffer; the "
         f"largest resident set was {result['peak']['receiver'] / _MB:.0f} MB for the receiver and "
-        f"{result['peak']['recorder'] / _MB:.0f} MB for the recorder.\n"
+        f"{result['peak']['recorder'] / _MB:.0f} MB for the recorder."
+        f"{_tell_unannounced(result)}\n"
+    )
+
+
+def _tell_unannounced(result: Mapping[str, Any]) -> str:
+    count = result["unannounced"]
+    if not count:
+        return ""
+    return (
+        f" {count} of the connections were ended while they began; the kernel tells of the end of "
+        "such a one only."
     )
 
 

@@ -117,6 +117,18 @@ def count_entries(lab: Lab) -> int:
     return int(done.stdout)
 
 
+def count_refused(lab: Lab) -> dict[str, int]:
+    """What the gateway's connection tracking has refused so far, by cause; all CPUs together."""
+    causes = ("insert_failed", "drop", "early_drop", "chaintoolong")
+    done = run_in(lab.gateway, ["conntrack", "-S"], capture_output=True, text=True, check=True)
+    counts = dict.fromkeys(causes, 0)
+    for word in done.stdout.split():
+        name, _, number = word.partition("=")
+        if name in counts:
+            counts[name] += int(number)
+    return counts
+
+
 def wait_until(
     reached: Callable[[], bool], what: str, process: subprocess.Popen[Any], patience: float = 180
 ) -> None:

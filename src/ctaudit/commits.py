@@ -40,7 +40,7 @@ class Commits:
 
     ``live``: what is committed is marked in the segments. ``committed``: events, since the start;
     ``refused``: events of the batch that has just failed; ``misfit``: its position did not fit,
-    and nothing has been committed since.
+    and nothing has been committed since; ``last_at``: when one was sent last, monotonic.
     """
 
     def __init__(self, config: Config, dsn: str, *, live: bool) -> None:
@@ -91,6 +91,7 @@ class Commits:
         call = self.open().encode(span, batch)
         self.reach().send(call)
         self._sent = _Sent(segment, offset, span, batch.count)
+        self.last_at = time.monotonic()
         self.skip(span)
 
     def settle(self) -> None:
@@ -123,7 +124,6 @@ class Commits:
     def skip(self, span: Span) -> None:
         """Goes on after ``span``."""
         self._positions[span.node, span.stream] = span.until
-        self.last_at = time.monotonic()
 
     def forget(self) -> None:
         """The database is to be asked again; what is under way is not waited for."""

@@ -141,7 +141,7 @@ class DatabaseSection:
 @dataclass(frozen=True)
 class BatchSection:
     events: int = _key(2000, _whole(1, 100_000))
-    wait: float = _key(0.15, _duration(0.001, 60))
+    wait: float = _key(0.2, _duration(0.001, 60))
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,13 @@ def pick_writer() -> Writer:
         return lambda line, _: print(line, file=sys.stderr, flush=True)
 
     def send(line: str, fields: Mapping[str, str]) -> None:
-        _journal.send(line, PRIORITY="6", SYSLOG_IDENTIFIER="ctaudit", **fields)
+        # journal.send would walk the stack for the line of code, for each entry.
+        _journal.sendv(
+            f"MESSAGE={line}",
+            "PRIORITY=6",
+            "SYSLOG_IDENTIFIER=ctaudit",
+            *(f"{name}={value}" for name, value in fields.items()),
+        )
 
     return send
 

@@ -36,6 +36,10 @@ log = logging.getLogger(__name__)
 _BURST = 256  # messages between two looks at the clock: well under a millisecond
 _HEARTBEAT = 0.25  # seconds between two DRAINED notes of an idle stream
 _DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
+# Seconds that follow a look which emptied the queue: what comes meanwhile is read at once, at a
+# fraction of the price of a look for each event. Its time is later by as much.
+_NAP = 0.06
+_ROOM_FOR_NAP = 16 << 20  # bytes of receive buffer: 12,500 events, 200,000 a second
 _TICK = 1.0
 _CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
 _NAMESPACE = Path("/proc/self/ns/net")
@@ -104,6 +108,7 @@ class Receiver:
         self._is_gap_told = False
         self._last_read = time.time_ns()
         self._last_drained = 0
+        self._is_drained = False
         self._next_tick = 0.0
         self._next_clock = 0.0
         self._next_sync = 0.0
@@ -138,6 +143,9 @@ class Receiver:
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one piece of a dump."""
+        if self._is_drained and self._buffer >= _ROOM_FOR_NAP and self._dump.wait:
+            time.sleep(_NAP)
+        self._is_drained = False
         self._poll.poll(1000 * min(_HEARTBEAT, self._dump.wait))
         if self._spool.has_room() or self._roll():
             self._take_events()
@@ -194,6 +202,7 @@ class Receiver:
                 self._last_drained = began
                 spool.append(pack_drained(began))
         read = spool.close_frame()
+        self._is_drained = drained
         if overrun:
             self._meet_overrun()
         if count:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _IDLE_COMMIT = 1.0  # seconds between two commits that only advance the coverage
 _LATER = 1.0  # seconds between two looks for segments after the one that is written
-_LOOK = 0.04  # seconds between two looks at a segment that has nothing new
+_LOOK = 0.2  # seconds between two looks at a segment that has nothing new, at most
 _LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing, at most
 
 ListPaths = Callable[[], Sequence[Path]]
@@ -111,7 +111,7 @@ class Recorder:
             if stop:
                 break
             self._lines.turn()
-            time.sleep(_LOOK)
+            time.sleep(min(_LOOK, self._config.batch.wait))
         self._lines.finish()
         self._forget()
         self.commits.close()
@@ -138,7 +138,7 @@ class Recorder:
             return flushed or ended
         if self._limit == 1:
             self._last = reading
-        if self._batch.count >= self._limit or self._is_due():
+        if self._batch.count >= self._limit:
             self._flush(cursor, cursor.offset)
         if reading.stop is not None:
             if self._batch.count or self._batch.covered_until:

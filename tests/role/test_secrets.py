@@ -9,15 +9,13 @@ from tests.role.playing import assert_done, play
 
 
 def test_secrets_are_not_told(site: Site) -> None:
-    # Other ones than those that are there, so that each of their tasks changes something.
-    password = PASSWORD + " changed"
-    site.write(r1={"ctaudit_database_password": password})
+    # Another one than there is, so that each of its tasks changes something; however it is
+    # quoted, its last word stays.
+    site.write(r1={"ctaudit_database_password": f"{PASSWORD} q7x2k9"})
     run = play(site.inventory, "-vvv", "--diff")
     assert_done(run)
     assert run.changed("r1") > 0
-    escaped = password.replace("\\", "\\\\")
-    for secret in (password, escaped, escaped.replace(":", "\\\\:")):
-        assert secret not in run.text
+    assert "q7x2k9" not in run.text
     for name in ("r2.key", "db.role.test.key"):
         assert site.read(name).splitlines()[1] not in run.text
 
