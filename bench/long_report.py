@@ -144,7 +144,7 @@ def _write_burst(result: Mapping[str, Any]) -> str:
 
 
 def _tell_unannounced(result: Mapping[str, Any]) -> str:
-    count = result["unannounced"]
+    count = result.get("unannounced", 0)
     if not count:
         return ""
     return (
