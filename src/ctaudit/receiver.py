@@ -41,6 +41,7 @@ _DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
 _NAP = 0.06
 _ROOM_FOR_NAP = 16 << 20  # bytes of receive buffer: 12,500 events, 200,000 a second
 _TICK = 1.0
+_LONGEST_STOP = 5.0  # seconds that a stop goes on reading what is there, at most
 _CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
 _NAMESPACE = Path("/proc/self/ns/net")
 
@@ -165,7 +166,11 @@ class Receiver:
     def finish(self, *, going_on: bool) -> None:
         """Takes what is there; ends the stream unless its socket goes on listening."""
         self._dump.abandon()
-        if self._spool.has_room():
+        deadline = time.monotonic() + _LONGEST_STOP
+        self._is_drained = False
+        while not self._is_drained and time.monotonic() < deadline:
+            if not self._spool.has_room() and not self._roll():
+                break
             self._take_events()
         if count_drops(self._events) != self._spool.segment.kernel_drops:
             self._tell_overrun()

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.role.conftest import Site
 from tests.role.playing import assert_done, assert_stopped, break_off, play
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database(standing: Site) -> None:
+    assert_done(play(standing.inventory, "--limit=database"))
 
 
 def test_run_broken_off(site: Site) -> None:
