@@ -35,8 +35,8 @@ setup-test:
 
 lint: setup-test
 	@echo '== linters'
-	.venv/bin/ruff check src tests tools bench molecule
-	.venv/bin/ruff format --check src tests tools bench molecule
+	.venv/bin/ruff check src tests tools bench molecule roles
+	.venv/bin/ruff format --check src tests tools bench molecule roles
 	.venv/bin/mypy
 
 unit: setup-test
