@@ -70,7 +70,9 @@ class Gateway:
         return f"postgresql@{version}-{name}.service"
 
     def start_postgresql(self) -> None:
-        self.machine.systemctl("start", self.postgresql)
+        """Again and again: right after a kill its memory may still be held by who is dying."""
+        start = ["systemctl", "start", self.postgresql]
+        self.wait_for(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
 
     def wait_for_reconciled(self) -> None:
         """Until the newest dump has ended and nothing is a gap any more."""
