@@ -75,7 +75,8 @@ class Gateway:
         self.wait_for(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
 
     def wait_for_reconciled(self) -> None:
-        """Until the newest dump has ended and nothing is a gap any more."""
+        """Until all of the past is recorded, the newest dump has ended, and no gap is open."""
+        self._wait_for_recorded()
         statement = (
             "SELECT FROM ctaudit.dump WHERE NOT EXISTS (SELECT FROM ctaudit.gap WHERE gap_until"
             " IS NULL) HAVING bool_and(reconciled_at IS NOT NULL) AND count(*) > 0"
@@ -197,6 +198,9 @@ class Gateway:
     def settle(self, patience: float = 300) -> None:
         """Ends all connections, and waits until all that was sent about them is committed."""
         self.end_connections()
+        self._wait_for_recorded(patience)
+
+    def _wait_for_recorded(self, patience: float = 60) -> None:
         now = time.time()
         statement = (
             "SELECT FROM ctaudit.batch WHERE stopped_at IS NULL"

@@ -92,6 +92,7 @@ def test_stop_and_start_is_a_gap_that_the_dump_closes(gateway: Gateway) -> None:
         pass
     started = time.time()
     gateway.machine.systemctl("start", RECEIVER)
+    gateway.wait_for(lambda: bool(gateway.query("SELECT FROM ctaudit.gap")))
     gateway.wait_for_reconciled()
     [gap] = gateway.query(
         "SELECT *, extract(epoch FROM gap_from) AS first, extract(epoch FROM gap_until) AS last"
