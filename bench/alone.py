@@ -17,20 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.types.numeric import Int8
 
 from bench.figures import Run
 from bench.ours import rigged
 from bench.processes import Meter
 from bench.stage import BenchError, Stage, asking, settle_server, wal_position
-from ctaudit.batch import build_columns, register_columns
+from ctaudit.batch import build_columns
 from ctaudit.config import BatchSection
 from ctaudit.cursor import Cursor
 from ctaudit.decode import Batch, Decoder
-from ctaudit.event import COLUMNS
 from ctaudit.note import Note
 from ctaudit.segment import list_segments, opening_segment
-from ctaudit.store import Span, Store, to_time
+from ctaudit.store import Call, Span, Store
 from tests.lab.rig import RECORDER, ROOT, environment
 
 Step = tuple[Span, Batch | Note]
@@ -79,10 +77,7 @@ def _call(directory: Path, dsn: str) -> dict[str, Any]:
     """Seconds of the CALLs alone, their arrays made before."""
     connection = psycopg.connect(dsn)
     store = Store(connection, "ctaudit.record_history")
-    register_columns(connection.adapters)
-    arrays = ", ".join(["%b"] * len(COLUMNS))
-    statement = f"CALL ctaudit.record_history(%s, %s, %s, %s, %s, {arrays})".encode()
-    calls: list[tuple[Any, ...]] = []
+    calls: list[Call] = []
     notes: list[tuple[Span, Note]] = []
     events = 0
     for span, step in read_steps(directory, BatchSection().events):
@@ -92,17 +87,16 @@ def _call(directory: Path, dsn: str) -> dict[str, Any]:
             notes.append((span, step))
             continue
         events += step.count
-        covered = to_time(step.covered_until) if step.covered_until else None
-        first, until = Int8(span.first), Int8(span.until)
-        calls.append((span.node, span.stream, first, until, covered, *build_columns(step)))
+        calls.append(store.encode(span, step))
     for span, note in notes:
         store.record_note(span, note.at, note.name, note.detail)
     pids = {"client": [os.getpid()], "backend": [connection.info.backend_pid]}
     own = Meter(lambda: pids)
     own.begin()
     began = time.monotonic()
-    for values in calls:
-        connection.execute(statement, values, prepare=True)
+    for call in calls:
+        store.send(call)
+        store.receive()
     seconds = time.monotonic() - began
     return {"events": events, "calls": len(calls), "seconds": seconds, "cpu": own.read()}
 
