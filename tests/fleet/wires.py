@@ -7,8 +7,6 @@ machine forwards and translates is its own configuration (molecule/shared/prepar
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from pyroute2 import NetNS, netns
 
 from tests.fleet.plan import DATABASE_ADDRESS, Fleet, Member
 from tests.lab import addresses as a
-from tests.lab.namespaces import ROOT, popen_in, run_in
+from tests.lab.namespaces import run_in
 from tests.lab.network import _add_veth, _bring_up, _end_processes
 from tests.lab.record import (
     NAMED_NAMESPACES,
@@ -29,6 +27,7 @@ from tests.lab.record import (
     write_record,
 )
 from tests.lab.rules import LINK_SETTINGS, SERVER_RULES, settings_script
+from tests.lab.serve import serving_role
 from tests.machine.base import MachineError
 
 _OUTSIDE = (a.SERVER, a.SERVER_SECOND, a.OUTSIDER)
@@ -53,7 +52,7 @@ def wired(fleet: Fleet) -> Iterator[None]:
         if fleet.database is not None:
             _link_database(fleet.database, fleet.gateways)
         _record(fleet)
-        undo.enter_context(_serving(fleet))
+        undo.enter_context(serving_role("server", fleet.server))
         yield
 
 
@@ -109,33 +108,6 @@ def _record(fleet: Fleet) -> None:
 
 def _record_name(fleet: Fleet) -> str:
     return f"fleet-{fleet.name}"
-
-
-@contextmanager
-def _serving(fleet: Fleet) -> Iterator[None]:
-    """The lab's servers on the outside's addresses."""
-    process = popen_in(
-        fleet.server,
-        [sys.executable, "-m", "tests.lab.serve", "server"],
-        cwd=ROOT,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        if process.stdout.readline() != "ready\n":
-            raise MachineError(f"the servers did not start in {fleet.server}")
-        yield
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
 
 
 def _remove(fleet: Fleet) -> None:

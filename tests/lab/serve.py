@@ -193,12 +193,13 @@ def serving(lab: Lab) -> Iterator[None]:
     """Run the servers of both namespaces; they are ready when the body starts."""
     with contextlib.ExitStack() as running:
         for role, namespace in (("server", lab.server), ("client", lab.client)):
-            running.enter_context(_serving(role, namespace))
+            running.enter_context(serving_role(role, namespace))
         yield
 
 
 @contextmanager
-def _serving(role: str, namespace: str) -> Iterator[None]:
+def serving_role(role: str, namespace: str) -> Iterator[None]:
+    """One role's servers in a namespace, in a process of their own. Raises LabError."""
     process = popen_in(
         namespace,
         [sys.executable, "-m", "tests.lab.serve", role],
