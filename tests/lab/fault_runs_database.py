@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+import psycopg
+
 from tests.lab.cluster import Cluster
 from tests.lab.faults import (
     RATE,
@@ -96,17 +98,22 @@ def break_connections(lab: Lab, cluster: Cluster, times: int) -> None:
     with rigging(lab, cluster) as rig, started(rig, "record"), started(rig, "receive"):
         wait_until_listening(rig)
         broken = 0
-        with loading(lab, int((times * 0.25 + 1) * RATE)) as load:
-            while broken < times:
-                time.sleep(0.1)
-                (ended,) = rig.query(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                    "WHERE usename = %s AND datname = %s AND state = 'active'",
-                    *(RECORDER, rig.database),
-                )
-                broken += ended[0]
-                if not load.is_sending:
-                    break
+        with (
+            psycopg.connect(rig.owner_dsn, autocommit=True) as watch,
+            loading(lab, int((times * 0.5 + 1) * RATE)) as load,
+        ):
+            while broken < times and load.is_sending:
+                ended = watch.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE usename = %s AND datname = %s AND state = 'active' "
+                    "AND query LIKE 'CALL%%'",
+                    (RECORDER, rig.database),
+                ).rowcount
+                broken += ended
+                if ended:
+                    wait_for_commit(rig)
+                else:
+                    time.sleep(0.001)  # a batch takes the database a few ms only
             load.wait()
         wait_until_recorded(rig)
         assert broken >= times / 2
