@@ -7,7 +7,7 @@
 --   p_note, p_detail   which, and what it says; times in it are nanoseconds since 1970
 --     start      {mode, ...}             a new stream, subscribed at p_at
 --     resume     {}                      the receiver came back, its socket had lived on
---     stop       {}                      the socket is closed
+--     stop       {}                      the socket is closed, or was found so
 --     overrun    {last_read_at, lost}    the receive buffer overran
 --     dump begin {cause}, dump end {entries}
 --     dropped    {count, from, until}    dropped at the bound of the spool

@@ -177,7 +177,6 @@ class Receiver:
         if going_on:
             self._spool.close()
             return
-        self._note("stop")
         self._spool.end_stream()
 
     def _take_events(self) -> None:

@@ -122,6 +122,7 @@ class SpoolWriter:
         """Seals the segment: its stream is complete."""
         if not self._has_told():
             self._tell_dropped(self.segment)
+        self.append_note("stop")
         self.segment.seal()
         if self._spool.sync:
             self.segment.sync()

@@ -199,6 +199,9 @@ def test_restart_under_another_name_begins_a_stream(host: Host) -> None:
     assert host.streams() == streams + 1
     recorded = host.gateway.query("SELECT node FROM ctaudit.opening WHERE orig_sport = 2004")
     assert recorded == [{"node": "gw.7"}]
+    # What was recorded under the old name is over, and its lag does not grow for ever.
+    running = host.gateway.query("SELECT node FROM ctaudit.batch WHERE stopped_at IS NULL")
+    assert running == [{"node": "gw.7"}]
 
 
 def test_reboot(host: Host) -> None:

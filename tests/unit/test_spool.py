@@ -83,6 +83,11 @@ def notes_of(path: Path) -> list[Note]:
     return [note for note in notes if note is not None]
 
 
+def told_in(path: Path) -> list[tuple[str, int | None]]:
+    """The notes of a segment by name, with the number of what was lost."""
+    return [(note.name, note.detail.get("count")) for note in notes_of(path)]
+
+
 def paths(directory: Path) -> list[Path]:
     return [path for _, path in list_segments(directory)]
 
@@ -241,9 +246,12 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
     die_after(burst)
     with writing(tmp_path) as writer:
         assert writer.segment.sequence == 2
-    with opening_segment(paths(tmp_path)[0]) as first:
+    earlier, _ = paths(tmp_path)
+    with opening_segment(earlier) as first:
         assert first.sealed
-        assert bodies_of(first) == [MESSAGE]
+        assert bodies_of(first)[0] == MESSAGE
+    # Whoever asks for the status learns that the earlier one is over, also under another name.
+    assert told_in(earlier) == [("stop", None)]
 
 
 def test_nothing_to_go_on_with(tmp_path: Path) -> None:
@@ -338,7 +346,7 @@ def test_loss_counted_before_a_kill_is_told_by_the_next_receiver(tmp_path: Path)
     die_after(die)
     with writing(tmp_path):
         pass
-    assert [note.detail["count"] for note in notes_of(paths(tmp_path)[0])] == [9]
+    assert told_in(paths(tmp_path)[0]) == [("dropped", 9), ("stop", None)]
 
 
 @pytest.mark.parametrize("left", range(0, 2 * HEAD_SIZE, 4))
@@ -374,7 +382,7 @@ def test_event_taken_when_the_receiver_is_killed_is_counted(
     die_after(die)
     with writing(tmp_path):
         pass
-    assert [n.detail["count"] for n in notes_of(paths(tmp_path)[0])] == [earlier + 1]
+    assert told_in(paths(tmp_path)[0]) == [("dropped", earlier + 1), ("stop", None)]
 
 
 def drop(writer: SpoolWriter, events: int) -> None:
