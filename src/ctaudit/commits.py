@@ -40,7 +40,8 @@ class Commits:
 
     ``live``: what is committed is marked in the segments. ``committed``: events, since the start;
     ``refused``: events of the batch that has just failed; ``misfit``: its position did not fit,
-    and nothing has been committed since; ``last_at``: when one was sent last, monotonic.
+    and nothing has been committed since; ``last_at``, ``last_events_at``: when a batch, and one
+    with events, was sent last, monotonic.
     """
 
     def __init__(self, config: Config, dsn: str, *, live: bool) -> None:
@@ -54,7 +55,7 @@ class Commits:
         self.committed = 0
         self.refused = 0
         self.misfit = False
-        self.last_at = time.monotonic()
+        self.last_at = self.last_events_at = time.monotonic()
 
     @property
     def is_answering(self) -> bool:
@@ -92,6 +93,8 @@ class Commits:
         self.reach().send(call)
         self._sent = _Sent(segment, offset, span, batch.count)
         self.last_at = time.monotonic()
+        if batch.count:
+            self.last_events_at = self.last_at
         self.skip(span)
 
     def settle(self) -> None:

@@ -179,10 +179,11 @@ class Recorder:
         return True
 
     def _is_due(self) -> bool:
-        if not self._batch.count and not self._batch.covered_until:
-            return False
-        wait = self._config.batch.wait if self._batch.count else _IDLE_COMMIT
-        return time.monotonic() - self.commits.last_at >= wait
+        batch, commits = self._batch, self.commits
+        if batch.count:
+            # The coverage before a batch is sent just before it: events do not wait for that.
+            return time.monotonic() - commits.last_events_at >= self._config.batch.wait
+        return bool(batch.covered_until) and time.monotonic() - commits.last_at >= _IDLE_COMMIT
 
     def _has_waited(self) -> bool:
         """Whether the first event of the batch has waited long enough, as after a backlog."""

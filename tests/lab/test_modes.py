@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -138,3 +139,19 @@ def _who(rig: Rig, row: Any, at: datetime) -> Any:
     done = rig.ask("who", *name_public(row), "--at", at.isoformat(), "--json")
     assert done.returncode in (0, 1, 3, 4), done.stderr
     return json.loads(done.stdout)
+
+
+def test_event_after_a_quiet_time_waits_for_no_batch(lab: Lab, cluster: Cluster) -> None:
+    delete_all(lab)
+    with (
+        rigging(lab, cluster, settings={"batch": 'wait = "6s"'}) as rig,
+        recording(rig),
+        receiving(rig),
+    ):
+        wait_until_covered(rig, datetime.now(UTC))
+        time.sleep(6.5)
+        make_traffic(lab, "udp-unanswered")
+        wait_until(lambda: rig.count("opening") > 0, log=rig.directory / "record.log")
+        (opening,) = rig.rows("opening")
+        assert datetime.now(UTC) - opening["started_at"] < timedelta(seconds=3)
+    delete_all(lab)
