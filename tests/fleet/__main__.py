@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from tests.fleet import keeper
 from tests.fleet.plan import read_fleet
 from tests.fleet.traffic import TrafficError, send_through, who_words
-from tests.machine.base import MachineError
+from tests.machine.tree import MachineError
 
 
 def _up(words: list[str]) -> None:

@@ -20,7 +20,6 @@ from tests.fleet.plan import Fleet
 from tests.fleet.tree import ready_host
 from tests.fleet.wires import wired
 from tests.lab.record import process_start
-from tests.machine.base import MachineError
 from tests.machine.machine import (
     DISKS,
     RECORDS,
@@ -34,6 +33,7 @@ from tests.machine.machine import (
     wait_for_boot,
     write_record,
 )
+from tests.machine.tree import MachineError
 
 _REBOOT = 133  # nspawn's exit status when the machine has asked for a reboot, systemd-nspawn(1)
 _PATIENCE = 60.0

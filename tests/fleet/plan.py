@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.machine.base import MachineError
 from tests.machine.machine import network_of
+from tests.machine.tree import MachineError
 
 GATEWAY, DATABASE = "gateway", "database"
 DATABASE_ADDRESS = "10.20.0.1"

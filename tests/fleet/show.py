@@ -8,7 +8,7 @@ import time
 
 from tests.fleet import keeper
 from tests.fleet.traffic import TrafficError, send_through, who_words
-from tests.machine.base import MachineError
+from tests.machine.tree import MachineError
 
 _GATEWAYS = ("gw1", "gw2")
 _ASKED_ON = "db"

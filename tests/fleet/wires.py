@@ -28,7 +28,7 @@ from tests.lab.record import (
 )
 from tests.lab.rules import LINK_SETTINGS, SERVER_RULES, settings_script
 from tests.lab.serve import serving_role
-from tests.machine.base import MachineError
+from tests.machine.tree import MachineError
 
 _OUTSIDE = (a.SERVER, a.SERVER_SECOND, a.OUTSIDER)
 

@@ -25,7 +25,8 @@ from tests.lab.record import (
     process_start,
     processes_in,
 )
-from tests.machine.base import MachineError, ready_base
+from tests.machine.base import ready_base
+from tests.machine.tree import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
 DISKS = Path("/var/lib/ctaudit-machines")  # an overlay needs a file system that is none itself

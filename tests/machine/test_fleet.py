@@ -12,8 +12,8 @@ import pytest
 from tests.fleet import keeper
 from tests.fleet.plan import DATABASE_ADDRESS, read_fleet
 from tests.lab.record import read_records
-from tests.machine.base import MachineError
 from tests.machine.machine import DISKS, RECORDS, Machine
+from tests.machine.tree import MachineError
 
 _PID = os.getpid()
 _GATEWAYS, _DATABASE = (f"g1-{_PID}", f"g2-{_PID}"), f"d-{_PID}"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.base import MachineError
 from tests.machine.gateway import Gateway
 from tests.machine.machine import ROOT, booted_machine
+from tests.machine.tree import MachineError
 
 _NAME = f"crash-{os.getpid()}"
 _BOOT = f"""

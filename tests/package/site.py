@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.machine import machine as machines
-from tests.machine.base import MachineError
 from tests.machine.gateway import (
     _NETNS,
     CHECKOUT,
@@ -26,6 +25,7 @@ from tests.machine.gateway import (
     _make_lab,
 )
 from tests.machine.machine import ROOT, Machine, booted_machine
+from tests.machine.tree import MachineError
 from tests.package.tree import ready_bare
 
 NEWER = "0.1.0+newer"
