@@ -61,9 +61,9 @@ machine: setup-test setup-package
 
 torture: setup-test
 	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
-	.venv/bin/python -m tests.torture.fuzz_decode --seed 1 --seconds 60
-	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60
-	.venv/bin/python -m pytest -v tests/torture
+	.venv/bin/python -m tests.torture.fuzz_decode --seed 1 --seconds 60 & \
+	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60 && wait $$!
+	.venv/bin/python -m pytest -v -rP --durations=12 tests/torture
 
 .PHONY: bench bench-long
 bench: setup

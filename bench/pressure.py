@@ -28,10 +28,10 @@ from bench.stage import (
     wait_until,
 )
 from ctaudit.segment import DamagedSegment, list_segments, opening_segment
+from tests.lab.faults import find_unannounced
 from tests.lab.rig import Rig, receiving, recording, rigging
 
 _PATIENCE = 10.0  # seconds without a further event
-_BIRTH = "10 ms"
 _TABLES = ("ctaudit.opening", "ctaudit.flow")
 
 
@@ -148,7 +148,7 @@ def _wait_for_events(stage: Stage, sampled: Watch, events: int) -> None:
         now = sampled.sample()["stored"]
         if now > stored:
             stored, moved = now, time.monotonic()
-    unannounced = count_unannounced(sampled.rig)
+    unannounced = len(find_unannounced(sampled.rig))
     if stored + unannounced < events:
         raise BenchError(
             f"{stored:.0f} of {events} events are stored and no more come; "
@@ -156,28 +156,11 @@ def _wait_for_events(stage: Stage, sampled: Watch, events: int) -> None:
         )
 
 
-def count_unannounced(rig: Rig) -> int:
-    """Connections that ended while they began: the kernel tells of their end only.
-
-    nf_conntrack_ecache.c, nf_ct_deliver_cached_events: no NEW of an entry that is dying already,
-    as one is that a flush finds between its insertion and that call. Microseconds, on a busy CPU
-    at most the time until it is run again.
-    """
-    ((count,),) = rig.query(
-        "SELECT count(*) FROM ctaudit.flow AS f WHERE f.ended_at - f.started_at < %s::interval"
-        " AND NOT EXISTS (SELECT FROM ctaudit.opening AS o WHERE o.orig_dport = f.orig_dport"
-        " AND o.orig_src = f.orig_src AND o.orig_sport = f.orig_sport"
-        " AND o.reply_dst = f.reply_dst AND o.reply_dport = f.reply_dport)",
-        _BIRTH,
-    )
-    return int(count)
-
-
 def _sum_up(
     rig: Rig, sent: Flood, sampled: Watch, stored_at_end: float, ended_at: float
 ) -> dict[str, Any]:
     counts = {table: rig.count(table.partition(".")[2]) for table in _TABLES}
-    unannounced = count_unannounced(rig)
+    unannounced = len(find_unannounced(rig))
     if list(counts.values()) != [sent.count - unannounced, sent.count]:
         raise BenchError(f"{sent.count} connections were sent, and there are {counts}")
     with asking(rig.owner_dsn) as connection:

@@ -41,6 +41,7 @@ from tests.lab.witness import SYS_PIDFD_GETFD, delete_all
 RATE = 10_000
 FLUSH_EVERY = 0.5
 SO_MEMINFO = 55
+_BIRTH = "10 ms"
 Tuple = tuple[str, int, int]
 
 
@@ -208,12 +209,32 @@ def stored(rig: Rig, table: str, provenance: str | None = "event") -> Counter[Tu
     return Counter(rows)  # type: ignore[arg-type]
 
 
+def find_unannounced(rig: Rig) -> Counter[Tuple]:
+    """Connections that ended while they began: the kernel tells of their end only.
+
+    nf_conntrack_ecache.c, nf_ct_deliver_cached_events: no NEW of an entry that is dying already,
+    as one is that a flush finds between its insertion and that call. Microseconds, on a busy CPU
+    at most the time until it is run again.
+    """
+    rows = rig.query(
+        "SELECT host(f.orig_src), f.orig_sport, f.orig_dport FROM ctaudit.flow AS f"
+        " WHERE f.ended_at - f.started_at < %s::interval"
+        " AND NOT EXISTS (SELECT FROM ctaudit.opening AS o WHERE o.orig_dport = f.orig_dport"
+        " AND o.orig_src = f.orig_src AND o.orig_sport = f.orig_sport"
+        " AND o.reply_dst = f.reply_dst AND o.reply_dport = f.reply_dport)",
+        _BIRTH,
+    )
+    return Counter(rows)  # type: ignore[arg-type]
+
+
 def expect_once(rig: Rig, indexes: Iterable[int]) -> None:
     """Each connection of the burst has one opening and one end; nothing else is there."""
     wanted = Counter(burst_tuple(index) for index in indexes)
-    for table in ("opening", "flow"):
+    announced = wanted - find_unannounced(rig)
+    assert len(wanted) - len(announced) < 5
+    for table, expected in (("opening", announced), ("flow", wanted)):
         found = stored(rig, table, None)
-        missing, more = wanted - found, found - wanted
+        missing, more = expected - found, found - expected
         assert (len(missing), len(more)) == (0, 0), (
             f"{table}: {len(missing)} missing, {len(more)} too many, such as "
             f"{[*missing][:3]} and {[*more][:3]}"

@@ -38,8 +38,11 @@ class Site:
     def read(self, name: str) -> str:
         return (self.tls / name).read_text()
 
-    def write(self, **hosts: dict[str, Any]) -> None:
-        """The inventory; ``hosts``: variables of a host beyond what it needs."""
+    def write(self, *also: str, **hosts: dict[str, Any]) -> None:
+        """The inventory; ``hosts``: variables of a host beyond what it needs.
+
+        ``also``: hosts that are gateways besides what else they are.
+        """
         common = {"ctaudit_database_ca": self.read("ca.crt")}
         own = {
             "r1": {"ctaudit_database_password": PASSWORD},
@@ -52,7 +55,7 @@ class Site:
         gateways = {
             name: {**common, **variables, **_reached_from(number), **hosts.get(name, {})}
             for number, (name, variables) in enumerate(own.items(), 1)
-        }
+        } | {name: {} for name in also}
         database = {
             "ctaudit_database_tls_certificate": self.read(f"{DATABASE_NAME}.crt"),
             "ctaudit_database_tls_key": self.read(f"{DATABASE_NAME}.key"),

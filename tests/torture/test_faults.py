@@ -1,4 +1,7 @@
-"""The long runs of faults that need no booted machine; tests/lab/test_faults_*.py are the short."""
+"""The long runs of faults that need no booted machine; tests/lab/test_faults_*.py are the short.
+
+The kills are in test_kills.py, with real systemd.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import fault_runs, fault_runs_database, fault_runs_kernel, fault_runs_spool
+from tests.lab import fault_runs_database, fault_runs_kernel, fault_runs_spool
 from tests.lab.cluster import Cluster, private_cluster
 from tests.lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
 from tests.lab.namespaces import Lab
@@ -29,14 +32,6 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-def test_recorder_killed_a_hundred_times(lab: Lab, cluster: Cluster) -> None:
-    fault_runs.kill_recorder(lab, cluster, 100)
-
-
-def test_recorder_and_database_killed(lab: Lab, cluster: Cluster) -> None:
-    fault_runs.kill_recorder_and_database(lab, cluster, 20)
-
-
 def test_database_stopped_for_a_minute(lab: Lab, cluster: Cluster) -> None:
     print(f"back after {fault_runs_database.stop_database(lab, cluster, 60):.1f} s")
 
@@ -46,7 +41,7 @@ def test_connection_terminated(lab: Lab, cluster: Cluster) -> None:
 
 
 def test_connection_lost_before_the_answer(lab: Lab, cluster: Cluster) -> None:
-    lost, committed = fault_runs_database.cut_answers(lab, cluster, 6)
+    lost, committed = fault_runs_database.cut_answers(lab, cluster, 5)
     print(f"{lost} lost, {committed} of them after the commit")
 
 
