@@ -231,7 +231,8 @@ def expect_once(rig: Rig, indexes: Iterable[int]) -> None:
     """Each connection of the burst has one opening and one end; nothing else is there."""
     wanted = Counter(burst_tuple(index) for index in indexes)
     announced = wanted - find_unannounced(rig)
-    assert len(wanted) - len(announced) < 5
+    # Seen about once in a million: a short run must have every opening.
+    assert len(wanted) - len(announced) <= len(wanted) // 200_000
     for table, expected in (("opening", announced), ("flow", wanted)):
         found = stored(rig, table, None)
         missing, more = expected - found, found - expected
