@@ -20,10 +20,10 @@ setup:
 	@tools/setup
 
 demo: setup
-	@.venv/bin/python -m tests.lab.demo $(if $(KEEP),--keep)
+	@.venv/bin/python -m lab.demo $(if $(KEEP),--keep)
 
 demo-down:
-	@.venv/bin/python -m tests.lab.demo --down
+	@.venv/bin/python -m lab.demo --down
 
 test: setup-test lint unit store lab machine package-smoke lint-role \
     molecule-default
@@ -35,8 +35,8 @@ setup-test:
 
 lint: setup-test
 	@echo '== linters'
-	.venv/bin/ruff check src tests tools bench molecule roles
-	.venv/bin/ruff format --check src tests tools bench molecule roles
+	.venv/bin/ruff check src lab tests tools bench molecule roles
+	.venv/bin/ruff format --check src lab tests tools bench molecule roles
 	.venv/bin/mypy
 
 unit: setup-test
@@ -112,7 +112,7 @@ molecule-default: setup-fleet
 
 fleet: setup-fleet
 	@tools/molecule converge -s fleet
-	@/usr/bin/python3 -m tests.fleet.show
+	@/usr/bin/python3 -m lab.fleet.show
 
 fleet-down: setup-fleet
 	@tools/molecule destroy -s fleet

@@ -14,8 +14,8 @@ from bench.report import candidate_table, loss_row, ratio_table, write_report
 from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
 from bench.stage import BenchError, standing_stage
-from tests.lab.cluster import ClusterError
-from tests.lab.record import LabError
+from lab.cluster import ClusterError
+from lab.record import LabError
 
 
 def main() -> int:

@@ -22,14 +22,14 @@ from bench.figures import Run
 from bench.ours import rigged
 from bench.processes import Meter
 from bench.stage import BenchError, Stage, asking, settle_server, wal_position
-from ctaudit.batch import build_columns
 from ctaudit.config import BatchSection
-from ctaudit.cursor import Cursor
-from ctaudit.decode import Batch, Decoder
-from ctaudit.note import Note
-from ctaudit.segment import list_segments, opening_segment
-from ctaudit.store import Call, Span, Store
-from tests.lab.rig import RECORDER, ROOT, environment
+from ctaudit.record.encoder import build_columns
+from ctaudit.record.procedures import Call, Span, Store
+from ctaudit.spool.cursor import Cursor
+from ctaudit.spool.decoder import Batch, Decoder
+from ctaudit.spool.note import Note
+from ctaudit.spool.segment import list_segments, opening_segment
+from lab.rig import RECORDER, ROOT, environment
 
 Step = tuple[Span, Batch | Note]
 

@@ -14,11 +14,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import addresses as a
-from tests.lab.burst import FIRST_SPORT, PAYLOAD, PER_PORT
-from tests.lab.guard import require_lab
-from tests.lab.namespaces import ROOT, Lab, popen_in
-from tests.lab.record import LabError
+from lab import addresses as a
+from lab.burst import FIRST_SPORT, PAYLOAD, PER_PORT
+from lab.guard import require_lab
+from lab.namespaces import ROOT, Lab, popen_in
+from lab.record import LabError
 
 SOURCE = Path(__file__).with_name("flood.c")
 PACKET_BYTES = 28 + len(PAYLOAD)

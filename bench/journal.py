@@ -10,7 +10,7 @@ import time
 
 from bench.figures import percentile
 from bench.stage import BenchError
-from tests.machine.gateway import RECORDER, running_gateway
+from lab.machines.gateway import RECORDER, running_gateway
 
 _RATE = 50  # connections a second
 _SECONDS = 20

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.stage import BUFFER, SERVER_SETTINGS
 from ctaudit import __version__
-from tests.lab.cluster import Cluster, find_binaries
+from lab.cluster import Cluster, find_binaries
 
 
 def describe_machine() -> dict[str, Any]:

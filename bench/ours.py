@@ -26,8 +26,8 @@ from bench.stage import (
     wait_until,
     wal_position,
 )
-from ctaudit.segment import list_segments, opening_segment
-from tests.lab.rig import Rig, receiving, recording, rigging
+from ctaudit.spool.segment import list_segments, opening_segment
+from lab.rig import Rig, receiving, recording, rigging
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "history": ("ctaudit.flow",),

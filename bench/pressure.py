@@ -27,9 +27,9 @@ from bench.stage import (
     settle_server,
     wait_until,
 )
-from ctaudit.segment import DamagedSegment, list_segments, opening_segment
-from tests.lab.faults import find_unannounced
-from tests.lab.rig import Rig, receiving, recording, rigging
+from ctaudit.spool.segment import DamagedSegment, list_segments, opening_segment
+from lab.faults import find_unannounced
+from lab.rig import Rig, receiving, recording, rigging
 
 _PATIENCE = 10.0  # seconds without a further event
 _TABLES = ("ctaudit.opening", "ctaudit.flow")

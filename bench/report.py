@@ -13,7 +13,7 @@ from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
 from bench.side import load_runs, read_result
 from bench.ulogd import FORMER_ROWS
-from tests.lab.namespaces import ROOT
+from lab.namespaces import ROOT
 
 DOCS = ROOT / "docs"
 PARTS = ("receiver", "recorder", "ulogd", "decode", "arrays", "client", "backend")

@@ -28,10 +28,10 @@ from bench.stage import (
     settle_server,
     wait_until,
 )
-from tests.lab import addresses as a
-from tests.lab.burst import FIRST_SPORT, PER_PORT
-from tests.lab.namespaces import Lab
-from tests.lab.rig import Rig, receiving, recording, rigging
+from lab import addresses as a
+from lab.burst import FIRST_SPORT, PER_PORT
+from lab.namespaces import Lab
+from lab.rig import Rig, receiving, recording, rigging
 
 RATE = 50  # connections a second
 FLUSH_EVERY = 0.5

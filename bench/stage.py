@@ -22,10 +22,10 @@ import psycopg
 
 from bench.flood import flood
 from bench.processes import children_of, event_socket
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.namespaces import Lab, run_in
-from tests.lab.network import build_lab
-from tests.lab.witness import delete_all
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab, run_in
+from lab.network import build_lab
+from lab.witness import delete_all
 
 BUFFER = 512 << 20  # bytes of every candidate's socket buffer, as the kernel counts them
 _EVENT_MEMORY = 1280

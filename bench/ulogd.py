@@ -33,9 +33,9 @@ from bench.stage import (
     wait_until,
     wal_position,
 )
-from tests.lab import addresses as a
-from tests.lab.cluster import Cluster, ClusterError
-from tests.lab.namespaces import popen_in
+from lab import addresses as a
+from lab.cluster import Cluster, ClusterError
+from lab.namespaces import popen_in
 
 DAEMON = Path("/usr/sbin/ulogd")
 LIBRARIES = Path("/usr/lib")

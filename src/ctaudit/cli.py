@@ -36,63 +36,65 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run_receive(args: argparse.Namespace) -> int:
-    from ctaudit import faults, receiver
+    from ctaudit.capture import receiver
+    from ctaudit.host import log
 
     config = load_config(args.config)
-    faults.start_logging("ctaudit-receiver")
+    log.start_logging("ctaudit-receiver")
     return receiver.run(config)
 
 
 def run_record(args: argparse.Namespace) -> int:
-    from ctaudit import faults, recorder
+    from ctaudit.host import log
+    from ctaudit.record import recorder
 
     config = load_config(args.config)
     if args.node is not None:
         config = _with_node(config, args.node)
     dsn = pick_dsn(args, config)
-    faults.start_logging("ctaudit")
+    log.start_logging("ctaudit")
     return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
 
 
 def run_schema(args: argparse.Namespace) -> int:
-    from ctaudit import report, schema
+    from ctaudit.database import schema, schema_text
 
     dsn = pick_dsn(args)
     if args.action == "status":
         standing = schema.status(dsn)
-        print(report.tell_schema(standing))
+        print(schema_text.tell_schema(standing))
         return 0 if standing.current else SchemaError.exit_status
     done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    print(report.tell_installed(done))
+    print(schema_text.tell_installed(done))
     return 0
 
 
 def run_maintain(args: argparse.Namespace) -> int:
-    from ctaudit import report, schema
+    from ctaudit.database import schema, schema_text
 
     config = load_config(args.config)
     done = schema.maintain(pick_dsn(args, config), config.retention.days)
-    _print_lines(report.tell_maintained(done))
+    _print_lines(schema_text.tell_maintained(done))
     return 0
 
 
 def run_who(args: argparse.Namespace) -> int:
-    from ctaudit import answers, inquiry, question
+    from ctaudit.query import lookup, question, who_text
 
     asked = question.read_who(
         args.public, args.at, to=args.to, proto=args.proto, node=args.node, within=args.within
     )
     with _asking(args) as connection:
-        reply = inquiry.ask_who(connection, asked)
+        reply = lookup.ask_who(connection, asked)
     if args.json:
-        print(json.dumps(answers.plain_reply(reply), indent=2))
+        print(json.dumps(who_text.plain_reply(reply), indent=2))
     else:
-        _print_lines(answers.tell_reply(reply))
+        _print_lines(who_text.tell_reply(reply))
     return reply.verdict.exit_status
 
 
 def run_flows(args: argparse.Namespace) -> int:
-    from ctaudit import formats, inquiry, question
+    from ctaudit.query import flows_text, lookup, question
 
     asked = question.read_flows(
         host=args.host,
@@ -105,32 +107,34 @@ def run_flows(args: argparse.Namespace) -> int:
         limit=args.limit,
     )
     with _asking(args) as connection:
-        rows = inquiry.ask_flows(connection, asked)
+        rows = lookup.ask_flows(connection, asked)
         if args.format == "table":
-            _print_lines(formats.format_table(rows, _terminal_width()))
+            _print_lines(flows_text.format_table(rows, _terminal_width()))
         else:
-            _print_lines(formats.FORMATS[args.format](rows))
+            _print_lines(flows_text.FORMATS[args.format](rows))
     return 0
 
 
 def run_status(args: argparse.Namespace) -> int:
-    from ctaudit import standing
+    from ctaudit.query import status, status_text
 
     with _asking(args) as connection:
-        found = standing.ask_status(connection)
+        found = status.ask_status(connection)
     if args.json:
-        print(json.dumps(standing.plain_status(found), indent=2))
+        print(json.dumps(status_text.plain_status(found), indent=2))
     else:
-        _print_lines(standing.tell_status(found))
+        _print_lines(status_text.tell_status(found))
     return 0
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from ctaudit import check, check_store, finding
+    from ctaudit.admin import check_database, check_host, finding
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
-    findings = check.check_host(config) + check_store.check_store(dsn, config.record_procedure)
+    findings = check_host.check_host(config) + check_database.check_store(
+        dsn, config.record_procedure
+    )
     if args.json:
         print(json.dumps(finding.plain_findings(findings), indent=2))
     else:
@@ -139,11 +143,11 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def run_setup(args: argparse.Namespace) -> int:
-    from ctaudit import setup
+    from ctaudit.admin import setup_local
 
     config = load_config(args.config)
     auditors = list(dict.fromkeys(["root", *args.auditor]))
-    for line in setup.set_up_local(auditors, config.node):
+    for line in setup_local.set_up_local(auditors, config.node):
         print(line, flush=True)
     return 0
 
@@ -151,10 +155,10 @@ def run_setup(args: argparse.Namespace) -> int:
 @contextmanager
 def _asking(args: argparse.Namespace) -> Iterator[psycopg.Connection[Any]]:
     """A connection whose schema is the one this program knows."""
-    from ctaudit import database
+    from ctaudit.database.connection import check_schema_version, connect
 
-    with database.connect(pick_dsn(args), "auditor") as connection:
-        database.check_schema_version(connection)
+    with connect(pick_dsn(args), "auditor") as connection:
+        check_schema_version(connection)
         yield connection
 
 

@@ -18,18 +18,18 @@ from pathlib import Path
 
 from pyroute2 import netns
 
-from ctaudit.netlink import (
+from ctaudit.conntrack.netlink import (
     GROUP_DESTROY,
     GROUP_NEW,
     GROUP_UPDATE,
     open_dump_socket,
     open_event_socket,
 )
-from tests.lab.namespaces import Lab
-from tests.lab.network import LabError, build_lab
-from tests.lab.serve import serving
-from tests.lab.traffic import KINDS, make_traffic
-from tests.lab.witness import delete_all
+from lab.namespaces import Lab
+from lab.network import LabError, build_lab
+from lab.serve import serving
+from lab.traffic import KINDS, make_traffic
+from lab.witness import delete_all
 
 HERE = Path(__file__).parent
 _GROUPS = (GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY)

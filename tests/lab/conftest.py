@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.namespaces import Lab
-from tests.lab.network import build_lab
-from tests.lab.recorded import LONG_TIMEOUTS, Recorded, recording_all
-from tests.lab.serve import serving
-from tests.lab.witness import Witness, delete_all, watching
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab
+from lab.network import build_lab
+from lab.recorded import LONG_TIMEOUTS, Recorded, recording_all
+from lab.serve import serving
+from lab.witness import Witness, delete_all, watching
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import time
 
-from tests.lab.cluster import Cluster
-from tests.lab.faults import (
+from lab.cluster import Cluster
+from lab.faults import (
     RATE,
     crash,
     expect_closed_accounting,
@@ -19,8 +19,8 @@ from tests.lab.faults import (
     wait_until_listening,
     wait_until_recorded,
 )
-from tests.lab.namespaces import Lab
-from tests.lab.rig import rigging
+from lab.namespaces import Lab
+from lab.rig import rigging
 
 LONGEST_LIFE = 0.8  # seconds that a recorder lives at most: a third of it goes into starting
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from ctaudit.segment import list_segments
-from tests.lab.cluster import Cluster
-from tests.lab.damage import Ledger, copied, damage_folder, expect_truth, read_folder
-from tests.lab.faults import loading, started, stored, wait_until_recorded
-from tests.lab.namespaces import Lab
-from tests.lab.rig import Rig, rigging, wait_until
-from tests.lab.traffic import make_traffic
+from ctaudit.spool.segment import list_segments
+from lab.cluster import Cluster
+from lab.damage import Ledger, copied, damage_folder, expect_truth, read_folder
+from lab.faults import loading, started, stored, wait_until_recorded
+from lab.namespaces import Lab
+from lab.rig import Rig, rigging, wait_until
+from lab.traffic import make_traffic
 
 SIZES = 'segment_bytes = "256KiB"'
 COUNT = 1500

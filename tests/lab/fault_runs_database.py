@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from tests.lab.cluster import Cluster
-from tests.lab.faults import (
+from lab.cluster import Cluster
+from lab.faults import (
     RATE,
     expect_closed_accounting,
     expect_no_gap,
@@ -20,9 +20,9 @@ from tests.lab.faults import (
     wait_until_listening,
     wait_until_recorded,
 )
-from tests.lab.namespaces import Lab
-from tests.lab.proxy import cutting
-from tests.lab.rig import RECORDER, Rig, rigging, wait_until
+from lab.namespaces import Lab
+from lab.proxy import cutting
+from lab.rig import RECORDER, Rig, rigging, wait_until
 
 PROMISED = 10.0  # seconds from the database's return to the next commit
 

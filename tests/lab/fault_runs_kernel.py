@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from tests.lab import addresses as a
-from tests.lab.burst import burst_tuple
-from tests.lab.cluster import Cluster
-from tests.lab.compare import to_time
-from tests.lab.conntrack_text import Entry
-from tests.lab.faults import (
+from lab import addresses as a
+from lab.burst import burst_tuple
+from lab.cluster import Cluster
+from lab.compare import to_time
+from lab.conntrack_text import Entry
+from lab.faults import (
     Tuple,
     expect_closed_accounting,
     expect_no_gap,
@@ -27,10 +27,10 @@ from tests.lab.faults import (
     wait_until_listening,
     wait_until_recorded,
 )
-from tests.lab.namespaces import Lab, run_in
-from tests.lab.rig import Rig, rigging, wait_until
-from tests.lab.traffic import holding
-from tests.lab.witness import Witness, delete_all, list_table, watching
+from lab.namespaces import Lab, run_in
+from lab.rig import Rig, rigging, wait_until
+from lab.traffic import holding
+from lab.witness import Witness, delete_all, list_table, watching
 
 TINY = 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'
 Span = tuple[datetime, datetime]

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctaudit.segment import list_segments
-from tests.lab.burst import burst_tuple
-from tests.lab.cluster import Cluster
-from tests.lab.faults import (
+from ctaudit.spool.segment import list_segments
+from lab.burst import burst_tuple
+from lab.cluster import Cluster
+from lab.faults import (
     RATE,
     cost_of,
     count_queued,
@@ -29,8 +29,8 @@ from tests.lab.faults import (
     wait_until_listening,
     wait_until_recorded,
 )
-from tests.lab.namespaces import Lab
-from tests.lab.rig import Rig, rigging, wait_until
+from lab.namespaces import Lab
+from lab.rig import Rig, rigging, wait_until
 
 SMALL = 'max_bytes = "1MiB"\nsegment_bytes = "256KiB"'
 LOST = "SELECT coalesce(sum(lost), 0)::bigint FROM ctaudit.gap WHERE cause = 'spool full'"
@@ -116,7 +116,7 @@ def kill_receiver_while_dropping(lab: Lab, cluster: Cluster, times: int) -> int:
 
 
 def is_dropping(rig: Rig) -> bool:
-    from ctaudit.segment import opening_segment
+    from ctaudit.spool.segment import opening_segment
 
     _, last = list_segments(rig.spool)[-1]
     with opening_segment(last, writable=False) as segment:

@@ -8,10 +8,10 @@ import shutil
 import pytest
 
 from bench.flood import flood
-from tests.lab.burst import PER_PORT, burst_tuple
-from tests.lab.namespaces import Lab
-from tests.lab.record import LabError
-from tests.lab.witness import Witness
+from lab.burst import PER_PORT, burst_tuple
+from lab.namespaces import Lab
+from lab.record import LabError
+from lab.witness import Witness
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),

@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.lab.cluster import Cluster, ClusterError, private_cluster, remove_leftovers
-from tests.lab.namespaces import ROOT
-from tests.lab.record import process_start
+from lab.cluster import Cluster, ClusterError, private_cluster, remove_leftovers
+from lab.namespaces import ROOT
+from lab.record import process_start
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to run PostgreSQL as another user")
 
@@ -87,7 +87,7 @@ def test_directory_in_use_is_refused(tmp_path: Path) -> None:
 
 CRASH = """
 import os, signal
-from tests.lab.cluster import private_cluster
+from lab.cluster import private_cluster
 with private_cluster() as cluster:
     print(cluster.directory, cluster.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from ctaudit.decode import Batch, Decoder, describe_row
-from ctaudit.segment import list_segments
-from tests.lab import addresses as a
-from tests.lab.burst import FIRST_SPORT, burst_tuple
-from tests.lab.cluster import Cluster
-from tests.lab.faults import (
+from ctaudit.spool.decoder import Batch, Decoder, describe_row
+from ctaudit.spool.segment import list_segments
+from lab import addresses as a
+from lab.burst import FIRST_SPORT, burst_tuple
+from lab.cluster import Cluster
+from lab.faults import (
     RATE,
     Service,
     expect_closed_accounting,
@@ -28,11 +28,11 @@ from tests.lab.faults import (
     wait_until_listening,
     wait_until_recorded,
 )
-from tests.lab.namespaces import Lab
-from tests.lab.rewrite import rewrite_segment, stop_before_start
-from tests.lab.rig import RECORDER, Rig, rigging, stop, wait_until
-from tests.lab.traffic import make_traffic
-from tests.lab.witness import delete_all
+from lab.namespaces import Lab
+from lab.rewrite import rewrite_segment, stop_before_start
+from lab.rig import RECORDER, Rig, rigging, stop, wait_until
+from lab.traffic import make_traffic
+from lab.witness import delete_all
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -91,7 +91,7 @@ def test_step_of_the_wall_clock(rig: Rig, hours: int) -> None:
     offset.write_text("0")
     receiver = Service(rig, "receive")
     module = receiver._argv.index("ctaudit")
-    receiver._argv[module : module + 1] = ["tests.lab.stepped_receiver", str(offset)]
+    receiver._argv[module : module + 1] = ["lab.stepped_receiver", str(offset)]
     try:
         receiver.start()
         with started(rig, "record"):

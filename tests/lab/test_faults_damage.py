@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
 
-from ctaudit.follow import list_paths
-from tests.lab.cluster import Cluster
-from tests.lab.damage import copied, read_folder
-from tests.lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
-from tests.lab.namespaces import Lab
-from tests.lab.rig import Rig
+from ctaudit.record.locate import list_paths
+from lab.cluster import Cluster
+from lab.damage import copied, read_folder
+from lab.namespaces import Lab
+from lab.rig import Rig
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.fault_runs_database import (
+from lab.fault_runs_database import (
     absent_at_the_start,
     break_connections,
     cut_answers,
     fail_over,
     stop_database,
 )
-from tests.lab.namespaces import Lab
+
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

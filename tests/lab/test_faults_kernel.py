@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from lab.fault_runs_kernel import flood, keep_reliably, overrun
 
-from tests.lab.cluster import Cluster
-from tests.lab.fault_runs_kernel import flood, keep_reliably, overrun
-from tests.lab.namespaces import Lab
-from tests.lab.network import build_lab
-from tests.lab.rules import SHORT_TIMEOUTS
-from tests.lab.serve import serving
+from lab.cluster import Cluster
+from lab.namespaces import Lab
+from lab.network import build_lab
+from lab.rules import SHORT_TIMEOUTS
+from lab.serve import serving
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

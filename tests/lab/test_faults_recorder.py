@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from lab.fault_runs import kill_recorder, kill_recorder_and_database
 
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.fault_runs import kill_recorder, kill_recorder_and_database
-from tests.lab.namespaces import Lab
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.fault_runs_spool import (
+from lab.fault_runs_spool import (
     fill_disk,
     fill_disk_with_kept,
     kill_receiver_while_dropping,
     reach_bound,
     restore_copy,
 )
-from tests.lab.namespaces import Lab
+
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

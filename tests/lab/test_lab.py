@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab import addresses as a
-from tests.lab.burst import burst_tuple
-from tests.lab.compare import fits
-from tests.lab.namespaces import Lab
-from tests.lab.network import LabError, build_lab
-from tests.lab.traffic import KINDS, holding, make_traffic
-from tests.lab.witness import Entry, Witness, delete_all, list_table, parse_line, watching
+from lab import addresses as a
+from lab.burst import burst_tuple
+from lab.compare import fits
+from lab.namespaces import Lab
+from lab.network import LabError, build_lab
+from lab.traffic import KINDS, holding, make_traffic
+from lab.witness import Entry, Witness, delete_all, list_table, parse_line, watching
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab.cluster import Cluster
-from tests.lab.compare import expect_columns, expect_end, name_public, read_row, the
-from tests.lab.namespaces import Lab
-from tests.lab.recorded import wait_until_covered
-from tests.lab.rig import Rig, receiving, recording, rigging, wait_until
-from tests.lab.traffic import make_traffic
-from tests.lab.witness import Entry, delete_all, watching
+from lab.cluster import Cluster
+from lab.compare import expect_columns, expect_end, name_public, read_row, the
+from lab.namespaces import Lab
+from lab.recorded import wait_until_covered
+from lab.rig import Rig, receiving, recording, rigging, wait_until
+from lab.traffic import make_traffic
+from lab.witness import Entry, delete_all, watching
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

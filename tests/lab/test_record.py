@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.lab import addresses as a
-from tests.lab.compare import expect_columns, expect_end, fits, read_row, the, to_time
-from tests.lab.recorded import CONNECTIONS, Recorded
+from lab import addresses as a
+from lab.compare import expect_columns, expect_end, fits, read_row, the, to_time
+from lab.recorded import CONNECTIONS, Recorded
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

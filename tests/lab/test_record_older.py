@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.lab.cluster import Cluster
-from tests.lab.compare import Row, expect_columns, expect_end, name_public, read_row, the, to_time
-from tests.lab.network import build_lab
-from tests.lab.recorded import CONNECTIONS, LONG_TIMEOUTS, Recorded, recording_all
-from tests.lab.rig import Rig, replaying
-from tests.lab.serve import serving
-from tests.lab.strip import strip_segment
+from lab.cluster import Cluster
+from lab.compare import Row, expect_columns, expect_end, name_public, read_row, the, to_time
+from lab.network import build_lab
+from lab.recorded import CONNECTIONS, LONG_TIMEOUTS, Recorded, recording_all
+from lab.rig import Rig, replaying
+from lab.serve import serving
+from lab.strip import strip_segment
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

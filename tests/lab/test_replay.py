@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ctaudit.follow import viewing
-from ctaudit.frame import read_frame
-from ctaudit.segment import opening_segment
-from tests.lab.cluster import Cluster
-from tests.lab.recorded import Recorded
-from tests.lab.rig import Rig, replaying
+from ctaudit.spool.chain import viewing
+from ctaudit.spool.frame import read_frame
+from ctaudit.spool.segment import opening_segment
+from lab.cluster import Cluster
+from lab.recorded import Recorded
+from lab.rig import Rig, replaying
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

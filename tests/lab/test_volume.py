@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ctaudit.segment import list_segments, opening_segment
-from tests.lab import addresses as a
-from tests.lab.burst import PAYLOAD, burst_tuple
-from tests.lab.cluster import Cluster
-from tests.lab.namespaces import Lab
-from tests.lab.rig import Rig, receiving, recording, rigging
-from tests.lab.traffic import make_traffic
-from tests.lab.witness import delete_all
+from ctaudit.spool.segment import list_segments, opening_segment
+from lab import addresses as a
+from lab.burst import PAYLOAD, burst_tuple
+from lab.cluster import Cluster
+from lab.namespaces import Lab
+from lab.rig import Rig, receiving, recording, rigging
+from lab.traffic import make_traffic
+from lab.witness import delete_all
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.namespaces import ROOT, Lab, popen_in, run_in
-from tests.lab.network import LabError, build_lab, lab_of, remove_lab
-from tests.lab.record import NAMED_NAMESPACES, namespace_identity, processes_in
-from tests.lab.serve import serving
-from tests.lab.traffic import make_traffic
+from lab.namespaces import ROOT, Lab, popen_in, run_in
+from lab.network import LabError, build_lab, lab_of, remove_lab
+from lab.record import NAMED_NAMESPACES, namespace_identity, processes_in
+from lab.serve import serving
+from lab.traffic import make_traffic
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -22,7 +22,7 @@ NAME = f"ctlab-{os.getpid()}"
 
 
 def traffic_here(*prefix: str) -> subprocess.CompletedProcess[str]:
-    command = [*prefix, sys.executable, "-m", "tests.lab.traffic", "udp-unanswered"]
+    command = [*prefix, sys.executable, "-m", "lab.traffic", "udp-unanswered"]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
@@ -51,7 +51,7 @@ def test_refused_traffic_opens_no_internet_socket(lab: Lab) -> None:
         "import socket, sys\n"
         "def refuse(*_, **__): raise SystemExit('a socket was opened')\n"
         "socket.socket = refuse\n"
-        "from tests.lab.traffic import main\n"
+        "from lab.traffic import main\n"
         "sys.exit(main(['udp-unanswered']))\n"
     )
     command = [sys.executable, "-c", code]
@@ -112,8 +112,8 @@ def test_there_is_no_route_out(lab: Lab) -> None:
 
 CRASH = """
 import os, sys, time
-from tests.lab.network import build_lab
-from tests.lab.serve import serving
+from lab.network import build_lab
+from lab.serve import serving
 with build_lab(sys.argv[1]) as lab, serving(lab):
     print("standing", flush=True)
     time.sleep(60)

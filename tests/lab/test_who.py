@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.lab import addresses as a
-from tests.lab.cluster import Cluster
-from tests.lab.compare import Row, fits, name_public, the, to_time
-from tests.lab.namespaces import Lab, run_in
-from tests.lab.recorded import wait_until_covered
-from tests.lab.rig import Rig, receiving, recording, rigging
-from tests.lab.senders import Sent
-from tests.lab.traffic import holding, make_traffic
-from tests.lab.witness import Entry, Witness, delete_all, list_table, watching
+from lab import addresses as a
+from lab.cluster import Cluster
+from lab.compare import Row, fits, name_public, the, to_time
+from lab.namespaces import Lab, run_in
+from lab.recorded import wait_until_covered
+from lab.rig import Rig, receiving, recording, rigging
+from lab.senders import Sent
+from lab.traffic import holding, make_traffic
+from lab.witness import Entry, Witness, delete_all, list_table, watching
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

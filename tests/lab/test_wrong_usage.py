@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.cluster import Cluster
-from tests.lab.namespaces import Lab, run_in
-from tests.lab.rig import COMMAND, Rig, environment, receiving, recording, rigging
+from lab.cluster import Cluster
+from lab.namespaces import Lab, run_in
+from lab.rig import COMMAND, Rig, environment, receiving, recording, rigging
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 

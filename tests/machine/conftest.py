@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine.gateway import Gateway, running_gateway
+from lab.machines.gateway import Gateway, running_gateway
 
 
 @pytest.fixture(scope="session")

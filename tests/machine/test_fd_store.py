@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ctaudit.faults import MESSAGE_IDS
-from ctaudit.segment import list_segments, opening_segment
-from tests.machine.gateway import RECEIVER, RECORDER, SPOOL, Gateway
-from tests.machine.kills import ROOMY, check_nothing_lost, strike_at_random
+from ctaudit.host.log import MESSAGE_IDS
+from ctaudit.spool.segment import list_segments, opening_segment
+from lab.machines.gateway import RECEIVER, RECORDER, SPOOL, Gateway
+from lab.machines.kills import ROOMY, check_nothing_lost, strike_at_random
 
 _SMALL = {"socket": 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'}
 _LONGEST_STOP = 10.0  # seconds that a stop lets the recorder go on committing

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import keeper
-from tests.fleet.plan import DATABASE_ADDRESS, read_fleet
-from tests.lab.record import read_records
-from tests.machine.machine import DISKS, RECORDS, Machine
-from tests.machine.tree import MachineError
+from lab.fleet import keeper
+from lab.fleet.plan import DATABASE_ADDRESS, read_fleet
+from lab.machines.machine import DISKS, RECORDS, Machine
+from lab.machines.tree import MachineError
+from lab.record import read_records
 
 _PID = os.getpid()
 _GATEWAYS, _DATABASE = (f"g1-{_PID}", f"g2-{_PID}"), f"d-{_PID}"

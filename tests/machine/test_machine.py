@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.gateway import Gateway
-from tests.machine.machine import ROOT, booted_machine
-from tests.machine.tree import MachineError
+from lab.machines.gateway import Gateway
+from lab.machines.machine import ROOT, booted_machine
+from lab.machines.tree import MachineError
 
 _NAME = f"crash-{os.getpid()}"
 _BOOT = f"""
 import time
-from tests.machine.machine import booted_machine
+from lab.machines.machine import booted_machine
 with booted_machine("{_NAME}") as machine:
     print(machine.leader, flush=True)
     time.sleep(600)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.faults import MESSAGE_IDS
-from tests.lab import addresses
-from tests.machine.gateway import RECEIVER, RECORDER, Gateway
+from ctaudit.host.log import MESSAGE_IDS
+from lab import addresses
+from lab.machines.gateway import RECEIVER, RECORDER, Gateway
 
 _NET_ADMIN = 1 << 12  # linux/capability.h
 # Tries one thing a line inside a unit's sandbox, and says "ok" or the error's name.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.machine import ROOT
+from lab.machines.machine import ROOT
 from tests.package.site import NEWER, Site, build_package, here, is_here, standing_site
 
 RELEASES = os.environ.get("CTAUDIT_RELEASES", "bookworm").split()

@@ -14,19 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.machine import machine as machines
-from tests.machine.gateway import (
-    _NETNS,
-    CHECKOUT,
-    RECEIVER,
-    RECORDER,
-    SPOOL,
-    Gateway,
-    _make_lab,
-)
-from tests.machine.machine import ROOT, Machine, booted_machine
-from tests.machine.tree import MachineError
-from tests.package.tree import ready_bare
+from lab.machines import machine as machines
+from lab.machines.gateway import _NETNS, CHECKOUT, RECEIVER, RECORDER, SPOOL, Gateway, _make_lab
+from lab.machines.machine import ROOT, Machine, booted_machine
+from lab.machines.package_tree import ready_bare
+from lab.machines.tree import MachineError
 
 NEWER = "0.1.0+newer"
 _APT = ("apt", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold")

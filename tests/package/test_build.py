@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.machine import Machine, booted_machine
+from lab.machines.machine import Machine, booted_machine
+from lab.machines.package_tree import ready_build
 from tests.package.conftest import RELEASES
 from tests.package.site import is_here
-from tests.package.tree import ready_build
 
 pytestmark = pytest.mark.skipif(is_here(), reason="for a host that builds packages")
 # On the newer release: one source has one version of Debian's policy, that of the older one.

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.faults import MESSAGE_IDS
-from tests.machine.gateway import RECEIVER, RECORDER, Gateway
-from tests.machine.machine import Machine, prepared_machine, shut_down, start_nspawn, wait_for_boot
+from ctaudit.host.log import MESSAGE_IDS
+from lab.machines.gateway import RECEIVER, RECORDER, Gateway
+from lab.machines.machine import Machine, prepared_machine, shut_down, start_nspawn, wait_for_boot
+from lab.machines.package_tree import ready_bare
 from tests.package.conftest import RELEASES
 from tests.package.site import check, install, is_here
-from tests.package.tree import ready_bare
 
 pytestmark = pytest.mark.skipif(is_here(), reason="it boots machines")
 _TRACK = (
@@ -159,7 +159,7 @@ def test_clock_is_asked_at_times_and_not_at_each_reload(host: Host) -> None:
 def test_answer_of_the_clock_reaches_the_record(host: Host) -> None:
     """From one sandbox to the other. The answer is given here: nspawn refuses adjtimex to all."""
     script = (
-        "import ctaudit.clock as c; c.ask_kernel = lambda: c.Synchronisation(True, 17, 4000);"
+        "import ctaudit.host.clock as c; c.ask_kernel = lambda: c.Synchronisation(True, 17, 4000);"
         " raise SystemExit(c.main('/run/ctaudit/clock.json'))"
     )
     host.change("ctaudit-clock.service", f'ExecStart=\nExecStart=/usr/bin/python3 -c "{script}"')

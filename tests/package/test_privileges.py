@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.machine import test_units as units
-from tests.machine.gateway import RECEIVER, RECORDER
+from lab.machines import test_units as units
+from lab.machines.gateway import RECEIVER, RECORDER
 from tests.package.site import Site
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.lab import addresses
-from tests.machine.gateway import RECEIVER, RECORDER
+from lab import addresses
+from lab.machines.gateway import RECEIVER, RECORDER
 from tests.package.site import Site, is_here
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.gateway import RECEIVER, RECORDER, SPOOL
-from tests.machine.kills import check_nothing_lost
+from lab.machines.gateway import RECEIVER, RECORDER, SPOOL
+from lab.machines.kills import check_nothing_lost
 from tests.package.site import _DROP_IN, NEWER, Site, apt, is_here, offer
 
 _RATE = 5_000  # openings a second; their ends come on top

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.fleet import authority, keeper
-from tests.fleet.plan import read_fleet
-from tests.machine.machine import ROOT, Machine
+from lab.fleet import authority, keeper
+from lab.fleet.plan import read_fleet
+from lab.machines.machine import ROOT, Machine
 from tests.package.site import NEWER, build_package
 
 RELEASE = os.environ.get("CTAUDIT_RELEASE", "bookworm")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machine.machine import ROOT
+from lab.machines.machine import ROOT
 
 _VENV = Path(os.environ.get("CTAUDIT_ANSIBLE", ROOT / ".venv-ansible"))
 _SETTINGS = {

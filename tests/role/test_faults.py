@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fleet import keeper
-from tests.machine.machine import network_of
+from lab.fleet import keeper
+from lab.machines.machine import network_of
 from tests.role.conftest import DATABASE_NAME, Site
 from tests.role.playing import assert_done, assert_stopped, play
 

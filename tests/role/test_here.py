@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import keeper
-from tests.fleet.plan import read_fleet
-from tests.machine.machine import ROOT, Machine
+from lab.fleet import keeper
+from lab.fleet.plan import read_fleet
+from lab.machines.machine import ROOT, Machine
 
 RELEASE = os.environ.get("CTAUDIT_RELEASE", "bookworm")
 _CORES = {"bookworm": ("2.14.18", "3.11"), "trixie": ("2.21.5", "3.13")}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.machine import ROOT
+from lab.machines.machine import ROOT
 from tests.package.site import NEWER
 from tests.role.conftest import Site
 from tests.role.playing import Played, assert_done, play

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ctaudit import schema
-from tests.lab.cluster import Cluster, private_cluster
+from ctaudit.database import schema
+from lab.cluster import Cluster, private_cluster
 from tests.store.scenario import fill_live
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from ctaudit.event import BIGINT, BYTEA, COLUMNS, INET, INTEGER, SMALLINT, TEXT, TIMESTAMPTZ, Kind
+from ctaudit.conntrack.event import (
+    BIGINT,
+    BYTEA,
+    COLUMNS,
+    INET,
+    INTEGER,
+    SMALLINT,
+    TEXT,
+    TIMESTAMPTZ,
+    Kind,
+)
 
 _NAMES = {
     SMALLINT: "smallint", INTEGER: "integer", BIGINT: "bigint", INET: "inet", TEXT: "text",

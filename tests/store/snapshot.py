@@ -9,8 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from ctaudit import schema
-from tests.lab.cluster import Cluster, private_cluster
+from ctaudit.database import schema
+from lab.cluster import Cluster, private_cluster
 
 KEPT = Path(__file__).parents[2] / "sql" / "schema.sql"
 # What depends on the server that wrote it, or says nothing.

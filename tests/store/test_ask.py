@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from ctaudit import inquiry, schema
-from ctaudit.question import read_who
-from tests.lab.cluster import Cluster
+from ctaudit.database import schema
+from ctaudit.query import lookup
+from ctaudit.query.question import read_who
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened
 from tests.store.scenario import (
     ARTICLE,
@@ -247,17 +248,17 @@ def test_what_is_committed_while_asking_is_not_taken_for_covered(
     gateway = Gateway(cluster.dsn("race", user="rex"), "gw1")
     gateway.listen(after(-600))
     gateway.record([], after(10))
-    select = inquiry.select_rows
+    select = lookup.select_rows
 
     def select_late(connection: Any, shape: Any, *rest: Any) -> Any:
-        if shape is inquiry.Coverage:
+        if shape is lookup.Coverage:
             gateway.record([opened(ARTICLE, after(50))], after(100))
         return select(connection, shape, *rest)
 
-    monkeypatch.setattr(inquiry, "select_rows", select_late)
+    monkeypatch.setattr(lookup, "select_rows", select_late)
     question = read_who("1.2.3.4:53500", after(60).isoformat())
     with psycopg.connect(cluster.dsn("race", user="audrey")) as connection:
-        reply = inquiry.ask_who(connection, question)
+        reply = lookup.ask_who(connection, question)
     assert (reply.answers, reply.verdict.exit_status) == ((), 4)
     gateway.close()
     assert who(cluster.dsn("race", user="audrey"), "1.2.3.4:53500", 60).status == 0

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ctaudit import check_store, setup
+from ctaudit.admin import check_database, setup_local
+from ctaudit.admin.finding import Finding, Level
 from ctaudit.errors import PrivilegeError, UsageError
-from ctaudit.finding import Finding, Level
-from ctaudit.identity import acting_as, current_user
-from tests.lab.cluster import Cluster, private_cluster
+from ctaudit.host.privileges import acting_as, current_user
+from lab.cluster import Cluster, private_cluster
 from tests.store.scenario import run
 
 PROCEDURE = "ctaudit.record_live"
@@ -22,11 +22,11 @@ PROCEDURE = "ctaudit.record_live"
 @pytest.fixture(autouse=True)
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user ctaudit of this host is a stranger to the private server."""
-    monkeypatch.setattr(check_store, "RECORDER_USER", "no-such-user")
+    monkeypatch.setattr(check_database, "RECORDER_USER", "no-such-user")
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
-    return {item.name: item for item in check_store.check_store(dsn, procedure)}
+    return {item.name: item for item in check_database.check_store(dsn, procedure)}
 
 
 def test_recorder_finds_all_good(cluster: Cluster) -> None:
@@ -84,15 +84,15 @@ def fresh() -> Iterator[Cluster]:
 @pytest.fixture
 def local(fresh: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """A server in the place of this host's own."""
-    monkeypatch.setattr(setup, "_SOCKET", str(fresh.socket_directory))
-    monkeypatch.setattr(setup, "SUPERUSER", fresh.superuser)
-    monkeypatch.setattr(setup, "_has_unit", lambda _: False)
+    monkeypatch.setattr(setup_local, "_SOCKET", str(fresh.socket_directory))
+    monkeypatch.setattr(setup_local, "SUPERUSER", fresh.superuser)
+    monkeypatch.setattr(setup_local, "_has_unit", lambda _: False)
     return fresh
 
 
 def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
-    first = list(setup.set_up_local(["root"], "gw1"))
-    again = list(setup.set_up_local(["root", "nobody"], "gw1"))
+    first = list(setup_local.set_up_local(["root"], "gw1"))
+    again = list(setup_local.set_up_local(["root", "nobody"], "gw1"))
     assert "Database ctaudit is made." in first
     assert "Login ctaudit is made: records." in first
     assert "Database ctaudit is there already, in UTF8." in again
@@ -117,16 +117,18 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
 
 
 def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
-    list(setup.set_up_local([], "gw1"))
+    list(setup_local.set_up_local([], "gw1"))
     with psycopg.connect(local.dsn(), autocommit=True) as connection:
         connection.execute("REVOKE ctaudit_recorder FROM ctaudit")
-    assert "Login ctaudit is now in ctaudit_recorder: records." in setup.set_up_local([], "gw1")
+    assert "Login ctaudit is now in ctaudit_recorder: records." in setup_local.set_up_local(
+        [], "gw1"
+    )
 
 
 @pytest.mark.usefixtures("local")
 def test_setup_refuses() -> None:
     with pytest.raises(UsageError, match="--auditor no-such-user: no such user on this host"):
-        list(setup.set_up_local(["no-such-user"], "gw1"))
+        list(setup_local.set_up_local(["no-such-user"], "gw1"))
     with acting_as("nobody"), pytest.raises(PrivilegeError, match="run as root or as"):
-        list(setup.set_up_local([], "gw1"))
+        list(setup_local.set_up_local([], "gw1"))
     assert run("setup").status == 2

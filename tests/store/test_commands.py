@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ctaudit import schema
-from ctaudit.database import EXPECTED_SCHEMA
-from tests.lab.cluster import Cluster
+from ctaudit.database import schema
+from ctaudit.database.connection import EXPECTED_SCHEMA
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, nanoseconds
 from tests.store.scenario import COVERED, after, refuse, run, who
 

@@ -11,8 +11,8 @@ import sys
 import psycopg
 import pytest
 
-from ctaudit import schema
-from tests.lab.cluster import Cluster
+from ctaudit.database import schema
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended
 from tests.store.scenario import ARTICLE, SOURCES, Done, after, run
 

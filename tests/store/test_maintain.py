@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from ctaudit import schema
+from ctaudit.database import schema
+from ctaudit.database.schema import Maintained
 from ctaudit.errors import DatabaseError
-from ctaudit.schema import Maintained
-from tests.lab.cluster import Cluster
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened, tuples
 
 NOW = datetime.now(UTC)

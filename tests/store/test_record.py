@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from ctaudit import schema
-from tests.lab.cluster import Cluster
+from ctaudit.database import schema
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, opened, tuples
 
 NOW = datetime.now(UTC)

@@ -9,7 +9,7 @@ import uuid
 import psycopg
 import pytest
 
-from tests.lab.cluster import Cluster
+from lab.cluster import Cluster
 
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",

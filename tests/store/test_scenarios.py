@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ctaudit import schema
-from tests.lab.cluster import Cluster
+from ctaudit.database import schema
+from lab.cluster import Cluster
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "sql" / "tests").glob("*.sql"))
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ctaudit import database, schema
+from ctaudit.database import connection as connections
+from ctaudit.database import schema
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
-from tests.lab.cluster import Cluster
+from lab.cluster import Cluster
 from tests.store.gateway import Gateway, opened, tuples
 from tests.store.snapshot import KEPT, dump_schema, major_version
 
@@ -41,7 +42,7 @@ def fetch(dsn: str, query: str) -> list[tuple[object, ...]]:
 
 def test_expected_schema_is_the_newest_migration() -> None:
     newest = max(int(file.name[:4]) for file in (ROOT / "sql/migrations").glob("*.sql"))
-    assert newest == database.EXPECTED_SCHEMA
+    assert newest == connections.EXPECTED_SCHEMA
 
 
 def test_every_file_is_installed() -> None:
@@ -64,7 +65,7 @@ def test_install_twice(cluster: Cluster, fresh: str) -> None:
     assert first.migrations == ("0001_store",)
     assert len(first.partitions) == 3 * (schema.DAYS_AHEAD + 2)
     before = dump_schema(cluster, fresh)
-    assert schema.install(dsn) == schema.Done(database.EXPECTED_SCHEMA, (), ())
+    assert schema.install(dsn) == schema.Done(connections.EXPECTED_SCHEMA, (), ())
     assert schema.upgrade(dsn).migrations == ()
     assert dump_schema(cluster, fresh) == before
     status = schema.status(dsn)
@@ -119,11 +120,11 @@ def test_upgrade_of_a_database_that_holds_rows(
         steps.replace(wanted, f"{wanted}migrations/0002_more.sql\n")
     )
     monkeypatch.setenv("CTAUDIT_SQL", str(later))
-    monkeypatch.setattr(database, "EXPECTED_SCHEMA", 2)
+    monkeypatch.setattr(connections, "EXPECTED_SCHEMA", 2)
     monkeypatch.setattr(schema, "EXPECTED_SCHEMA", 2)
     assert schema.status(dsn).pending == ("0002_more",)
-    with database.connect(dsn) as connection, pytest.raises(SchemaError, match="schema upgrade"):
-        database.check_schema_version(connection)
+    with connections.connect(dsn) as connection, pytest.raises(SchemaError, match="schema upgrade"):
+        connections.check_schema_version(connection)
     assert schema.upgrade(dsn).migrations == ("0002_more",)
     gateway.record([opened({**ARTICLE, "ct_id": 8}, now)], now)
     gateway.close()
@@ -137,8 +138,9 @@ def test_upgrade_of_a_database_that_holds_rows(
     for refused in (schema.install, schema.upgrade, lambda dsn: schema.maintain(dsn, 30)):
         with pytest.raises(SchemaError, match=r"version 2, this program knows 1; upgrade ctaudit"):
             refused(dsn)
-    with database.connect(dsn) as connection, pytest.raises(SchemaError, match="upgrade ctaudit"):
-        database.check_schema_version(connection)
+    newer = pytest.raises(SchemaError, match="upgrade ctaudit")
+    with connections.connect(dsn) as connection, newer:
+        connections.check_schema_version(connection)
 
 
 def test_a_migration_that_fails_leaves_nothing(
@@ -173,9 +175,9 @@ def test_an_owner_who_is_no_superuser(cluster: Cluster, fresh: str) -> None:
 
 def test_errors_of_the_connection_keep_the_password(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError) as caught:
-        database.connect(f"host={tmp_path} password=secret dbname=x")
+        connections.connect(f"host={tmp_path} password=secret dbname=x")
     assert "secret" not in str(caught.value)
     assert "database x on" in str(caught.value)
     with pytest.raises(DatabaseError) as caught:
-        database.connect("host=x password='secret")
+        connections.connect("host=x password='secret")
     assert "secret" not in str(caught.value)

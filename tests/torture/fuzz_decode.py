@@ -14,9 +14,9 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from ctaudit.batch import build_columns
-from ctaudit.decode import Batch, Decoder
-from ctaudit.event import COLUMNS
+from ctaudit.conntrack.event import COLUMNS
+from ctaudit.record.encoder import build_columns
+from ctaudit.spool.decoder import Batch, Decoder
 from tests.unit.arrays import as_loaded, load_array, split_array
 from tests.unit.mutations import mutate
 from tests.unit.reading import RECEIVED, captured, check_damaged, read_one, rows_of

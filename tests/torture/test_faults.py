@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
 
-from tests.lab import fault_runs_database, fault_runs_kernel, fault_runs_spool
-from tests.lab.cluster import Cluster, private_cluster
-from tests.lab.fault_runs_damage import keeping_segments, read_damaged, record_damaged
-from tests.lab.namespaces import Lab
-from tests.lab.network import build_lab
-from tests.lab.rules import SHORT_TIMEOUTS
-from tests.lab.serve import serving
+from lab import fault_runs_database, fault_runs_kernel, fault_runs_spool
+from lab.cluster import Cluster, private_cluster
+from lab.namespaces import Lab
+from lab.network import build_lab
+from lab.rules import SHORT_TIMEOUTS
+from lab.serve import serving
 
 
 @pytest.fixture(scope="module")

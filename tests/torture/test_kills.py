@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.machine.gateway import RECEIVER, RECORDER, Gateway, running_gateway
-from tests.machine.kills import ROOMY, check_nothing_lost, strike_at_random
+from lab.machines.gateway import RECEIVER, RECORDER, Gateway, running_gateway
+from lab.machines.kills import ROOMY, check_nothing_lost, strike_at_random
 
 
 @pytest.fixture(scope="module")

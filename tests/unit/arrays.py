@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import pq
 from psycopg.adapt import Transformer
 
-from ctaudit.event import COLUMNS, TIMESTAMPTZ
+from ctaudit.conntrack.event import COLUMNS, TIMESTAMPTZ
 
 _EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ctaudit.event import Kind
+from ctaudit.conntrack.event import Kind
 
 Address = IPv4Address | IPv6Address
 Attribute = tuple[int, bytes]

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
 
-from ctaudit.event import Kind
+from ctaudit.conntrack.event import Kind
 
 # It logs a traceback for each attribute that it cannot decode.
 logging.getLogger("pyroute2").setLevel(logging.CRITICAL)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ctaudit.decode import Aside, Batch, Decoder, describe_row
-from ctaudit.note import Note
+from ctaudit.spool.decoder import Aside, Batch, Decoder, describe_row
+from ctaudit.spool.note import Note
 from tests.unit.oracle import read_message
 
 CORPUS = sorted((Path(__file__).parents[1] / "corpus").glob("*.bin"))

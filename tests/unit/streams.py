@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from ctaudit.frame import HEAD_SIZE, pack_head
-from ctaudit.segment import Segment, create_segment
+from ctaudit.spool.frame import HEAD_SIZE, pack_head
+from ctaudit.spool.segment import Segment, create_segment
 
 STREAM = UUID("7a1c0f3e-0000-4000-8000-00000000c7a0")
 NODE = "gw1"

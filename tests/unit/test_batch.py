@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 
-from ctaudit.batch import ColumnArray, build_columns, register_columns
-from ctaudit.decode import Batch, Decoder
-from ctaudit.event import COLUMNS, INET, TIMESTAMPTZ, Kind
+from ctaudit.conntrack.event import COLUMNS, INET, TIMESTAMPTZ, Kind
+from ctaudit.record.encoder import ColumnArray, build_columns, register_columns
+from ctaudit.spool.decoder import Batch, Decoder
 from tests.unit.arrays import as_loaded, load_array, read_time, split_array
 from tests.unit.messages import ICMP, SCTP, UDP, Entry, Side, build, entries
 from tests.unit.reading import RECEIVED, captured, rows_of

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bench import flood
-from tests.lab.namespaces import ROOT
+from lab.namespaces import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="the generator needs gcc")
 

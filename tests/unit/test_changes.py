@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fleet.changes import compare_runs
+from lab.fleet.changes import compare_runs
 
 
 def _run(check: bool, *changed: str, playbook: str = "converge.yml") -> dict[str, Any]:

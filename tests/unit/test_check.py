@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.check import (
+from ctaudit.admin.check_database import (
+    Rights,
+    judge_encoding,
+    judge_partitions,
+    judge_rights,
+    judge_schema,
+)
+from ctaudit.admin.check_host import (
     find_holder,
     judge_buffer,
     judge_clock,
@@ -23,17 +30,10 @@ from ctaudit.check import (
     judge_sysctls,
     judge_table,
 )
-from ctaudit.check_store import (
-    Rights,
-    judge_encoding,
-    judge_partitions,
-    judge_rights,
-    judge_schema,
-)
-from ctaudit.clock import Synchronisation
+from ctaudit.admin.finding import Finding, Level, plain_findings, tell_findings, worst
 from ctaudit.config import SpoolSection
-from ctaudit.database import EXPECTED_SCHEMA
-from ctaudit.finding import Finding, Level, plain_findings, tell_findings, worst
+from ctaudit.database.connection import EXPECTED_SCHEMA
+from ctaudit.host.clock import Synchronisation
 
 GOOD, WARNING, UNFIT = Level.GOOD, Level.WARNING, Level.UNFIT
 TODAY = date(2026, 2, 22)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit import clock
+from ctaudit.host import clock
 
 SECOND = 1_000_000_000
 

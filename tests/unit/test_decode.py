@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctaudit.decode import Aside, Batch, Decoder, decode_text
-from ctaudit.event import COLUMNS, Kind
-from ctaudit.frame import pack_head, read_frame
-from ctaudit.note import Note, pack_drained, pack_note
+from ctaudit.conntrack.event import COLUMNS, Kind
+from ctaudit.spool.decoder import Aside, Batch, Decoder, decode_text
+from ctaudit.spool.frame import pack_head, read_frame
+from ctaudit.spool.note import Note, pack_drained, pack_note
 from tests.unit.messages import Entry, build, columns_of, entries, message
 from tests.unit.mutations import mutate, refill
 from tests.unit.reading import (

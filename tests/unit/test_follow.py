@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from ctaudit.follow import Foreign, Hole, find_frame, find_place, list_paths, load_frame, viewing
-from ctaudit.frame import DamagedFrame
-from ctaudit.segment import HEADER_SIZE, Segment, opening_segment
+from ctaudit.record.locate import Foreign, Hole, find_place, list_paths
+from ctaudit.spool.chain import find_frame, load_frame, viewing
+from ctaudit.spool.frame import DamagedFrame
+from ctaudit.spool.segment import HEADER_SIZE, Segment, opening_segment
 from tests.unit.messages import build
 from tests.unit.streams import NODE, STREAM, make_segment, size_of
 from tests.unit.test_layout import ENTRY

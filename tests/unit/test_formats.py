@@ -14,11 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit.answers import plain_reply, tell_reply
-from ctaudit.formats import format_csv, format_json, format_table, format_ulogd
-from ctaudit.inquiry import Answer, Coverage, Reply
-from ctaudit.question import read_who
-from ctaudit.wording import PLAIN_KEYS, localise, plain_time, show_duration, show_end, show_time
+from ctaudit.query.flows_text import format_csv, format_json, format_table, format_ulogd
+from ctaudit.query.lookup import Answer, Coverage, Reply
+from ctaudit.query.question import read_who
+from ctaudit.query.value_text import (
+    PLAIN_KEYS,
+    localise,
+    plain_time,
+    show_duration,
+    show_end,
+    show_time,
+)
+from ctaudit.query.who_text import plain_reply, tell_reply
 from tests.unit.answers import (
     ARTICLE6,
     COMPLETE,

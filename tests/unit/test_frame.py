@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit.frame import HEAD_SIZE, OPEN_HEAD, DamagedFrame, Frame, align, pack_head, read_frame
+from ctaudit.conntrack.nlmsg import align
+from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD, DamagedFrame, Frame, pack_head, read_frame
 
 u64 = st.integers(0, (1 << 64) - 1)
 BODY = bytes(range(40))

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctaudit.errors import UsageError
-from ctaudit.inquiry import EXIT_STATUS, judge
-from ctaudit.question import (
+from ctaudit.query.lookup import EXIT_STATUS, judge
+from ctaudit.query.notation import (
     Endpoint,
     parse_endpoint,
     parse_network,
@@ -23,9 +23,8 @@ from ctaudit.question import (
     parse_protocol,
     parse_time,
     parse_within,
-    read_flows,
-    read_who,
 )
+from ctaudit.query.question import read_flows, read_who
 from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN, local_zone, other
 
 

@@ -11,21 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit.decode import Batch, Decoder, describe_row
-from ctaudit.event import COLUMNS, Kind
-from ctaudit.journal import MESSAGE_IDS, LiveLines, build_fields, format_line
-from tests.unit.messages import (
-    GRE,
-    ICMP,
-    ICMPV6,
-    SCTP,
-    TCP,
-    UDP,
-    Entry,
-    Side,
-    build,
-    entries,
-)
+from ctaudit.conntrack.event import COLUMNS, Kind
+from ctaudit.record.live_log import MESSAGE_IDS, LiveLines, build_fields, format_line
+from ctaudit.spool.decoder import Batch, Decoder, describe_row
+from tests.unit.messages import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, Entry, Side, build, entries
 from tests.unit.test_layout import CLIENT, ENTRY, GATEWAY, SERVER
 
 SECOND = 1_000_000_000

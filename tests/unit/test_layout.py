@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit import layout as layouts
-from ctaudit.event import COLUMNS, Kind
-from ctaudit.layout import LEAVES, Layout, Layouts, MalformedMessage, learn
+from ctaudit.conntrack import layout as layouts
+from ctaudit.conntrack.event import COLUMNS, Kind
+from ctaudit.conntrack.layout import LEAVES, Layout, Layouts, MalformedMessage, learn
 from tests.unit.messages import ICMP, TCP, Entry, Side, attribute, build, entries, message, nest
 from tests.unit.mutations import Node, parse, refill, render
 

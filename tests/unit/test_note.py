@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit.frame import HEADER
-from ctaudit.note import (
+from ctaudit.conntrack.nlmsg import HEADER
+from ctaudit.spool.note import (
     DRAINED,
     NAMED,
     Note,

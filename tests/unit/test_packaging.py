@@ -11,7 +11,7 @@ import pytest
 
 from ctaudit import __version__
 from ctaudit.cli import build_parser
-from ctaudit.faults import MESSAGE_IDS
+from ctaudit.host.log import MESSAGE_IDS
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging/debian"

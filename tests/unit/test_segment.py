@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 from ctaudit.errors import DiskError
-from ctaudit.frame import HEAD_SIZE, OPEN_HEAD
-from ctaudit.segment import (
+from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
+from ctaudit.spool.segment import (
     HEADER_SIZE,
     DamagedSegment,
     create_segment,

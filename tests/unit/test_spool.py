@@ -14,10 +14,11 @@ import pytest
 
 from ctaudit.config import Config, SpoolSection
 from ctaudit.errors import DiskError, PrivilegeError, UsageError
-from ctaudit.follow import load_frame
-from ctaudit.frame import HEAD_SIZE, OPEN_HEAD
-from ctaudit.note import Note, unpack_note
-from ctaudit.segment import (
+from ctaudit.spool.chain import load_frame
+from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
+from ctaudit.spool.lock import claiming_spool
+from ctaudit.spool.note import Note, unpack_note
+from ctaudit.spool.segment import (
     _DROPPED,
     _SEALED,
     HEADER_SIZE,
@@ -26,7 +27,7 @@ from ctaudit.segment import (
     open_segment,
     opening_segment,
 )
-from ctaudit.spool import SpoolWriter, claiming_spool
+from ctaudit.spool.writer import SpoolWriter
 from tests.unit.messages import build
 from tests.unit.streams import die_after, run_apart, size_of
 from tests.unit.test_layout import ENTRY

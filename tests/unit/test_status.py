@@ -9,9 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from ctaudit.report import tell_installed, tell_maintained, tell_schema
-from ctaudit.schema import Done, Maintained, SchemaStatus
-from ctaudit.standing import Gap, Standing, Stream, plain_status, tell_status
+from ctaudit.database.schema import Done, Maintained, SchemaStatus
+from ctaudit.database.schema_text import tell_installed, tell_maintained, tell_schema
+from ctaudit.query.status import Gap, Standing, Stream
+from ctaudit.query.status_text import plain_status, tell_status
 from tests.unit.answers import local_zone
 
 NOW = datetime(2026, 2, 22, 11, 59, 43, tzinfo=UTC)

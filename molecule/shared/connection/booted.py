@@ -1,4 +1,4 @@
-"""Ansible's connection to a booted test machine: its host name names it, see tests/fleet."""
+"""Ansible's connection to a booted test machine: its host name names it, see lab/fleet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCUMENTATION = """
 name: booted
 short_description: run in a machine that stands on this host
 description:
-  - Enters the namespaces of a machine that C(python3 -m tests.fleet up) has booted, as root.
+  - Enters the namespaces of a machine that C(python3 -m lab.fleet up) has booted, as root.
   - The machine's first process is looked up for each command, since a reboot changes it.
 author: ctaudit
 extends_documentation_fragment:

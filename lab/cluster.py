@@ -1,0 +1,236 @@
+"""A private PostgreSQL cluster from the distribution's binaries, on a unix socket only.
+
+The server runs as an unprivileged user in a temporary directory of its own; local roles are
+trusted, since only root and that user can reach the socket's directory.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.record import process_start
+
+BINARIES = Path("/usr/lib/postgresql")
+PREFIX = "ctaudit-cluster-"
+OWNER_FILE = "owner"
+STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}
+
+
+class ClusterError(Exception):
+    """The cluster cannot be made, started or stopped; the text is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A private cluster; superuser is both the role's name and the server's system user."""
+
+    directory: Path
+    socket_directory: Path
+    bin_directory: Path
+    superuser: str
+
+    @property
+    def data_directory(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "server.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's process, or None while it is stopped."""
+        return _postmaster(self.directory)
+
+    def dsn(self, dbname: str = "ctaudit", user: str | None = None) -> str:
+        return f"host={self.socket_directory} dbname={dbname} user={user or self.superuser}"
+
+    def create_database(self, name: str, template: str = "template1") -> None:
+        _run(
+            [
+                str(self.bin_directory / "createdb"),
+                *("-h", str(self.socket_directory), "-T", template),
+                *("-U", self.superuser, "--", name),
+            ]
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; nothing happens if it runs."""
+        if self.pid is not None:
+            return
+        control = str(self.bin_directory / "pg_ctl")
+        options = ["-D", str(self.data_directory), "-l", str(self.log), "-w", "-t", "60"]
+        try:
+            _run_as(self.superuser, [control, *options, "start"])
+        except ClusterError as error:
+            said = self.log.read_text().splitlines()[-2:] if self.log.exists() else [str(error)]
+            raise ClusterError(f"the private cluster did not start: {'; '.join(said)}") from error
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server and wait for its end: fast, smart, or immediate (as a crash)."""
+        pid = self.pid
+        if pid is None:
+            return
+        _end(pid, STOP_SIGNALS[mode])
+
+
+@contextmanager
+def private_cluster(
+    directory: str | Path | None = None,
+    settings: Mapping[str, str | int] | None = None,
+) -> Iterator[Cluster]:
+    """A started cluster during the body, gone with its directory afterwards.
+
+    directory: a fresh directory below /tmp unless given; a given one must be empty or absent
+    and is removed at the end as well. settings: postgresql.conf names and values; fsync stays
+    on unless said otherwise.
+    """
+    binaries = find_binaries()
+    user = system_user()
+    remove_leftovers()
+    place = _make_directory(directory, user)
+    cluster = Cluster(place, place / "socket", binaries, user)
+    try:
+        _initialise(cluster, settings or {})
+        cluster.start()
+        yield cluster
+    finally:
+        with suppress(ClusterError):
+            cluster.stop("immediate")
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def find_binaries() -> Path:
+    """The directory of the newest PostgreSQL server that the distribution has installed."""
+    found = [path.parent for path in BINARIES.glob("*/bin/initdb")]
+    if not found:
+        raise ClusterError(f"no PostgreSQL server below {BINARIES}: apt-get install postgresql")
+    return max(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parent.name)])
+
+
+def system_user() -> str:
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise ClusterError("neither a user postgres nor a user nobody exists to run PostgreSQL as")
+
+
+def remove_leftovers(below: str | Path | None = None) -> list[Path]:
+    """End and remove the clusters in temporary directories whose makers are gone."""
+    gone = []
+    for place in sorted(Path(below or tempfile.gettempdir()).glob(f"{PREFIX}*")):
+        try:
+            pid, started = map(int, (place / OWNER_FILE).read_text().split())
+        except (FileNotFoundError, ValueError):
+            continue
+        if process_start(pid) == started:
+            continue
+        postmaster = _postmaster(place)
+        if postmaster is not None:
+            _end(postmaster, STOP_SIGNALS["immediate"])
+        shutil.rmtree(place, ignore_errors=True)
+        gone.append(place)
+    return gone
+
+
+def _make_directory(directory: str | Path | None, user: str) -> Path:
+    if directory is None:
+        place = Path(tempfile.mkdtemp(prefix=PREFIX))
+    else:
+        place = Path(directory)
+        place.mkdir(parents=True, exist_ok=True)
+        if any(place.iterdir()):
+            raise ClusterError(f"{place} is not empty: give the private cluster a directory")
+    started = process_start(os.getpid())
+    (place / OWNER_FILE).write_text(f"{os.getpid()} {started}\n")
+    (place / "socket").mkdir(mode=0o700)
+    for path in (place, place / "socket"):
+        shutil.chown(path, user)
+    return place
+
+
+def _initialise(cluster: Cluster, settings: Mapping[str, str | int]) -> None:
+    user = cluster.superuser
+    _run_as(
+        user,
+        [
+            str(cluster.bin_directory / "initdb"),
+            *("--pgdata", str(cluster.data_directory), "--username", user, "--auth", "trust"),
+            *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"),
+        ],
+    )
+    values: dict[str, str | int] = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(cluster.socket_directory),
+        "unix_socket_permissions": "0700",
+        **settings,
+    }
+    lines = "".join(f"{name} = {_quote(value)}\n" for name, value in values.items())
+    with (cluster.data_directory / "postgresql.conf").open("a") as configuration:
+        configuration.write(lines)
+
+
+def _quote(value: str | int) -> str:
+    text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _postmaster(directory: Path) -> int | None:
+    """The live server of that directory, by its own pid file and only if it is that server."""
+    try:
+        pid = int((directory / "data" / "postmaster.pid").read_text().split("\n")[0])
+        where = Path(f"/proc/{pid}/cwd").readlink()
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return None
+    return pid if where == (directory / "data").resolve() else None
+
+
+def _end(pid: int, signum: int, patience: float = 60) -> None:
+    started = process_start(pid)
+    if started is None:
+        return
+    os.kill(pid, signum)
+    deadline = time.monotonic() + patience
+    while process_start(pid) == started:
+        if time.monotonic() > deadline:
+            raise ClusterError(f"PostgreSQL (process {pid}) did not stop within {patience:g} s")
+        time.sleep(0.01)
+
+
+def _run_as(user: str, argv: Sequence[str]) -> None:
+    if os.geteuid() != 0:
+        raise ClusterError("a private cluster needs root, to run PostgreSQL as another user")
+    entry = pwd.getpwnam(user)
+    groups = [group.gr_gid for group in grp.getgrall() if user in group.gr_mem]
+    _run(argv, user=entry.pw_uid, group=entry.pw_gid, extra_groups=groups, cwd="/")
+
+
+def _run(argv: Sequence[str], **options: object) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    # The server inherits the output of pg_ctl, so a pipe there would stay open as long as it.
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(  # type: ignore[call-overload]
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+            **options,
+        )
+        said.seek(0)
+        if done.returncode:
+            raise ClusterError(f"{Path(argv[0]).name} failed: {said.read().strip()}")

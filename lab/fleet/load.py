@@ -1,0 +1,95 @@
+"""Many connections through a gateway while something is done to it: python3 -m lab.fleet.load
+
+send GATEWAY FILE     opens connections until FILE.stop exists; FILE tells how many there were, and
+                      another run goes on from there
+stop FILE             has it end
+compare GATEWAY FILE  ends what is open, waits for the record, and tells whether each connection
+                      stands in it once with its opening and its end, in one stream without a gap
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.burst import burst_tuple
+from lab.fleet import keeper
+from lab.machines.gateway import Gateway
+from lab.namespaces import ROOT, run_in
+
+RATE = 2_000  # openings a second within a burst; two cores upgrade packages beside it
+_CHUNK = 2 * RATE
+
+
+class MachineGateway(Gateway):
+    """A gateway that is the machine itself."""
+
+    def in_gateway(self, line: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.machine.run(line.split(), check=check)
+
+
+def send(gateway: str, file: Path) -> None:
+    stop = file.with_suffix(".stop")
+    stop.unlink(missing_ok=True)
+    began = time.monotonic()
+    first = count_sent(file)
+    while not stop.exists():
+        _burst(gateway, count_sent(file))
+        file.write_text(str(count_sent(file) + _CHUNK))
+    seconds = time.monotonic() - began
+    sent = count_sent(file) - first
+    print(f"{sent:,} connections in {seconds:.0f} s, {sent / seconds:,.0f} a second")
+
+
+def count_sent(file: Path) -> int:
+    return int(file.read_text()) if file.exists() else 0
+
+
+def _burst(gateway: str, first: int) -> None:
+    options = ["--count", str(_CHUNK), "--first", str(first), "--rate", str(RATE)]
+    words = [sys.executable, "-m", "lab.traffic", "burst", *options]
+    run_in(f"ctaudit-client-{gateway}", words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def compare(gateway: str, sent: int) -> list[str]:
+    """A sentence for each thing that is wrong with the record."""
+    machine = MachineGateway(keeper.machine(gateway))
+    machine.settle()
+    expected = {burst_tuple(index) for index in range(sent)}
+    wrong = []
+    for table in ("opening", "flow"):
+        rows = [key for key, _ in machine.recorded(table)]
+        lost, doubled = len(expected - set(rows)), len(rows) - len(set(rows))
+        if lost or doubled or set(rows) - expected:
+            wrong.append(f"{table}: {len(rows):,} rows of {sent:,}, {lost} lost, {doubled} twice")
+    if gaps := machine.gaps():
+        wrong.append(f"gaps: {json.dumps(gaps)}")
+    streams = machine.query("SELECT DISTINCT stream FROM ctaudit.batch")
+    if len(streams) != 1:
+        wrong.append(f"{len(streams)} streams, so that for a while nobody listened")
+    return wrong
+
+
+def main(arguments: Sequence[str]) -> int:
+    action, *words = arguments
+    if action == "send":
+        send(words[0], Path(words[1]))
+    elif action == "stop":
+        Path(words[0]).with_suffix(".stop").touch()
+    elif action == "compare":
+        sent = count_sent(Path(words[1]))
+        wrong = compare(words[0], sent)
+        print("\n".join(wrong) or f"{sent:,} connections, each recorded once, no gap, one stream")
+        return 1 if wrong or not sent else 0
+    else:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""Services killed at random moments while connections come and go, and what must be left."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.machines.gateway import Gateway
+
+CONNECTIONS = 11_000  # a second while a load runs: with their ends, over 20,000 events
+# Room for what comes while one kill follows another: at this rate 10 s, of 1280 bytes an event.
+ROOMY = {"socket": 'receive_buffer = "256MiB"'}
+_LONGEST_LIFE = 1.0  # seconds; a good part of the kills comes before the service is ready
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What a run of kills came to."""
+
+    kills: int
+    connections: int
+    seconds: float
+
+    def __str__(self) -> str:
+        rate = 2 * self.connections / self.seconds
+        return (
+            f"{self.kills} kills in {self.seconds:.0f} s under {rate:,.0f} events/s, "
+            f"{self.connections:,} connections"
+        )
+
+
+def strike_at_random(
+    gateway: Gateway,
+    units: Sequence[str],
+    times: int,
+    *,
+    seed: int,
+    after: Callable[[], None] = lambda: None,
+) -> Struck:
+    """SIGKILL to all units at once, ``times`` times, up to a second after all have begun.
+
+    ``after`` follows each kill. Ends with everything ended and recorded.
+    """
+    chance = random.Random(seed)
+    first = gateway.opened
+    with gateway.loading(CONNECTIONS) as began:
+        for _ in range(times):
+            _wait_for_processes(gateway, units)
+            time.sleep(chance.uniform(0, _LONGEST_LIFE))
+            while not sum(gateway.kill(unit) for unit in units):
+                time.sleep(0.005)
+            after()
+    seconds = time.monotonic() - began
+    gateway.wait_for(lambda: all(gateway.machine.processes(unit) for unit in units))
+    gateway.settle()
+    return Struck(times, gateway.opened - first, seconds)
+
+
+def _wait_for_processes(gateway: Gateway, units: Sequence[str]) -> None:
+    gateway.wait_for(lambda: all(gateway.machine.processes(unit) for unit in units), pause=0.005)
+
+
+def check_nothing_lost(gateway: Gateway, first: int) -> None:
+    """Each connection of the loads since ``first`` stands once in opening and flow, no gap."""
+    gaps = gateway.gaps()
+    assert gaps == [], gaps
+    expected = gateway.tuples(first)
+    for table in ("opening", "flow"):
+        recorded = gateway.recorded(table)
+        told = f"{table}: {len(recorded)} rows of {len(expected)} connections"
+        assert len(recorded) == len(expected), told
+        assert {key for key, provenance in recorded if provenance == "event"} == expected, told

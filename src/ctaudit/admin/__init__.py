@@ -1,0 +1,1 @@
+"""Is this gateway fit to record? And how to make it so."""

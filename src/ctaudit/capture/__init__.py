@@ -1,0 +1,1 @@
+"""Daemon one, ctaudit-receiver.service: from the kernel into the spool."""

@@ -1,0 +1,1 @@
+"""What the kernel says of its connections: netlink messages, decoded by learned layouts."""

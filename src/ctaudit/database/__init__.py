@@ -1,0 +1,1 @@
+"""The PostgreSQL server: connections to it, and the schema installed there."""

@@ -1,0 +1,213 @@
+"""The store's schema: install, upgrade, status, maintain, from the files below sql/.
+
+Migrations run each in a transaction of its own and only once; functions, procedures and
+grants are replaced after them, all in one transaction. Everything may be done again at any
+time, and by two at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from ctaudit.database.connection import EXPECTED_SCHEMA, connect, explained, schema_version
+from ctaudit.errors import DatabaseError, SchemaError
+
+DAYS_AHEAD = 7
+
+_PACKAGED = Path("/usr/share/ctaudit/sql")
+_CHECKOUT = Path(__file__).resolve().parents[3] / "sql"
+# Any number will do, as long as it stays: the lock that two installers meet at.
+_LOCK = 0x6374_6175_6469_74
+_TRIES = 10
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Files that run in one transaction; ``migration`` is the number where it is one."""
+
+    files: tuple[Path, ...]
+    migration: int | None = None
+    as_owner: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an installation did: migrations applied, partitions made."""
+
+    version: int
+    migrations: tuple[str, ...]
+    partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SchemaStatus:
+    """``version`` None: not installed. ``partitions_until``: the last day that has its own."""
+
+    version: int | None
+    expected: int
+    pending: tuple[str, ...]
+    partitions_until: date | None
+
+    @property
+    def current(self) -> bool:
+        return self.version == self.expected
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """One thing that maintain did: "made", "moved", "dropped", "trimmed", "kept", and to what."""
+
+    action: str
+    object: str
+    rows: int | None
+
+
+def find_sql() -> Path:
+    """The folder of the SQL files: $CTAUDIT_SQL, else the checkout's, else the package's."""
+    named = os.environ.get("CTAUDIT_SQL")
+    for folder in [Path(named)] if named else [_CHECKOUT, _PACKAGED]:
+        if (folder / "install.list").is_file():
+            return folder
+    raise SchemaError(
+        f"no SQL files in {named or _PACKAGED}: name their folder in the environment as CTAUDIT_SQL"
+    )
+
+
+def read_steps(folder: Path) -> list[Step]:
+    """The steps of install.list, whose headings are explained there."""
+    steps: list[Step] = []
+    heading, files = "", []
+    lines = (folder / "install.list").read_text().splitlines()
+    for line in [*(text.split("#")[0].strip() for text in lines), "[end]"]:
+        if not line.startswith("["):
+            files += [folder / line] if line else []
+            continue
+        if heading == "[migrations]":
+            steps += [Step((file,), int(file.name[:4]), True) for file in files]
+        elif files:
+            steps.append(Step(tuple(files), as_owner=heading == "[transaction as owner]"))
+        heading, files = line, []
+    return steps
+
+
+def install(dsn: str) -> Done:
+    """Installs the schema, or brings it to this program's version.
+
+    Raises DatabaseError, PrivilegeError, SchemaError (the database is newer than this program).
+    """
+    steps = read_steps(find_sql())
+    with connect(dsn, "owner") as connection, explained("installing the schema"):
+        connection.autocommit = True
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        version = schema_version(connection) or 0
+        _refuse_newer(version, connection.info.dbname)
+        applied = []
+        for step in steps:
+            if step.migration is not None and step.migration <= version:
+                continue
+            _run(connection, step)
+            if step.migration is not None:
+                applied.append(step.files[0].stem)
+        made = _persist(lambda: _make_partitions(connection))
+        return Done(EXPECTED_SCHEMA, tuple(applied), made)
+
+
+def upgrade(dsn: str) -> Done:
+    """As install, but raises SchemaError where no schema is there yet."""
+    with connect(dsn, "owner") as connection:
+        name = connection.info.dbname
+        if schema_version(connection) is None:
+            raise SchemaError(f"database {name} has no ctaudit schema; run: ctaudit schema install")
+    return install(dsn)
+
+
+def status(dsn: str) -> SchemaStatus:
+    """What is installed, what is still to be applied. Any login of a role of ours may ask."""
+    with connect(dsn) as connection:
+        version = schema_version(connection)
+        with explained("reading the partitions"):
+            row = connection.execute(
+                "SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) "
+                "FROM pg_catalog.pg_class AS c "
+                "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+                r"WHERE n.nspname = 'ctaudit' AND c.relname ~ '^opening_p\d{8}$'"
+            ).fetchone()
+    pending = tuple(
+        step.files[0].stem
+        for step in read_steps(find_sql())
+        if step.migration is not None and step.migration > (version or 0)
+    )
+    return SchemaStatus(version, EXPECTED_SCHEMA, pending, row[0] if row else None)
+
+
+def maintain(dsn: str, retention_days: int) -> list[Maintained]:
+    """Makes partitions ahead, empties the default ones, drops what is past retention."""
+    with connect(dsn, "owner") as connection, explained("maintaining the store"):
+        connection.autocommit = True
+        _refuse_newer(schema_version(connection) or 0, connection.info.dbname)
+        return _persist(lambda: _maintain(connection, retention_days))
+
+
+def _maintain(connection: psycopg.Connection[Any], retention_days: int) -> list[Maintained]:
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ctaudit_owner")
+        rows = connection.execute(
+            "SELECT action, object, rows FROM ctaudit.maintain(%s::integer, %s::integer)",
+            (retention_days, DAYS_AHEAD),
+        ).fetchall()
+    return [Maintained(*row) for row in rows]
+
+
+def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE ctaudit_owner")
+        rows = connection.execute(
+            "SELECT partition FROM ctaudit.make_partitions(%s::integer)", (DAYS_AHEAD,)
+        ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _run(connection: psycopg.Connection[Any], step: Step) -> None:
+    """Runs a step's files in one transaction."""
+    with connection.transaction():
+        if step.as_owner:
+            connection.execute("SET LOCAL ROLE ctaudit_owner")
+        for file in step.files:
+            try:
+                connection.execute(file.read_bytes())
+            except psycopg.errors.InsufficientPrivilege:
+                raise
+            except psycopg.Error as error:
+                said = error.diag.message_primary or str(error)
+                raise DatabaseError(f"{file}: {said}") from None
+
+
+def _persist(work: Callable[[], T]) -> T:
+    """Tries again while somebody else holds a lock; each try gives up soon, so nobody waits."""
+    for attempt in range(_TRIES):
+        try:
+            return work()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + 1))
+    raise AssertionError
+
+
+def _refuse_newer(version: int, name: str) -> None:
+    if version > EXPECTED_SCHEMA:
+        raise SchemaError(
+            f"the schema of database {name} is version {version}, this program knows "
+            f"{EXPECTED_SCHEMA}; upgrade ctaudit"
+        )

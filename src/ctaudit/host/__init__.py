@@ -1,0 +1,1 @@
+"""What this machine offers: systemd, the journal, clocks, users and namespaces."""

@@ -1,0 +1,113 @@
+"""The wall clock: whether it was stepped, and how far it may be off.
+
+A step shows as a change of CLOCK_REALTIME against CLOCK_BOOTTIME; the kernel's own estimate
+comes from adjtimex(2), whose struct timex is in linux/timex.h. A sandboxed service may not ask;
+ctaudit-clock.service asks once an hour and leaves the answer in a file:
+``python3 -m ctaudit.host.clock FILE``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_STA_UNSYNC = 0x40
+_TIME_ERROR = 5
+# Slewing moves the clock by at most 500 ppm; what is more than this in a second is a step.
+_STEP = 50_000_000
+
+# What ctaudit-clock.service has left, and for how many seconds it is believed.
+_LEFT = Path("/run/ctaudit/clock.json")
+_BELIEVED = 2 * 3600
+
+Clock = Callable[[], int]
+
+
+class _Timex(ctypes.Structure):
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+@dataclass(frozen=True)
+class Synchronisation:
+    """The kernel's word on its clock; errors in microseconds."""
+
+    synchronised: bool
+    estimated_error: int
+    maximum_error: int
+
+
+def read_synchronisation(left: Path = _LEFT) -> Synchronisation | None:
+    """What adjtimex says or has said to ctaudit-clock.service; None where neither is known."""
+    return ask_kernel() or _read_left(left)
+
+
+def ask_kernel() -> Synchronisation | None:
+    """What adjtimex says, None where it may not be asked."""
+    asked = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(asked))
+    if state < 0:
+        return None
+    synchronised = state != _TIME_ERROR and not asked.status & _STA_UNSYNC
+    return Synchronisation(synchronised, asked.esterror, asked.maxerror)
+
+
+def _read_left(left: Path) -> Synchronisation | None:
+    try:
+        if time.time() - left.stat().st_mtime > _BELIEVED:
+            return None
+        said = json.loads(left.read_text())
+        return Synchronisation(
+            bool(said["synchronised"]), int(said["estimated_error"]), int(said["maximum_error"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_boot() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class StepWatch:
+    """Compares the two clocks each time it is asked."""
+
+    def __init__(self, wall: Clock = time.time_ns, boot: Clock = _read_boot) -> None:
+        self._wall = wall
+        self._boot = boot
+        self._difference = wall() - boot()
+
+    def find_step(self) -> int:
+        """Nanoseconds by which the wall clock was stepped since the last look; 0 if it was not."""
+        difference = self._wall() - self._boot()
+        step = difference - self._difference
+        self._difference = difference
+        return step if abs(step) >= _STEP else 0
+
+
+def main(file: str) -> int:
+    """Leaves the kernel's word in ``file``, in one piece."""
+    said = ask_kernel()
+    if said is None:
+        print("ctaudit: adjtimex is refused here: run it outside of a sandbox", file=sys.stderr)
+        return 7
+    draft = Path(f"{file}.new")
+    draft.write_text(json.dumps(asdict(said)) + "\n")
+    draft.chmod(0o644)
+    draft.rename(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

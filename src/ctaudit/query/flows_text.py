@@ -1,0 +1,200 @@
+"""flows as a table, JSON lines, CSV or ulogd2's JSON; each takes rows and gives lines as they come.
+
+ulogd2's keys: output/ulogd_output_JSON.c and input/flow/ulogd_inpflow_NFCT.c of ulogd 2.0.8.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+from typing import Any
+
+from ctaudit.conntrack.event import name_protocol
+from ctaudit.query.lookup import Answer
+from ctaudit.query.notation import format_offset
+from ctaudit.query.value_text import (
+    ICMP,
+    PLAIN_KEYS,
+    plain_answer,
+    show_duration,
+    show_host,
+    show_public,
+    show_remote,
+)
+
+_SAMPLE = 200
+_ALWAYS = 10
+_NEW, _DESTROY = 1, 4
+_AF_INET, _AF_INET6 = 2, 10
+
+
+def format_json(answers: Iterable[Answer]) -> Iterator[str]:
+    """One object a line, with the keys of who's answers."""
+    for answer in answers:
+        yield json.dumps(plain_answer(answer))
+
+
+def format_csv(answers: Iterable[Answer]) -> Iterator[str]:
+    """RFC 4180 with a header line; the keys of the JSON as columns, NULL as nothing."""
+    yield _csv_line(PLAIN_KEYS)
+    for answer in answers:
+        yield _csv_line(plain_answer(answer).values())
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
+
+
+def format_ulogd(answers: Iterable[Answer]) -> Iterator[str]:
+    """One object a line as ulogd2's NFCT, IP2STR and JSON plugins write it.
+
+    An ended connection is the DESTROY event (ct.event 4), any other the NEW (1). Values that
+    are unknown are left out, as ulogd2 leaves out keys that are not set.
+    """
+    for answer in answers:
+        record = _ulogd_record(answer)
+        yield json.dumps({key: value for key, value in record.items() if value is not None})
+
+
+def _ulogd_record(answer: Answer) -> dict[str, Any]:
+    ended = answer.state in ("ended", "unobserved")
+    icmp = answer.proto in ICMP
+    return {
+        "timestamp": _ulogd_time(answer.ended_at or answer.started_at),
+        "dvc": "Netfilter",
+        "orig.ip.protocol": answer.proto,
+        "orig.l4.sport": None if icmp else answer.orig_sport,
+        "orig.l4.dport": None if icmp else answer.orig_dport,
+        "orig.raw.pktlen": answer.orig_bytes,
+        "orig.raw.pktcount": answer.orig_packets,
+        "reply.ip.protocol": answer.proto,
+        "reply.l4.sport": None if icmp else answer.reply_sport,
+        "reply.l4.dport": None if icmp else answer.reply_dport,
+        "reply.raw.pktlen": answer.reply_bytes,
+        "reply.raw.pktcount": answer.reply_packets,
+        "icmp.type": answer.orig_icmp_type,
+        "icmp.code": answer.orig_icmp_code,
+        "ct.mark": answer.mark or 0,
+        "ct.id": answer.ct_id,
+        "ct.event": _DESTROY if ended else _NEW,
+        **_ulogd_instant("flow.start", answer.started_at),
+        **_ulogd_instant("flow.end", answer.ended_at),
+        "oob.family": _AF_INET6 if answer.orig_src.version == 6 else _AF_INET,
+        "oob.protocol": 0,
+        "src_ip": str(answer.orig_src),
+        "dest_ip": str(answer.orig_dst),
+        "reply.ip.saddr.str": str(answer.reply_src),
+        "reply.ip.daddr.str": str(answer.reply_dst),
+    }
+
+
+def _ulogd_time(time: datetime | None) -> str | None:
+    """Local time as ulogd 2.0.5 and later write it: 2014-02-22T12:27:04.403240+0100."""
+    return None if time is None else time.astimezone().strftime("%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def _ulogd_instant(name: str, time: datetime | None) -> dict[str, int | None]:
+    if time is None:
+        return {f"{name}.sec": None, f"{name}.usec": None}
+    seconds = (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    return {f"{name}.sec": seconds, f"{name}.usec": time.astimezone(UTC).microsecond}
+
+
+@dataclass(frozen=True)
+class Column:
+    """``worth``: where the terminal is too narrow, the column worth least goes first."""
+
+    title: str
+    show: Callable[[Answer], str]
+    worth: int
+    right: bool = False
+    least: int = 0
+
+
+def _whole(count: int | None) -> str:
+    return "-" if count is None else str(count)
+
+
+def _local(time: datetime | None, offset: str) -> str:
+    """Seconds of local time; the offset only where it is not the heading's."""
+    if time is None:
+        return "-"
+    local = time.astimezone()
+    shown = local.strftime("%Y-%m-%d %H:%M:%S")
+    return shown if format_offset(local) == offset else shown + format_offset(local)
+
+
+def _length(answer: Answer) -> str:
+    return answer.state if answer.duration is None else show_duration(answer.duration)
+
+
+def _columns(offset: str) -> list[Column]:
+    return [
+        Column(f"STARTED {offset}", lambda row: _local(row.started_at, offset), _ALWAYS),
+        Column("ENDED", lambda row: _local(row.ended_at, offset), 2, least=19),
+        Column("DURATION", _length, 5, right=True),
+        Column("PROTO", lambda row: name_protocol(row.proto), 9),
+        Column("HOST", show_host, _ALWAYS),
+        Column("WAY", lambda row: "in" if row.direction == "inward" else "out", 3),
+        Column("PUBLIC", show_public, _ALWAYS),
+        Column("REMOTE", show_remote, _ALWAYS),
+        Column("ORIG PKTS", lambda row: _whole(row.orig_packets), 1, right=True),
+        Column("ORIG BYTES", lambda row: _whole(row.orig_bytes), 6, right=True),
+        Column("REPLY PKTS", lambda row: _whole(row.reply_packets), 1, right=True),
+        Column("REPLY BYTES", lambda row: _whole(row.reply_bytes), 6, right=True),
+        Column("NODE", lambda row: row.node, 4),
+    ]
+
+
+def format_table(answers: Iterable[Answer], width: int | None) -> Iterator[str]:
+    """Aligned columns, measured on the first rows; ``width`` None leaves none out.
+
+    STARTED, HOST, PUBLIC and REMOTE always stay: where even these do not fit, lines are longer
+    than ``width`` and the terminal folds them.
+    """
+    rows = iter(answers)
+    sample = list(islice(rows, _SAMPLE))
+    if not sample:
+        yield "No flows."
+        return
+    offset = format_offset((sample[0].started_at or datetime.now(UTC)).astimezone())
+    columns = _columns(offset)
+    sizes = {
+        column.title: max(
+            len(column.title), column.least, *(len(column.show(row)) for row in sample)
+        )
+        for column in columns
+    }
+    columns = _fit(columns, sizes, width)
+    yield _align([(column.title, sizes[column.title], column.right) for column in columns])
+    for row in chain(sample, rows):
+        yield _align([(column.show(row), sizes[column.title], column.right) for column in columns])
+
+
+def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> list[Column]:
+    kept = list(columns)
+    while width is not None and sum(sizes[column.title] + 2 for column in kept) - 2 > width:
+        least = min(column.worth for column in kept)
+        if least == _ALWAYS:
+            break
+        kept = [column for column in kept if column.worth != least]
+    return kept
+
+
+def _align(cells: list[tuple[str, int, bool]]) -> str:
+    parts = (text.rjust(size) if right else text.ljust(size) for text, size, right in cells)
+    return "  ".join(parts).rstrip()
+
+
+FORMATS: dict[str, Callable[[Iterable[Answer]], Iterator[str]]] = {
+    "json": format_json,
+    "csv": format_csv,
+    "ulogd": format_ulogd,
+}

@@ -1,0 +1,70 @@
+"""status: per node and stream what is recorded, up to when, and which gaps are still open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from ctaudit.database.connection import explained
+from ctaudit.query.lookup import select_rows
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A row of ctaudit.status(). received = stored + filtered + set_aside; drops not among it."""
+
+    node: str
+    stream: UUID
+    mode: str
+    started_at: datetime
+    stopped_at: datetime | None
+    committed_at: datetime
+    position: int
+    covered_from: datetime | None
+    covered_until: datetime
+    lag: timedelta | None
+    received: int
+    stored: int
+    filtered: int
+    set_aside: int
+    dropped: int
+    kernel_drops: int
+    gaps: int
+    open_gaps: int
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A row of ctaudit.gaps(). ``gap_until`` None: not over; ``lost`` None: not known."""
+
+    node: str
+    stream: UUID
+    gap_from: datetime
+    gap_until: datetime | None
+    cause: str
+    lost: int | None
+    hides_openings: bool
+    hides_ends: bool
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All streams, the latest of each node first, and the gaps that are not over."""
+
+    streams: tuple[Stream, ...]
+    open_gaps: tuple[Gap, ...]
+
+
+def ask_status(connection: psycopg.Connection[Any]) -> Standing:
+    with explained("asking"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
+        gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})
+    return Standing(tuple(streams), tuple(gaps))

@@ -1,0 +1,87 @@
+"""The status as text, and as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from ctaudit.query.status import Gap, Standing, Stream
+from ctaudit.query.value_text import plain, show_duration, show_time
+
+
+def plain_status(standing: Standing) -> dict[str, Any]:
+    """The keys that ``status --json`` promises: the functions' columns by their names."""
+    return {
+        "streams": [_plain_row(stream) for stream in standing.streams],
+        "open_gaps": [_plain_row(gap) for gap in standing.open_gaps],
+    }
+
+
+def _plain_row(row: Stream | Gap) -> dict[str, Any]:
+    record = {item.name: plain(getattr(row, item.name)) for item in fields(row)}
+    record["stream"] = str(row.stream)
+    if isinstance(row, Stream):
+        lag = record.pop("lag")
+        record["lag_seconds"] = None if lag is None else lag.total_seconds()
+    return record
+
+
+def tell_status(standing: Standing) -> Iterator[str]:
+    """A block of lines a node: its latest stream, its open gaps, how many streams came before."""
+    if not standing.streams:
+        yield "No gateway has recorded anything yet."
+    for node, group in groupby(standing.streams, key=lambda stream: stream.node):
+        latest, *earlier = group
+        yield f"{node} ({latest.mode}, stream {latest.stream})"
+        rows = [*_tell_stream(latest)]
+        rows += [_tell_gap(gap) for gap in standing.open_gaps if gap.node == node]
+        if earlier:
+            rows.append(("before", _tell_earlier(earlier)))
+        for label, text in rows:
+            yield f"  {label:<9}  {text}"
+
+
+def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
+    started = show_time(stream.started_at, trim=True)
+    if stream.stopped_at is None:
+        yield "running", f"since {started}"
+    else:
+        yield "stopped", f"at {show_time(stream.stopped_at, trim=True)}, started at {started}"
+    if stream.covered_from is None:
+        yield "covered", "nothing now: the next table dump begins coverage"
+    else:
+        begin = show_time(stream.covered_from, trim=True)
+        yield "covered", f"from {begin} until {show_time(stream.covered_until, trim=True)}"
+    if stream.lag is not None:
+        yield "behind", show_duration(max(stream.lag, timedelta(0)))
+    committed = show_time(stream.committed_at, trim=True)
+    yield "position", f"{stream.position:,} bytes, committed {committed}"
+    yield (
+        "received",
+        (
+            f"{stream.received:,} events = {stream.stored:,} stored + {stream.filtered:,} filtered "
+            f"+ {stream.set_aside:,} set aside"
+        ),
+    )
+    yield "dropped", f"{stream.dropped:,} events, and {stream.kernel_drops:,} by the kernel"
+    yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
+
+
+def _tell_gap(gap: Gap) -> tuple[str, str]:
+    lost = "an unknown number of" if gap.lost is None else f"{gap.lost:,}"
+    begin = show_time(gap.gap_from, trim=True)
+    return "open gap", f"{gap.cause} since {begin}, {lost} events lost"
+
+
+def _tell_earlier(streams: Sequence[Stream]) -> str:
+    received = sum(stream.received for stream in streams)
+    dropped = sum(stream.dropped for stream in streams)
+    first = min(stream.started_at for stream in streams)
+    word = "stream" if len(streams) == 1 else "streams"
+    return (
+        f"{len(streams)} earlier {word} since {show_time(first, trim=True)}: "
+        f"{received:,} events received, {dropped:,} dropped"
+    )

@@ -1,0 +1,220 @@
+"""who's reply: as a few aligned lines to read aloud, and as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
+from ctaudit.query.lookup import ANSWERS_MAX, Answer, Coverage, Reply
+from ctaudit.query.question import WhoQuestion
+from ctaudit.query.value_text import (
+    SOURCES,
+    localise,
+    plain_answer,
+    plain_time,
+    show_duration,
+    show_end,
+    show_host,
+    show_public,
+    show_remote,
+    show_time,
+    show_traffic,
+)
+
+
+def plain_reply(reply: Reply) -> dict[str, Any]:
+    """The keys that ``who --json`` promises."""
+    question, verdict = reply.question, reply.verdict
+    return {
+        "question": _plain_question(question),
+        "verdict": verdict.name,
+        "exit_status": verdict.exit_status,
+        "complete": verdict.complete,
+        "reasons": list(verdict.reasons),
+        "hosts": sorted({str(answer.host) for answer in reply.answers}),
+        "answers": [plain_answer(answer) for answer in reply.answers],
+        "cut": reply.cut,
+        "completeness": [_plain_coverage(item) for item in reply.coverage],
+    }
+
+
+def _plain_question(question: WhoQuestion) -> dict[str, Any]:
+    remote = question.remote
+    return {
+        "address": str(question.public.address),
+        "port": question.public.port,
+        "from": plain_time(question.span.begin),
+        "until": plain_time(question.span.end),
+        "within": question.within,
+        "remote": str(remote.address) if remote else None,
+        "remote_port": remote.port if remote else None,
+        "proto": question.proto,
+        "node": question.node,
+    }
+
+
+def _plain_coverage(item: Coverage) -> dict[str, Any]:
+    return {
+        "node": item.node,
+        "complete": item.complete,
+        "why": item.why,
+        "covered_from": plain_time(item.covered_from),
+        "covered_until": plain_time(item.covered_until),
+    }
+
+
+def tell_reply(reply: Reply) -> Iterator[str]:
+    """The lines of the reply for a person."""
+    answers = reply.answers
+    if not answers:
+        yield f"No connection is recorded for {_describe_question(reply.question)}."
+    elif len(answers) == 1:
+        yield from _tell_answer(answers[0])
+    else:
+        number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(answers))
+        yield f"{number} candidates for {_describe_question(reply.question)}:"
+        for place, answer in enumerate(answers, 1):
+            yield ""
+            first, *rest = _tell_answer(answer)
+            yield f"{place}. {first}"
+            yield from rest
+        yield ""
+        yield _tell_hosts(answers)
+        yield _tell_apart(reply)
+    yield f"Asked: {_describe_span(reply.question)}."
+    verdict = reply.verdict
+    for reason in verdict.reasons:
+        yield f"Unknown: {localise(reason)}."
+    if verdict.complete and not verdict.reasons:
+        yield "The record is complete here."
+    elif answers and not verdict.complete:
+        yield "Another connection may be the one asked for."
+
+
+def _tell_answer(answer: Answer) -> Iterator[str]:
+    yield _tell_who(answer)
+    for label, text in _tell_details(answer):
+        yield f"  {label:<9}  {text}"
+
+
+def _tell_who(answer: Answer) -> str:
+    """``192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)``."""
+    host, public = show_host(answer), show_public(answer)
+    way = "from" if answer.direction == "inward" else "to"
+    rest = f"({name_protocol(answer.proto)} {way} {show_remote(answer)})"
+    if host == public:
+        return f"{host} was the host itself, its address was not translated {rest}"
+    return f"{host} was behind {public} {rest}"
+
+
+def _tell_details(answer: Answer) -> Iterator[tuple[str, str]]:
+    if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
+        asked = show_end(answer.proto, answer.orig_dst, answer.orig_dport)
+        yield "called", f"{asked}, which the gateway translated"
+    yield "started", _tell_start(answer)
+    yield "ended", _tell_end(answer)
+    if answer.duration is not None:
+        length = show_duration(answer.duration)
+        yield "duration", f"{length}, which includes the kernel's closing time-out"
+    orig = _tell_traffic(answer, answer.orig_packets, answer.orig_bytes)
+    back = _tell_traffic(answer, answer.reply_packets, answer.reply_bytes)
+    sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
+    yield "sent", sent
+    yield "received", received
+    yield "gateway", answer.node + (f", zone {answer.zone}" if answer.zone else "")
+    if answer.mark:
+        yield "mark", f"{answer.mark:#x}"
+
+
+def _tell_start(answer: Answer) -> str:
+    if answer.started_at is None:
+        return "unknown"
+    source = SOURCES.get(answer.started_source or "", answer.started_source)
+    if answer.started_after is not None:
+        source = f"{source}; no earlier than {show_time(answer.started_after)}"
+    return f"{show_time(answer.started_at)} ({source})"
+
+
+def _tell_end(answer: Answer) -> str:
+    if answer.ended_at is not None:
+        source = SOURCES.get(answer.ended_source or "", answer.ended_source)
+        return f"{show_time(answer.ended_at)} ({source})"
+    if answer.state == "open":
+        return "still open"
+    if answer.state == "unknown":
+        return "not known, no end is recorded"
+    after = f"after {show_time(answer.ended_after)}" if answer.ended_after else ""
+    before = f"before {show_time(answer.ended_before)}" if answer.ended_before else ""
+    between = " and ".join(part for part in (after, before) if part)
+    if answer.state == "unobserved":
+        return f"unobserved, {between}" if between else "unobserved"
+    cause = f": {answer.ended_cause}" if answer.ended_cause else ""
+    return f"at an unknown time {between}".rstrip() + cause
+
+
+def _tell_traffic(answer: Answer, packets: int | None, octets: int | None) -> str:
+    """The counters of a connection that has not ended are those of the last dump."""
+    text = show_traffic(packets, octets)
+    known = packets is not None or octets is not None
+    if known and answer.state != "ended" and answer.last_seen_at is not None:
+        text += f" by {show_time(answer.last_seen_at)}"
+    return text
+
+
+def _describe_question(question: WhoQuestion) -> str:
+    text = str(question.public)
+    if question.public.port is None:
+        text += " (any port)"
+    if question.proto is not None:
+        text += f", {name_protocol(question.proto)}"
+    if question.remote:
+        text += f", to {question.remote}"
+    return text + (f", on {question.node}" if question.node else "")
+
+
+def _describe_span(question: WhoQuestion) -> str:
+    begin, end = question.span.begin, question.span.end
+    zone = begin.astimezone().tzname()
+    return f"{show_time(begin, trim=True)} to before {show_time(end, trim=True)} ({zone})"
+
+
+def _tell_hosts(answers: tuple[Answer, ...]) -> str:
+    hosts = {str(answer.host) for answer in answers}
+    if len(hosts) == 1:
+        return f"All of them are of the same host, {hosts.pop()}."
+    return f"They are of {len(hosts)} different hosts."
+
+
+def _tell_apart(reply: Reply) -> str:
+    """What more to ask with, given how the candidates differ."""
+    question, answers = reply.question, reply.answers
+    ways = []
+    if len({(answer.public, answer.public_port) for answer in answers}) > 1:
+        ways.append("the port")
+    if question.proto is None and len({answer.proto for answer in answers}) > 1:
+        names = sorted({name_protocol(answer.proto) for answer in answers})
+        ways.append(f"--proto ({', '.join(names)})")
+    if len({(answer.remote, answer.remote_port) for answer in answers}) > 1:
+        ways.append("--to with the remote address" + _and_port(answers))
+    if question.node is None and len({answer.node for answer in answers}) > 1:
+        ways.append(f"--node ({', '.join(sorted({answer.node for answer in answers}))})")
+    if question.within:
+        ways.append("a smaller --within")
+    elif _follow_each_other(answers):
+        ways.append("a more exact --at, with a fraction of the second")
+    if not ways:
+        return "Nothing that can be asked would tell them apart."
+    return f"To tell them apart, add: {'; '.join(ways)}."
+
+
+def _and_port(answers: tuple[Answer, ...]) -> str:
+    pairs = {(answer.remote, answer.remote_port) for answer in answers}
+    return " and port" if len({address for address, _ in pairs}) < len(pairs) else ""
+
+
+def _follow_each_other(answers: tuple[Answer, ...]) -> bool:
+    """Whether some candidate had ended when another began."""
+    ends = [answer.ended_at for answer in answers if answer.ended_at]
+    starts = [answer.started_at for answer in answers if answer.started_at]
+    return bool(ends and starts) and min(ends) <= max(starts)

@@ -1,0 +1,1 @@
+"""Daemon two, ctaudit.service: from the spool into PostgreSQL and the journal."""

@@ -1,0 +1,136 @@
+"""Live lines: to journald with fields, or to standard error when run by hand."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ctaudit.conntrack.event import STATUS_DST_NAT, Kind, name_protocol, name_state
+from ctaudit.host.log import MESSAGE_IDS, is_journal_connected
+from ctaudit.spool.decoder import Batch, describe_row
+
+try:
+    from systemd import journal as _journal
+except ImportError:
+    _journal = None
+
+Writer = Callable[[str, Mapping[str, str]], None]
+
+_COUNTERS = {"orig_packets", "orig_bytes", "reply_packets", "reply_bytes"}
+
+
+def pick_writer() -> Writer:
+    """Where live lines go."""
+    if not is_journal_connected():
+        return lambda line, _: print(line, file=sys.stderr, flush=True)
+
+    def send(line: str, fields: Mapping[str, str]) -> None:
+        # journal.send would walk the stack for the line of code, for each entry.
+        _journal.sendv(
+            f"MESSAGE={line}",
+            "PRIORITY=6",
+            "SYSLOG_IDENTIFIER=ctaudit",
+            *(f"{name}={value}" for name, value in fields.items()),
+        )
+
+    return send
+
+
+class LiveLines:
+    """Writes at most ``rate`` event lines a second and sums the others up once a second."""
+
+    def __init__(
+        self, rate: int, write: Writer, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rate = rate
+        self._write = write
+        self._clock = clock
+        self._second = clock()
+        self._left = rate
+        self._unshown: Counter[Kind] = Counter()
+
+    def show(self, batch: Batch) -> None:
+        """Shows what the second's budget allows; a dump's entries are no events and not shown."""
+        self.turn()
+        for layout, rows in batch.rows.items():
+            if layout.kind is Kind.DUMP:
+                continue
+            shown = min(self._left, len(rows))
+            for row in rows[:shown]:
+                values = describe_row(layout, row)
+                self._write(format_line(values), build_fields(values))
+            self._left -= shown
+            if len(rows) > shown:
+                self._unshown[layout.kind] += len(rows) - shown
+
+    def turn(self) -> None:
+        """Once a second: the sum of what was not shown, and a new budget."""
+        now = self._clock()
+        if now - self._second < 1.0:
+            return
+        self._second = now
+        self._left = self._rate
+        self.finish()
+
+    def finish(self) -> None:
+        """The sum of what was not shown so far, also when no further second comes."""
+        if self._unshown:
+            counts = {kind.name: count for kind, count in sorted(self._unshown.items())}
+            total = sum(counts.values())
+            parts = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+            self._write(
+                f"… and {total:,} more events, not shown ({parts})",
+                {
+                    "MESSAGE_ID": MESSAGE_IDS["summary"],
+                    **{f"CT_UNSHOWN_{name}": str(count) for name, count in counts.items()},
+                },
+            )
+            self._unshown.clear()
+
+
+def format_line(values: Mapping[str, Any]) -> str:
+    """``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
+    proto = values["proto"]
+    line = (
+        f"{values['kind'].name:<7} {name_protocol(proto):<5} "
+        f"{_join(values, 'orig_src', 'orig_sport')} -> {_join(values, 'orig_dst', 'orig_dport')}"
+    )
+    public = _join(values, "reply_dst", "reply_dport")
+    if public != _join(values, "orig_src", "orig_sport"):
+        line += f" as {public}"
+    if values.get("status", 0) & STATUS_DST_NAT:
+        line += f" to {_join(values, 'reply_src', 'reply_sport')}"
+    if values.get("zone"):
+        line += f" zone {values['zone']}"
+    state = name_state(proto, values.get("state"))
+    if state and values["kind"] is Kind.UPDATE:
+        line += f" {state}"
+    if values.keys() >= _COUNTERS:
+        line += (
+            f", {values['orig_packets']}/{values['reply_packets']} packets"
+            f" {values['orig_bytes']}/{values['reply_bytes']} bytes"
+        )
+    if "start_sent" in values and "stop_sent" in values:
+        line += f", {(values['stop_sent'] - values['start_sent']) / 1e9:.1f} s"
+    return line
+
+
+def build_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    """CT_EVENT, CT_PROTO and a CT_ field for each column that the event has."""
+    fields = {"MESSAGE_ID": MESSAGE_IDS["event"], "CT_EVENT": values["kind"].name}
+    for column, value in values.items():
+        if column == "kind":
+            continue
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        fields[f"CT_{column.upper()}"] = text
+    return fields
+
+
+def _join(values: Mapping[str, Any], address: str, port: str) -> str:
+    host, number = values[address], values.get(port)
+    if number is None:
+        return str(host)
+    return f"[{host}]:{number}" if host.version == 6 else f"{host}:{number}"
