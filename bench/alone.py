@@ -28,7 +28,7 @@ from ctaudit.record.procedures import Call, Span, Store
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder
 from ctaudit.spool.note import Note
-from ctaudit.spool.segment import list_segments, opening_segment
+from ctaudit.spool.segment import list_segments, opened_segment
 from lab.rig import RECORDER, ROOT, environment
 
 Step = tuple[Span, Batch | Note]
@@ -39,7 +39,7 @@ def read_steps(directory: Path, limit: int) -> Iterator[Step]:
     decoder, batch = Decoder(), Batch()
     position = 0
     for _, path in list_segments(directory):
-        with opening_segment(path, writable=False) as segment:
+        with opened_segment(path, writable=False) as segment:
             cursor = Cursor(segment, 0)
             while reading := cursor.read(decoder, batch, limit - batch.count):
                 at = segment.base + cursor.offset

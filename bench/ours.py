@@ -26,7 +26,7 @@ from bench.stage import (
     wait_until,
     wal_position,
 )
-from ctaudit.spool.segment import list_segments, opening_segment
+from ctaudit.spool.segment import list_segments, opened_segment
 from lab.rig import Rig, receiving, recording, rigging
 
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -74,7 +74,7 @@ def run_ours(stage: Stage, mode: str, connections: int, *, rows: Path | None = N
         own = {"receiver": [receiver.pid], "recorder": [recorder.pid]}
         meter = Meter(lambda: {**own, **server_groups(stage.cluster, watch)})
         wal = wal_position(watch)
-        stored = "SELECT sum(stored) FROM ctaudit.batch"
+        stored = "SELECT sum(stored) FROM ctaudit.stream"
         meter.begin()
         began = time.time()
         os.kill(receiver.pid, signal.SIGCONT)
@@ -90,8 +90,10 @@ def run_ours(stage: Stage, mode: str, connections: int, *, rows: Path | None = N
         count = sum(_count_tuples(rig, table) for table in tables)
         drops = event_socket(receiver.pid)
         peak = {"receiver": peak_memory(receiver.pid), "recorder": peak_memory(recorder.pid)}
-        if rig.count("gap") > 1 or rig.count("aside"):
-            raise BenchError(f"a gap or an event set aside: {rig.rows('gap')} {rig.rows('aside')}")
+        if rig.count("gap") > 1 or rig.count("undecodable"):
+            raise BenchError(
+                f"a gap or an undecodable event: {rig.rows('gap')} {rig.rows('undecodable')}"
+            )
         if rows is not None:
             copy_out(rig.owner_dsn, rows)
     return Run(
@@ -168,7 +170,7 @@ def _published(rig: Rig) -> int:
     """Bytes published in all segments."""
     total = 0
     for _, path in list_segments(rig.spool):
-        with opening_segment(path, writable=False) as segment:
+        with opened_segment(path, writable=False) as segment:
             total += segment.end
     return total
 
@@ -177,7 +179,7 @@ def count_events(spool: Path) -> int:
     """Conntrack's own messages in the segments of a directory, NFNL_SUBSYS_CTNETLINK."""
     count = 0
     for _, path in list_segments(spool):
-        with opening_segment(path, writable=False) as segment:
+        with opened_segment(path, writable=False) as segment:
             data, offset = segment.copy_data(0, segment.end), 0
         while offset + 16 <= len(data):
             length = int.from_bytes(data[offset : offset + 4], "little")

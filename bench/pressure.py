@@ -27,7 +27,7 @@ from bench.stage import (
     settle_server,
     wait_until,
 )
-from ctaudit.spool.segment import DamagedSegment, list_segments, opening_segment
+from ctaudit.spool.segment import DamagedSegment, list_segments, opened_segment
 from lab.faults import find_unannounced
 from lab.rig import Rig, receiving, recording, rigging
 
@@ -49,7 +49,7 @@ class Watch:
         """lag: seconds behind now up to which the store is not covered; sizes in bytes."""
         ((stored, lag),) = self.rig.query(
             "SELECT sum(stored), extract(epoch FROM clock_timestamp() - max(covered_until))::float8"
-            " FROM ctaudit.batch"
+            " FROM ctaudit.stream"
         )
         waiting, files = measure_spool(self.rig)
         found = event_socket(self.pids["receiver"])
@@ -90,7 +90,7 @@ def measure_spool(rig: Rig) -> tuple[int, int]:
         # The receiver deletes what has been kept long enough meanwhile.
         with suppress(FileNotFoundError, DamagedSegment):
             files += path.stat().st_size
-            with opening_segment(path, writable=False) as segment:
+            with opened_segment(path, writable=False) as segment:
                 waiting += max(0, segment.end - segment.committed)
     return waiting, files
 
@@ -133,7 +133,7 @@ def run_load(
         cpu = meter.read()
         result = _sum_up(rig, sent, sampled, at_end["stored"], ended_at)
         found = event_socket(receiver.pid)
-        if found is None or found.drops or rig.count("gap") > 1 or rig.count("aside"):
+        if found is None or found.drops or rig.count("gap") > 1 or rig.count("undecodable"):
             raise BenchError(f"events were lost: {found}, {rig.rows('gap')}")
         result["cpu_us_per_event"] = {part: used / events / 1000 for part, used in cpu.items()}
         result["peak"] = {name: peak_memory(pid) for name, pid in pids.items()}

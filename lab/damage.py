@@ -70,7 +70,7 @@ class Ledger:
             self.dumping.add(key)
         elif note == "dump end" and key in self.dumping:
             self.gaps = [(begin, min(end, at)) for begin, end in self.gaps]
-        elif note in ("overrun", "dropped", "aside"):
+        elif note in ("overrun", "dropped", "undecodable"):
             raise AssertionError(f"{note}: {detail}")
 
     def find_position(self, node: str, stream: UUID) -> int | None:

@@ -176,7 +176,7 @@ def make_twin(rig: Rig, cluster: Cluster) -> Rig:
 def wait_until_recorded(rig: Rig, patience: float = 60) -> None:
     """Until the database has everything that the kernel has sent so far."""
     now = datetime.now(UTC)
-    reached = "SELECT FROM ctaudit.batch WHERE covered_until > %s"
+    reached = "SELECT FROM ctaudit.stream WHERE covered_until > %s"
     log = rig.directory / "record.log"
     wait_until(lambda: bool(rig.query(reached, now)), log=log, patience=patience)
 
@@ -236,16 +236,16 @@ def expect_once(rig: Rig, indexes: Iterable[int]) -> None:
 
 def expect_no_gap(rig: Rig) -> None:
     assert rig.query("SELECT cause, gap_from, gap_until, lost FROM ctaudit.gap") == []
-    assert rig.count("aside") == 0
+    assert rig.count("undecodable") == 0
 
 
 def expect_closed_accounting(rig: Rig) -> dict[str, int]:
-    """Received = stored + filtered + set aside of all streams together; returns the sums."""
-    names = ("received", "stored", "filtered", "set_aside", "dropped")
+    """Received = stored + filtered + undecodable of all streams together; returns the sums."""
+    names = ("received", "stored", "filtered", "undecodable", "dropped")
     columns = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
-    (row,) = rig.query(f"SELECT {columns} FROM ctaudit.batch")
+    (row,) = rig.query(f"SELECT {columns} FROM ctaudit.stream")
     sums: dict[str, Any] = dict(zip(names, row, strict=True))
-    assert sums["received"] == sums["stored"] + sums["filtered"] + sums["set_aside"]
+    assert sums["received"] == sums["stored"] + sums["filtered"] + sums["undecodable"]
     return sums
 
 

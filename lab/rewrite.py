@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctaudit.conntrack.nlmsg import HEADER, align
 from ctaudit.spool.frame import pack_head, read_frame
-from ctaudit.spool.segment import HEADER_SIZE, opening_segment
+from ctaudit.spool.segment import HEADER_SIZE, opened_segment
 
 CTNETLINK = 1
 DESTROY = 2  # IPCTNL_MSG_CT_DELETE
@@ -27,7 +27,7 @@ def rewrite_segment(source: Path, directory: Path, change: Change) -> tuple[Path
     path = directory / source.name
     shutil.copy(source, path)
     changed = 0
-    with opening_segment(path) as segment:
+    with opened_segment(path) as segment:
         data = bytearray(segment.copy_data(0, segment.end))
         at = 0
         while at < len(data):

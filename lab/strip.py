@@ -13,7 +13,7 @@ from pathlib import Path
 from ctaudit.conntrack.layout import NFGEN_SIZE
 from ctaudit.conntrack.nlmsg import HEADER, align
 from ctaudit.spool.frame import pack_head, read_frame
-from ctaudit.spool.segment import HEADER_SIZE, create_segment, opening_segment
+from ctaudit.spool.segment import HEADER_SIZE, create_segment, opened_segment
 
 CTA_TIMESTAMP_EVENT = 27
 CTNETLINK = 1
@@ -26,7 +26,7 @@ def strip_segment(source: Path, directory: Path) -> tuple[Path, int]:
 
     The source must be a stream's first segment: the positions of later ones would move.
     """
-    with opening_segment(source, writable=False) as old:
+    with opened_segment(source, writable=False) as old:
         assert old.base == 0
         data = old.copy_data(0, old.end)
         new = create_segment(directory, old.sequence, old.stream, 0, old.capacity, old.node)

@@ -68,7 +68,7 @@ def compare(gateway: str, sent: int) -> list[str]:
             wrong.append(f"{table}: {len(rows):,} rows of {sent:,}, {lost} lost, {doubled} twice")
     if gaps := machine.gaps():
         wrong.append(f"gaps: {json.dumps(gaps)}")
-    streams = machine.query("SELECT DISTINCT stream FROM ctaudit.batch")
+    streams = machine.query("SELECT DISTINCT stream FROM ctaudit.stream")
     if len(streams) != 1:
         wrong.append(f"{len(streams)} streams, so that for a while nobody listened")
     return wrong

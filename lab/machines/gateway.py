@@ -96,9 +96,9 @@ class Gateway:
         shell = f"rm -f {SPOOL}/* && journalctl --rotate -q && journalctl --vacuum-time=1s -q"
         self.machine.run(["sh", "-c", shell])
         self.query_script(
-            "TRUNCATE ctaudit.node, ctaudit.batch, ctaudit.coverage, ctaudit.gap, ctaudit.dump,"
-            " ctaudit.note, ctaudit.aside, ctaudit.clock, ctaudit.opening, ctaudit.flow,"
-            " ctaudit.progress CASCADE"
+            "TRUNCATE ctaudit.node, ctaudit.stream, ctaudit.coverage, ctaudit.gap, ctaudit.dump,"
+            " ctaudit.note, ctaudit.undecodable, ctaudit.clock, ctaudit.opening, ctaudit.flow,"
+            " ctaudit.dump_entry CASCADE"
         )
         self.machine.systemctl("start", RECEIVER, RECORDER)
         self.wait_for_reconciled()
@@ -203,7 +203,7 @@ class Gateway:
     def _wait_for_recorded(self, patience: float = 60) -> None:
         now = time.time()
         statement = (
-            "SELECT FROM ctaudit.batch WHERE stopped_at IS NULL"
+            "SELECT FROM ctaudit.stream WHERE stopped_at IS NULL"
             f" AND covered_until > to_timestamp({now})"
         )
         self.wait_for(lambda: bool(self.query(statement)), patience, pause=0.2)

@@ -4,7 +4,7 @@
 -- twice, as an entry and as an opening.
 -- Parameters: p_node; p_dump   a dump of that node, NULL: all openings there are
 -- Returns: connections of state 'open'; last_seen_at is a time at which each surely was alive
--- Tables touched: dump, opening, progress, flow (read)
+-- Tables touched: dump, opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.alive(p_node text, p_dump bigint)
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -34,7 +34,7 @@ BEGIN
                 p.orig_icmp_type, p.orig_icmp_code, p.reply_icmp_type, p.reply_icmp_code,
                 p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes,
                 p.ct_id, p.mark, p.status, p.state, p.helper, p.labels
-            FROM ctaudit.progress AS p
+            FROM ctaudit.dump_entry AS p
             WHERE p.dump_id = $2 AND p.node = $1
                 AND p.received_at >= $3 - interval '2 hours'
                 AND p.received_at <= $4 + interval '2 hours'

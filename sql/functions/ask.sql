@@ -9,7 +9,7 @@
 --   p_latest                    nat mode: the latest opening before the span counts as well
 --   p_open, p_limit             only those without an end; how many, NULL: all
 -- Returns: connections, ordered by started_at
--- Tables touched: node, batch, dump, and those of the query (read)
+-- Tables touched: node, stream, dump, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -67,10 +67,10 @@ BEGIN
         WHERE a.node = n.node AND a.began_at >= v_until AND a.ended_at >= v_until
         ORDER BY a.ended_at, a.dump_id LIMIT 1
     ) AS a ON true
-    LEFT JOIN ctaudit.batch AS b ON b.node = d.node AND b.stream = d.stream
+    LEFT JOIN ctaudit.stream AS b ON b.node = d.node AND b.stream = d.stream
     LEFT JOIN LATERAL (
         SELECT bool_and(s.detail ->> 'timestamp' = '1') AS timed
-        FROM ctaudit.batch AS s WHERE s.node = n.node
+        FROM ctaudit.stream AS s WHERE s.node = n.node
     ) AS t ON true
     WHERE (p_node IS NULL OR n.node = p_node)
         AND (n.retired_at IS NULL OR n.retired_at >= v_from);

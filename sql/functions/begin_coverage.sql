@@ -2,7 +2,7 @@
 -- Begins a coverage span of a stream.
 -- Parameters: p_node, p_stream; p_at   when; p_openings, p_ends   what it covers
 -- Returns: nothing
--- Tables touched: batch, coverage
+-- Tables touched: stream, coverage
 CREATE OR REPLACE FUNCTION ctaudit.begin_coverage(
     p_node text,
     p_stream uuid,
@@ -19,6 +19,6 @@ AS $function$
     ) VALUES (p_node, p_stream, p_at, p_at, p_openings, p_ends)
     ON CONFLICT (node, stream, covered_from) DO UPDATE SET
         openings = c.openings OR excluded.openings, ends = c.ends OR excluded.ends;
-    UPDATE ctaudit.batch AS b SET covered_from = p_at
-    WHERE b.node = p_node AND b.stream = p_stream;
+    UPDATE ctaudit.stream AS s SET covered_from = p_at
+    WHERE s.node = p_node AND s.stream = p_stream;
 $function$;

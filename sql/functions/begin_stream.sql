@@ -3,7 +3,7 @@
 -- since the node was covered last.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: it is new; false: it is known already
--- Tables touched: node, batch, gap; coverage (read)
+-- Tables touched: node, stream, gap; coverage (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
     p_node text,
     p_stream uuid,
@@ -21,7 +21,7 @@ DECLARE
 BEGIN
     INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
     ON CONFLICT (node) DO NOTHING;
-    INSERT INTO ctaudit.batch (
+    INSERT INTO ctaudit.stream (
         node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
     ) VALUES (
         p_node, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail

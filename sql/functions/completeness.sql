@@ -11,7 +11,7 @@
 -- Returns: one row a node: complete, and if not, why: a short sentence. covered_from and
 --   covered_until are those of the coverage span nearest to the asked one. No row: no such
 --   node, or none lived then.
--- Tables touched: node, batch, coverage, gap, dump, clock (read)
+-- Tables touched: node, stream, coverage, gap, dump, clock (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
@@ -33,7 +33,7 @@ AS $function$
         SELECT n.node, n.first_seen, n.retired_at, b.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
-            SELECT b.mode FROM ctaudit.batch AS b WHERE b.node = n.node
+            SELECT b.mode FROM ctaudit.stream AS b WHERE b.node = n.node
             ORDER BY b.started_at <= p_from DESC,
                 CASE WHEN b.started_at <= p_from THEN b.started_at END DESC, b.started_at
             LIMIT 1

@@ -11,14 +11,14 @@
 -- only the partitions they touch.
 --
 -- Parameters:
---   p_outward, p_inward   conditions on a row r of opening, flow or progress: what makes it an
+--   p_outward, p_inward   conditions on a row r of opening, flow or dump_entry: what makes it an
 --                         answer seen from outside (reply tuple), or by a destination NAT (orig)
 -- Returns: a query of ctaudit.connection with the parameters
 --   $1, $2   asked span [from, until)       $3   node or NULL
 --   $4, $5   received_at of openings        $6, $7   dump_id of the dumps before, after it
 --   $8, $9   received_at of their entries   $10  nat mode: the latest before the span as well
 --   $11 to $15  those of the conditions     $16  received_at of flows, until
--- Tables touched: none; the query reads opening, flow, progress, dump, batch, gap
+-- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
 LANGUAGE sql
@@ -60,7 +60,7 @@ AS $function$
             r.*, <direction> AS direction, d.began_at, r.dump_id = ANY ($7) AS after,
             CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                 AS started_source
-        FROM ctaudit.progress AS r
+        FROM ctaudit.dump_entry AS r
         JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
         WHERE r.dump_id = ANY ($6 || $7) AND r.received_at >= $8 AND r.received_at <= $9
             AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>
@@ -192,7 +192,7 @@ AS $function$
         SELECT
             b.node, b.mode, b.started_at,
             lead(b.started_at) OVER (PARTITION BY b.node ORDER BY b.started_at) AS until
-        FROM ctaudit.batch AS b
+        FROM ctaudit.stream AS b
     ),
     judged AS (
         SELECT

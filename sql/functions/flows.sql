@@ -10,7 +10,7 @@
 --   p_open                 true: only those of which no end is recorded
 --   p_node, p_limit        NULL: any node; no limit
 -- Returns: connections, ordered by started_at
--- Tables touched: inquiry (written); node, batch, dump, gap, coverage, opening, flow, progress
+-- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow, dump_entry
 CREATE OR REPLACE FUNCTION ctaudit.flows(
     p_host inet DEFAULT NULL,
     p_nat inet DEFAULT NULL,

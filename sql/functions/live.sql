@@ -4,7 +4,7 @@
 -- Parameters: p_node
 -- Returns: the open connections of that node. Where ends are not recorded (nat mode) an ended
 --          connection stays here until the next dump.
--- Tables touched: dump, opening, progress, flow (read)
+-- Tables touched: dump, opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.live(p_node text)
 RETURNS SETOF ctaudit.connection
 LANGUAGE sql

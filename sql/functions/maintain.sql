@@ -2,7 +2,7 @@
 -- Daily care, for the owner only: partitions ahead, the default partitions emptied, retention.
 --   Rows of a day that has no partition move into one of their own.
 --   Partitions wholly older than p_retention_days are dropped, and with them the coverage
---   they stood for, dumps, notes, what was set aside and states of the clock. Gaps, inquiries,
+--   they stood for, dumps, notes, undecodable messages and states of the clock. Gaps, inquiries,
 --   nodes and streams stay: they are few and say what the record was.
 --   Rows of the default partition older than that are deleted, unless they are older than the
 --   first stream of all: those bear the time of a clock that was wrong, and stay.
@@ -10,7 +10,7 @@
 -- Returns: what was done: action made, moved, dropped, deleted, kept or trimmed; the object;
 --   rows where they were counted
 -- Errors: 55P03 a lock was not to be had within two seconds; call again
--- Tables touched: all but node, batch (only covered_from), migration, gap, inquiry
+-- Tables touched: all but node, stream (only covered_from), migration, gap, inquiry
 CREATE OR REPLACE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7)
 RETURNS TABLE (action text, object text, rows bigint)
 LANGUAGE plpgsql
@@ -38,7 +38,7 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
-    FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'progress'] LOOP
+    FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
         FOR v_day IN EXECUTE format(
             'SELECT DISTINCT (received_at AT TIME ZONE ''UTC'')::date FROM ctaudit.%I '
             'WHERE received_at >= %L AND received_at <= clock_timestamp() ORDER BY 1',

@@ -2,7 +2,7 @@
 -- Makes the partition of one UTC day if it is missing. Rows of that day in the default
 -- partition move into the new table before it is attached: attaching refuses while they are
 -- in the default partition.
--- Parameters: p_table   opening, flow or progress; p_day
+-- Parameters: p_table   opening, flow or dump_entry; p_day
 -- Returns: rows moved out of the default partition; NULL: the partition was there already
 -- Errors: 55P03 a lock was not to be had within two seconds; call again
 -- Tables touched: the partition, <p_table>_default; makes and attaches a table

@@ -9,7 +9,7 @@
 --   out of a dump at once, its DESTROY may take most of a minute).
 -- Parameters: p_node, p_stream; the caller holds the lock on the stream's row
 -- Returns: nothing
--- Tables touched: batch, dump, opening, flow; gap, progress (read)
+-- Tables touched: stream, dump, opening, flow; gap, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -17,20 +17,20 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 AS $function$
 DECLARE
-    v_batch ctaudit.batch;
+    v_stream_row ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
 BEGIN
-    SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
-    WHERE b.node = p_node AND b.stream = p_stream;
-    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_batch.pending_dump_id;
-    IF NOT FOUND OR v_batch.covered_until < v_dump.ended_at THEN
+    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream;
+    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream_row.pending_dump_id;
+    IF NOT FOUND OR v_stream_row.covered_until < v_dump.ended_at THEN
         RETURN;
     END IF;
     SELECT * INTO v_earlier FROM ctaudit.dump AS d
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
-    IF v_batch.mode IN ('live', 'nat') THEN
+    IF v_stream_row.mode IN ('live', 'nat') THEN
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -47,7 +47,7 @@ BEGIN
             e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
             e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, e.node,
             e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM ctaudit.progress AS e
+        FROM ctaudit.dump_entry AS e
         WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
             AND e.received_at >= v_dump.began_at - interval '2 hours'
             AND e.received_at <= v_dump.ended_at + interval '2 hours'
@@ -81,7 +81,7 @@ BEGIN
             e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
     END IF;
 
-    IF v_batch.mode = 'live' AND EXISTS (
+    IF v_stream_row.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
         WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
@@ -107,7 +107,7 @@ BEGIN
         -- neither the dump nor the past.
         WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
             AND NOT EXISTS (
-                SELECT FROM ctaudit.progress AS e
+                SELECT FROM ctaudit.dump_entry AS e
                 WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
                     AND e.received_at >= v_dump.began_at - interval '2 hours'
                     AND e.received_at <= v_dump.ended_at + interval '2 hours'
@@ -128,7 +128,7 @@ BEGIN
 
     UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
     WHERE d.dump_id = v_dump.dump_id;
-    UPDATE ctaudit.batch AS b SET pending_dump_id = NULL
-    WHERE b.node = p_node AND b.stream = p_stream;
+    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
+    WHERE s.node = p_node AND s.stream = p_stream;
 END
 $function$;

@@ -1,7 +1,7 @@
 -- Function: ctaudit.resume_position
 -- Parameters: p_node, p_stream   whose stream
 -- Returns: the position committed last, where its recorder goes on; NULL: the stream is not known
--- Tables touched: batch
+-- Tables touched: stream
 CREATE OR REPLACE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid)
 RETURNS bigint
 LANGUAGE sql
@@ -9,5 +9,5 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT b.position FROM ctaudit.batch AS b WHERE b.node = p_node AND b.stream = p_stream;
+    SELECT s.position FROM ctaudit.stream AS s WHERE s.node = p_node AND s.stream = p_stream;
 $function$;

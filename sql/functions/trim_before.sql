@@ -2,7 +2,7 @@
 -- Cuts off what speaks of rows that retention has dropped.
 -- Parameters: p_kept   rows received before this are gone
 -- Returns: one row a table: its name and how many rows were deleted
--- Tables touched: coverage, batch, dump, note, aside, clock
+-- Tables touched: coverage, stream, dump, note, undecodable, clock
 CREATE OR REPLACE FUNCTION ctaudit.trim_before(p_kept timestamptz)
 RETURNS TABLE (object text, rows bigint)
 LANGUAGE plpgsql
@@ -11,11 +11,11 @@ AS $function$
 BEGIN
     object := 'coverage';
     -- In the order the record procedures take them: the stream's row, then its coverage.
-    UPDATE ctaudit.batch AS b
+    UPDATE ctaudit.stream AS s
     SET covered_from = CASE WHEN c.covered_until >= p_kept THEN p_kept END
     FROM ctaudit.coverage AS c
-    WHERE b.covered_from < p_kept
-        AND c.node = b.node AND c.stream = b.stream AND c.covered_from = b.covered_from;
+    WHERE s.covered_from < p_kept
+        AND c.node = s.node AND c.stream = s.stream AND c.covered_from = s.covered_from;
     DELETE FROM ctaudit.coverage AS c WHERE c.covered_until < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
@@ -24,8 +24,8 @@ BEGIN
     object := 'dump';
     DELETE FROM ctaudit.dump AS d
     WHERE coalesce(d.ended_at, d.began_at) < p_kept AND NOT EXISTS (
-        SELECT FROM ctaudit.batch AS b
-        WHERE b.node = d.node AND d.dump_id IN (b.dump_id, b.pending_dump_id)
+        SELECT FROM ctaudit.stream AS s
+        WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
     );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
@@ -35,8 +35,8 @@ BEGIN
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
-    object := 'aside';
-    DELETE FROM ctaudit.aside AS a WHERE a.at < p_kept;
+    object := 'undecodable';
+    DELETE FROM ctaudit.undecodable AS a WHERE a.at < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 

@@ -14,7 +14,7 @@
 --   p_from, p_until               the span
 --   p_remote, p_remote_port, p_proto, p_node   narrow it down; NULL: any
 -- Returns: connections by their start. exact: that it was alive within the span was observed.
--- Tables touched: inquiry (written); node, batch, dump, gap, coverage, opening, flow, progress
+-- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow, dump_entry
 CREATE OR REPLACE FUNCTION ctaudit.who(
     p_address inet,
     p_port integer,

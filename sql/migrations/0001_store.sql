@@ -1,5 +1,5 @@
--- 0001: the store. Streams of a node (batch), what they are known to hold (coverage, gap),
--- and the rows people ask for (opening, flow, progress).
+-- 0001: the store. Streams of a node (stream), what they are known to hold (coverage, gap),
+-- and the rows people ask for (opening, flow, dump_entry).
 INSERT INTO ctaudit.migration (number, name) VALUES (1, '0001_store');
 
 -- Where a time came from.
@@ -37,7 +37,7 @@ CREATE TABLE ctaudit.dump (
 );
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
-CREATE TABLE ctaudit.batch (
+CREATE TABLE ctaudit.stream (
     node text NOT NULL REFERENCES ctaudit.node,
     stream uuid NOT NULL,
     mode text NOT NULL CHECK (mode IN ('live', 'nat', 'history')),
@@ -57,12 +57,12 @@ CREATE TABLE ctaudit.batch (
     received bigint NOT NULL DEFAULT 0,
     stored bigint NOT NULL DEFAULT 0,
     filtered bigint NOT NULL DEFAULT 0,
-    set_aside bigint NOT NULL DEFAULT 0,
+    undecodable bigint NOT NULL DEFAULT 0,
     -- Dropped by the receiver at the bound of its spool: never among the received.
     dropped bigint NOT NULL DEFAULT 0,
     detail jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (node, stream),
-    CONSTRAINT closed_accounting CHECK (received = stored + filtered + set_aside)
+    CONSTRAINT closed_accounting CHECK (received = stored + filtered + undecodable)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE ctaudit.coverage (
@@ -73,7 +73,7 @@ CREATE TABLE ctaudit.coverage (
     openings boolean NOT NULL,
     ends boolean NOT NULL,
     PRIMARY KEY (node, stream, covered_from),
-    FOREIGN KEY (node, stream) REFERENCES ctaudit.batch,
+    FOREIGN KEY (node, stream) REFERENCES ctaudit.stream,
     CHECK (covered_from <= covered_until)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
@@ -104,8 +104,8 @@ CREATE TABLE ctaudit.note (
     PRIMARY KEY (node, stream, position)
 );
 
-CREATE TABLE ctaudit.aside (
-    aside_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+CREATE TABLE ctaudit.undecodable (
+    undecodable_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     node text NOT NULL,
     stream uuid NOT NULL,
     position bigint NOT NULL,
@@ -216,7 +216,7 @@ CREATE TABLE ctaudit.flow (
     ended_cause text
 ) PARTITION BY RANGE (received_at);
 
-CREATE TABLE ctaudit.progress (
+CREATE TABLE ctaudit.dump_entry (
     received_at timestamptz NOT NULL,
     started_at timestamptz,
     -- NULL: outside a dump, or of one that an overrun spoiled.
@@ -260,14 +260,14 @@ CREATE INDEX flow_reply ON ctaudit.flow (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_dnat ON ctaudit.flow (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX flow_received_at ON ctaudit.flow USING brin (received_at);
-CREATE INDEX progress_reply ON ctaudit.progress (reply_dport, reply_dst, dump_id);
-CREATE INDEX progress_dnat ON ctaudit.progress (orig_dport, orig_dst, dump_id)
+CREATE INDEX dump_entry_reply ON ctaudit.dump_entry (reply_dport, reply_dst, dump_id);
+CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
-CREATE INDEX progress_received_at ON ctaudit.progress USING brin (received_at);
+CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry USING brin (received_at);
 
 CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening DEFAULT;
 CREATE TABLE ctaudit.flow_default PARTITION OF ctaudit.flow DEFAULT;
-CREATE TABLE ctaudit.progress_default PARTITION OF ctaudit.progress DEFAULT;
+CREATE TABLE ctaudit.dump_entry_default PARTITION OF ctaudit.dump_entry DEFAULT;
 
 -- One connection as the inquiry functions answer it.
 CREATE TYPE ctaudit.connection AS (

@@ -9,7 +9,7 @@
 --   p_kind ...                  one array a column, equally long, or empty where all are NULL;
 --                               1 NEW, 2 UPDATE, 3 DESTROY, 4 DUMP (an entry of a table dump)
 -- Errors: CT001 the position does not fit, CT002 the stream is not known.
--- Tables touched: batch, coverage, opening, flow, progress; by reconcile: dump, gap
+-- Tables touched: stream, coverage, opening, flow, dump_entry; by reconcile: dump, gap
 CREATE OR REPLACE PROCEDURE ctaudit.record_live(
     p_node text,
     p_stream uuid,
@@ -53,7 +53,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
-    v_batch ctaudit.batch;
+    v_stream_row ctaudit.stream;
 BEGIN
     IF NOT ctaudit.advance(
         p_node, p_stream, p_from, p_until, p_covered_until,
@@ -61,18 +61,18 @@ BEGIN
     ) THEN
         RETURN;
     END IF;
-    SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
-    WHERE b.node = p_node AND b.stream = p_stream;
+    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream;
     IF 1 = ANY (p_kind) THEN
-        PERFORM ctaudit.keep_openings(
-            p_node, v_batch.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
+        PERFORM ctaudit.insert_openings(
+            p_node, v_stream_row.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
             p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
             p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
             p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
             p_state, p_helper, p_labels
         );
     END IF;
-    IF 3 = ANY (p_kind) AND v_batch.detail ->> 'reliable' = 'true' THEN
+    IF 3 = ANY (p_kind) AND v_stream_row.detail ->> 'reliable' = 'true' THEN
         PERFORM ctaudit.open_late(
             p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
             p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
@@ -81,7 +81,7 @@ BEGIN
         );
     END IF;
     IF 3 = ANY (p_kind) THEN
-        PERFORM ctaudit.keep_ends(
+        PERFORM ctaudit.insert_ends(
             p_node, p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone,
             p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
             p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
@@ -90,15 +90,15 @@ BEGIN
         );
     END IF;
     IF 4 = ANY (p_kind) THEN
-        PERFORM ctaudit.keep_entries(
-            p_node, v_batch.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+        PERFORM ctaudit.insert_entries(
+            p_node, v_stream_row.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
             p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
             p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
             p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
             p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
         );
     END IF;
-    IF v_batch.pending_dump_id IS NOT NULL THEN
+    IF v_stream_row.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
     END IF;
 END

@@ -12,12 +12,12 @@
 --     dump begin {cause}, dump end {entries}
 --     dropped    {count, from, until}    dropped at the bound of the spool
 --     missing    {from, until, cause}    these bytes of the stream are gone or damaged
---     aside      {reason, message, server_words, count}  could not be decoded, or was refused
+--     undecodable {reason, message, server_words, count}  could not be decoded, or was refused
 --                                        by the database; message is base64; it counts as
---                                        received and set aside, so no batch may hold it as well
+--                                        received and undecodable, so no batch may hold it as well
 --     clock      {step_seconds, synchronised, estimated_error_us, ...}
 -- Errors: CT001 the position does not fit, CT002 the stream is not known.
--- Tables touched: node, batch, coverage, gap, dump, note, aside, clock
+-- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -33,7 +33,7 @@ SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
     v_detail jsonb := coalesce(p_detail, '{}');
-    v_batch ctaudit.batch;
+    v_stream_row ctaudit.stream;
     v_from timestamptz := ctaudit.detail_time(v_detail, 'from');
     v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
     v_count bigint := coalesce((v_detail ->> 'count')::bigint, 1);
@@ -43,25 +43,25 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    SELECT * INTO STRICT v_batch FROM ctaudit.batch AS b
-    WHERE b.node = p_node AND b.stream = p_stream;
+    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream;
     IF p_note <> 'heartbeat' THEN
         INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
         VALUES (
             p_node, p_stream, p_from, p_at, p_note,
-            CASE p_note WHEN 'aside' THEN v_detail - 'message' ELSE v_detail END
+            CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
         ) ON CONFLICT (node, stream, position) DO NOTHING;
     END IF;
 
     CASE p_note
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.batch AS b SET stopped_at = p_at
-        WHERE b.node = p_node AND b.stream = p_stream;
+        UPDATE ctaudit.stream AS s SET stopped_at = p_at
+        WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode,
-            least(v_batch.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            p_node, p_stream, v_stream_row.mode,
+            least(v_stream_row.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
             'overrun', coalesce(v_detail ->> 'lost', v_detail ->> 'drops')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -71,42 +71,42 @@ BEGIN
             VALUES (p_node, p_stream, p_from, p_at, v_detail ->> 'cause')
             RETURNING dump_id
         )
-        UPDATE ctaudit.batch AS b SET dump_id = dump.dump_id FROM dump
-        WHERE b.node = p_node AND b.stream = p_stream;
+        UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
+        WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'dump end' THEN
-        PERFORM ctaudit.end_dump(v_batch, p_at, v_detail);
+        PERFORM ctaudit.end_dump(v_stream_row, p_at, v_detail);
     WHEN 'dropped' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, least(v_from, v_batch.covered_until),
+            p_node, p_stream, v_stream_row.mode, least(v_from, v_stream_row.covered_until),
             coalesce(v_until, p_at), 'spool full', v_count, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.batch AS b SET dropped = b.dropped + v_count
-        WHERE b.node = p_node AND b.stream = p_stream;
+        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_count
+        WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'missing' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, coalesce(v_from, v_batch.covered_until), v_until,
+            p_node, p_stream, v_stream_row.mode, coalesce(v_from, v_stream_row.covered_until), v_until,
             coalesce(v_detail ->> 'cause', 'missing'), NULL, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         -- An opening that was lost stays unknown until its end or a dump; an end does not.
-        IF v_until IS NOT NULL AND v_batch.mode <> 'nat' THEN
+        IF v_until IS NOT NULL AND v_stream_row.mode <> 'nat' THEN
             PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
         END IF;
-    WHEN 'aside' THEN
+    WHEN 'undecodable' THEN
         -- If it was an opening, its connection is hidden until a dump shows it.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_batch.mode, least(v_batch.covered_until, p_at), NULL,
-            'set aside', v_count, v_detail - 'message'
+            p_node, p_stream, v_stream_row.mode, least(v_stream_row.covered_until, p_at), NULL,
+            'undecodable', v_count, v_detail - 'message'
         );
-        INSERT INTO ctaudit.aside (node, stream, position, at, reason, server_words, message)
+        INSERT INTO ctaudit.undecodable (node, stream, position, at, reason, server_words, message)
         VALUES (
             p_node, p_stream, p_from, p_at, coalesce(v_detail ->> 'reason', 'unknown'),
             v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
         );
-        UPDATE ctaudit.batch AS b SET
-            received = b.received + v_count, set_aside = b.set_aside + v_count
-        WHERE b.node = p_node AND b.stream = p_stream;
+        UPDATE ctaudit.stream AS s SET
+            received = s.received + v_count, undecodable = s.undecodable + v_count
+        WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -117,8 +117,8 @@ BEGIN
         );
         -- After a step back, what is sent bears times that have been there before.
         IF (v_detail ->> 'step_seconds')::double precision < 0 THEN
-            UPDATE ctaudit.batch AS b SET covered_until = least(b.covered_until, p_at)
-            WHERE b.node = p_node AND b.stream = p_stream;
+            UPDATE ctaudit.stream AS s SET covered_until = least(s.covered_until, p_at)
+            WHERE s.node = p_node AND s.stream = p_stream;
         END IF;
     ELSE
         NULL;

@@ -44,7 +44,7 @@ SELECT is(ctaudit.resume_position('gw1', pg_temp.stream('gw1')), 430::bigint, 't
 SELECT pg_temp.batch('10:01:00', jsonb_build_array(pg_temp.event(1, '10:00:50', '{"ct_id": 3}')),
     'gw1', NULL, 330);
 SELECT is(count(*), 1::bigint, 'a batch again does nothing') FROM ctaudit.opening WHERE ct_id = 3;
-SELECT results_eq($$SELECT received, stored, filtered, set_aside FROM ctaudit.batch$$,
+SELECT results_eq($$SELECT received, stored, filtered, undecodable FROM ctaudit.stream$$,
     $$VALUES (4::bigint, 4::bigint, 0::bigint, 0::bigint)$$, 'nor does it count');
 SELECT throws_ok($$SELECT pg_temp.batch('10:01:00', '[]', 'gw1', NULL, 431)$$, 'CT001', NULL,
     'a batch that begins later than the position');
@@ -132,7 +132,7 @@ SELECT results_eq($$SELECT pg_temp.complete('10:45:00')$$,
 SELECT is(count(*), 1::bigint, 'one that outlived it is one row') FROM ctaudit.who(
     '1.2.3.4', 1002, pg_temp.at('09:30:00'), pg_temp.at('11:00:00'));
 
--- Dropped at the bound of the spool, set aside, missing: counted, said.
+-- Dropped at the bound of the spool, undecodable, missing: counted, said.
 SELECT pg_temp.batch('11:00:00');
 SELECT pg_temp.note('11:00:10', 'dropped',
     '{"count": 77, "from": "2026-11-24 11:00:01+00", "until": "2026-11-24 11:00:05+00"}');
@@ -140,15 +140,15 @@ SELECT results_eq($$SELECT lost, gap_until FROM ctaudit.gaps() WHERE cause = 'sp
     $$VALUES (77::bigint, pg_temp.at('11:00:05'))$$, 'dropped: the exact number');
 SELECT pg_temp.dump('11:01:00');
 SELECT pg_temp.batch('11:10:00');
-SELECT pg_temp.note('11:10:00', 'aside', '{"reason": "too short", "message": "AAECAw=="}');
-SELECT results_eq($$SELECT message, reason FROM ctaudit.aside$$,
-    $$VALUES ('\x00010203'::bytea, 'too short')$$, 'set aside: the message is kept');
+SELECT pg_temp.note('11:10:00', 'undecodable', '{"reason": "too short", "message": "AAECAw=="}');
+SELECT results_eq($$SELECT message, reason FROM ctaudit.undecodable$$,
+    $$VALUES ('\x00010203'::bytea, 'too short')$$, 'undecodable: the message is kept');
 SELECT pg_temp.batch('11:20:00');
 SELECT results_eq($$SELECT pg_temp.complete('11:09:59', '11:10:01')$$,
-    $$VALUES ('gw1: gap (set aside) from 2026-11-24 11:10:00+00 until now, 1 lost')$$,
+    $$VALUES ('gw1: gap (undecodable) from 2026-11-24 11:10:00+00 until now, 1 lost')$$,
     'and is a gap until a dump shows the connection whose opening it may have been');
 SELECT results_eq(
-    $$SELECT received, stored, filtered, set_aside, dropped FROM ctaudit.status() WHERE node = 'gw1'
+    $$SELECT received, stored, filtered, undecodable, dropped FROM ctaudit.status() WHERE node = 'gw1'
         AND stopped_at IS NULL$$,
     $$VALUES (2::bigint, 1::bigint, 0::bigint, 1::bigint, 77::bigint)$$, 'the accounting is closed');
 SELECT pg_temp.dump('11:20:30');

@@ -7,7 +7,7 @@ SELECT pg_temp.begin('10:00:00', 'nat');
 SELECT pg_temp.batch('10:10:00', jsonb_build_array(
     pg_temp.event(1, '10:05:00'), pg_temp.event(3, '10:06:00')));
 SELECT is(array[stored, filtered], array[1, 1]::bigint[], 'nat keeps openings, filters ends')
-    FROM ctaudit.batch WHERE node = 'gw1';
+    FROM ctaudit.stream WHERE node = 'gw1';
 SELECT pg_temp.batch('10:20:00', jsonb_build_array(
     pg_temp.event(1, '10:15:00', '{"ct_id": 8, "orig_src": "192.168.1.130"}')));
 SELECT pg_temp.batch('10:30:00', jsonb_build_array(
@@ -53,7 +53,7 @@ SELECT pg_temp.batch('11:00:00', jsonb_build_array(
         '{"ct_id": 21, "reply_dport": 60021, "start_sent": "10:05:00", "stop_sent": "10:49:59"}'),
     pg_temp.event(1, '10:06:00', '{"ct_id": 22, "reply_dport": 60022}')), 'h');
 SELECT is(array[stored, filtered], array[2, 2]::bigint[], 'history keeps ends and dumps')
-    FROM ctaudit.batch WHERE node = 'h';
+    FROM ctaudit.stream WHERE node = 'h';
 SELECT results_eq($$SELECT pg_temp.who('1.2.3.4', 60021, '10:30:00', NULL, NULL, 'h')$$,
     $$VALUES ('h outward 192.168.1.129:53400 ended exact')$$, 'history: by its end');
 SELECT is_empty($$SELECT pg_temp.who('1.2.3.4', 60022, '10:30:00', NULL, NULL, 'h')$$,

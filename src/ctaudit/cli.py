@@ -62,10 +62,10 @@ def run_schema(args: argparse.Namespace) -> int:
     dsn = pick_dsn(args)
     if args.action == "status":
         standing = schema.status(dsn)
-        print(schema_text.tell_schema(standing))
+        print(schema_text.format_schema(standing))
         return 0 if standing.current else SchemaError.exit_status
     done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    print(schema_text.tell_installed(done))
+    print(schema_text.format_installed(done))
     return 0
 
 
@@ -74,7 +74,7 @@ def run_maintain(args: argparse.Namespace) -> int:
 
     config = load_config(args.config)
     done = schema.maintain(pick_dsn(args, config), config.retention.days)
-    _print_lines(schema_text.tell_maintained(done))
+    _print_lines(schema_text.format_maintained(done))
     return 0
 
 
@@ -89,7 +89,7 @@ def run_who(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(who_text.plain_reply(reply), indent=2))
     else:
-        _print_lines(who_text.tell_reply(reply))
+        _print_lines(who_text.format_reply(reply))
     return reply.verdict.exit_status
 
 
@@ -123,7 +123,7 @@ def run_status(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(status_text.plain_status(found), indent=2))
     else:
-        _print_lines(status_text.tell_status(found))
+        _print_lines(status_text.format_status(found))
     return 0
 
 
@@ -138,7 +138,7 @@ def run_check(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(finding.plain_findings(findings), indent=2))
     else:
-        _print_lines(finding.tell_findings(findings))
+        _print_lines(finding.format_findings(findings))
     return int(finding.worst(findings))
 
 

@@ -31,7 +31,7 @@ def wait_for_commit(rig: Rig) -> float:
     """Seconds until something has been committed that was not before."""
     asked = time.monotonic()
     since = datetime.now(UTC)
-    committed = "SELECT FROM ctaudit.batch WHERE committed_at > %s"
+    committed = "SELECT FROM ctaudit.stream WHERE committed_at > %s"
     wait_until(lambda: bool(rig.query(committed, since)), log=rig.directory / "record.log")
     return time.monotonic() - asked
 

@@ -116,10 +116,10 @@ def kill_receiver_while_dropping(lab: Lab, cluster: Cluster, times: int) -> int:
 
 
 def is_dropping(rig: Rig) -> bool:
-    from ctaudit.spool.segment import opening_segment
+    from ctaudit.spool.segment import opened_segment
 
     _, last = list_segments(rig.spool)[-1]
-    with opening_segment(last, writable=False) as segment:
+    with opened_segment(last, writable=False) as segment:
         return segment.dropped[0] > 0
 
 

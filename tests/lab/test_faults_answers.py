@@ -189,7 +189,7 @@ def test_event_that_the_database_refuses_is_set_aside_alone(lab: Lab, cluster: C
         assert len(refused) == len(a.PLAIN_CLIENTS)
         for table in ("opening", "flow"):
             assert stored(rig, table) == every - refused
-        asides = rig.rows("aside")
+        asides = rig.rows("undecodable")
         found = Counter(
             (values["kind"].name, str(values["orig_src"]), values["orig_sport"])
             for values in (read_message(row["message"]) for row in asides)
@@ -200,8 +200,8 @@ def test_event_that_the_database_refuses_is_set_aside_alone(lab: Lab, cluster: C
         assert {row["server_words"] for row in asides} == {WORDS}
         assert all(began < row["at"] < ended for row in asides)
         gaps = rig.rows("gap")
-        assert Counter((gap["cause"], gap["lost"]) for gap in gaps) == {("set aside", 1): 14}
-        assert expect_closed_accounting(rig)["set_aside"] == 14
+        assert Counter((gap["cause"], gap["lost"]) for gap in gaps) == {("undecodable", 1): 14}
+        assert expect_closed_accounting(rig)["undecodable"] == 14
 
 
 def test_message_that_cannot_be_decoded_is_set_aside_alone(
@@ -225,14 +225,14 @@ def test_message_that_cannot_be_decoded_is_set_aside_alone(
     assert broken >= 10
     with rigging(lab, cluster, node=rig.node) as other:
         assert other.replay(path).returncode == 0
-        asides = other.rows("aside")
+        asides = other.rows("undecodable")
         assert len(asides) == broken
         assert all(row["reason"] and row["server_words"] is None for row in asides)
-        left = sum(other.count(table) for table in ("opening", "flow", "progress"))
-        assert left == sum(rig.count(t) for t in ("opening", "flow", "progress")) - broken
+        left = sum(other.count(table) for table in ("opening", "flow", "dump_entry"))
+        assert left == sum(rig.count(t) for t in ("opening", "flow", "dump_entry")) - broken
         for table in ("opening", "flow"):
             assert not stored(other, table) - stored(rig, table)
-        assert expect_closed_accounting(other)["set_aside"] == broken
+        assert expect_closed_accounting(other)["undecodable"] == broken
 
 
 def test_accounting_is_closed_at_any_moment(rig: Rig, lab: Lab) -> None:
@@ -243,7 +243,7 @@ def test_accounting_is_closed_at_any_moment(rig: Rig, lab: Lab) -> None:
             while load.is_sending:
                 told = json.loads(rig.ask("status", "--json").stdout)
                 (stream,) = told["streams"]
-                parts = ("stored", "filtered", "set_aside")
+                parts = ("stored", "filtered", "undecodable")
                 assert stream["received"] == sum(stream[part] for part in parts)
                 assert (stream["dropped"], stream["kernel_drops"]) == (0, 0)
                 seen.append(stream["received"])
@@ -252,4 +252,4 @@ def test_accounting_is_closed_at_any_moment(rig: Rig, lab: Lab) -> None:
         wait_until_recorded(rig)
     assert len(set(seen)) > 2
     sums = expect_closed_accounting(rig)
-    assert sums["received"] == 2 * len(load.indexes) + rig.count("progress")
+    assert sums["received"] == 2 * len(load.indexes) + rig.count("dump_entry")

@@ -28,7 +28,7 @@ def test_nothing_but_what_the_witness_saw(recorded: Recorded) -> None:
     before = recorded.event("before", "DESTROY").id
     assert Counter(row["ct_id"] for row in recorded.openings) == new + Counter([before])
     assert Counter(row["ct_id"] for row in recorded.flows) == ended
-    assert recorded.rig.count("gap") == recorded.rig.count("aside") == 0
+    assert recorded.rig.count("gap") == recorded.rig.count("undecodable") == 0
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)

@@ -12,14 +12,24 @@ import pytest
 
 from ctaudit.spool.chain import viewing
 from ctaudit.spool.frame import read_frame
-from ctaudit.spool.segment import opening_segment
+from ctaudit.spool.segment import opened_segment
 from lab.cluster import Cluster
 from lab.recorded import Recorded
 from lab.rig import Rig, replaying
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
-TABLES = ("opening", "flow", "progress", "batch", "coverage", "gap", "note", "dump", "aside")
+TABLES = (
+    "opening",
+    "flow",
+    "dump_entry",
+    "stream",
+    "coverage",
+    "gap",
+    "note",
+    "dump",
+    "undecodable",
+)
 # When a database took a row, and what it calls it, is its own affair.
 OWN = {"committed_at", "reconciled_at", "dump_id", "sent_after"}
 
@@ -46,7 +56,7 @@ def _text(row: dict[str, Any], without: frozenset[str]) -> str:
 
 def test_replay_into_its_own_database_changes_nothing(recorded: Recorded) -> None:
     before = snapshot(recorded.rig)
-    assert all(before[table] for table in ("opening", "flow", "progress", "note"))
+    assert all(before[table] for table in ("opening", "flow", "dump_entry", "note"))
     for segment in recorded.segments * 2:
         done = recorded.rig.replay(segment)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -92,7 +102,7 @@ def test_replay_of_a_cut_segment_goes_on_where_it_was_cut(
 def _frame_before(path: Path, offset: int) -> int:
     """Where the frame that holds the offset begins."""
     at = 0
-    with opening_segment(path, writable=False) as segment, viewing(segment) as data:
+    with opened_segment(path, writable=False) as segment, viewing(segment) as data:
         while (frame := read_frame(data, at, at)).end <= offset:
             at = frame.end
     return at

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ctaudit.spool.segment import list_segments, opening_segment
+from ctaudit.spool.segment import list_segments, opened_segment
 from lab import addresses as a
 from lab.burst import PAYLOAD, burst_tuple
 from lab.cluster import Cluster
@@ -67,17 +67,17 @@ def test_counters(rig: Rig) -> None:
 
 def test_accounting_adds_up(rig: Rig) -> None:
     (batch,) = rig.rows("batch")
-    dumped = rig.count("progress")
+    dumped = rig.count("dump_entry")
     assert batch["received"] == batch["stored"] == 2 * COUNT + dumped
-    assert batch["filtered"] == batch["set_aside"] == batch["dropped"] == 0
-    assert rig.count("gap") == rig.count("aside") == 0
+    assert batch["filtered"] == batch["undecodable"] == batch["dropped"] == 0
+    assert rig.count("gap") == rig.count("undecodable") == 0
     assert batch["stopped_at"] is not None
 
 
 def test_the_position_is_the_stream_s_end(rig: Rig) -> None:
     (last,) = [path for _, path in list_segments(rig.spool)][-1:]
     (batch,) = rig.rows("batch")
-    with opening_segment(last, writable=False) as segment:
+    with opened_segment(last, writable=False) as segment:
         assert segment.base + segment.end == segment.base + segment.committed == batch["position"]
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ctaudit.host.log import MESSAGE_IDS
-from ctaudit.spool.segment import list_segments, opening_segment
+from ctaudit.spool.segment import list_segments, opened_segment
 from lab.machines.gateway import RECEIVER, RECORDER, SPOOL, Gateway
 from lab.machines.kills import ROOMY, check_nothing_lost, strike_at_random
 
@@ -47,7 +47,7 @@ def test_restarts_under_load(gateway: Gateway) -> None:
             gateway.machine.systemctl("restart", RECEIVER, RECORDER)
     gateway.settle()
     check_nothing_lost(gateway, first)
-    streams = gateway.query("SELECT DISTINCT stream FROM ctaudit.batch")
+    streams = gateway.query("SELECT DISTINCT stream FROM ctaudit.stream")
     assert len(streams) == 1
 
 
@@ -178,10 +178,10 @@ def _watchdog(gateway: Gateway, unit: str, line: str) -> Iterator[None]:
 def _read_received(gateway: Gateway) -> int:
     """The stream's position that the receiver has published."""
     directory: Path = gateway.machine.path(SPOOL)
-    with opening_segment(list_segments(directory)[-1][1], writable=False) as segment:
+    with opened_segment(list_segments(directory)[-1][1], writable=False) as segment:
         return segment.base + segment.end
 
 
 def _read_committed(gateway: Gateway) -> int:
-    position: int = gateway.query("SELECT max(position) AS p FROM ctaudit.batch")[0]["p"]
+    position: int = gateway.query("SELECT max(position) AS p FROM ctaudit.stream")[0]["p"]
     return position

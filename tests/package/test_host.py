@@ -75,7 +75,7 @@ class Host:
         self.gateway.wait_for(lambda: bool(self.gateway.query(statement)))
 
     def streams(self) -> int:
-        counted = self.gateway.query("SELECT count(DISTINCT stream) AS n FROM ctaudit.batch")
+        counted = self.gateway.query("SELECT count(DISTINCT stream) AS n FROM ctaudit.stream")
         return int(counted[0]["n"])
 
 
@@ -200,7 +200,7 @@ def test_restart_under_another_name_begins_a_stream(host: Host) -> None:
     recorded = host.gateway.query("SELECT node FROM ctaudit.opening WHERE orig_sport = 2004")
     assert recorded == [{"node": "gw.7"}]
     # What was recorded under the old name is over, and its lag does not grow for ever.
-    running = host.gateway.query("SELECT node FROM ctaudit.batch WHERE stopped_at IS NULL")
+    running = host.gateway.query("SELECT node FROM ctaudit.stream WHERE stopped_at IS NULL")
     assert running == [{"node": "gw.7"}]
 
 

@@ -35,7 +35,7 @@ def test_upgrade_under_load_loses_nothing(site: Site, newer: Path, tmp_path: Pat
     for unit, processes in before.items():
         assert machine.processes(unit) != processes, unit
     # One stream: the socket was handed on, nobody stopped listening.
-    assert len(gateway.query("SELECT DISTINCT stream FROM ctaudit.batch")) == 1
+    assert len(gateway.query("SELECT DISTINCT stream FROM ctaudit.stream")) == 1
     assert "rate = 7" in edited.read_text()
     assert NEWER in machine.path(f"{_CONFIGURATION}.dpkg-dist").read_text()
     assert machine.show("ctaudit-maintain.timer", "ActiveState") == "active"

@@ -20,7 +20,7 @@ def test_status(dsn: str) -> None:
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0].startswith("gw1 (live, stream ")
-    assert "  received   21 events = 21 stored + 0 filtered + 0 set aside" in lines
+    assert "  received   21 events = 21 stored + 0 filtered + 0 undecodable" in lines
     assert "  gaps       1, none open" in lines
     plain = run("status", "--json", "--dsn", dsn).json
     (stream,) = plain["streams"]

@@ -87,7 +87,7 @@ def test_the_past_beyond_retention_is_unknown(dsn: str) -> None:
     assert fetch(dsn, ask.format(day(3))) == [(True, None)]
     ((complete, why),) = fetch(dsn, ask.format(day(20)))
     assert (complete, str(why)[:46]) == (False, "gw1: past retention: the record is kept from 2")
-    gateway_row = fetch(dsn, "SELECT covered_from = c.covered_from FROM ctaudit.batch "
+    gateway_row = fetch(dsn, "SELECT covered_from = c.covered_from FROM ctaudit.stream "
         "JOIN ctaudit.coverage AS c USING (node, stream, covered_from)")  # fmt: skip
     assert gateway_row == [(True,)], "the current span goes on"
 

@@ -45,7 +45,7 @@ def test_two_recorders_of_one_stream(cluster: Cluster, place: str) -> None:
             "SELECT count(*), count(DISTINCT ct_id) FROM ctaudit.opening WHERE node = 'twice'"
         ).fetchone() == (100, 100)
         assert connection.execute(
-            "SELECT position, received, stored FROM ctaudit.batch WHERE node = 'twice'"
+            "SELECT position, received, stored FROM ctaudit.stream WHERE node = 'twice'"
         ).fetchone() == (first.position, 100, 100)
     first.close()
     second.close()
@@ -69,7 +69,7 @@ def test_a_procedure_of_the_site(cluster: Cluster, place: str) -> None:
             "SELECT array_agg(ct_id) FROM ctaudit.opening WHERE node = 'site'"
         ).fetchone() == ([1],)
         assert connection.execute(
-            "SELECT received, stored, filtered FROM ctaudit.batch WHERE node = 'site'"
+            "SELECT received, stored, filtered FROM ctaudit.stream WHERE node = 'site'"
         ).fetchone() == (2, 1, 1)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ctaudit.spool.decoder import Aside, Batch, Decoder, describe_row
+from ctaudit.spool.decoder import Batch, Decoder, Undecodable, describe_row
 from ctaudit.spool.note import Note
 from tests.unit.oracle import read_message
 
@@ -38,7 +38,7 @@ def rows_of(batch: Batch) -> list[dict[str, Any]]:
     return [describe_row(kind, row) for kind, rows in batch.rows.items() for row in rows]
 
 
-def read_one(decoder: Decoder, data: bytes) -> dict[str, Any] | Aside | Note | None:
+def read_one(decoder: Decoder, data: bytes) -> dict[str, Any] | Undecodable | Note | None:
     """What one message comes to: its row, what stopped the reading, or None if it says nothing."""
     batch = Batch()
     stretch = decoder.read(data, 0, RECEIVED, batch, 1)

@@ -30,7 +30,7 @@ from ctaudit.admin.check_host import (
     judge_sysctls,
     judge_table,
 )
-from ctaudit.admin.finding import Finding, Level, plain_findings, tell_findings, worst
+from ctaudit.admin.finding import Finding, Level, format_findings, plain_findings, worst
 from ctaudit.config import SpoolSection
 from ctaudit.database.connection import EXPECTED_SCHEMA
 from ctaudit.host.clock import Synchronisation
@@ -113,7 +113,7 @@ FINDINGS = [
 
 
 def test_words() -> None:
-    assert list(tell_findings(FINDINGS)) == [
+    assert list(format_findings(FINDINGS)) == [
         "good     events  nf_conntrack_events = 1",
         "warning  clock   not synchronised; wanted: synchronised by NTP",
         "                 apt install chrony",
@@ -121,8 +121,8 @@ def test_words() -> None:
         "                 ctaudit setup --local",
         "This gateway is not fit yet: 1 missing, 1 doubtful.",
     ]
-    assert list(tell_findings(FINDINGS[:2]))[-1] == "This gateway records, 1 doubtful."
-    assert list(tell_findings(FINDINGS[:1]))[-1] == "This gateway is fit to be believed."
+    assert list(format_findings(FINDINGS[:2]))[-1] == "This gateway records, 1 doubtful."
+    assert list(format_findings(FINDINGS[:1]))[-1] == "This gateway is fit to be believed."
 
 
 def test_json_and_exit_status() -> None:

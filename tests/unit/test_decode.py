@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctaudit.conntrack.event import COLUMNS, Kind
-from ctaudit.spool.decoder import Aside, Batch, Decoder, decode_text
+from ctaudit.spool.decoder import Batch, Decoder, Undecodable, decode_text
 from ctaudit.spool.frame import pack_head, read_frame
 from ctaudit.spool.note import Note, pack_drained, pack_note
 from tests.unit.messages import Entry, build, columns_of, entries, message
@@ -135,8 +135,8 @@ def test_each_cut_and_each_flip(data: bytes) -> None:
     read_one(warm, data)
     for size in range(len(data)):
         if size:
-            assert isinstance(read_one(warm, data[:size]), Aside), size
-            assert isinstance(read_one(Decoder(), data[:size]), Aside), size
+            assert isinstance(read_one(warm, data[:size]), Undecodable), size
+            assert isinstance(read_one(Decoder(), data[:size]), Undecodable), size
     for at in range(len(data)):
         for bit in range(8):
             changed = bytearray(data)
@@ -156,7 +156,7 @@ def test_cut_message_spoils_nothing_before_it() -> None:
         assert batch.count == 1
         assert sum(map(len, batch.rows.values())) == 1
         assert all(batch.rows.values())
-        assert isinstance(stretch.stop, Aside)
+        assert isinstance(stretch.stop, Undecodable)
         assert (stretch.offset, stretch.after) == (len(whole), len(whole) + size)
         assert stretch.stop.message == whole[:size]
         # A cut first message leaves no empty list of rows behind either.
@@ -169,7 +169,7 @@ def test_aside_has_the_message_and_reading_goes_on_after_it() -> None:
     whole, other = build(ENTRY), message(0x101, 0, b"\2\0\0\0")
     batch = Batch()
     stretch = Decoder().read(whole + other + whole, 0, RECEIVED, batch, 10)
-    assert stretch.stop == Aside("nlmsg_type 0x0101 is no conntrack event", other)
+    assert stretch.stop == Undecodable("nlmsg_type 0x0101 is no conntrack event", other)
     assert (stretch.offset, stretch.after) == (len(whole), len(whole + other))
     assert batch.count == 1
 
@@ -196,7 +196,7 @@ def test_damaged_drained_note_costs_only_itself() -> None:
     damaged = message(0xCA02, 0, b"1234")
     batch, decoder = Batch(), Decoder()
     stretch = decoder.read(damaged + whole, 0, RECEIVED, batch, 10)
-    assert stretch.stop == Aside("a damaged note", damaged)
+    assert stretch.stop == Undecodable("a damaged note", damaged)
     assert stretch.after == len(damaged)
     assert batch.covered_until == 0
 

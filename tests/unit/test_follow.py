@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from ctaudit.record.locate import Foreign, Hole, find_place, list_paths
+from ctaudit.record.locate import MissingBytes, NotASegment, find_place, list_paths
 from ctaudit.spool.chain import find_frame, load_frame, viewing
 from ctaudit.spool.frame import DamagedFrame
-from ctaudit.spool.segment import HEADER_SIZE, Segment, opening_segment
+from ctaudit.spool.segment import HEADER_SIZE, Segment, opened_segment
 from tests.unit.messages import build
 from tests.unit.streams import NODE, STREAM, make_segment, size_of
 from tests.unit.test_layout import ENTRY
@@ -78,7 +78,7 @@ def test_sealed_and_stored_is_passed_over_and_marked_committed(tmp_path: Path) -
     first = keep(make_segment(tmp_path, 1, bodies=(BODY, BODY), sealed=True))
     keep(make_segment(tmp_path, 2, base=2 * SIZE, bodies=(BODY,)))
     assert place(tmp_path, {STREAM: 2 * SIZE}) == (2, 0)
-    with opening_segment(first.path) as seen:
+    with opened_segment(first.path) as seen:
         assert seen.committed == seen.end == 2 * SIZE
 
 
@@ -86,7 +86,7 @@ def test_sealed_and_partly_stored_is_not_committed(tmp_path: Path) -> None:
     first = keep(make_segment(tmp_path, 1, bodies=(BODY, BODY), sealed=True))
     keep(make_segment(tmp_path, 2, base=2 * SIZE, bodies=(BODY,)))
     assert place(tmp_path, {STREAM: SIZE}) == (1, SIZE)
-    with opening_segment(first.path) as seen:
+    with opened_segment(first.path) as seen:
         assert seen.committed == 0
 
 
@@ -111,23 +111,25 @@ def test_database_ahead_of_a_live_segment(tmp_path: Path) -> None:
 
 def test_hole_in_a_stream_that_the_database_knows(tmp_path: Path) -> None:
     keep(make_segment(tmp_path, 3, base=9 * SIZE, bodies=(BODY,)))
-    assert place(tmp_path, {STREAM: 4 * SIZE}) == Hole(NODE, STREAM, 4 * SIZE, 9 * SIZE, True)
+    assert place(tmp_path, {STREAM: 4 * SIZE}) == MissingBytes(
+        NODE, STREAM, 4 * SIZE, 9 * SIZE, True
+    )
 
 
 def test_stream_whose_start_is_gone(tmp_path: Path) -> None:
     keep(make_segment(tmp_path, 3, base=9 * SIZE, bodies=(BODY,)))
-    assert place(tmp_path) == Hole(NODE, STREAM, 0, 9 * SIZE, False)
+    assert place(tmp_path) == MissingBytes(NODE, STREAM, 0, 9 * SIZE, False)
 
 
 def test_known_at_zero_is_not_unknown(tmp_path: Path) -> None:
     keep(make_segment(tmp_path, 3, base=SIZE, bodies=(BODY,)))
-    assert place(tmp_path, {STREAM: 0}) == Hole(NODE, STREAM, 0, SIZE, True)
+    assert place(tmp_path, {STREAM: 0}) == MissingBytes(NODE, STREAM, 0, SIZE, True)
 
 
 def test_hole_between_segments(tmp_path: Path) -> None:
     keep(make_segment(tmp_path, 1, bodies=(BODY,), sealed=True))
     keep(make_segment(tmp_path, 3, base=3 * SIZE, bodies=(BODY,)))
-    assert place(tmp_path, {STREAM: SIZE}) == Hole(NODE, STREAM, SIZE, 3 * SIZE, True)
+    assert place(tmp_path, {STREAM: SIZE}) == MissingBytes(NODE, STREAM, SIZE, 3 * SIZE, True)
     assert place(tmp_path, {STREAM: 3 * SIZE}) == (3, 0)
 
 
@@ -146,7 +148,7 @@ def test_foreign_file_stands_in_the_way_by_name(tmp_path: Path) -> None:
     (tmp_path / "000000000001.segment").write_bytes(b"something else" * 1000)
     keep(make_segment(tmp_path, 2, bodies=(BODY,)))
     found = place(tmp_path)
-    assert isinstance(found, Foreign)
+    assert isinstance(found, NotASegment)
     assert found.path == tmp_path / "000000000001.segment"
     assert "no segment of version 1" in found.reason
 
@@ -157,7 +159,7 @@ def test_file_with_a_damaged_header_is_foreign(tmp_path: Path) -> None:
         file.seek(258)
         file.write(b"X")
     found = place(tmp_path)
-    assert isinstance(found, Foreign)
+    assert isinstance(found, NotASegment)
     assert found.reason == "its header has a wrong checksum"
 
 
@@ -165,7 +167,7 @@ def test_reading_only_leaves_the_file_alone(tmp_path: Path) -> None:
     segment = keep(make_segment(tmp_path, 1, bodies=(BODY,), sealed=True))
     database = Database({STREAM: SIZE})
     assert find_place(list_paths(tmp_path), database.find_position, writable=False) is None
-    with opening_segment(segment.path) as seen:
+    with opened_segment(segment.path) as seen:
         assert seen.committed == 0
 
 

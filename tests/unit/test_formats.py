@@ -25,7 +25,7 @@ from ctaudit.query.value_text import (
     show_end,
     show_time,
 )
-from ctaudit.query.who_text import plain_reply, tell_reply
+from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,
     COMPLETE,
@@ -59,7 +59,7 @@ def _berlin() -> Iterator[None]:
 
 
 def tell(*answers: Answer, coverage: tuple[Coverage, ...] = (COMPLETE,), **more: Any) -> list[str]:
-    return list(tell_reply(Reply(QUESTION, answers, coverage, **more)))
+    return list(format_reply(Reply(QUESTION, answers, coverage, **more)))
 
 
 def test_one_answer_word_for_word() -> None:
@@ -189,7 +189,7 @@ def test_an_inexact_answer_is_unknown_over_a_complete_record() -> None:
 
 def apart(*answers: Answer, **asked: str) -> str:
     question = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", **asked)
-    lines = list(tell_reply(Reply(question, answers, (COMPLETE,))))
+    lines = list(format_reply(Reply(question, answers, (COMPLETE,))))
     return next(line for line in lines if "tell them apart" in line)
 
 

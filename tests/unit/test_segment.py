@@ -21,7 +21,7 @@ from ctaudit.spool.segment import (
     create_segment,
     list_segments,
     open_segment,
-    opening_segment,
+    opened_segment,
     recover_end,
 )
 from tests.unit.messages import build
@@ -46,7 +46,7 @@ def test_what_was_made_is_opened(tmp_path: Path) -> None:
     assert made.path.stat().st_mode & 0o777 == 0o660
     assert (made.end, made.sealed, made.committed) == (0, 0, 0)
     made.publish(100)
-    with opening_segment(made.path) as seen:
+    with opened_segment(made.path) as seen:
         assert (seen.stream, seen.sequence, seen.base) == (STREAM, 12, 777)
         assert (seen.capacity, seen.node, seen.created) == (
             CAPACITY,
@@ -60,7 +60,7 @@ def test_what_was_made_is_opened(tmp_path: Path) -> None:
     made.memory[HEADER_SIZE : HEADER_SIZE + 4] = b"data"
     made.sync()
     made.close()
-    with opening_segment(tmp_path / "000000000012.segment", writable=False) as seen:
+    with opened_segment(tmp_path / "000000000012.segment", writable=False) as seen:
         assert seen.sealed > seen.created
         assert (seen.committed, seen.copy_data(0, 5)) == (60, b"data\0")
         with pytest.raises(TypeError):
@@ -110,7 +110,7 @@ def test_truncated_file_ends_where_it_ends(tmp_path: Path) -> None:
     end = segment.end
     segment.close()
     os.truncate(segment.path, HEADER_SIZE + 500)
-    with opening_segment(segment.path) as seen:
+    with opened_segment(segment.path) as seen:
         assert (seen.capacity, seen.end) == (500, 500)
         assert end > 500
         assert recover_end(seen) == 500
@@ -195,7 +195,7 @@ def test_after_a_kill_in_a_burst_all_that_was_received_is_found(tmp_path: Path) 
             at = write_at(segment.memory, at, MESSAGE)
 
     die_after(burst)
-    with opening_segment(tmp_path / "000000000001.segment") as seen:
+    with opened_segment(tmp_path / "000000000001.segment") as seen:
         assert seen.end == size_of(MESSAGE)
         assert recover_end(seen) == size_of(MESSAGE) + HEAD_SIZE + 5 * len(MESSAGE)
         # It only looks: publishing is the writer's.

@@ -16,7 +16,7 @@ from ctaudit.config import Config, SpoolSection
 from ctaudit.errors import DiskError, PrivilegeError, UsageError
 from ctaudit.spool.chain import load_frame
 from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
-from ctaudit.spool.lock import claiming_spool
+from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.note import Note, unpack_note
 from ctaudit.spool.segment import (
     _DROPPED,
@@ -25,7 +25,7 @@ from ctaudit.spool.segment import (
     Segment,
     list_segments,
     open_segment,
-    opening_segment,
+    opened_segment,
 )
 from ctaudit.spool.writer import SpoolWriter
 from tests.unit.messages import build
@@ -79,7 +79,7 @@ def bodies_of(segment: Segment) -> list[bytes]:
 
 
 def notes_of(path: Path) -> list[Note]:
-    with opening_segment(path) as segment:
+    with opened_segment(path) as segment:
         notes = [unpack_note(body) for body in bodies_of(segment)]
     return [note for note in notes if note is not None]
 
@@ -100,14 +100,14 @@ def numbers(directory: Path) -> list[int]:
 def commit_all(directory: Path, *, age: float = 0.0) -> None:
     """As the recorder does with what is in the database; sealed ``age`` seconds ago."""
     for path in paths(directory):
-        with opening_segment(path) as segment:
+        with opened_segment(path) as segment:
             segment.commit(segment.end)
             if segment.sealed and age:
                 segment.words[136 // 8] = time.time_ns() - int(age * 1e9)
 
 
 def test_frames_are_seen_when_closed(tmp_path: Path) -> None:
-    with writing(tmp_path) as writer, opening_segment(paths(tmp_path)[0]) as reader:
+    with writing(tmp_path) as writer, opened_segment(paths(tmp_path)[0]) as reader:
         assert reader.node == "gw1"
         writer.open_frame()
         writer.append(MESSAGE)
@@ -151,7 +151,7 @@ def test_each_stream_has_its_own_segments(tmp_path: Path) -> None:
     # A stream that nobody continues is complete.
     sealed = []
     for path in paths(tmp_path):
-        with opening_segment(path) as segment:
+        with opened_segment(path) as segment:
             sealed.append(bool(segment.sealed))
     assert sealed == [True, True, False]
 
@@ -166,8 +166,8 @@ def test_stream_goes_on_in_the_next_segment(tmp_path: Path) -> None:
         write_frame(writer, MESSAGE, MESSAGE)
     assert numbers(tmp_path) == [1, 2]
     with (
-        opening_segment(paths(tmp_path)[0]) as first,
-        opening_segment(paths(tmp_path)[1]) as second,
+        opened_segment(paths(tmp_path)[0]) as first,
+        opened_segment(paths(tmp_path)[1]) as second,
     ):
         assert first.sealed
         assert not second.sealed
@@ -248,7 +248,7 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         assert writer.segment.sequence == 2
     earlier, _ = paths(tmp_path)
-    with opening_segment(earlier) as first:
+    with opened_segment(earlier) as first:
         assert first.sealed
         assert bodies_of(first)[0] == MESSAGE
     # Whoever asks for the status learns that the earlier one is over, also under another name.
@@ -289,13 +289,13 @@ def test_seals_that_a_loss_of_power_undid(tmp_path: Path) -> None:
             write_frame(writer, MESSAGE)
             assert roll(writer)
         write_frame(writer, MESSAGE)
-    with opening_segment(paths(tmp_path)[0]) as first:
+    with opened_segment(paths(tmp_path)[0]) as first:
         first.words[_SEALED] = 0
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
     again.close()
     for path, sealed in zip(paths(tmp_path), (True, True, False), strict=True):
-        with opening_segment(path) as segment:
+        with opened_segment(path) as segment:
             assert bool(segment.sealed) is sealed
 
 
@@ -311,7 +311,7 @@ def test_killed_between_two_segments(tmp_path: Path) -> None:
     assert again.continue_stream()
     assert (again.segment.sequence, again.offset) == (2, 0)
     again.close()
-    with opening_segment(paths(tmp_path)[0]) as first:
+    with opened_segment(paths(tmp_path)[0]) as first:
         assert first.sealed
 
 
@@ -326,7 +326,7 @@ def test_bound_stops_the_roll_and_the_loss_is_counted(tmp_path: Path) -> None:
         drop(writer, 4)
         assert not writer.roll()
         assert numbers(tmp_path) == [1, 2]
-        with opening_segment(paths(tmp_path)[0]) as first:
+        with opened_segment(paths(tmp_path)[0]) as first:
             first.commit(first.end)
         time.sleep(0.06)
         assert writer.roll()
@@ -402,7 +402,7 @@ def take(into: memoryview) -> int:
 def test_a_dump_is_owed_once_more_after_events_were_dropped(tmp_path: Path) -> None:
     with writing(tmp_path, max_bytes=2 * WHOLE) as writer:
         assert writer.segment.dumped == 0
-        writer.segment.keep_dumped(5)
+        writer.segment.set_dumped(5)
         write_frame(writer, MESSAGE)
         assert roll(writer)
         assert writer.segment.dumped == 5
@@ -473,7 +473,7 @@ def test_uncommitted_segments_stay_for_ever(tmp_path: Path) -> None:
             write_frame(writer, MESSAGE)
             assert roll(writer)
         for path in paths(tmp_path)[:3]:
-            with opening_segment(path) as segment:
+            with opened_segment(path) as segment:
                 segment.commit(segment.end - 4)
         writer.prune()
         assert numbers(tmp_path) == [1, 2, 3, 4]
@@ -518,15 +518,15 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
 def commit_all_but(foreign: Path, directory: Path) -> None:
     for path in paths(directory):
         if path != foreign:
-            with opening_segment(path) as segment:
+            with opened_segment(path) as segment:
                 segment.commit(segment.end)
 
 
 def test_two_receivers_on_one_spool(tmp_path: Path) -> None:
     directory = tmp_path / "spool"
-    with claiming_spool(directory, "receiver"), claiming_spool(directory, "recorder"):
+    with spool_lock(directory, "receiver"), spool_lock(directory, "recorder"):
         for who in ("receiver", "recorder"):
-            with pytest.raises(UsageError) as caught, claiming_spool(directory, who):
+            with pytest.raises(UsageError) as caught, spool_lock(directory, who):
                 pass
             assert str(caught.value) == (
                 f"{directory}: another {who} is at work on this spool; stop it first"
@@ -534,18 +534,18 @@ def test_two_receivers_on_one_spool(tmp_path: Path) -> None:
 
     # And after it has ended, or was killed, the next may.
     def claim_and_die() -> None:
-        claim = claiming_spool(directory, "receiver")
+        claim = spool_lock(directory, "receiver")
         claim.__enter__()
 
     die_after(claim_and_die)
-    with claiming_spool(directory, "receiver"):
+    with spool_lock(directory, "receiver"):
         pass
 
 
 def test_spool_that_cannot_be(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(DiskError) as caught, claiming_spool(file / "spool", "receiver"):
+    with pytest.raises(DiskError) as caught, spool_lock(file / "spool", "receiver"):
         pass
     assert str(caught.value) == f"{file}/spool: cannot be used as spool: Not a directory"
 
@@ -558,7 +558,7 @@ def test_spool_without_permission(tmp_path: Path) -> None:
             os.setresuid(_NOBODY, _NOBODY, _NOBODY)
         with (
             pytest.raises(PrivilegeError, match="the receiver may not write there"),
-            claiming_spool(tmp_path / "spool", "receiver"),
+            spool_lock(tmp_path / "spool", "receiver"),
         ):
             pass
 

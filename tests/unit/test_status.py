@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from ctaudit.database.schema import Done, Maintained, SchemaStatus
-from ctaudit.database.schema_text import tell_installed, tell_maintained, tell_schema
-from ctaudit.query.status import Gap, Standing, Stream
-from ctaudit.query.status_text import plain_status, tell_status
+from ctaudit.database.schema_text import format_installed, format_maintained, format_schema
+from ctaudit.query.status import Gap, Status, Stream
+from ctaudit.query.status_text import format_status, plain_status
 from tests.unit.answers import local_zone
 
 NOW = datetime(2026, 2, 22, 11, 59, 43, tzinfo=UTC)
@@ -30,7 +30,7 @@ STREAM = Stream(
     received=1010,
     stored=1000,
     filtered=7,
-    set_aside=3,
+    undecodable=3,
     dropped=0,
     kernel_drops=3,
     gaps=2,
@@ -47,13 +47,13 @@ def _berlin() -> Iterator[None]:
 
 
 def test_status_word_for_word() -> None:
-    assert list(tell_status(Standing((STREAM,), ()))) == [
+    assert list(format_status(Status((STREAM,), ()))) == [
         "gw1 (live, stream 00000000-0000-0000-0000-000000000001)",
         "  running    since 2026-02-21 12:59:43+01:00",
         "  covered    from 2026-02-21 12:59:43+01:00 until 2026-02-22 12:59:43+01:00",
         "  behind     1.234 s",
         "  position   123,456 bytes, committed 2026-02-22 12:59:43+01:00",
-        "  received   1,010 events = 1,000 stored + 7 filtered + 3 set aside",
+        "  received   1,010 events = 1,000 stored + 7 filtered + 3 undecodable",
         "  dropped    0 events, and 3 by the kernel",
         "  gaps       2, none open",
     ]
@@ -61,7 +61,7 @@ def test_status_word_for_word() -> None:
 
 def test_status_of_a_stopped_stream_and_of_earlier_ones() -> None:
     stopped = replace(STREAM, stopped_at=NOW, covered_from=None, lag=None)
-    lines = list(tell_status(Standing((stopped, STREAM, replace(STREAM, node="gw2")), (GAP,))))
+    lines = list(format_status(Status((stopped, STREAM, replace(STREAM, node="gw2")), (GAP,))))
     assert (
         "  stopped    at 2026-02-22 12:59:43+01:00, started at 2026-02-21 12:59:43+01:00" in lines
     )
@@ -77,7 +77,7 @@ def test_status_of_a_stopped_stream_and_of_earlier_ones() -> None:
 
 
 def test_status_for_machines() -> None:
-    plain = plain_status(Standing((STREAM,), (GAP,)))
+    plain = plain_status(Status((STREAM,), (GAP,)))
     (stream,), (gap,) = plain["streams"], plain["open_gaps"]
     assert stream["lag_seconds"] == 1.234
     assert stream["stream"] == gap["stream"] == str(STREAM.stream)
@@ -97,15 +97,15 @@ def test_status_for_machines() -> None:
 )
 def test_schema_is_told_in_one_sentence(version: int | None, until: date | None, says: str) -> None:
     pending = ("0002_more",) if version == 1 else ()
-    sentence = tell_schema(SchemaStatus(version, 2, pending, until))
+    sentence = format_schema(SchemaStatus(version, 2, pending, until))
     assert says in sentence
     assert sentence.endswith(".")
 
 
 def test_what_an_installation_and_upkeep_did() -> None:
-    assert tell_installed(Done(1, ("0001_store",), ("a", "b"))) == (
+    assert format_installed(Done(1, ("0001_store",), ("a", "b"))) == (
         "The schema is version 1: applied 0001_store, made 2 partitions."
     )
     done = [Maintained("dropped", "opening_p20260101", None), Maintained("moved", "x", 3)]
-    assert list(tell_maintained(done)) == ["dropped opening_p20260101", "moved x, 3 rows"]
-    assert list(tell_maintained([])) == ["nothing to do"]
+    assert list(format_maintained(done)) == ["dropped opening_p20260101", "moved x, 3 rows"]
+    assert list(format_maintained([])) == ["nothing to do"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from ctaudit.admin.finding import Finding, Level, find
+from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.database.connection import EXPECTED_SCHEMA, connect, explained, schema_version
 from ctaudit.errors import CtauditError, DatabaseError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
@@ -73,7 +73,7 @@ def judge_schema(version: int | None) -> Finding:
         remedy = f"ctaudit setup --local, or ctaudit schema {verb} --dsn DSN as its owner"
     else:
         remedy = "a newer ctaudit on this gateway"
-    return find(
+    return make_finding(
         "schema",
         found,
         good=version == EXPECTED_SCHEMA,
@@ -92,7 +92,7 @@ def judge_rights(procedure: str, rights: Rights) -> Finding:
         remedy = f'GRANT ctaudit_recorder TO "{rights.login}"'
         return _refuse("privileges", f"may not call {procedure}", wanted, remedy)
     excess = "is a superuser" if rights.superuser else "may read what is recorded"
-    return find(
+    return make_finding(
         "privileges",
         f"{rights.login} {excess}"
         if rights.superuser or rights.read
@@ -104,7 +104,7 @@ def judge_rights(procedure: str, rights: Rights) -> Finding:
 
 
 def judge_encoding(encoding: str) -> Finding:
-    return find(
+    return make_finding(
         "encoding",
         encoding,
         good=encoding == "UTF8",
@@ -115,7 +115,7 @@ def judge_encoding(encoding: str) -> Finding:
 
 def judge_partitions(until: date | None, today: date) -> Finding:
     """``until``: the last day that has a partition of its own; None: there is none."""
-    return find(
+    return make_finding(
         "partitions",
         "none" if until is None else f"up to {until}",
         good=until is not None and until >= today + timedelta(days=_DAYS_AHEAD),

@@ -12,7 +12,7 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ctaudit.admin.finding import Finding, Level, find
+from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.config import Config, SpoolSection, format_size
 from ctaudit.conntrack.netlink import open_dump_socket, open_event_socket, read_sysctl, scan_dump
 from ctaudit.errors import PrivilegeError
@@ -57,14 +57,14 @@ def check_host(config: Config) -> list[Finding]:
 def judge_interface(number: int | None, present: bool) -> Finding:
     """``number``: errno of the kernel's answer to a question, None where it was not asked."""
     if number is None:
-        return find(
+        return make_finding(
             "connection tracking",
             "nf_conntrack_netlink is there" if present else "not known",
             good=present,
             wanted="nf_conntrack_netlink, built in or loaded",
             remedy=f"modprobe nf_conntrack_netlink; {_AS_ROOT}",
         )
-    return find(
+    return make_finding(
         "connection tracking",
         "the kernel answers" if number == 0 else f"the kernel refuses: {os.strerror(number)}",
         good=number == 0,
@@ -94,7 +94,7 @@ def judge_sysctls(mode: str, values: Mapping[str, int | None]) -> Iterator[Findi
 
 def _judge_sysctl(title: str, name: str, value: int | None, lacking: str, level: Level) -> Finding:
     shown = f"{name} = {'not there' if value is None else value}"
-    return find(
+    return make_finding(
         title,
         shown if value == 1 else f"{shown}: {lacking}",
         good=value == 1,
@@ -116,8 +116,10 @@ def judge_table(count: int | None, most: int | None) -> Finding:
     shown = f"{count:,} of {most:,} connections"
     if count == 0:
         remedy = "conntrack works where NAT or a ct rule wants it: nft list ruleset"
-        return find("table", shown, good=False, wanted="at least one tracked", remedy=remedy)
-    return find(
+        return make_finding(
+            "table", shown, good=False, wanted="at least one tracked", remedy=remedy
+        )
+    return make_finding(
         "table",
         shown,
         good=count < 0.9 * most,
@@ -129,7 +131,7 @@ def judge_table(count: int | None, most: int | None) -> Finding:
 def judge_buffer(wanted: int, given: int | None) -> Finding:
     """``given`` None: only a socket of one's own would tell, and that was refused."""
     found = "cannot be tried as this user" if given is None else format_size(given)
-    return find(
+    return make_finding(
         "receive buffer",
         found,
         good=given is not None and given >= wanted,
@@ -144,8 +146,8 @@ def judge_drops(drops: int | None) -> Finding:
     """
     if drops is None:
         remedy = "start ctaudit-receiver.service"
-        return find("drops", "nobody listens", good=False, wanted="0", remedy=remedy)
-    return find(
+        return make_finding("drops", "nobody listens", good=False, wanted="0", remedy=remedy)
+    return make_finding(
         "drops",
         f"{drops:,} events dropped by the kernel since the receiver listens",
         good=drops == 0,
@@ -157,9 +159,9 @@ def judge_drops(drops: int | None) -> Finding:
 def judge_clock(state: Synchronisation | None) -> Finding:
     wanted, remedy = "synchronised by NTP", "apt install chrony, or timedatectl set-ntp true"
     if state is None:
-        return find("clock", "not known", good=False, wanted=wanted, remedy=_AS_ROOT)
+        return make_finding("clock", "not known", good=False, wanted=wanted, remedy=_AS_ROOT)
     shown = f"synchronised, off by at most {state.maximum_error / 1000:,.0f} ms"
-    return find(
+    return make_finding(
         "clock",
         shown if state.synchronised else "not synchronised",
         good=state.synchronised,
@@ -171,7 +173,7 @@ def judge_clock(state: Synchronisation | None) -> Finding:
 def judge_spool(spool: SpoolSection, used: int, free: int) -> Finding:
     """``used``: bytes of its files; ``free``: bytes of the file system that a service may take."""
     room = used + free
-    return find(
+    return make_finding(
         "spool",
         f"{spool.directory}: {format_size(used >> 20 << 20)} used, "
         f"{format_size(free >> 20 << 20)} free",
@@ -184,8 +186,8 @@ def judge_spool(spool: SpoolSection, used: int, free: int) -> Finding:
 def judge_service(name: str, unit: str, directory: Path, process: int | None) -> Finding:
     """``process``: who holds the spool for that service; 0: it cannot be seen."""
     if process == 0:
-        return find(name, "not known", good=False, wanted="at work", remedy=_AS_ROOT)
-    return find(
+        return make_finding(name, "not known", good=False, wanted="at work", remedy=_AS_ROOT)
+    return make_finding(
         name,
         f"at work on {directory}, process {process}" if process else "not at work",
         good=process is not None,

@@ -30,7 +30,7 @@ class Finding:
     remedy: str = ""
 
 
-def find(
+def make_finding(
     name: str, found: str, *, good: bool, wanted: str, remedy: str, level: Level = Level.WARNING
 ) -> Finding:
     """``level`` is what it is when it is not good."""
@@ -41,7 +41,7 @@ def worst(findings: Iterable[Finding]) -> Level:
     return max((item.level for item in findings), default=Level.GOOD)
 
 
-def tell_findings(findings: Sequence[Finding]) -> Iterator[str]:
+def format_findings(findings: Sequence[Finding]) -> Iterator[str]:
     """One line each, a second with the remedy, and the verdict."""
     width = max((len(item.name) for item in findings), default=0)
     for item in findings:
@@ -49,7 +49,7 @@ def tell_findings(findings: Sequence[Finding]) -> Iterator[str]:
         yield line + (f"; wanted: {item.wanted}" if item.wanted else "")
         if item.remedy:
             yield f"{'':<7}  {'':<{width}}  {item.remedy}"
-    yield _tell_verdict(findings)
+    yield _format_verdict(findings)
 
 
 def plain_findings(findings: Sequence[Finding]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def plain_findings(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _tell_verdict(findings: Sequence[Finding]) -> str:
+def _format_verdict(findings: Sequence[Finding]) -> str:
     missing = sum(item.level is Level.UNFIT for item in findings)
     doubtful = sum(item.level is Level.WARNING for item in findings)
     if missing:

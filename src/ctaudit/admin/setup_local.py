@@ -19,7 +19,7 @@ from psycopg import sql
 from ctaudit.admin.check_database import RECORDER_USER
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
-from ctaudit.database.schema_text import tell_installed
+from ctaudit.database.schema_text import format_installed
 from ctaudit.errors import DatabaseError, PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
@@ -51,7 +51,7 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
         raise PrivilegeError(f"setup --local: run as root or as {SUPERUSER}")
     with acting_as(SUPERUSER) if is_root() else contextlib.nullcontext():
         yield _make_database(DATABASE)
-        yield tell_installed(schema.install(local_dsn(DATABASE)))
+        yield format_installed(schema.install(local_dsn(DATABASE)))
         with connect(local_dsn(DATABASE)) as connection:
             connection.autocommit = True
             for name in auditors:
@@ -124,7 +124,7 @@ def _wait_for_record(node: str) -> str:
         connection.autocommit = True
         while time.monotonic() < deadline:
             if connection.execute(
-                "SELECT 1 FROM ctaudit.batch WHERE node = %s AND stopped_at IS NULL"
+                "SELECT 1 FROM ctaudit.stream WHERE node = %s AND stopped_at IS NULL"
                 " AND committed_at > clock_timestamp() - interval '5 seconds'",
                 (node,),
             ).fetchone():

@@ -19,15 +19,15 @@ from ctaudit.conntrack.netlink import (
     clear_congestion,
     count_drops,
     groups_of,
-    keep_undelivered,
     open_event_socket,
     read_sysctl,
     set_receive_buffer,
+    set_reliable,
 )
 from ctaudit.host.clock import StepWatch, read_synchronisation
-from ctaudit.host.log import tell_fault
-from ctaudit.host.systemd import Watchdog, hearing_stop, notify, store_socket, take_stored
-from ctaudit.spool.lock import claiming_spool
+from ctaudit.host.log import log_fault
+from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
+from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.note import pack_drained
 from ctaudit.spool.segment import ROOM
 from ctaudit.spool.writer import SpoolWriter
@@ -39,8 +39,8 @@ _HEARTBEAT = 0.25  # seconds between two DRAINED notes of an idle stream
 _DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
 # Seconds that follow a look which emptied the queue: what comes meanwhile is read at once, at a
 # fraction of the price of a look for each event. Its time is later by as much.
-_NAP = 0.08
-_ROOM_FOR_NAP = 24 << 20  # bytes of receive buffer: 18,750 events, 230,000 a second
+_COALESCE_DELAY = 0.08
+_ROOM_FOR_DELAY = 24 << 20  # bytes of receive buffer: 18,750 events, 230,000 a second
 _TICK = 1.0
 _LONGEST_STOP = 5.0  # seconds that a stop goes on reading what is there, at most
 _CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
@@ -50,9 +50,9 @@ _NAMESPACE = Path("/proc/self/ns/net")
 def run(config: Config) -> int:
     """Receives until SIGTERM or SIGINT. Raises PrivilegeError, DiskError, UsageError."""
     with (
-        claiming_spool(config.spool.directory, "receiver"),
+        spool_lock(config.spool.directory, "receiver"),
         _opening_events(config) as (events, inherited),
-        hearing_stop() as stop,
+        stop_signals() as stop,
     ):
         # From here on systemd keeps the socket open across a kill, where it keeps anything.
         stored = store_socket(events, _name_socket(config))
@@ -90,7 +90,7 @@ def _opening_events(config: Config) -> Iterator[tuple[socket.socket, bool]]:
     groups = groups_of(config.mode, config.socket)
     with stored or open_event_socket(groups, config.socket.receive_buffer) as events:
         events.setblocking(False)
-        keep_undelivered(events, wanted=config.socket.reliable)
+        set_reliable(events, wanted=config.socket.reliable)
         yield events, stored is not None
 
 
@@ -128,7 +128,7 @@ class Receiver:
             return
         self._spool.begin_stream()
         self._drops = count_drops(self._events)
-        self._spool.segment.keep_kernel_drops(self._drops)
+        self._spool.segment.set_kernel_drops(self._drops)
         self._note(
             "start",
             mode=self._config.mode,
@@ -145,8 +145,8 @@ class Receiver:
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one piece of a dump."""
-        if self._is_drained and self._buffer >= _ROOM_FOR_NAP and self._dump.wait:
-            time.sleep(_NAP)
+        if self._is_drained and self._buffer >= _ROOM_FOR_DELAY and self._dump.wait:
+            time.sleep(_COALESCE_DELAY)
         self._is_drained = False
         self._poll.poll(1000 * min(_HEARTBEAT, self._dump.wait))
         if self._spool.has_room() or self._roll():
@@ -174,7 +174,7 @@ class Receiver:
                 break
             self._take_events()
         if count_drops(self._events) != self._spool.segment.kernel_drops:
-            self._tell_overrun()
+            self._note_overrun()
         if going_on:
             self._spool.close()
             return
@@ -209,7 +209,7 @@ class Receiver:
         read = spool.close_frame()
         self._is_drained = drained
         if overrun:
-            self._meet_overrun()
+            self._handle_overrun()
         if count:
             self._last_read = read
 
@@ -233,7 +233,7 @@ class Receiver:
     def _take_dump(self) -> None:
         if self._dump.is_due:
             if count_drops(self._events) != self._spool.segment.kernel_drops:
-                self._tell_overrun()
+                self._note_overrun()
             self._is_gap_told = False
         self._dump.turn()
 
@@ -253,12 +253,12 @@ class Receiver:
         before, self._drops = self._drops, count_drops(self._events)
         return self._drops != before
 
-    def _meet_overrun(self) -> None:
+    def _handle_overrun(self) -> None:
         """Tells of a gap unless one is open; a dump follows as soon as the rush is over."""
         self._grow_buffer()
         if not self._is_gap_told:
-            self._tell_overrun()
-            tell_fault(
+            self._note_overrun()
+            log_fault(
                 log,
                 "overrun",
                 "the receive buffer overran and events are lost; "
@@ -266,16 +266,16 @@ class Receiver:
             )
         self._dump.want("overrun", RETRY)
 
-    def _tell_overrun(self) -> None:
+    def _note_overrun(self) -> None:
         """Notes what the kernel has dropped since the last such note."""
         segment = self._spool.segment
-        segment.keep_dumped(0)
+        segment.set_dumped(0)
         self._drops = count_drops(self._events)
         drops = (self._drops - segment.kernel_drops) % (1 << 32)
         # What is kept and tried again counts as dropped each time: how many are lost is unknown.
         lost = None if self._config.socket.reliable else drops or None
         self._note("overrun", last_read_at=self._last_read, lost=lost, undelivered=drops)
-        segment.keep_kernel_drops(self._drops)
+        segment.set_kernel_drops(self._drops)
         self._is_gap_told = True
 
     def _grow_buffer(self) -> None:
@@ -287,16 +287,16 @@ class Receiver:
         # Without room for events the little that is left is kept for what ends the stream.
         if self._spool.has_room():
             if self._find_drops():
-                self._meet_overrun()
+                self._handle_overrun()
             step = self._steps.find_step()
             if step:
-                tell_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
+                log_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
             if step or now >= self._next_clock:
                 self._next_clock = now + _CLOCK_EVERY
-                self._tell_clock(step)
+                self._note_clock(step)
         self._spool.prune()
 
-    def _tell_clock(self, step: int) -> None:
+    def _note_clock(self, step: int) -> None:
         known = read_synchronisation()
         self._note(
             "clock",

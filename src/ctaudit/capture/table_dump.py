@@ -55,7 +55,7 @@ class TableDump:
     def want(self, cause: str, after: float = 0.0) -> None:
         """Another dump is needed soon, in place of one under way."""
         self.abandon()
-        self._spool.segment.keep_dumped(0)
+        self._spool.segment.set_dumped(0)
         self._cause = cause
         self._due = time.monotonic() + after
 
@@ -100,4 +100,4 @@ class TableDump:
             spool.append_note(
                 "dump end", began_at=began, begin_position=position, entries=self._entries
             )
-            spool.segment.keep_dumped(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            spool.segment.set_dumped(time.clock_gettime_ns(time.CLOCK_BOOTTIME))

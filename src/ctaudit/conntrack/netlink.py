@@ -44,7 +44,7 @@ def groups_of(mode: str, wanted: SocketSection) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def keep_undelivered(events: socket.socket, *, wanted: bool) -> None:
+def set_reliable(events: socket.socket, *, wanted: bool) -> None:
     """Whether the kernel keeps an event that did not fit and tries again (reliable delivery).
 
     nf_conntrack_ecache.c: a connection's DESTROY is retried until it is delivered, its entry

@@ -50,7 +50,7 @@ def connect(dsn: str, role_hint: str = "") -> psycopg.Connection[Any]:
         if not _is_refused_login(error):
             hint = ""
         raise DatabaseError(
-            f"cannot connect to database {describe_target(words)}: {tell(error)}{hint}"
+            f"cannot connect to database {describe_target(words)}: {describe_error(error)}{hint}"
         ) from None
 
 
@@ -61,7 +61,7 @@ def describe_target(words: dict[str, Any]) -> str:
     return " on ".join(str(part) for part in (name, place) if part) or "of libpq's environment"
 
 
-def tell(error: psycopg.Error) -> str:
+def describe_error(error: psycopg.Error) -> str:
     """An error of the server or of libpq as one line."""
     text = error.diag.message_primary or str(error) or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -74,9 +74,9 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        raise PrivilegeError(f"{doing}: the database refuses: {tell(error)}") from None
+        raise PrivilegeError(f"{doing}: the database refuses: {describe_error(error)}") from None
     except psycopg.Error as error:
-        raise DatabaseError(f"{doing}: {tell(error)}") from None
+        raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
 
 def schema_version(connection: psycopg.Connection[Any]) -> int | None:

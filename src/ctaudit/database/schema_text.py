@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ctaudit.database.schema import Done, Maintained, SchemaStatus
 
 
-def tell_schema(standing: SchemaStatus) -> str:
+def format_schema(standing: SchemaStatus) -> str:
     """One sentence: installed and expected version, and what to do where they differ."""
     if standing.version is None:
         return (
@@ -29,7 +29,7 @@ def tell_schema(standing: SchemaStatus) -> str:
     return f"The schema is version {standing.version}, as this program expects, and {ahead}."
 
 
-def tell_installed(done: Done) -> str:
+def format_installed(done: Done) -> str:
     applied = ", ".join(done.migrations) or "no migration"
     return (
         f"The schema is version {done.version}: applied {applied}, "
@@ -37,7 +37,7 @@ def tell_installed(done: Done) -> str:
     )
 
 
-def tell_maintained(done: Iterable[Maintained]) -> Iterator[str]:
+def format_maintained(done: Iterable[Maintained]) -> Iterator[str]:
     """A line for each thing done; one line where nothing was to do."""
     nothing = True
     for item in done:

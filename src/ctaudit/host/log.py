@@ -19,7 +19,7 @@ MESSAGE_IDS = {
     "spool full": "50a11ab6d52c49549a610fb465c0362d",
     "database away": "4c80754c94a74aaebc6f7ccc720f53b2",
     "database back": "c51ce220501b4e87b03088ae4bddcb78",
-    "set aside": "e55e731952734402b2f34b05de3d43f5",
+    "undecodable": "e55e731952734402b2f34b05de3d43f5",
     "damage": "97b7168d8d464c6b88f0c2f1ac546f5c",
     "clock": "557e088e242040ea8e5f09e0a5158ade",
 }
@@ -47,7 +47,7 @@ def start_logging(name: str) -> None:
     root.setLevel(logging.INFO)
 
 
-def tell_fault(
+def log_fault(
     logger: logging.Logger, fault: str, sentence: str, level: int = logging.ERROR
 ) -> None:
     """One sentence with the fault's MESSAGE_ID."""

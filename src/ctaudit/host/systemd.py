@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def hearing_stop() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """A list that SIGTERM and SIGINT fill."""
     heard: list[int] = []
     earlier = {

@@ -16,7 +16,7 @@ from ctaudit.query.lookup import select_rows
 
 @dataclass(frozen=True)
 class Stream:
-    """A row of ctaudit.status(). received = stored + filtered + set_aside; drops not among it."""
+    """A row of ctaudit.status(). received = stored + filtered + undecodable; drops not among it."""
 
     node: str
     stream: UUID
@@ -31,7 +31,7 @@ class Stream:
     received: int
     stored: int
     filtered: int
-    set_aside: int
+    undecodable: int
     dropped: int
     kernel_drops: int
     gaps: int
@@ -55,16 +55,16 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """All streams, the latest of each node first, and the gaps that are not over."""
 
     streams: tuple[Stream, ...]
     open_gaps: tuple[Gap, ...]
 
 
-def ask_status(connection: psycopg.Connection[Any]) -> Standing:
+def ask_status(connection: psycopg.Connection[Any]) -> Status:
     with explained("asking"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
         gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})
-    return Standing(tuple(streams), tuple(gaps))
+    return Status(tuple(streams), tuple(gaps))

@@ -8,11 +8,11 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from ctaudit.query.status import Gap, Standing, Stream
+from ctaudit.query.status import Gap, Status, Stream
 from ctaudit.query.value_text import plain, show_duration, show_time
 
 
-def plain_status(standing: Standing) -> dict[str, Any]:
+def plain_status(standing: Status) -> dict[str, Any]:
     """The keys that ``status --json`` promises: the functions' columns by their names."""
     return {
         "streams": [_plain_row(stream) for stream in standing.streams],
@@ -29,22 +29,22 @@ def _plain_row(row: Stream | Gap) -> dict[str, Any]:
     return record
 
 
-def tell_status(standing: Standing) -> Iterator[str]:
+def format_status(standing: Status) -> Iterator[str]:
     """A block of lines a node: its latest stream, its open gaps, how many streams came before."""
     if not standing.streams:
         yield "No gateway has recorded anything yet."
     for node, group in groupby(standing.streams, key=lambda stream: stream.node):
         latest, *earlier = group
         yield f"{node} ({latest.mode}, stream {latest.stream})"
-        rows = [*_tell_stream(latest)]
-        rows += [_tell_gap(gap) for gap in standing.open_gaps if gap.node == node]
+        rows = [*_format_stream(latest)]
+        rows += [_format_gap(gap) for gap in standing.open_gaps if gap.node == node]
         if earlier:
-            rows.append(("before", _tell_earlier(earlier)))
+            rows.append(("before", _format_earlier(earlier)))
         for label, text in rows:
             yield f"  {label:<9}  {text}"
 
 
-def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
+def _format_stream(stream: Stream) -> Iterator[tuple[str, str]]:
     started = show_time(stream.started_at, trim=True)
     if stream.stopped_at is None:
         yield "running", f"since {started}"
@@ -63,20 +63,20 @@ def _tell_stream(stream: Stream) -> Iterator[tuple[str, str]]:
         "received",
         (
             f"{stream.received:,} events = {stream.stored:,} stored + {stream.filtered:,} filtered "
-            f"+ {stream.set_aside:,} set aside"
+            f"+ {stream.undecodable:,} undecodable"
         ),
     )
     yield "dropped", f"{stream.dropped:,} events, and {stream.kernel_drops:,} by the kernel"
     yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
 
 
-def _tell_gap(gap: Gap) -> tuple[str, str]:
+def _format_gap(gap: Gap) -> tuple[str, str]:
     lost = "an unknown number of" if gap.lost is None else f"{gap.lost:,}"
     begin = show_time(gap.gap_from, trim=True)
     return "open gap", f"{gap.cause} since {begin}, {lost} events lost"
 
 
-def _tell_earlier(streams: Sequence[Stream]) -> str:
+def _format_earlier(streams: Sequence[Stream]) -> str:
     received = sum(stream.received for stream in streams)
     dropped = sum(stream.dropped for stream in streams)
     first = min(stream.started_at for stream in streams)

@@ -64,24 +64,24 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
     }
 
 
-def tell_reply(reply: Reply) -> Iterator[str]:
+def format_reply(reply: Reply) -> Iterator[str]:
     """The lines of the reply for a person."""
     answers = reply.answers
     if not answers:
         yield f"No connection is recorded for {_describe_question(reply.question)}."
     elif len(answers) == 1:
-        yield from _tell_answer(answers[0])
+        yield from _format_answer(answers[0])
     else:
         number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(answers))
         yield f"{number} candidates for {_describe_question(reply.question)}:"
         for place, answer in enumerate(answers, 1):
             yield ""
-            first, *rest = _tell_answer(answer)
+            first, *rest = _format_answer(answer)
             yield f"{place}. {first}"
             yield from rest
         yield ""
-        yield _tell_hosts(answers)
-        yield _tell_apart(reply)
+        yield _format_hosts(answers)
+        yield _format_apart(reply)
     yield f"Asked: {_describe_span(reply.question)}."
     verdict = reply.verdict
     for reason in verdict.reasons:
@@ -92,13 +92,13 @@ def tell_reply(reply: Reply) -> Iterator[str]:
         yield "Another connection may be the one asked for."
 
 
-def _tell_answer(answer: Answer) -> Iterator[str]:
-    yield _tell_who(answer)
-    for label, text in _tell_details(answer):
+def _format_answer(answer: Answer) -> Iterator[str]:
+    yield _format_who(answer)
+    for label, text in _format_details(answer):
         yield f"  {label:<9}  {text}"
 
 
-def _tell_who(answer: Answer) -> str:
+def _format_who(answer: Answer) -> str:
     """``192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)``."""
     host, public = show_host(answer), show_public(answer)
     way = "from" if answer.direction == "inward" else "to"
@@ -108,17 +108,17 @@ def _tell_who(answer: Answer) -> str:
     return f"{host} was behind {public} {rest}"
 
 
-def _tell_details(answer: Answer) -> Iterator[tuple[str, str]]:
+def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
     if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
         asked = show_end(answer.proto, answer.orig_dst, answer.orig_dport)
         yield "called", f"{asked}, which the gateway translated"
-    yield "started", _tell_start(answer)
-    yield "ended", _tell_end(answer)
+    yield "started", _format_start(answer)
+    yield "ended", _format_end(answer)
     if answer.duration is not None:
         length = show_duration(answer.duration)
         yield "duration", f"{length}, which includes the kernel's closing time-out"
-    orig = _tell_traffic(answer, answer.orig_packets, answer.orig_bytes)
-    back = _tell_traffic(answer, answer.reply_packets, answer.reply_bytes)
+    orig = _format_traffic(answer, answer.orig_packets, answer.orig_bytes)
+    back = _format_traffic(answer, answer.reply_packets, answer.reply_bytes)
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
@@ -127,7 +127,7 @@ def _tell_details(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "mark", f"{answer.mark:#x}"
 
 
-def _tell_start(answer: Answer) -> str:
+def _format_start(answer: Answer) -> str:
     if answer.started_at is None:
         return "unknown"
     source = SOURCES.get(answer.started_source or "", answer.started_source)
@@ -136,7 +136,7 @@ def _tell_start(answer: Answer) -> str:
     return f"{show_time(answer.started_at)} ({source})"
 
 
-def _tell_end(answer: Answer) -> str:
+def _format_end(answer: Answer) -> str:
     if answer.ended_at is not None:
         source = SOURCES.get(answer.ended_source or "", answer.ended_source)
         return f"{show_time(answer.ended_at)} ({source})"
@@ -153,7 +153,7 @@ def _tell_end(answer: Answer) -> str:
     return f"at an unknown time {between}".rstrip() + cause
 
 
-def _tell_traffic(answer: Answer, packets: int | None, octets: int | None) -> str:
+def _format_traffic(answer: Answer, packets: int | None, octets: int | None) -> str:
     """The counters of a connection that has not ended are those of the last dump."""
     text = show_traffic(packets, octets)
     known = packets is not None or octets is not None
@@ -179,14 +179,14 @@ def _describe_span(question: WhoQuestion) -> str:
     return f"{show_time(begin, trim=True)} to before {show_time(end, trim=True)} ({zone})"
 
 
-def _tell_hosts(answers: tuple[Answer, ...]) -> str:
+def _format_hosts(answers: tuple[Answer, ...]) -> str:
     hosts = {str(answer.host) for answer in answers}
     if len(hosts) == 1:
         return f"All of them are of the same host, {hosts.pop()}."
     return f"They are of {len(hosts)} different hosts."
 
 
-def _tell_apart(reply: Reply) -> str:
+def _format_apart(reply: Reply) -> str:
     """What more to ask with, given how the candidates differ."""
     question, answers = reply.question, reply.answers
     ways = []

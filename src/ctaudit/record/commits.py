@@ -16,7 +16,7 @@ import psycopg
 
 from ctaudit.config import Config
 from ctaudit.database.connection import check_schema_version, connect
-from ctaudit.host.log import tell_fault
+from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
 from ctaudit.record.procedures import Span, Store
 from ctaudit.spool.decoder import Batch
@@ -39,9 +39,9 @@ class Commits:
     """The connection, and the positions that it has told or been told.
 
     ``live``: what is committed is marked in the segments. ``committed``: events, since the start;
-    ``refused``: events of the batch that has just failed; ``misfit``: its position did not fit,
-    and nothing has been committed since; ``last_at``, ``last_events_at``: when a batch, and one
-    with events, was sent last, monotonic.
+    ``refused``: events of the batch that has just failed; ``position_conflict``: its position did
+    not fit, and nothing has been committed since; ``last_at``, ``last_events_at``: when a batch,
+    and one with events, was sent last, monotonic.
     """
 
     def __init__(self, config: Config, dsn: str, *, live: bool) -> None:
@@ -54,7 +54,7 @@ class Commits:
         self._failures = 0
         self.committed = 0
         self.refused = 0
-        self.misfit = False
+        self.position_conflict = False
         self.last_at = self.last_events_at = time.monotonic()
 
     @property
@@ -116,11 +116,9 @@ class Commits:
         """The segment is committed up to ``offset``."""
         self.skip(self.span(segment, offset))
         if self._failures:
-            tell_fault(
-                log, "database back", "the database is back, recording goes on", logging.INFO
-            )
+            log_fault(log, "database back", "the database is back, recording goes on", logging.INFO)
             notify("STATUS=recording")
-        self._failures, self.misfit = 0, False
+        self._failures, self.position_conflict = 0, False
         if self._live:
             segment.commit(offset)
 
@@ -135,11 +133,11 @@ class Commits:
         self.refused = 0
         self._positions.clear()
 
-    def wait_out(self, words: str) -> None:
+    def back_off(self, words: str) -> None:
         """Waits a while for a database that is away."""
         self.close()
         if not self._failures:
-            tell_fault(log, "database away", f"events wait in the spool: {words}")
+            log_fault(log, "database away", f"events wait in the spool: {words}")
             notify(f"STATUS=the database is away: {words}")
         self._failures += 1
         # Jitter keeps a fleet from coming back in one moment.

@@ -14,14 +14,14 @@ from ctaudit.spool.segment import (
     Segment,
     list_segments,
     open_segment,
-    opening_segment,
+    opened_segment,
 )
 
 FindPosition = Callable[[str, UUID], "int | None"]
 
 
 @dataclass(frozen=True)
-class Hole:
+class MissingBytes:
     """Bytes of a stream that no segment has: from what the database holds to what is next.
 
     ``closed``: when the next segment was made, nanoseconds: what is missing had been read then.
@@ -36,7 +36,7 @@ class Hole:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class NotASegment:
     """A file with a segment's name that is none."""
 
     path: Path
@@ -45,7 +45,7 @@ class Foreign:
 
 def find_place(
     paths: Sequence[Path], find_position: FindPosition, *, writable: bool = True
-) -> tuple[Segment, int] | Hole | Foreign | None:
+) -> tuple[Segment, int] | MissingBytes | NotASegment | None:
     """The first segment with something to record, opened, and the offset to go on from.
 
     Or what stands in the way, or None when all that is there has been recorded. A segment
@@ -59,12 +59,12 @@ def find_place(
         except PermissionError:
             raise PrivilegeError(f"{path}: the recorder may not open this segment") from None
         except DamagedSegment as damaged:
-            return Foreign(path, str(damaged))
+            return NotASegment(path, str(damaged))
         known = find_position(segment.node, segment.stream)
         position = known or 0
         if position < segment.base:
             segment.close()
-            return Hole(
+            return MissingBytes(
                 segment.node,
                 segment.stream,
                 position,
@@ -76,7 +76,7 @@ def find_place(
         sealed, offset = segment.sealed, position - segment.base
         if offset < segment.end or not sealed:
             if sealed and writable:
-                mend_end(paths, segment)
+                repair_end(paths, segment)
             return segment, min(offset, segment.end)
         if writable:
             segment.commit(segment.end)
@@ -84,7 +84,7 @@ def find_place(
     return None
 
 
-def mend_end(paths: Sequence[Path], segment: Segment) -> None:
+def repair_end(paths: Sequence[Path], segment: Segment) -> None:
     """Sets a sealed segment's end to where the next one begins: only that has a checksum.
 
     An end that is too far on would lead into the middle of the next segment.
@@ -92,7 +92,7 @@ def mend_end(paths: Sequence[Path], segment: Segment) -> None:
     for path in paths:
         if path.name != f"{segment.sequence + 1:012d}{segment.path.suffix}":
             continue
-        with contextlib.suppress(DamagedSegment, OSError), opening_segment(path) as later:
+        with contextlib.suppress(DamagedSegment, OSError), opened_segment(path) as later:
             length = later.base - segment.base
             if later.stream == segment.stream and 0 <= length != segment.end:
                 segment.publish(length)
@@ -103,7 +103,7 @@ def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
     for path in reversed(paths):
         if path == segment.path:
             return False
-        with contextlib.suppress(DamagedSegment, OSError), opening_segment(path) as later:
+        with contextlib.suppress(DamagedSegment, OSError), opened_segment(path) as later:
             if later.sequence > segment.sequence and later.end:
                 return True
     return False

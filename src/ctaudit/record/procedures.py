@@ -28,19 +28,19 @@ _STATEMENT = b"record"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Raised by the record procedures: the position does not fit, the stream is not known.
-_MISFIT = ("CT001", "CT002")
+_POSITION_CONFLICT = ("CT001", "CT002")
 # SQLSTATE classes that speak of the data, not of the server's state or of this program.
-_POISON = ("21", "22", "23", "P0")
+_REJECTED_CONTENT = ("21", "22", "23", "P0")
 
 
-def is_misfit(error: Exception) -> bool:
+def is_position_conflict(error: Exception) -> bool:
     """Whether the database's position is another than was thought."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in _MISFIT
+    return isinstance(error, psycopg.Error) and error.sqlstate in _POSITION_CONFLICT
 
 
-def is_poison(error: Exception) -> bool:
+def is_rejected_content(error: Exception) -> bool:
     """Whether the server refuses the content: the same again would be refused again."""
-    return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_POISON)
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_REJECTED_CONTENT)
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,20 @@ from uuid import UUID
 import psycopg
 
 from ctaudit.config import Config
-from ctaudit.database.connection import tell
+from ctaudit.database.connection import describe_error
 from ctaudit.errors import DatabaseError, UsageError
-from ctaudit.host.log import tell_fault
-from ctaudit.host.systemd import Watchdog, hearing_stop, notify
+from ctaudit.host.log import log_fault
+from ctaudit.host.systemd import Watchdog, notify, stop_signals
 from ctaudit.record.commits import Commits
 from ctaudit.record.live_log import LiveLines, pick_writer
-from ctaudit.record.locate import Foreign, Hole, find_place, has_later_data, list_paths
-from ctaudit.record.loss import record_aside, record_damage, record_hole
-from ctaudit.record.procedures import is_misfit, is_poison
+from ctaudit.record.locate import MissingBytes, NotASegment, find_place, has_later_data, list_paths
+from ctaudit.record.loss import record_damage, record_missing, record_undecodable
+from ctaudit.record.procedures import is_position_conflict, is_rejected_content
 from ctaudit.spool.cursor import Cursor, Reading
-from ctaudit.spool.decoder import Aside, Batch, Decoder
+from ctaudit.spool.decoder import Batch, Decoder, Undecodable
 from ctaudit.spool.frame import DamagedFrame
-from ctaudit.spool.lock import claiming_spool
-from ctaudit.spool.segment import Segment, keep_damaged, set_aside
+from ctaudit.spool.lock import spool_lock
+from ctaudit.spool.segment import Segment, move_aside, preserve_damaged
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ ListPaths = Callable[[], Sequence[Path]]
 def run(config: Config, dsn: str) -> int:
     """Records until SIGTERM or SIGINT. Raises SchemaError, UsageError, DiskError."""
     directory = config.spool.directory
-    with claiming_spool(directory, "recorder"), hearing_stop() as stop:
+    with spool_lock(directory, "recorder"), stop_signals() as stop:
         recorder = Recorder(config, dsn, lambda: list_paths(directory))
         notify("READY=1", "STATUS=recording")
         log.info("recording from %s through %s", directory, config.record_procedure)
@@ -104,7 +104,7 @@ class Recorder:
             except (psycopg.Error, DatabaseError) as error:
                 if stop and self._live:
                     break
-                self._meet_fault(error)
+                self._handle_fault(error)
                 continue
             if moved:
                 continue
@@ -125,7 +125,7 @@ class Recorder:
         try:
             reading = self._read(cursor)
         except DamagedFrame as damaged:
-            self._meet_damage(cursor.segment, cursor.offset, str(damaged))
+            self._handle_damage(cursor.segment, cursor.offset, str(damaged))
             return True
         if reading is None:
             self.commits.settle()
@@ -212,24 +212,26 @@ class Recorder:
     def _record_stop(self, cursor: Cursor, reading: Reading) -> None:
         store, segment = self.commits.reach(), cursor.segment
         stop, span = reading.stop, self.commits.span(segment, reading.after)
-        if isinstance(stop, Aside):
-            record_aside(store, span, reading.received, stop.reason, stop.message)
+        if isinstance(stop, Undecodable):
+            record_undecodable(store, span, reading.received, stop.reason, stop.message)
         elif stop is not None:
             try:
                 store.record_note(span, stop.at, stop.name, stop.detail)
             except psycopg.Error as error:
-                if not is_poison(error):
+                if not is_rejected_content(error):
                     raise
                 message = bytes(reading.stopper)
-                record_aside(store, span, reading.received, stop.name, message, tell(error))
+                record_undecodable(
+                    store, span, reading.received, stop.name, message, describe_error(error)
+                )
         self.commits.mark(segment, reading.after)
         cursor.move(reading.after)
 
-    def _meet_fault(self, error: psycopg.Error | DatabaseError) -> None:
+    def _handle_fault(self, error: psycopg.Error | DatabaseError) -> None:
         """Splits a batch the server refuses for its content; waits out everything else."""
-        words = tell(error) if isinstance(error, psycopg.Error) else str(error)
+        words = describe_error(error) if isinstance(error, psycopg.Error) else str(error)
         answering, refused = self.commits.is_answering, self.commits.refused
-        if answering and refused and is_poison(error):
+        if answering and refused and is_rejected_content(error):
             if refused > 1:
                 self._limit = max(1, refused // 2)
             else:
@@ -237,12 +239,12 @@ class Recorder:
             self._forget()
             return
         self._forget()
-        if answering and is_misfit(error) and not self.commits.misfit:
-            self.commits.misfit = True
+        if answering and is_position_conflict(error) and not self.commits.position_conflict:
+            self.commits.position_conflict = True
             return
         if not self._live:
             raise DatabaseError(words) from error
-        self.commits.wait_out(words)
+        self.commits.back_off(words)
 
     def _leave_out(self, words: str) -> None:
         """Sets the one event aside that the server refused in these words."""
@@ -251,11 +253,11 @@ class Recorder:
             return
         span = self.commits.span(cursor.segment, cursor.offset)
         try:
-            record_aside(
+            record_undecodable(
                 self.commits.reach(), span, last.received, "refused", bytes(last.taken), words
             )
         except psycopg.Error as worse:
-            self.commits.wait_out(tell(worse))
+            self.commits.back_off(describe_error(worse))
 
     def _forget(self) -> None:
         """Back to the database's position: what is not committed is read again."""
@@ -273,13 +275,13 @@ class Recorder:
         place = find_place(self._list(), self.commits.find_position, writable=self._live)
         if place is None:
             return False
-        if isinstance(place, Foreign):
+        if isinstance(place, NotASegment):
             if not self._live:
                 raise UsageError(f"{place.path}: {place.reason}")
-            aside = set_aside(place.path)
-            tell_fault(log, "damage", f"{place.path} is set aside as {aside.name}: {place.reason}")
-        elif isinstance(place, Hole):
-            self.commits.skip(record_hole(self.commits.reach(), place, self._config.mode))
+            aside = move_aside(place.path)
+            log_fault(log, "damage", f"{place.path} is set aside as {aside.name}: {place.reason}")
+        elif isinstance(place, MissingBytes):
+            self.commits.skip(record_missing(self.commits.reach(), place, self._config.mode))
         else:
             self._enter(*place)
         return True
@@ -288,17 +290,17 @@ class Recorder:
         try:
             self._cursor = Cursor(segment, offset)
         except DamagedFrame as damaged:
-            self._meet_damage(segment, offset, str(damaged))
+            self._handle_damage(segment, offset, str(damaged))
             segment.close()
 
-    def _meet_damage(self, segment: Segment, at: int, reason: str) -> None:
+    def _handle_damage(self, segment: Segment, at: int, reason: str) -> None:
         """Records the rest of the segment as missing; what came before the damage is stored."""
         cursor, end = self._cursor, segment.end
         if cursor is not None:
             self._flush(cursor, cursor.offset)
             cursor.move(end)
         if self._live:
-            keep_damaged(segment.path)
+            preserve_damaged(segment.path)
         store, span = self.commits.reach(), self.commits.span(segment, end)
         is_known = self.commits.find_position(segment.node, segment.stream) is not None
         mode = None if is_known else self._config.mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ctaudit.spool.chain import find_frame, load_frame
-from ctaudit.spool.decoder import Aside, Batch, Decoder
+from ctaudit.spool.decoder import Batch, Decoder, Undecodable
 from ctaudit.spool.frame import Frame
 from ctaudit.spool.note import Note
 from ctaudit.spool.segment import Segment
@@ -21,7 +21,7 @@ class Reading:
     """
 
     taken: memoryview
-    stop: Note | Aside | None
+    stop: Note | Undecodable | None
     stopper: memoryview
     received: int
     after: int

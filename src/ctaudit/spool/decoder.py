@@ -34,7 +34,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Aside:
+class Undecodable:
     """A message that is no event, and why."""
 
     reason: str
@@ -42,7 +42,7 @@ class Aside:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class DecodeStep:
     """What one reading came to: ``offset`` is after the last message taken.
 
     What stopped it, if not the end or the limit, lies between ``offset`` and ``after``.
@@ -50,7 +50,7 @@ class Stretch:
 
     offset: int
     after: int
-    stop: Note | Aside | None = None
+    stop: Note | Undecodable | None = None
 
 
 class Decoder:
@@ -59,12 +59,12 @@ class Decoder:
     def __init__(self) -> None:
         self.layouts = Layouts()
 
-    def read(self, body: bytes, offset: int, received: int, batch: Batch, limit: int) -> Stretch:
+    def read(self, body: bytes, offset: int, received: int, batch: Batch, limit: int) -> DecodeStep:
         """Takes at most ``limit`` events of a frame's body, from ``offset`` on."""
         by_head, rows, number = self.layouts.by_head, batch.rows, int.from_bytes
         stamp = (received,)
         end, count = len(body), 0
-        stop: Note | Aside | None = None
+        stop: Note | Undecodable | None = None
         after = 0
         try:
             while offset < end and count < limit:
@@ -86,36 +86,38 @@ class Decoder:
                 offset += layout.span
                 count += 1
         except struct.error:
-            stop, after = Aside(f"cut off after {end - offset} bytes", body[offset:]), end
+            stop, after = Undecodable(f"cut off after {end - offset} bytes", body[offset:]), end
         if count and not batch.count:
             batch.since = received
         batch.count += count
         offset = min(offset, end)
-        return Stretch(offset, after if stop else offset, stop)
+        return DecodeStep(offset, after if stop else offset, stop)
 
     def _read_rare(
         self, body: bytes, offset: int, batch: Batch
-    ) -> tuple[Layout | Note | Aside | None, int]:
+    ) -> tuple[Layout | Note | Undecodable | None, int]:
         """What the message is that no layout matched, and the offset after it."""
         rest = body[offset:]
         length, kind = HEADER.unpack_from(rest)[:2] if len(rest) >= HEADER.size else (0, 0)
         if not HEADER.size <= length <= len(rest):
-            return Aside(f"nlmsg_len says {length} bytes, {len(rest)} are there", rest), len(body)
+            return Undecodable(f"nlmsg_len says {length} bytes, {len(rest)} are there", rest), len(
+                body
+            )
         message, after = rest[:length], min(len(body), offset + align(length))
         if kind == DRAINED:
             drained = unpack_drained(message)
             if drained is None:
-                return Aside("a damaged note", message), after
+                return Undecodable("a damaged note", message), after
             batch.covered_until = max(batch.covered_until, drained)
             return None, after
         if kind in NAMED:
-            return unpack_note(message) or Aside("a damaged note", message), after
+            return unpack_note(message) or Undecodable("a damaged note", message), after
         if kind in _CONTROL:
             return None, after
         try:
             return self.layouts.learn(message), after
         except MalformedMessage as malformed:
-            return Aside(str(malformed), message), after
+            return Undecodable(str(malformed), message), after
 
 
 def decode_text(leaf: bytes) -> str:

@@ -12,7 +12,7 @@ from ctaudit.errors import DiskError, PrivilegeError, UsageError
 
 
 @contextlib.contextmanager
-def claiming_spool(directory: Path, who: str) -> Iterator[None]:
+def spool_lock(directory: Path, who: str) -> Iterator[None]:
     """Holds the spool for one ``who`` ("receiver" or "recorder") at a time."""
     try:
         directory.mkdir(mode=0o2770, parents=True, exist_ok=True)

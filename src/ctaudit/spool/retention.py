@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctaudit.config import SpoolSection
-from ctaudit.spool.segment import HEADER_SIZE, DamagedSegment, list_segments, opening_segment
+from ctaudit.spool.segment import HEADER_SIZE, DamagedSegment, list_segments, opened_segment
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _list_committed(directory: Path, current: Path) -> list[_Kept]:
             continue
         with (
             contextlib.suppress(DamagedSegment, OSError),
-            opening_segment(path, writable=False) as segment,
+            opened_segment(path, writable=False) as segment,
         ):
             if segment.sealed and segment.committed >= segment.end:
                 age = (now - segment.sealed) / 1e9

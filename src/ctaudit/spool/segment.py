@@ -113,7 +113,7 @@ class Segment:
         """When the last dump ended, CLOCK_BOOTTIME; 0 when something was lost since."""
         return int(self.words[_DUMPED])
 
-    def keep_dumped(self, boot: int) -> None:
+    def set_dumped(self, boot: int) -> None:
         self.words[_DUMPED] = boot
 
     @property
@@ -121,7 +121,7 @@ class Segment:
         """/proc/net/netlink's count for the socket, as the receiver has last told of it."""
         return int(self.words[_KERNEL_DROPS])
 
-    def keep_kernel_drops(self, drops: int) -> None:
+    def set_kernel_drops(self, drops: int) -> None:
         self.words[_KERNEL_DROPS] = drops
 
     def publish(self, end: int) -> None:
@@ -213,7 +213,7 @@ def open_segment(path: Path, *, writable: bool = True) -> Segment:
 
 
 @contextlib.contextmanager
-def opening_segment(path: Path, *, writable: bool = True) -> Iterator[Segment]:
+def opened_segment(path: Path, *, writable: bool = True) -> Iterator[Segment]:
     segment = open_segment(path, writable=writable)
     try:
         yield segment
@@ -227,7 +227,7 @@ def _sum_header(memory: mmap.mmap) -> int:
     return zlib.crc32(name, zlib.crc32(memory[: _FIXED.size]))
 
 
-def set_aside(path: Path) -> Path:
+def move_aside(path: Path) -> Path:
     """Takes a file that is no segment out of the way; returns where it is now."""
     aside = path.with_suffix(".foreign")
     if aside.exists():
@@ -237,7 +237,7 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def keep_damaged(path: Path) -> Path:
+def preserve_damaged(path: Path) -> Path:
     """A second name for a damaged segment, under which it outlives its time in the spool."""
     kept = path.with_suffix(".damaged")
     with contextlib.suppress(FileExistsError):

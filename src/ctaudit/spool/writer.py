@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from ctaudit.config import Config, format_size
 from ctaudit.errors import DiskError
-from ctaudit.host.log import tell_fault
+from ctaudit.host.log import log_fault
 from ctaudit.spool.chain import load_frame
 from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD, pack_head
 from ctaudit.spool.note import Note, pack_note, unpack_note
@@ -28,10 +28,10 @@ from ctaudit.spool.segment import (
     Segment,
     create_segment,
     list_segments,
+    move_aside,
     open_segment,
-    opening_segment,
+    opened_segment,
     recover_end,
-    set_aside,
 )
 
 log = logging.getLogger(__name__)
@@ -96,8 +96,8 @@ class SpoolWriter:
 
     def end_stream(self) -> None:
         """Seals the segment: its stream is complete."""
-        if not self._has_told():
-            self._tell_dropped(self.segment)
+        if not self._has_dropped_note():
+            self._note_dropped(self.segment)
         self.append_note("stop")
         self.segment.seal()
         if self._spool.sync:
@@ -158,12 +158,12 @@ class SpoolWriter:
             segment = self._follow(full)
         except DiskError as error:
             return self._lack_room(str(error))
-        segment.keep_kernel_drops(full.kernel_drops)
-        segment.keep_dumped(0 if self.dropping else full.dumped)
+        segment.set_kernel_drops(full.kernel_drops)
+        segment.set_dumped(0 if self.dropping else full.dumped)
         self.view.release()
         self._enter(segment)
         full.seal()
-        self._tell_dropped(full)
+        self._note_dropped(full)
         if self._spool.sync:
             full.sync()
             self._sync_directory()
@@ -205,15 +205,15 @@ class SpoolWriter:
     def _lack_room(self, sentence: str) -> bool:
         if not self._is_lacking:
             self._is_lacking = True
-            tell_fault(log, "spool full", f"events are counted and dropped: {sentence}")
+            log_fault(log, "spool full", f"events are counted and dropped: {sentence}")
         return False
 
-    def _tell_dropped(self, segment: Segment) -> None:
+    def _note_dropped(self, segment: Segment) -> None:
         count, since, _ = segment.dropped
         if count:
             self.append_note("dropped", count=count, **{"from": since, "until": time.time_ns()})
 
-    def _has_told(self) -> bool:
+    def _has_dropped_note(self) -> bool:
         """Whether the note of the dropped events stands in the segment that counts them."""
         count, _, at = self.segment.dropped
         while count and at < self.offset:
@@ -234,8 +234,8 @@ class SpoolWriter:
             try:
                 segment = open_segment(path)
             except DamagedSegment as damaged:
-                aside = set_aside(path)
-                tell_fault(log, "damage", f"{path} is set aside as {aside.name}: {damaged}")
+                aside = move_aside(path)
+                log_fault(log, "damage", f"{path} is set aside as {aside.name}: {damaged}")
                 continue
             except FileNotFoundError:
                 continue
@@ -250,12 +250,12 @@ class SpoolWriter:
         """What a crash between two segments left undone: nothing stands in ``segment`` yet."""
         for sequence, path in list_segments(self._spool.directory):
             if sequence == segment.sequence - 1:
-                with contextlib.suppress(DamagedSegment), opening_segment(path) as earlier:
+                with contextlib.suppress(DamagedSegment), opened_segment(path) as earlier:
                     if earlier.stream == segment.stream:
-                        segment.keep_kernel_drops(earlier.kernel_drops)
-                        segment.keep_dumped(0 if earlier.dropped[0] else earlier.dumped)
+                        segment.set_kernel_drops(earlier.kernel_drops)
+                        segment.set_dumped(0 if earlier.dropped[0] else earlier.dumped)
                         earlier.settle_dropped()
-                        self._tell_dropped(earlier)
+                        self._note_dropped(earlier)
                         if not earlier.sealed:
                             earlier.seal()
 

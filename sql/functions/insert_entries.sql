@@ -1,10 +1,10 @@
--- Function: ctaudit.keep_entries
+-- Function: ctaudit.insert_entries
 -- Stores a batch's entries of table dumps.
 -- Parameters: p_node; p_dump_id   the running dump, NULL: outside of one;
 --   the batch's columns, as the record procedures have them
 -- Returns: nothing
--- Tables touched: progress
-CREATE OR REPLACE FUNCTION ctaudit.keep_entries(
+-- Tables touched: dump_entry
+CREATE OR REPLACE FUNCTION ctaudit.insert_entries(
     p_node text,
     p_dump_id bigint,
     p_kind smallint[],
@@ -43,7 +43,7 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $function$
 BEGIN
-    INSERT INTO ctaudit.progress (
+    INSERT INTO ctaudit.dump_entry (
         received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
         reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
         reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,

@@ -1,10 +1,10 @@
--- Function: ctaudit.keep_openings
+-- Function: ctaudit.insert_openings
 -- Stores a batch's openings.
 -- Parameters: p_node; p_sent_after   all of the batch was sent after this;
 --   the batch's columns, as the record procedures have them
 -- Returns: nothing
 -- Tables touched: opening
-CREATE OR REPLACE FUNCTION ctaudit.keep_openings(
+CREATE OR REPLACE FUNCTION ctaudit.insert_openings(
     p_node text,
     p_sent_after timestamptz,
     p_kind smallint[],

@@ -1,9 +1,9 @@
--- Function: ctaudit.keep_ends
+-- Function: ctaudit.insert_ends
 -- Stores a batch's ends.
 -- Parameters: p_node; the batch's columns, as the record procedures have them
 -- Returns: nothing
 -- Tables touched: flow
-CREATE OR REPLACE FUNCTION ctaudit.keep_ends(
+CREATE OR REPLACE FUNCTION ctaudit.insert_ends(
     p_node text,
     p_kind smallint[],
     p_received_at timestamptz[],
