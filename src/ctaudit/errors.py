@@ -1,20 +1,28 @@
-"""What can go wrong, as people and scripts meet it: one sentence and an exit status.
+"""Errors as users and scripts meet them, and all exit statuses of the program.
 
 CtauditError
-├── UsageError        2   a wrong call, a wrong configuration
-├── DatabaseError     5   no connection, a refused statement
+├── UsageError        2   a wrong call or configuration
+├── DatabaseError     5   no connection, or a refused statement
 ├── SchemaError       6   the database's schema is older or newer than this program
 ├── PrivilegeError    7   a capability or a permission is missing
 └── DiskError         8   the spool's file system is full or refuses
+
+The text of an error is one sentence: what is wrong, the value, the way out.
 """
 
 from __future__ import annotations
 
+SUCCESS = 0
+WHO_ONE, WHO_NONE, WHO_SEVERAL, WHO_UNKNOWN = 0, 1, 3, 4
+CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT = 0, 1, 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
 
 class CtauditError(Exception):
-    """One sentence that names the thing, the value and the way out."""
+    """Raised as one of its kinds only."""
 
-    exit_status = 1
+    exit_status: int
 
 
 class UsageError(CtauditError):

@@ -265,7 +265,7 @@ def test_a_port_used_by_two_clients_in_turn(scene: Scene) -> None:
     both = scene.reply(*public, "--within", "1", at=between)
     assert (both["exit_status"], both["hosts"]) == (3, [FIRST, SECOND])
     done = scene.ask(*public, "--within", "1", at=between)
-    assert "They are of 2 different hosts." in done.stdout
+    assert "They belong to 2 different hosts." in done.stdout
 
 
 def test_two_zones_with_the_same_tuples(scene: Scene) -> None:
@@ -279,7 +279,7 @@ def test_two_zones_with_the_same_tuples(scene: Scene) -> None:
     assert {answer["ct_id"] for answer in reply["answers"]} == {row["ct_id"] for row in rows}
     done = scene.ask(*name_public(rows[0]), at=at)
     assert f"gw1, zone {a.ZONE}" in done.stdout
-    assert "Nothing that can be asked would tell them apart." in done.stdout
+    assert "No further filter can distinguish them." in done.stdout
 
 
 def test_an_end_that_came_by_itself(scene: Scene) -> None:

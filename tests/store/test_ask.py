@@ -11,6 +11,7 @@ import pytest
 
 from ctaudit.database import schema
 from ctaudit.query import lookup
+from ctaudit.query.answer import Coverage
 from ctaudit.query.question import read_who
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened
@@ -96,7 +97,7 @@ def test_several(dsn: str) -> None:
     assert done.out.splitlines()[0] == "2 candidates for 1.2.3.4:53600:"
     assert "1. 192.168.1.131:1111 was behind 1.2.3.4:53600" in done.out
     assert "2. 192.168.1.129:1111 was behind 1.2.3.4:53600" in done.out
-    assert "To tell them apart, add: --to with the remote address." in done.out
+    assert "To distinguish them, add: --to with the remote address." in done.out
     reply = who(dsn, "1.2.3.4:53600", 60, "--json").json
     assert (reply["verdict"], reply["exit_status"]) == ("several", 3)
     assert reply["hosts"] == ["192.168.1.129", "192.168.1.131"]
@@ -251,7 +252,7 @@ def test_what_is_committed_while_asking_is_not_taken_for_covered(
     select = lookup.select_rows
 
     def select_late(connection: Any, shape: Any, *rest: Any) -> Any:
-        if shape is lookup.Coverage:
+        if shape is Coverage:
             gateway.record([opened(ARTICLE, after(50))], after(100))
         return select(connection, shape, *rest)
 
@@ -275,7 +276,7 @@ def test_nat_mode_is_never_exact(cluster: Cluster) -> None:
     done = who(dsn, "1.2.3.4:53800", 60, "--to", "19.1.16.7:443")
     assert done.status == 4, done
     assert done.out.startswith("192.168.1.131:2222 was behind 1.2.3.4:53800")
-    assert "  ended      not known, no end is recorded" in done.out
+    assert "  ended      unknown, no end is recorded" in done.out
     reply = who(dsn, "1.2.3.4:53800", 30, "--json").json
     assert [answer["host"] for answer in reply["answers"]] == ["192.168.1.129"]
     assert (reply["answers"][0]["state"], reply["answers"][0]["exact"]) == ("unknown", False)

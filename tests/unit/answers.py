@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from ctaudit.query.lookup import Answer, Coverage
+from ctaudit.query.answer import Answer, Coverage
 
 START = datetime(2026, 2, 22, 11, 59, 34, 123456, tzinfo=UTC)
 END = START + timedelta(minutes=2, seconds=3, milliseconds=280)

@@ -1,4 +1,4 @@
-"""flows as a table, JSON lines, CSV or ulogd2's JSON; each takes rows and gives lines as they come.
+"""flows as a table, JSON lines, CSV or ulogd2's JSON: each takes rows and yields lines one by one.
 
 ulogd2's keys: output/ulogd_output_JSON.c and input/flow/ulogd_inpflow_NFCT.c of ulogd 2.0.8.
 """
@@ -14,22 +14,21 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
+from ctaudit.conntrack.endpoint import ICMP, ICMPV6
 from ctaudit.conntrack.event import name_protocol
-from ctaudit.query.lookup import Answer
-from ctaudit.query.notation import format_offset
-from ctaudit.query.value_text import (
-    ICMP,
+from ctaudit.query.answer import Answer
+from ctaudit.query.answer_text import (
     PLAIN_KEYS,
+    format_host,
+    format_public,
+    format_remote,
     plain_answer,
-    show_duration,
-    show_host,
-    show_public,
-    show_remote,
 )
+from ctaudit.query.value_text import format_duration, format_offset
 
-_SAMPLE = 200
-_ALWAYS = 10
-_NEW, _DESTROY = 1, 4
+_SAMPLE = 200  # rows that the widths of a table's columns are measured on
+_ALWAYS = 10  # worth of a column that is never left out
+_NEW, _DESTROY = 1, 4  # ulogd2's ct.event: NFCT_T_NEW, NFCT_T_DESTROY of libnetfilter_conntrack
 _AF_INET, _AF_INET6 = 2, 10
 
 
@@ -40,7 +39,7 @@ def format_json(answers: Iterable[Answer]) -> Iterator[str]:
 
 
 def format_csv(answers: Iterable[Answer]) -> Iterator[str]:
-    """RFC 4180 with a header line; the keys of the JSON as columns, NULL as nothing."""
+    """RFC 4180 with a header line; the keys of the JSON as columns, NULL as an empty field."""
     yield _csv_line(PLAIN_KEYS)
     for answer in answers:
         yield _csv_line(plain_answer(answer).values())
@@ -55,8 +54,8 @@ def _csv_line(values: Iterable[Any]) -> str:
 def format_ulogd(answers: Iterable[Answer]) -> Iterator[str]:
     """One object a line as ulogd2's NFCT, IP2STR and JSON plugins write it.
 
-    An ended connection is the DESTROY event (ct.event 4), any other the NEW (1). Values that
-    are unknown are left out, as ulogd2 leaves out keys that are not set.
+    An ended connection is its DESTROY (ct.event 4), any other its NEW (1). Unknown values are
+    left out, as ulogd2 leaves out keys that are not set.
     """
     for answer in answers:
         record = _ulogd_record(answer)
@@ -65,7 +64,7 @@ def format_ulogd(answers: Iterable[Answer]) -> Iterator[str]:
 
 def _ulogd_record(answer: Answer) -> dict[str, Any]:
     ended = answer.state in ("ended", "unobserved")
-    icmp = answer.proto in ICMP
+    icmp = answer.proto in (ICMP, ICMPV6)
     return {
         "timestamp": _ulogd_time(answer.ended_at or answer.started_at),
         "dvc": "Netfilter",
@@ -109,21 +108,24 @@ def _ulogd_instant(name: str, time: datetime | None) -> dict[str, int | None]:
 
 @dataclass(frozen=True)
 class Column:
-    """``worth``: where the terminal is too narrow, the column worth least goes first."""
+    """``worth``: where the terminal is too narrow, columns of the lowest worth are left out first.
+
+    ``least``: the least width, in characters.
+    """
 
     title: str
-    show: Callable[[Answer], str]
+    cell: Callable[[Answer], str]
     worth: int
     right: bool = False
     least: int = 0
 
 
-def _whole(count: int | None) -> str:
+def _format_number(count: int | None) -> str:
     return "-" if count is None else str(count)
 
 
-def _local(time: datetime | None, offset: str) -> str:
-    """Seconds of local time; the offset only where it is not the heading's."""
+def _format_local(time: datetime | None, offset: str) -> str:
+    """Local time to the second; with its offset where that is not the heading's ``offset``."""
     if time is None:
         return "-"
     local = time.astimezone()
@@ -131,33 +133,33 @@ def _local(time: datetime | None, offset: str) -> str:
     return shown if format_offset(local) == offset else shown + format_offset(local)
 
 
-def _length(answer: Answer) -> str:
-    return answer.state if answer.duration is None else show_duration(answer.duration)
+def _format_duration_or_state(answer: Answer) -> str:
+    return answer.state if answer.duration is None else format_duration(answer.duration)
 
 
 def _columns(offset: str) -> list[Column]:
     return [
-        Column(f"STARTED {offset}", lambda row: _local(row.started_at, offset), _ALWAYS),
-        Column("ENDED", lambda row: _local(row.ended_at, offset), 2, least=19),
-        Column("DURATION", _length, 5, right=True),
+        Column(f"STARTED {offset}", lambda row: _format_local(row.started_at, offset), _ALWAYS),
+        Column("ENDED", lambda row: _format_local(row.ended_at, offset), 2, least=19),
+        Column("DURATION", _format_duration_or_state, 5, right=True),
         Column("PROTO", lambda row: name_protocol(row.proto), 9),
-        Column("HOST", show_host, _ALWAYS),
+        Column("HOST", format_host, _ALWAYS),
         Column("WAY", lambda row: "in" if row.direction == "inward" else "out", 3),
-        Column("PUBLIC", show_public, _ALWAYS),
-        Column("REMOTE", show_remote, _ALWAYS),
-        Column("ORIG PKTS", lambda row: _whole(row.orig_packets), 1, right=True),
-        Column("ORIG BYTES", lambda row: _whole(row.orig_bytes), 6, right=True),
-        Column("REPLY PKTS", lambda row: _whole(row.reply_packets), 1, right=True),
-        Column("REPLY BYTES", lambda row: _whole(row.reply_bytes), 6, right=True),
+        Column("PUBLIC", format_public, _ALWAYS),
+        Column("REMOTE", format_remote, _ALWAYS),
+        Column("ORIG PKTS", lambda row: _format_number(row.orig_packets), 1, right=True),
+        Column("ORIG BYTES", lambda row: _format_number(row.orig_bytes), 6, right=True),
+        Column("REPLY PKTS", lambda row: _format_number(row.reply_packets), 1, right=True),
+        Column("REPLY BYTES", lambda row: _format_number(row.reply_bytes), 6, right=True),
         Column("NODE", lambda row: row.node, 4),
     ]
 
 
 def format_table(answers: Iterable[Answer], width: int | None) -> Iterator[str]:
-    """Aligned columns, measured on the first rows; ``width`` None leaves none out.
+    """Aligned columns, as wide as the first rows need; ``width`` None: all columns.
 
-    STARTED, HOST, PUBLIC and REMOTE always stay: where even these do not fit, lines are longer
-    than ``width`` and the terminal folds them.
+    STARTED, HOST, PUBLIC and REMOTE are never left out: where even these do not fit, lines are
+    longer than ``width``.
     """
     rows = iter(answers)
     sample = list(islice(rows, _SAMPLE))
@@ -168,14 +170,14 @@ def format_table(answers: Iterable[Answer], width: int | None) -> Iterator[str]:
     columns = _columns(offset)
     sizes = {
         column.title: max(
-            len(column.title), column.least, *(len(column.show(row)) for row in sample)
+            len(column.title), column.least, *(len(column.cell(row)) for row in sample)
         )
         for column in columns
     }
     columns = _fit(columns, sizes, width)
     yield _align([(column.title, sizes[column.title], column.right) for column in columns])
     for row in chain(sample, rows):
-        yield _align([(column.show(row), sizes[column.title], column.right) for column in columns])
+        yield _align([(column.cell(row), sizes[column.title], column.right) for column in columns])
 
 
 def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> list[Column]:

@@ -1,6 +1,6 @@
 """Addresses, networks, times and protocols as people write them.
 
-Every parser returns a value or raises UsageError with one sentence; nothing else comes out.
+Every parser returns a value or raises UsageError; ``name`` is the option that the error names.
 """
 
 from __future__ import annotations
@@ -9,69 +9,38 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from ctaudit.conntrack.endpoint import ICMPV6, Address, Endpoint
 from ctaudit.conntrack.event import PROTOCOLS
 from ctaudit.errors import UsageError
-
-Address = IPv4Address | IPv6Address
-
+from ctaudit.query.value_text import format_offset
 
 Network = IPv4Network | IPv6Network
 
+WITHIN_MAX = 366 * 86400  # seconds
 
-# Tracked with numbers that tell two connections of the same hosts apart: ports, GRE keys, ICMP ids.
-NUMBERED = {1, 6, 17, 33, 47, 58, 132, 136}
-
-
-WITHIN_MAX = 366 * 86400
-
-
-_NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": 58}
-
-
+_NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": ICMPV6}
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """An address with its port; ICMP's query id and GRE's key stand as the port. None: any."""
-
-    address: Address
-    port: int | None = None
-
-    def __str__(self) -> str:
-        return format_endpoint(self.address, self.port)
-
-
-@dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """[begin, end), both with a zone."""
 
     begin: datetime
     end: datetime
 
-    def widen(self, seconds: float) -> Span:
+    def widen(self, seconds: float) -> TimeSpan:
         try:
             more = timedelta(seconds=seconds)
-            return Span(self.begin - more, self.end + more)
+            return TimeSpan(self.begin - more, self.end + more)
         except OverflowError:
-            raise UsageError(f"--within {seconds:g}: leaves the calendar's years") from None
-
-
-def format_endpoint(address: Address, port: int | None) -> str:
-    if port is None:
-        return str(address)
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+            raise UsageError(
+                f"--within {seconds:g}: goes beyond the years 1 to 9999; give fewer seconds"
+            ) from None
 
 
 def parse_endpoint(text: str, name: str) -> Endpoint:
@@ -125,21 +94,21 @@ def parse_network(text: str | None, name: str) -> Network | None:
         raise UsageError(
             f"{name} {text!r}: not a network; write 192.168.1.0/24, 2001:db8::/32 or one address"
         ) from None
-    raise UsageError(f"{name} {text!r}: has bits below its prefix; {meant} is the network")
+    raise UsageError(f"{name} {text!r}: has host bits set; did you mean {meant}?")
 
 
-def parse_time(text: str, name: str) -> Span:
+def parse_time(text: str, name: str) -> TimeSpan:
     """RFC 3339, or local time ``YYYY-MM-DD HH:MM:SS[.fraction]``.
 
-    A time stands for all that its last digit covers: ``11:59:43`` for that whole second,
-    ``11:59:43.25`` for those 10 ms, six digits for one microsecond; further digits are cut,
-    since the database holds microseconds.
+    A time means the span that its last digit covers: ``11:59:43`` that whole second,
+    ``11:59:43.25`` those 10 ms, six digits one microsecond. Further digits are cut, since the
+    database holds microseconds.
     """
     found = _TIME.fullmatch(text)
     if not found:
         raise UsageError(
             f"{name} {text!r}: not a time; write 2026-02-22T11:59:43+01:00 (RFC 3339) "
-            "or 2026-02-22 11:59:43 for local time"
+            "or 2026-02-22 11:59:43 (local time)"
         )
     day, clock, fraction, zone = found.groups()
     digits = (fraction or "")[:6]
@@ -149,36 +118,35 @@ def parse_time(text: str, name: str) -> Span:
         if not zone:
             begin = _in_local_zone(begin, text, name)
         begin = begin.astimezone(UTC)
-        return Span(begin, begin + timedelta(microseconds=10 ** (6 - len(digits))))
+        return TimeSpan(begin, begin + timedelta(microseconds=10 ** (6 - len(digits))))
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{name} {text!r}: no such time: {error}") from None
 
 
 def _in_local_zone(naive: datetime, text: str, name: str) -> datetime:
-    """Local time, where the zone's rules give it exactly one meaning."""
+    """Raises UsageError where the zone's rules give the local time two meanings or none."""
     first = naive.replace(fold=0).astimezone()
     second = naive.replace(fold=1).astimezone()
     if first.utcoffset() == second.utcoffset():
         return first
     if first.replace(tzinfo=None) == naive:
         raise UsageError(
-            f"{name} {text!r}: is twice in the local time zone as clocks go back; add "
+            f"{name} {text!r}: is ambiguous (end of daylight saving time); append "
             f"{format_offset(first)} ({first.tzname()}) or {format_offset(second)} "
             f"({second.tzname()})"
         )
-    raise UsageError(f"{name} {text!r}: is skipped in the local time zone as clocks go forward")
+    raise UsageError(
+        f"{name} {text!r}: does not exist in the local time zone (start of daylight saving time); "
+        "give a time with its offset from UTC"
+    )
 
 
-def format_offset(time: datetime) -> str:
-    return time.isoformat()[-6:]
-
-
-def parse_past(text: str, name: str, now: datetime | None = None) -> Span:
+def parse_past(text: str, name: str, now: datetime | None = None) -> TimeSpan:
     """A time that is not in the future by this machine's clock."""
     span = parse_time(text, name)
     if span.begin > (now or datetime.now(UTC)):
         raise UsageError(
-            f"{name} {text!r}: lies in the future; it is now "
+            f"{name} {text!r}: is in the future; it is now "
             f"{datetime.now().astimezone().isoformat(' ', 'seconds')}"
         )
     return span

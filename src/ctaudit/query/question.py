@@ -1,6 +1,6 @@
-"""What people ask, read from their words: addresses, times, protocols, and what is refused.
+"""The questions of who and flows, read from the words of a command line.
 
-Every parser returns a value or raises UsageError with one sentence; nothing else comes out.
+Each reader returns a question or raises UsageError; what can have no answer is refused here.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ctaudit.conntrack.endpoint import ICMP, ICMPV6, NUMBERED_PROTOCOLS, Endpoint
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.errors import UsageError
 from ctaudit.query.notation import (
-    NUMBERED,
-    Endpoint,
     Network,
-    Span,
+    TimeSpan,
     parse_endpoint,
     parse_network,
     parse_past,
@@ -26,10 +25,13 @@ from ctaudit.query.notation import (
 
 @dataclass(frozen=True)
 class WhoQuestion:
-    """Who was behind ``public`` at some time in ``span``, widened by ``within`` seconds already."""
+    """Who was behind ``public`` at some time in ``span``?
+
+    ``span`` includes the ``within`` seconds on either side. None: any.
+    """
 
     public: Endpoint
-    span: Span
+    span: TimeSpan
     remote: Endpoint | None = None
     proto: int | None = None
     node: str | None = None
@@ -38,7 +40,7 @@ class WhoQuestion:
 
 @dataclass(frozen=True)
 class FlowsQuestion:
-    """Connections alive in [begin, end); None leaves a side open."""
+    """Connections alive in [begin, end); None: any, or no limit."""
 
     host: Network | None = None
     nat: Network | None = None
@@ -59,12 +61,15 @@ def read_who(
     node: str | None = None,
     within: str = "0",
 ) -> WhoQuestion:
-    """The question in its parts, after what can have no answer has been refused."""
+    """Each argument as the command line has it."""
     endpoint = parse_endpoint(public, "ADDRESS:PORT")
     remote = None if to is None else parse_endpoint(to, "--to")
     number = parse_protocol(proto)
     if remote and remote.address.version != endpoint.address.version:
-        raise UsageError(f"--to {to!r}: {endpoint.address} is IPv{endpoint.address.version}")
+        version = endpoint.address.version
+        raise UsageError(
+            f"--to {to!r}: {endpoint.address} is IPv{version}; give an IPv{version} address"
+        )
     if number is not None:
         _check_protocol(number, endpoint, remote)
     seconds = parse_within(within)
@@ -74,16 +79,17 @@ def read_who(
 
 def _check_protocol(number: int, public: Endpoint, remote: Endpoint | None) -> None:
     name = name_protocol(number)
-    if (number == 1 and public.address.version == 6) or (
-        number == 58 and public.address.version == 4
-    ):
-        right = "icmp" if number == 58 else "icmpv6"
-        raise UsageError(f"--proto {name}: {public.address} is asked with --proto {right}")
+    version = public.address.version
+    if (number, version) in ((ICMP, 6), (ICMPV6, 4)):
+        right = name_protocol(ICMP if version == 4 else ICMPV6)
+        raise UsageError(f"--proto {name}: {public.address} is IPv{version}; use --proto {right}")
     for endpoint in (public, remote):
-        if endpoint and endpoint.port is not None and number not in NUMBERED:
+        if endpoint and endpoint.port is not None and number not in NUMBERED_PROTOCOLS:
             raise UsageError(f"{endpoint}: protocol {name} has no ports; give the address alone")
-    if remote and remote.port is not None and number in (1, 58):
-        raise UsageError(f"--to {remote}: {name} has one id, on the public side; give the address")
+    if remote and remote.port is not None and number in (ICMP, ICMPV6):
+        raise UsageError(
+            f"--to {remote}: {name} has one id, on the public side; give the address alone"
+        )
 
 
 def read_flows(
@@ -97,7 +103,7 @@ def read_flows(
     node: str | None = None,
     limit: int | None = None,
 ) -> FlowsQuestion:
-    """``begin`` must be past; ``until`` may be the future and then means: all there is."""
+    """Each argument as the command line has it; ``until`` may be in the future."""
     first = parse_past(begin, "--from").begin if begin is not None else None
     last = parse_time(until, "--until").begin if until is not None else None
     if first and last and first >= last:

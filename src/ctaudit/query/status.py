@@ -1,4 +1,4 @@
-"""status: per node and stream what is recorded, up to when, and which gaps are still open."""
+"""status: for each node and stream what is recorded, until when, and which gaps are open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from ctaudit.query.lookup import select_rows
 
 @dataclass(frozen=True)
 class Stream:
-    """A row of ctaudit.status(). received = stored + filtered + undecodable; drops not among it."""
+    """A row of ctaudit.status().
+
+    received = stored + filtered + undecodable; dropped (by the receiver) and kernel_drops come
+    in addition.
+    """
 
     node: str
     stream: UUID
@@ -41,7 +45,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Gap:
-    """A row of ctaudit.gaps(). ``gap_until`` None: not over; ``lost`` None: not known."""
+    """A row of ctaudit.gaps(). ``gap_until`` None: open; ``lost`` None: unknown."""
 
     node: str
     stream: UUID
@@ -56,14 +60,14 @@ class Gap:
 
 @dataclass(frozen=True)
 class Status:
-    """All streams, the latest of each node first, and the gaps that are not over."""
+    """All streams, the latest of each node first, and the open gaps."""
 
     streams: tuple[Stream, ...]
     open_gaps: tuple[Gap, ...]
 
 
 def ask_status(connection: psycopg.Connection[Any]) -> Status:
-    with explained("asking"), connection.transaction():
+    with explained("asking the database"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
         gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})

@@ -1,4 +1,4 @@
-"""The status as text, and as one JSON object."""
+"""The status: as text for people, and as one JSON object."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import groupby
 from typing import Any
 
 from ctaudit.query.status import Gap, Status, Stream
-from ctaudit.query.value_text import plain, show_duration, show_time
+from ctaudit.query.value_text import format_duration, format_time, plain_value
 
 
-def plain_status(standing: Status) -> dict[str, Any]:
+def plain_status(status: Status) -> dict[str, Any]:
     """The keys that ``status --json`` promises: the functions' columns by their names."""
     return {
-        "streams": [_plain_row(stream) for stream in standing.streams],
-        "open_gaps": [_plain_row(gap) for gap in standing.open_gaps],
+        "streams": [_plain_row(stream) for stream in status.streams],
+        "open_gaps": [_plain_row(gap) for gap in status.open_gaps],
     }
 
 
 def _plain_row(row: Stream | Gap) -> dict[str, Any]:
-    record = {item.name: plain(getattr(row, item.name)) for item in fields(row)}
+    record = {item.name: plain_value(getattr(row, item.name)) for item in fields(row)}
     record["stream"] = str(row.stream)
     if isinstance(row, Stream):
         lag = record.pop("lag")
@@ -29,15 +29,15 @@ def _plain_row(row: Stream | Gap) -> dict[str, Any]:
     return record
 
 
-def format_status(standing: Status) -> Iterator[str]:
-    """A block of lines a node: its latest stream, its open gaps, how many streams came before."""
-    if not standing.streams:
+def format_status(status: Status) -> Iterator[str]:
+    """For each node: its latest stream, its open gaps, and a line on its earlier streams."""
+    if not status.streams:
         yield "No gateway has recorded anything yet."
-    for node, group in groupby(standing.streams, key=lambda stream: stream.node):
+    for node, group in groupby(status.streams, key=lambda stream: stream.node):
         latest, *earlier = group
         yield f"{node} ({latest.mode}, stream {latest.stream})"
         rows = [*_format_stream(latest)]
-        rows += [_format_gap(gap) for gap in standing.open_gaps if gap.node == node]
+        rows += [_format_gap(gap) for gap in status.open_gaps if gap.node == node]
         if earlier:
             rows.append(("before", _format_earlier(earlier)))
         for label, text in rows:
@@ -45,34 +45,31 @@ def format_status(standing: Status) -> Iterator[str]:
 
 
 def _format_stream(stream: Stream) -> Iterator[tuple[str, str]]:
-    started = show_time(stream.started_at, trim=True)
+    started = format_time(stream.started_at, trim=True)
     if stream.stopped_at is None:
         yield "running", f"since {started}"
     else:
-        yield "stopped", f"at {show_time(stream.stopped_at, trim=True)}, started at {started}"
+        yield "stopped", f"at {format_time(stream.stopped_at, trim=True)}, started at {started}"
     if stream.covered_from is None:
-        yield "covered", "nothing now: the next table dump begins coverage"
+        yield "covered", "nothing at present; coverage begins with the next table dump"
     else:
-        begin = show_time(stream.covered_from, trim=True)
-        yield "covered", f"from {begin} until {show_time(stream.covered_until, trim=True)}"
+        begin = format_time(stream.covered_from, trim=True)
+        yield "covered", f"from {begin} until {format_time(stream.covered_until, trim=True)}"
     if stream.lag is not None:
-        yield "behind", show_duration(max(stream.lag, timedelta(0)))
-    committed = show_time(stream.committed_at, trim=True)
+        yield "behind", format_duration(max(stream.lag, timedelta(0)))
+    committed = format_time(stream.committed_at, trim=True)
     yield "position", f"{stream.position:,} bytes, committed {committed}"
-    yield (
-        "received",
-        (
-            f"{stream.received:,} events = {stream.stored:,} stored + {stream.filtered:,} filtered "
-            f"+ {stream.undecodable:,} undecodable"
-        ),
-    )
-    yield "dropped", f"{stream.dropped:,} events, and {stream.kernel_drops:,} by the kernel"
+    stored = f"{stream.stored:,} stored + {stream.filtered:,} filtered"
+    undecodable = f"{stream.undecodable:,} undecodable"
+    yield "received", f"{stream.received:,} events = {stored} + {undecodable}"
+    dropped = f"{stream.dropped:,} events by the receiver, {stream.kernel_drops:,} by the kernel"
+    yield "dropped", dropped
     yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
 
 
 def _format_gap(gap: Gap) -> tuple[str, str]:
     lost = "an unknown number of" if gap.lost is None else f"{gap.lost:,}"
-    begin = show_time(gap.gap_from, trim=True)
+    begin = format_time(gap.gap_from, trim=True)
     return "open gap", f"{gap.cause} since {begin}, {lost} events lost"
 
 
@@ -82,6 +79,6 @@ def _format_earlier(streams: Sequence[Stream]) -> str:
     first = min(stream.started_at for stream in streams)
     word = "stream" if len(streams) == 1 else "streams"
     return (
-        f"{len(streams)} earlier {word} since {show_time(first, trim=True)}: "
+        f"{len(streams)} earlier {word} since {format_time(first, trim=True)}: "
         f"{received:,} events received, {dropped:,} dropped"
     )

@@ -1,26 +1,30 @@
-"""who's reply: as a few aligned lines to read aloud, and as one JSON object."""
+"""who's reply: as text for people, and as one JSON object."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from ctaudit.conntrack.endpoint import format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
-from ctaudit.query.lookup import ANSWERS_MAX, Answer, Coverage, Reply
+from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
+from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.value_text import (
-    SOURCES,
-    localise,
-    plain_answer,
+    format_duration,
+    format_time,
+    format_traffic,
+    localise_times,
     plain_time,
-    show_duration,
-    show_end,
-    show_host,
-    show_public,
-    show_remote,
-    show_time,
-    show_traffic,
 )
+
+_SOURCES = {
+    "kernel": "kernel",
+    "event": "kernel event",
+    "receiver": "receiver, no later than this",
+    "dump": "seen in a table dump, at or before this",
+}
 
 
 def plain_reply(reply: Reply) -> dict[str, Any]:
@@ -65,15 +69,15 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
 
 
 def format_reply(reply: Reply) -> Iterator[str]:
-    """The lines of the reply for a person."""
-    answers = reply.answers
+    """Aligned lines: the answers, what was asked, and whether the record is complete."""
+    answers, verdict = reply.answers, reply.verdict
     if not answers:
-        yield f"No connection is recorded for {_describe_question(reply.question)}."
+        yield f"No connection is recorded for {_format_question(reply.question)}."
     elif len(answers) == 1:
         yield from _format_answer(answers[0])
     else:
         number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(answers))
-        yield f"{number} candidates for {_describe_question(reply.question)}:"
+        yield f"{number} candidates for {_format_question(reply.question)}:"
         for place, answer in enumerate(answers, 1):
             yield ""
             first, *rest = _format_answer(answer)
@@ -81,11 +85,10 @@ def format_reply(reply: Reply) -> Iterator[str]:
             yield from rest
         yield ""
         yield _format_hosts(answers)
-        yield _format_apart(reply)
-    yield f"Asked: {_describe_span(reply.question)}."
-    verdict = reply.verdict
+        yield _format_filters(reply)
+    yield f"Asked: {_format_span(reply.question)}."
     for reason in verdict.reasons:
-        yield f"Unknown: {localise(reason)}."
+        yield f"Unknown: {localise_times(reason)}."
     if verdict.complete and not verdict.reasons:
         yield "The record is complete here."
     elif answers and not verdict.complete:
@@ -100,9 +103,9 @@ def _format_answer(answer: Answer) -> Iterator[str]:
 
 def _format_who(answer: Answer) -> str:
     """``192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)``."""
-    host, public = show_host(answer), show_public(answer)
+    host, public = format_host(answer), format_public(answer)
     way = "from" if answer.direction == "inward" else "to"
-    rest = f"({name_protocol(answer.proto)} {way} {show_remote(answer)})"
+    rest = f"({name_protocol(answer.proto)} {way} {format_remote(answer)})"
     if host == public:
         return f"{host} was the host itself, its address was not translated {rest}"
     return f"{host} was behind {public} {rest}"
@@ -110,15 +113,15 @@ def _format_who(answer: Answer) -> str:
 
 def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
     if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
-        asked = show_end(answer.proto, answer.orig_dst, answer.orig_dport)
+        asked = format_party(answer.proto, answer.orig_dst, answer.orig_dport)
         yield "called", f"{asked}, which the gateway translated"
     yield "started", _format_start(answer)
     yield "ended", _format_end(answer)
     if answer.duration is not None:
-        length = show_duration(answer.duration)
+        length = format_duration(answer.duration)
         yield "duration", f"{length}, which includes the kernel's closing time-out"
-    orig = _format_traffic(answer, answer.orig_packets, answer.orig_bytes)
-    back = _format_traffic(answer, answer.reply_packets, answer.reply_bytes)
+    orig = _format_counters(answer, answer.orig_packets, answer.orig_bytes)
+    back = _format_counters(answer, answer.reply_packets, answer.reply_bytes)
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
@@ -130,22 +133,22 @@ def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
 def _format_start(answer: Answer) -> str:
     if answer.started_at is None:
         return "unknown"
-    source = SOURCES.get(answer.started_source or "", answer.started_source)
+    source = _SOURCES.get(answer.started_source or "", answer.started_source)
     if answer.started_after is not None:
-        source = f"{source}; no earlier than {show_time(answer.started_after)}"
-    return f"{show_time(answer.started_at)} ({source})"
+        source = f"{source}; no earlier than {format_time(answer.started_after)}"
+    return f"{format_time(answer.started_at)} ({source})"
 
 
 def _format_end(answer: Answer) -> str:
     if answer.ended_at is not None:
-        source = SOURCES.get(answer.ended_source or "", answer.ended_source)
-        return f"{show_time(answer.ended_at)} ({source})"
+        source = _SOURCES.get(answer.ended_source or "", answer.ended_source)
+        return f"{format_time(answer.ended_at)} ({source})"
     if answer.state == "open":
         return "still open"
     if answer.state == "unknown":
-        return "not known, no end is recorded"
-    after = f"after {show_time(answer.ended_after)}" if answer.ended_after else ""
-    before = f"before {show_time(answer.ended_before)}" if answer.ended_before else ""
+        return "unknown, no end is recorded"
+    after = f"after {format_time(answer.ended_after)}" if answer.ended_after else ""
+    before = f"before {format_time(answer.ended_before)}" if answer.ended_before else ""
     between = " and ".join(part for part in (after, before) if part)
     if answer.state == "unobserved":
         return f"unobserved, {between}" if between else "unobserved"
@@ -153,16 +156,16 @@ def _format_end(answer: Answer) -> str:
     return f"at an unknown time {between}".rstrip() + cause
 
 
-def _format_traffic(answer: Answer, packets: int | None, octets: int | None) -> str:
-    """The counters of a connection that has not ended are those of the last dump."""
-    text = show_traffic(packets, octets)
+def _format_counters(answer: Answer, packets: int | None, octets: int | None) -> str:
+    """With the time of the last dump where the counters are its: the connection has not ended."""
+    text = format_traffic(packets, octets)
     known = packets is not None or octets is not None
     if known and answer.state != "ended" and answer.last_seen_at is not None:
-        text += f" by {show_time(answer.last_seen_at)}"
+        text += f" by {format_time(answer.last_seen_at)}"
     return text
 
 
-def _describe_question(question: WhoQuestion) -> str:
+def _format_question(question: WhoQuestion) -> str:
     text = str(question.public)
     if question.public.port is None:
         text += " (any port)"
@@ -173,39 +176,39 @@ def _describe_question(question: WhoQuestion) -> str:
     return text + (f", on {question.node}" if question.node else "")
 
 
-def _describe_span(question: WhoQuestion) -> str:
+def _format_span(question: WhoQuestion) -> str:
     begin, end = question.span.begin, question.span.end
     zone = begin.astimezone().tzname()
-    return f"{show_time(begin, trim=True)} to before {show_time(end, trim=True)} ({zone})"
+    return f"{format_time(begin, trim=True)} to before {format_time(end, trim=True)} ({zone})"
 
 
 def _format_hosts(answers: tuple[Answer, ...]) -> str:
     hosts = {str(answer.host) for answer in answers}
     if len(hosts) == 1:
-        return f"All of them are of the same host, {hosts.pop()}."
-    return f"They are of {len(hosts)} different hosts."
+        return f"All belong to the same host, {hosts.pop()}."
+    return f"They belong to {len(hosts)} different hosts."
 
 
-def _format_apart(reply: Reply) -> str:
-    """What more to ask with, given how the candidates differ."""
+def _format_filters(reply: Reply) -> str:
+    """The options that would distinguish the candidates, given how these differ."""
     question, answers = reply.question, reply.answers
-    ways = []
+    filters = []
     if len({(answer.public, answer.public_port) for answer in answers}) > 1:
-        ways.append("the port")
+        filters.append("the port")
     if question.proto is None and len({answer.proto for answer in answers}) > 1:
         names = sorted({name_protocol(answer.proto) for answer in answers})
-        ways.append(f"--proto ({', '.join(names)})")
+        filters.append(f"--proto ({', '.join(names)})")
     if len({(answer.remote, answer.remote_port) for answer in answers}) > 1:
-        ways.append("--to with the remote address" + _and_port(answers))
+        filters.append("--to with the remote address" + _and_port(answers))
     if question.node is None and len({answer.node for answer in answers}) > 1:
-        ways.append(f"--node ({', '.join(sorted({answer.node for answer in answers}))})")
+        filters.append(f"--node ({', '.join(sorted({answer.node for answer in answers}))})")
     if question.within:
-        ways.append("a smaller --within")
-    elif _follow_each_other(answers):
-        ways.append("a more exact --at, with a fraction of the second")
-    if not ways:
-        return "Nothing that can be asked would tell them apart."
-    return f"To tell them apart, add: {'; '.join(ways)}."
+        filters.append("a smaller --within")
+    elif _is_reused(answers):
+        filters.append("a more exact --at, with a fraction of the second")
+    if not filters:
+        return "No further filter can distinguish them."
+    return f"To distinguish them, add: {'; '.join(filters)}."
 
 
 def _and_port(answers: tuple[Answer, ...]) -> str:
@@ -213,8 +216,8 @@ def _and_port(answers: tuple[Answer, ...]) -> str:
     return " and port" if len({address for address, _ in pairs}) < len(pairs) else ""
 
 
-def _follow_each_other(answers: tuple[Answer, ...]) -> bool:
-    """Whether some candidate had ended when another began."""
+def _is_reused(answers: tuple[Answer, ...]) -> bool:
+    """Whether one candidate had ended when another began."""
     ends = [answer.ended_at for answer in answers if answer.ended_at]
     starts = [answer.started_at for answer in answers if answer.started_at]
     return bool(ends and starts) and min(ends) <= max(starts)

@@ -1,0 +1,58 @@
+"""The verdict on who's answers: one, none, several or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ctaudit.errors import WHO_NONE, WHO_ONE, WHO_SEVERAL, WHO_UNKNOWN
+from ctaudit.query.answer import Answer, Coverage
+
+EXIT_STATUS = {
+    "one": WHO_ONE,
+    "none": WHO_NONE,
+    "several": WHO_SEVERAL,
+    "unknown": WHO_UNKNOWN,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``name`` is a key of EXIT_STATUS; ``complete``: no connection is missing from the answers.
+
+    ``reasons`` say why the verdict is unknown, in sentences without a full stop.
+    """
+
+    name: str
+    complete: bool
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        return EXIT_STATUS[self.name]
+
+
+def judge(
+    answers: Sequence[Answer], coverage: Sequence[Coverage], node: str | None = None
+) -> Verdict:
+    """The verdict on the answers of the gateways in ``coverage``; ``node``: the one asked for.
+
+    Unknown comes first: while one gateway's record is incomplete, the connection asked for
+    may be none of the answers, however many there are.
+    """
+    if not coverage:
+        reason = f"no gateway named {node} is known" if node else "no gateway had a record then"
+        return Verdict("unknown", False, (reason,))
+    missing = tuple(
+        item.why or f"{item.node}: incomplete" for item in coverage if not item.complete
+    )
+    if missing:
+        return Verdict("unknown", False, missing)
+    if not answers:
+        return Verdict("none", True)
+    if len(answers) > 1:
+        return Verdict("several", True)
+    if not answers[0].exact:
+        reason = f"{answers[0].node}: whether this connection was alive then was not observed"
+        return Verdict("unknown", True, (reason,))
+    return Verdict("one", True)

@@ -1,0 +1,76 @@
+"""The verdict on who's answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.verdict import EXIT_STATUS, judge
+from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN, other
+
+ONE, TWO = (OUTWARD,), (OUTWARD, other())
+INEXACT = (replace(OUTWARD, exact=False),)
+GW2 = replace(COMPLETE, node="gw2")
+
+
+@pytest.mark.parametrize(
+    ("answers", "coverage", "name", "status", "complete"),
+    [
+        (ONE, (COMPLETE,), "one", 0, True),
+        ((), (COMPLETE,), "none", 1, True),
+        (TWO, (COMPLETE,), "several", 3, True),
+        (TWO, (COMPLETE, GW2), "several", 3, True),
+        (ONE, (OVERRUN,), "unknown", 4, False),
+        ((), (OVERRUN,), "unknown", 4, False),
+        (TWO, (OVERRUN,), "unknown", 4, False),
+        (ONE, (), "unknown", 4, False),
+        ((), (), "unknown", 4, False),
+        (INEXACT, (COMPLETE,), "unknown", 4, True),
+        (ONE, (COMPLETE, GW2), "one", 0, True),
+        (ONE, (OVERRUN, GW2), "unknown", 4, False),
+        ((), (COMPLETE, replace(OVERRUN, node="gw2")), "unknown", 4, False),
+    ],
+)
+def test_verdict(
+    answers: tuple[Answer, ...],
+    coverage: tuple[Coverage, ...],
+    name: str,
+    status: int,
+    complete: bool,
+) -> None:
+    verdict = judge(answers, coverage)
+    assert (verdict.name, verdict.exit_status, verdict.complete) == (name, status, complete)
+    assert bool(verdict.reasons) == (name == "unknown")
+
+
+def test_verdict_says_why() -> None:
+    assert judge(ONE, (OVERRUN,)).reasons == (OVERRUN.why,)
+    assert "gw1" in judge((), (replace(OVERRUN, why=None),)).reasons[0]
+    assert "gw9" in judge((), (), "gw9").reasons[0]
+    assert "not observed" in judge(INEXACT, (COMPLETE,)).reasons[0]
+
+
+COVERAGE = st.lists(st.sampled_from([COMPLETE, OVERRUN, GW2]), max_size=3)
+ANSWERS = st.lists(st.sampled_from([OUTWARD, other(), INEXACT[0]]), max_size=3)
+
+
+@given(ANSWERS, COVERAGE)
+def test_no_certainty_without_coverage(answers: list[Answer], coverage: list[Coverage]) -> None:
+    """0 and 1 are said only over a record that is complete everywhere."""
+    verdict = judge(answers, coverage)
+    whole = bool(coverage) and all(item.complete for item in coverage)
+    assert verdict.complete == whole
+    if verdict.exit_status in (0, 1):
+        assert whole
+        assert len(answers) == 1 - verdict.exit_status
+        assert all(answer.exact for answer in answers)
+    if not whole:
+        assert verdict.exit_status == 4
+
+
+def test_statuses_are_the_documented_ones() -> None:
+    assert EXIT_STATUS == {"one": 0, "none": 1, "several": 3, "unknown": 4}

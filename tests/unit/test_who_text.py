@@ -1,0 +1,238 @@
+"""who's reply, word for word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer_text import PLAIN_KEYS
+from ctaudit.query.lookup import make_reply
+from ctaudit.query.question import read_who
+from ctaudit.query.who_text import format_reply, plain_reply
+from tests.unit.answers import (
+    ARTICLE6,
+    COMPLETE,
+    ECHO,
+    END,
+    INWARD,
+    OPEN,
+    OUTWARD,
+    OVERRUN,
+    START,
+    local_zone,
+    other,
+)
+
+QUESTION = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z")
+
+
+@pytest.fixture(autouse=True)
+def _berlin() -> Iterator[None]:
+    with local_zone("Europe/Berlin"):
+        yield
+
+
+def tell(*answers: Answer, coverage: tuple[Coverage, ...] = (COMPLETE,)) -> list[str]:
+    return list(format_reply(make_reply(QUESTION, answers, coverage)))
+
+
+def test_one_answer_word_for_word() -> None:
+    assert tell(OUTWARD) == [
+        "192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)",
+        "  started    2026-02-22 12:59:34.123456+01:00 (kernel)",
+        "  ended      2026-02-22 13:01:37.403456+01:00 (kernel)",
+        "  duration   2 min 3.280 s, which includes the kernel's closing time-out",
+        "  sent       23 packets, 5,600 bytes",
+        "  received   20 packets, 4,328 bytes",
+        "  gateway    gw1",
+        "Asked: 2026-02-22 12:59:43+01:00 to before 2026-02-22 12:59:44+01:00 (CET).",
+        "The record is complete here.",
+    ]
+
+
+def test_a_forwarded_port_names_who_reached_which_server() -> None:
+    lines = tell(INWARD)
+    assert lines[0] == "192.168.1.130:443 was behind 1.2.3.4:8443 (tcp from 61.174.51.209:6000)"
+    assert "  sent       20 packets, 4,328 bytes" in lines
+    assert "  received   23 packets, 5,600 bytes" in lines
+
+
+def test_icmp_has_an_id_and_gre_a_key() -> None:
+    assert tell(ECHO)[0] == "192.168.1.129 id 4711 was behind 1.2.3.4 id 4711 (icmp to 19.1.16.7)"
+    keyed = replace(ECHO, proto=47)
+    assert tell(keyed)[0].startswith("192.168.1.129 key 4711 was behind 1.2.3.4 key 4711 (gre to")
+
+
+def test_an_address_that_was_not_translated() -> None:
+    assert "was the host itself" in tell(ARTICLE6)[0]
+    assert "[2a01:e35:1394:5ad0:da50:e6ff:fe3c:1250]:51384" in tell(ARTICLE6)[0]
+
+
+def test_both_ends_translated() -> None:
+    lines = tell(replace(OUTWARD, status=0x3E, orig_dst=OUTWARD.public, orig_dport=80))
+    assert "  called     1.2.3.4:80, which the gateway translated" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"state": "open", "ended_at": None}, "still open"),
+        ({"state": "unknown", "ended_at": None}, "unknown, no end is recorded"),
+        (
+            {"state": "unobserved", "ended_at": None, "ended_after": START, "ended_before": END},
+            (
+                "unobserved, after 2026-02-22 12:59:34.123456+01:00 "
+                "and before 2026-02-22 13:01:37.403456+01:00"
+            ),
+        ),
+        (
+            {"ended_source": "receiver"},
+            "2026-02-22 13:01:37.403456+01:00 (receiver, no later than this)",
+        ),
+        (
+            {"ended_at": None, "ended_cause": "the stop lies before the start"},
+            "at an unknown time: the stop lies before the start",
+        ),
+    ],
+)
+def test_how_an_end_is_told(changes: dict[str, Any], line: str) -> None:
+    assert f"  ended      {line}" in tell(replace(OUTWARD, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"started_source": "event"}, "2026-02-22 12:59:34.123456+01:00 (kernel event)"),
+        (
+            {"started_source": "receiver", "started_after": START - timedelta(milliseconds=2)},
+            (
+                "2026-02-22 12:59:34.123456+01:00 (receiver, no later than this; "
+                "no earlier than 2026-02-22 12:59:34.121456+01:00)"
+            ),
+        ),
+        (
+            {"started_source": "dump"},
+            "2026-02-22 12:59:34.123456+01:00 (seen in a table dump, at or before this)",
+        ),
+        ({"started_at": None, "started_source": None}, "unknown"),
+    ],
+)
+def test_how_a_start_is_told(changes: dict[str, Any], line: str) -> None:
+    assert f"  started    {line}" in tell(replace(OUTWARD, **changes))
+
+
+def test_what_is_unknown_is_called_unknown() -> None:
+    lines = tell(OPEN)
+    assert "  sent       unknown" in lines
+    assert not [line for line in lines if "duration" in line]
+    assert "  sent       1 packet, unknown bytes" in tell(
+        replace(OUTWARD, orig_packets=1, orig_bytes=None)
+    )
+
+
+def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
+    counted = replace(OPEN, orig_packets=3, orig_bytes=180, last_seen_at=END)
+    lines = tell(counted)
+    assert "  sent       3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
+    assert "  received   unknown" in lines
+
+
+def test_nobody() -> None:
+    assert tell() == [
+        "No connection is recorded for 1.2.3.4:53500.",
+        "Asked: 2026-02-22 12:59:43+01:00 to before 2026-02-22 12:59:44+01:00 (CET).",
+        "The record is complete here.",
+    ]
+
+
+def test_a_gap_is_said_and_completeness_is_not() -> None:
+    for lines in (tell(coverage=(OVERRUN,)), tell(OUTWARD, coverage=(OVERRUN,))):
+        assert (
+            "Unknown: gw1: gap (overrun) from 2026-02-22 12:59:30.500000+01:00 "
+            "until 2026-02-22 12:59:40+01:00, 123 lost."
+        ) in lines
+        assert not [line for line in lines if "complete" in line]
+    assert tell(OUTWARD, coverage=(OVERRUN,))[-1] == "Another connection may be the one asked for."
+    assert "Unknown: no gateway had a record then." in tell(coverage=())
+
+
+def test_an_inexact_answer_is_unknown_over_a_complete_record() -> None:
+    lines = tell(replace(OUTWARD, exact=False))
+    assert lines[-1].startswith("Unknown: gw1: ")
+    assert not [line for line in lines if "complete" in line]
+
+
+def apart(*answers: Answer, **asked: str) -> str:
+    question = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", **asked)
+    lines = list(format_reply(make_reply(question, answers, (COMPLETE,))))
+    return next(line for line in lines if "distinguish them" in line)
+
+
+def test_several_are_numbered_and_told_apart() -> None:
+    lines = tell(OUTWARD, other())
+    assert lines[0] == "2 candidates for 1.2.3.4:53500:"
+    assert lines[2].startswith("1. 192.168.1.129:53400 was behind")
+    assert [line for line in lines if line.startswith("2. 192.168.1.131:53400 was behind")]
+    assert "They belong to 2 different hosts." in lines
+    assert apart(OUTWARD, other()) == "To distinguish them, add: --to with the remote address."
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "way"),
+    [
+        (
+            {"remote": OUTWARD.remote, "remote_port": 80},
+            {},
+            "--to with the remote address and port",
+        ),
+        ({"remote": OUTWARD.remote, "proto": 17}, {}, "--proto (tcp, udp)"),
+        ({"remote": OUTWARD.remote, "node": "gw2"}, {}, "--node (gw1, gw2)"),
+        ({"remote": OUTWARD.remote}, {"within": "5"}, "a smaller --within"),
+        (
+            {"remote": OUTWARD.remote, "started_at": END},
+            {},
+            "a more exact --at, with a fraction of the second",
+        ),
+    ],
+)
+def test_what_tells_apart(changes: dict[str, Any], asked: dict[str, str], way: str) -> None:
+    assert apart(OUTWARD, other(**changes), **asked) == f"To distinguish them, add: {way}."
+
+
+def test_what_nothing_tells_apart() -> None:
+    first = replace(OPEN, ct_id=1)
+    assert apart(first, replace(first, ct_id=2)) == ("No further filter can distinguish them.")
+    assert "All belong to the same host, 192.168.1.129." in tell(first, first)
+
+
+def test_more_answers_than_are_shown() -> None:
+    assert tell(*[OUTWARD] * 1001)[0] == "More than 1000 candidates for 1.2.3.4:53500:"
+
+
+def test_plain_reply() -> None:
+    reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
+    assert list(reply) == [
+        "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
+        "completeness",
+    ]  # fmt: skip
+    assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
+    assert reply["hosts"] == ["192.168.1.129"]
+    assert reply["question"]["from"] == "2026-02-22T11:59:43.000000Z"
+    answer = reply["answers"][0]
+    assert tuple(answer) == PLAIN_KEYS
+    assert (answer["host"], answer["host_port"]) == ("192.168.1.129", 53400)
+    assert (answer["public"], answer["public_port"]) == ("1.2.3.4", 53500)
+    assert answer["started_at"] == "2026-02-22T11:59:34.123456Z"
+    assert answer["duration_seconds"] == 123.28
+    assert answer["proto_name"] == "tcp"
+    assert answer["mark"] is None
+
+
+def test_the_reply_is_ascii() -> None:
+    assert all(line.isascii() for line in tell(OUTWARD, INWARD, ECHO, ARTICLE6, OPEN))
