@@ -63,7 +63,7 @@ def run_schema(args: argparse.Namespace) -> int:
     if args.action == "status":
         standing = schema.status(dsn)
         print(schema_text.format_schema(standing))
-        return 0 if standing.current else SchemaError.exit_status
+        return SchemaError.exit_status if standing.version.mismatch else 0
     done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
     print(schema_text.format_installed(done))
     return 0
@@ -132,7 +132,7 @@ def run_check(args: argparse.Namespace) -> int:
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
-    findings = check_host.check_host(config) + check_database.check_store(
+    findings = check_host.check_host(config) + check_database.check_database(
         dsn, config.record_procedure
     )
     if args.json:
@@ -167,30 +167,11 @@ def pick_dsn(args: argparse.Namespace, config: Config | None = None) -> str:
 
     With --dsn the configuration is not read, so that an auditor need not be able to.
     """
-    if args.dsn is None:
-        dsn = (config or load_config(args.config)).database.dsn
-        _read_dsn(dsn, "database.dsn")
-        return dsn
-    if {"password", "sslpassword"} & set(_read_dsn(args.dsn, "--dsn")):
-        raise UsageError(
-            "--dsn: holds a password, which everybody on this machine can see there; "
-            "put it into ~/.pgpass or a file that PGPASSFILE names"
-        )
-    return str(args.dsn)
+    from ctaudit.database.dsn import check_dsn
 
-
-def _read_dsn(dsn: str, name: str) -> dict[str, Any]:
-    from psycopg import Error
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        return conninfo_to_dict(dsn)
-    except Error:
-        # libpq's words repeat pieces of the string, a password perhaps.
-        raise UsageError(
-            f'{name}: is no connection string of libpq; write "host=... dbname=..." '
-            "or postgresql://host/dbname"
-        ) from None
+    if args.dsn is not None:
+        return check_dsn(args.dsn, "--dsn", public=True)
+    return check_dsn((config or load_config(args.config)).database.dsn, "database.dsn")
 
 
 def _with_node(config: Config, node: str) -> Config:

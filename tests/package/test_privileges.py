@@ -45,4 +45,4 @@ def test_recorder_reads_no_row_and_others_may_not_ask(site: Site) -> None:
     words = ["ctaudit", "who", "1.2.3.4:1", "--at", "2026-01-01 00:00:00"]
     done = site.machine.run(words, user="nobody", check=False)
     assert done.returncode == 5
-    assert "needs membership in ctaudit_auditor" in done.stderr
+    assert "must be a member of ctaudit_auditor" in done.stderr

@@ -1,4 +1,7 @@
-"""Is this gateway fit to be believed? The database's part, seen by the recorder's login."""
+"""check, the database's part, with the recorder's login.
+
+The judge_ functions are pure: they take the values that were read.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,20 @@ from typing import Any
 import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
-from ctaudit.database.connection import EXPECTED_SCHEMA, connect, explained, schema_version
+from ctaudit.database.connection import connect, explained, schema_version
+from ctaudit.database.schema import read_partitions_until
+from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
 from ctaudit.errors import CtauditError, DatabaseError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
 RECORDER_USER = "ctaudit"
-_SETUP = "ctaudit setup --local, or database.dsn in the configuration"
-_DAYS_AHEAD = 3  # of the seven that maintain makes every day
+_SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
+_DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
 @dataclass(frozen=True)
 class Rights:
-    """What a login may do. ``execute`` None: there is no such procedure."""
+    """What a login may do: call the record procedure (None: there is none), read the record."""
 
     login: str
     execute: bool | None
@@ -30,10 +35,10 @@ class Rights:
     superuser: bool
 
 
-def check_store(dsn: str, procedure: str) -> list[Finding]:
-    """Findings on the database, the first that stands in the way of the others being the last.
+def check_database(dsn: str, procedure: str) -> list[Finding]:
+    """Findings on the database; they end with the first that makes the others impossible.
 
-    As root it asks as the recorder's user, whom peer authentication knows.
+    As root it connects as the recorder's user, for peer authentication.
     """
     with contextlib.ExitStack() as acting:
         if is_root() and has_user(RECORDER_USER):
@@ -42,10 +47,8 @@ def check_store(dsn: str, procedure: str) -> list[Finding]:
             with connect(dsn, "recorder") as connection:
                 return [*_ask(connection, procedure)]
         except DatabaseError as error:
-            remedy = _SETUP if is_root() else f"{_SETUP}; as root it is asked for the recorder"
-            return [
-                _refuse("database", str(error), "a database that the recorder can reach", remedy)
-            ]
+            remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
+            return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
 
 
 def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Finding]:
@@ -54,30 +57,28 @@ def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Findin
     where = f"{info.dbname} on {info.host or 'the local socket'} as {info.user or current_user()}"
     yield Finding("database", Level.GOOD, f"PostgreSQL {version}, {where}")
     try:
-        found = schema_version(connection)
+        found = SchemaVersion(schema_version(connection), EXPECTED_SCHEMA)
         yield judge_schema(found)
-        if found is None:
+        if found.installed is None:
             return
         yield judge_rights(procedure, _read_rights(connection, procedure))
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
-        yield judge_partitions(_read_partitions(connection), datetime.now(UTC).date())
+        yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
     except CtauditError as error:
         wanted = f"{info.user} a member of ctaudit_recorder"
         yield _refuse("privileges", str(error), wanted)
 
 
-def judge_schema(version: int | None) -> Finding:
-    found = "no schema" if version is None else f"version {version}"
-    if version is None or version < EXPECTED_SCHEMA:
-        verb = "install" if version is None else "upgrade"
-        remedy = f"ctaudit setup --local, or ctaudit schema {verb} --dsn DSN as its owner"
-    else:
-        remedy = "a newer ctaudit on this gateway"
+def judge_schema(found: SchemaVersion) -> Finding:
+    mismatch = found.mismatch
+    remedy = mismatch.value if mismatch else ""
+    if mismatch in (Mismatch.MISSING, Mismatch.OLDER):
+        remedy += " --dsn DSN as the schema's owner, or ctaudit setup --local"
     return make_finding(
         "schema",
-        found,
-        good=version == EXPECTED_SCHEMA,
-        wanted=f"version {EXPECTED_SCHEMA}",
+        "no schema" if found.installed is None else f"version {found.installed}",
+        good=mismatch is None,
+        wanted=f"version {found.expected}",
         remedy=remedy,
         level=Level.UNFIT,
     )
@@ -85,21 +86,27 @@ def judge_schema(version: int | None) -> Finding:
 
 def judge_rights(procedure: str, rights: Rights) -> Finding:
     if rights.execute is None:
-        wanted, remedy = "the procedure of the configuration", "correct procedure or mode there"
+        wanted, remedy = (
+            "the configured procedure",
+            "correct procedure or mode in the configuration",
+        )
         return _refuse("privileges", f"no procedure {procedure}", wanted, remedy)
     if not rights.execute:
         wanted = f"{rights.login} a member of ctaudit_recorder"
         remedy = f'GRANT ctaudit_recorder TO "{rights.login}"'
-        return _refuse("privileges", f"may not call {procedure}", wanted, remedy)
-    excess = "is a superuser" if rights.superuser else "may read what is recorded"
+        return _refuse("privileges", f"{rights.login} may not call {procedure}", wanted, remedy)
+    if rights.superuser:
+        found = f"{rights.login} is a superuser"
+    elif rights.read:
+        found = f"{rights.login} may read what is recorded"
+    else:
+        found = f"{rights.login} may call {procedure} and read nothing"
     return make_finding(
         "privileges",
-        f"{rights.login} {excess}"
-        if rights.superuser or rights.read
-        else f"{rights.login} may call {procedure}, and read nothing",
+        found,
         good=not rights.superuser and not rights.read,
         wanted="a login that may record and nothing else",
-        remedy='CREATE ROLE "..." LOGIN IN ROLE ctaudit_recorder, for database.dsn',
+        remedy='CREATE ROLE "..." LOGIN IN ROLE ctaudit_recorder, and use it in database.dsn',
     )
 
 
@@ -109,15 +116,15 @@ def judge_encoding(encoding: str) -> Finding:
         encoding,
         good=encoding == "UTF8",
         wanted="UTF8",
-        remedy="a new database: createdb -T template0 -E UTF8 --locale=C ctaudit",
+        remedy="create a new one: createdb -T template0 -E UTF8 --locale=C ctaudit",
     )
 
 
 def judge_partitions(until: date | None, today: date) -> Finding:
-    """``until``: the last day that has a partition of its own; None: there is none."""
+    """``until``: as read_partitions_until returns it."""
     return make_finding(
         "partitions",
-        "none" if until is None else f"up to {until}",
+        "none" if until is None else f"until {until}",
         good=until is not None and until >= today + timedelta(days=_DAYS_AHEAD),
         wanted=f"at least {_DAYS_AHEAD} days ahead",
         remedy="systemctl enable --now ctaudit-maintain.timer on the database's host",
@@ -132,16 +139,6 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     with explained("asking the database"), connection.transaction():
         row = connection.execute(statement.encode()).fetchone()
     return row[0] if row else None
-
-
-def _read_partitions(connection: psycopg.Connection[Any]) -> date | None:
-    until: date | None = _read_one(
-        connection,
-        "SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) FROM pg_catalog.pg_class AS c"
-        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-        r" WHERE n.nspname = 'ctaudit' AND c.relname ~ '^opening_p\d{8}$'",
-    )
-    return until
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
@@ -162,6 +159,6 @@ def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
             (schema, name),
         ).fetchone()
     if row is None:
-        raise DatabaseError("reading the privileges: the server does not know its own login")
+        raise DatabaseError("reading the privileges: the login is not in pg_roles")
     login, superuser, execute, read = row
     return Rights(login, execute, bool(read), superuser)

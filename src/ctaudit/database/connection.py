@@ -1,64 +1,56 @@
-"""The connection to PostgreSQL, and whether its schema is the one this program knows."""
+"""The connection to PostgreSQL, its errors as sentences, and the version of its schema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 
+from ctaudit.database import version
+from ctaudit.database.dsn import describe_target, parse_dsn
+from ctaudit.database.version import Mismatch, SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
-# The number of the newest file in sql/migrations.
-EXPECTED_SCHEMA = 1
-
-_CONNECT_TIMEOUT = 10
-# A server that is gone without a word (power, a cut cable) is given up after half a minute.
+_CONNECT_TIMEOUT = 10  # seconds
+# A server that does not answer any more (power, a cut cable) is given up after half a minute.
 _KEEPALIVES = {
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "4",
     "tcp_user_timeout": "30000",
 }
+_ROLES = (
+    "the login must be a member of ctaudit_auditor to ask, of ctaudit_recorder to record, "
+    "of ctaudit_owner to install and maintain"
+)
 
 
-def connect(dsn: str, role_hint: str = "") -> psycopg.Connection[Any]:
-    """An open connection. ``role_hint`` is the role of ours it will need, for the error's text.
+def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
+    """An open connection; ``role`` is what the login needs, "recorder" for ctaudit_recorder.
 
-    "" as ``dsn`` means libpq's own environment. Raises DatabaseError, without the password.
+    Raises UsageError (the connection string) or DatabaseError, without a password in the text.
     """
-    try:
-        words = psycopg.conninfo.conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
-        # Its text repeats pieces of the string, a password perhaps.
-        raise DatabaseError(
-            'the DSN is no connection string of libpq; write "host=... dbname=..." '
-            "or postgresql://host/dbname"
-        ) from None
-    name = f"ctaudit {role_hint}".strip()
-    words.setdefault("fallback_application_name", name)
+    parameters = parse_dsn(dsn)
+    parameters.setdefault("fallback_application_name", f"ctaudit {role}".strip())
     # A database in SQL_ASCII would hand text over as bytes.
-    words.setdefault("client_encoding", "UTF8")
-    words.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
+    parameters.setdefault("client_encoding", "UTF8")
+    parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     for name, value in _KEEPALIVES.items():
-        words.setdefault(name, value)
+        parameters.setdefault(name, value)
     try:
-        return psycopg.connect(**words)
+        return psycopg.connect(**parameters)
     except psycopg.Error as error:
-        hint = f"; the login needs membership in ctaudit_{role_hint}" if role_hint else ""
-        if not _is_refused_login(error):
-            hint = ""
+        hint = f"; the login must be a member of ctaudit_{role}"
         raise DatabaseError(
-            f"cannot connect to database {describe_target(words)}: {describe_error(error)}{hint}"
+            f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
+            f"{describe_error(error)}{hint if role and _is_refused_login(error) else ''}"
         ) from None
 
 
-def describe_target(words: dict[str, Any]) -> str:
-    """Which database a connection's parameters name, without credentials."""
-    place = words.get("host") or words.get("hostaddr") or words.get("service")
-    name = words.get("dbname")
-    return " on ".join(str(part) for part in (name, place) if part) or "of libpq's environment"
+def _is_refused_login(error: psycopg.Error) -> bool:
+    return any(word in str(error) for word in ("authentication", "role ", "permission denied"))
 
 
 def describe_error(error: psycopg.Error) -> str:
@@ -70,11 +62,11 @@ def describe_error(error: psycopg.Error) -> str:
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Turns a refusal of the server into one sentence that begins with ``doing``."""
+    """Raises the server's errors as DatabaseError or PrivilegeError, after "``doing``: "."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        raise PrivilegeError(f"{doing}: the database refuses: {describe_error(error)}") from None
+        raise PrivilegeError(f"{doing}: {describe_error(error)}; {_ROLES}") from None
     except psycopg.Error as error:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
@@ -96,23 +88,11 @@ def schema_version(connection: psycopg.Connection[Any]) -> int | None:
     return version
 
 
-def check_schema_version(connection: psycopg.Connection[Any]) -> None:
-    """Raises SchemaError unless the database's schema is EXPECTED_SCHEMA."""
-    version = schema_version(connection)
-    name = connection.info.dbname
-    if version is None:
-        raise SchemaError(f"database {name} has no ctaudit schema; run: ctaudit schema install")
-    if version < EXPECTED_SCHEMA:
-        raise SchemaError(
-            f"the schema of database {name} is version {version}, this program needs "
-            f"{EXPECTED_SCHEMA}; run: ctaudit schema upgrade"
-        )
-    if version > EXPECTED_SCHEMA:
-        raise SchemaError(
-            f"the schema of database {name} is version {version}, this program knows "
-            f"{EXPECTED_SCHEMA}; upgrade ctaudit"
-        )
-
-
-def _is_refused_login(error: psycopg.Error) -> bool:
-    return any(word in str(error) for word in ("authentication", "role ", "permission denied"))
+def check_schema_version(
+    connection: psycopg.Connection[Any], refuse: Collection[Mismatch] = tuple(Mismatch)
+) -> int | None:
+    """The database's schema version; raises SchemaError where it is one of ``refuse``."""
+    found = SchemaVersion(schema_version(connection), version.EXPECTED_SCHEMA)
+    if found.mismatch in refuse:
+        raise SchemaError(f"database {connection.info.dbname} has {found.describe()}")
+    return found.installed

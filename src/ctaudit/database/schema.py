@@ -1,8 +1,8 @@
 """The store's schema: install, upgrade, status, maintain, from the files below sql/.
 
-Migrations run each in a transaction of its own and only once; functions, procedures and
-grants are replaced after them, all in one transaction. Everything may be done again at any
-time, and by two at once.
+Each migration runs once, in a transaction of its own; functions, procedures and grants are
+replaced after the migrations, in one transaction. Every command may be repeated at any time, and
+two may run at once.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from ctaudit.database.connection import EXPECTED_SCHEMA, connect, explained, schema_version
+from ctaudit.database import version
+from ctaudit.database.connection import (
+    check_schema_version,
+    connect,
+    describe_error,
+    explained,
+    schema_version,
+)
+from ctaudit.database.version import Mismatch, SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 
 DAYS_AHEAD = 7
 
 _PACKAGED = Path("/usr/share/ctaudit/sql")
 _CHECKOUT = Path(__file__).resolve().parents[3] / "sql"
-# Any number will do, as long as it stays: the lock that two installers meet at.
+# The advisory lock that makes two installers take turns: any number that never changes.
 _LOCK = 0x6374_6175_6469_74
 _TRIES = 10
 
@@ -51,21 +59,16 @@ class Done:
 
 @dataclass(frozen=True)
 class SchemaStatus:
-    """``version`` None: not installed. ``partitions_until``: the last day that has its own."""
+    """``pending``: migrations to apply; ``partitions_until``: the last day that has its own."""
 
-    version: int | None
-    expected: int
+    version: SchemaVersion
     pending: tuple[str, ...]
     partitions_until: date | None
-
-    @property
-    def current(self) -> bool:
-        return self.version == self.expected
 
 
 @dataclass(frozen=True)
 class Maintained:
-    """One thing that maintain did: "made", "moved", "dropped", "trimmed", "kept", and to what."""
+    """One thing that maintain did: "made", "moved", "dropped", "trimmed" or "kept" ``object``."""
 
     action: str
     object: str
@@ -79,12 +82,12 @@ def find_sql() -> Path:
         if (folder / "install.list").is_file():
             return folder
     raise SchemaError(
-        f"no SQL files in {named or _PACKAGED}: name their folder in the environment as CTAUDIT_SQL"
+        f"no SQL files in {named or _PACKAGED}; name their folder in the variable CTAUDIT_SQL"
     )
 
 
 def read_steps(folder: Path) -> list[Step]:
-    """The steps of install.list, whose headings are explained there."""
+    """The steps of install.list, which explains its headings."""
     steps: list[Step] = []
     heading, files = "", []
     lines = (folder / "install.list").read_text().splitlines()
@@ -101,62 +104,65 @@ def read_steps(folder: Path) -> list[Step]:
 
 
 def install(dsn: str) -> Done:
-    """Installs the schema, or brings it to this program's version.
+    """Installs the schema, or upgrades it to this program's version.
 
-    Raises DatabaseError, PrivilegeError, SchemaError (the database is newer than this program).
+    Raises DatabaseError, PrivilegeError, SchemaError (the schema is newer than this program).
     """
     steps = read_steps(find_sql())
     with connect(dsn, "owner") as connection, explained("installing the schema"):
         connection.autocommit = True
         connection.execute("SET client_min_messages = warning")
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        version = schema_version(connection) or 0
-        _refuse_newer(version, connection.info.dbname)
+        installed = check_schema_version(connection, {Mismatch.NEWER}) or 0
         applied = []
         for step in steps:
-            if step.migration is not None and step.migration <= version:
+            if step.migration is not None and step.migration <= installed:
                 continue
             _run(connection, step)
             if step.migration is not None:
                 applied.append(step.files[0].stem)
-        made = _persist(lambda: _make_partitions(connection))
-        return Done(EXPECTED_SCHEMA, tuple(applied), made)
+        made = _retry(lambda: _make_partitions(connection))
+        return Done(version.EXPECTED_SCHEMA, tuple(applied), made)
 
 
 def upgrade(dsn: str) -> Done:
-    """As install, but raises SchemaError where no schema is there yet."""
+    """As install, but raises SchemaError where no schema is installed."""
     with connect(dsn, "owner") as connection:
-        name = connection.info.dbname
-        if schema_version(connection) is None:
-            raise SchemaError(f"database {name} has no ctaudit schema; run: ctaudit schema install")
+        check_schema_version(connection, {Mismatch.MISSING})
     return install(dsn)
 
 
 def status(dsn: str) -> SchemaStatus:
-    """What is installed, what is still to be applied. Any login of a role of ours may ask."""
+    """What is installed and what is to be applied; a login with any of our roles may ask."""
     with connect(dsn) as connection:
-        version = schema_version(connection)
-        with explained("reading the partitions"):
-            row = connection.execute(
-                "SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) "
-                "FROM pg_catalog.pg_class AS c "
-                "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
-                r"WHERE n.nspname = 'ctaudit' AND c.relname ~ '^opening_p\d{8}$'"
-            ).fetchone()
+        installed = schema_version(connection)
+        until = read_partitions_until(connection)
     pending = tuple(
         step.files[0].stem
         for step in read_steps(find_sql())
-        if step.migration is not None and step.migration > (version or 0)
+        if step.migration is not None and step.migration > (installed or 0)
     )
-    return SchemaStatus(version, EXPECTED_SCHEMA, pending, row[0] if row else None)
+    return SchemaStatus(SchemaVersion(installed, version.EXPECTED_SCHEMA), pending, until)
+
+
+def read_partitions_until(connection: psycopg.Connection[Any]) -> date | None:
+    """The last day that has a partition of its own, None where there is none."""
+    with explained("reading the partitions"), connection.transaction():
+        row = connection.execute(
+            "SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) "
+            "FROM pg_catalog.pg_class AS c "
+            "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace "
+            r"WHERE n.nspname = 'ctaudit' AND c.relname ~ '^opening_p\d{8}$'"
+        ).fetchone()
+    return row[0] if row else None
 
 
 def maintain(dsn: str, retention_days: int) -> list[Maintained]:
     """Makes partitions ahead, empties the default ones, drops what is past retention."""
     with connect(dsn, "owner") as connection, explained("maintaining the store"):
         connection.autocommit = True
-        _refuse_newer(schema_version(connection) or 0, connection.info.dbname)
-        return _persist(lambda: _maintain(connection, retention_days))
+        check_schema_version(connection, {Mismatch.NEWER})
+        return _retry(lambda: _maintain(connection, retention_days))
 
 
 def _maintain(connection: psycopg.Connection[Any], retention_days: int) -> list[Maintained]:
@@ -189,12 +195,11 @@ def _run(connection: psycopg.Connection[Any], step: Step) -> None:
             except psycopg.errors.InsufficientPrivilege:
                 raise
             except psycopg.Error as error:
-                said = error.diag.message_primary or str(error)
-                raise DatabaseError(f"{file}: {said}") from None
+                raise DatabaseError(f"{file}: {describe_error(error)}") from None
 
 
-def _persist(work: Callable[[], T]) -> T:
-    """Tries again while somebody else holds a lock; each try gives up soon, so nobody waits."""
+def _retry(work: Callable[[], T]) -> T:
+    """Repeats ``work`` while another session holds a lock; each try has a short lock_timeout."""
     for attempt in range(_TRIES):
         try:
             return work()
@@ -203,11 +208,3 @@ def _persist(work: Callable[[], T]) -> T:
                 raise
             time.sleep(0.2 * (attempt + 1))
     raise AssertionError
-
-
-def _refuse_newer(version: int, name: str) -> None:
-    if version > EXPECTED_SCHEMA:
-        raise SchemaError(
-            f"the schema of database {name} is version {version}, this program knows "
-            f"{EXPECTED_SCHEMA}; upgrade ctaudit"
-        )

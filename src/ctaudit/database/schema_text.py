@@ -1,4 +1,4 @@
-"""Sentences on the store itself: its schema, its upkeep."""
+"""The schema's status, an installation and the store's upkeep as text."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from collections.abc import Iterable, Iterator
 from ctaudit.database.schema import Done, Maintained, SchemaStatus
 
 
-def format_schema(standing: SchemaStatus) -> str:
-    """One sentence: installed and expected version, and what to do where they differ."""
-    if standing.version is None:
-        return (
-            f"No ctaudit schema is installed; this program expects version {standing.expected}: "
-            "run ctaudit schema install."
-        )
-    if standing.version < standing.expected:
-        return (
-            f"The schema is version {standing.version}, this program expects "
-            f"{standing.expected}: run ctaudit schema upgrade ({', '.join(standing.pending)})."
-        )
-    if standing.version > standing.expected:
-        return (
-            f"The schema is version {standing.version}, this program expects "
-            f"{standing.expected}: upgrade ctaudit."
-        )
-    until = standing.partitions_until
-    ahead = f"has partitions up to {until}" if until else "has no partitions: run ctaudit maintain"
-    return f"The schema is version {standing.version}, as this program expects, and {ahead}."
+def format_schema(status: SchemaStatus) -> str:
+    """One sentence: the installed version and its partitions, or what to do about it."""
+    sentence = f"The database has {status.version.describe()}"
+    if status.version.mismatch is not None:
+        pending = ", ".join(status.pending) if status.version.installed is not None else ""
+        return sentence + (f" (pending: {pending})." if pending else ".")
+    until = status.partitions_until
+    return sentence + (
+        f", and partitions until {until}."
+        if until
+        else ", but no partitions; run: ctaudit maintain."
+    )
 
 
 def format_installed(done: Done) -> str:
@@ -38,7 +30,7 @@ def format_installed(done: Done) -> str:
 
 
 def format_maintained(done: Iterable[Maintained]) -> Iterator[str]:
-    """A line for each thing done; one line where nothing was to do."""
+    """A line for each thing done, or one that there was nothing to do."""
     nothing = True
     for item in done:
         nothing = False

@@ -1,0 +1,63 @@
+"""The schema's status and its upkeep, word for word."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from ctaudit.database.schema import Done, Maintained, SchemaStatus
+from ctaudit.database.schema_text import format_installed, format_maintained, format_schema
+from ctaudit.database.version import SchemaVersion
+
+
+@pytest.mark.parametrize(
+    ("installed", "pending", "until", "sentence"),
+    [
+        (None, ("0001", "0002"), None, "no ctaudit schema; run: ctaudit schema install."),
+        (
+            1,
+            ("0002_more",),
+            date(2026, 3, 1),
+            (
+                "ctaudit schema version 1, but this program needs 2; run: ctaudit schema upgrade "
+                "(pending: 0002_more)."
+            ),
+        ),
+        (
+            3,
+            (),
+            date(2026, 3, 1),
+            "ctaudit schema version 3, but this program needs 2; upgrade ctaudit.",
+        ),
+        (
+            2,
+            (),
+            date(2026, 3, 1),
+            "ctaudit schema version 2, as this program needs, and partitions until 2026-03-01.",
+        ),
+        (
+            2,
+            (),
+            None,
+            (
+                "ctaudit schema version 2, as this program needs, but no partitions; "
+                "run: ctaudit maintain."
+            ),
+        ),
+    ],
+)
+def test_status_is_one_sentence(
+    installed: int | None, pending: tuple[str, ...], until: date | None, sentence: str
+) -> None:
+    status = SchemaStatus(SchemaVersion(installed, 2), pending, until)
+    assert format_schema(status) == f"The database has {sentence}"
+
+
+def test_what_an_installation_and_upkeep_did() -> None:
+    assert format_installed(Done(1, ("0001_store",), ("a", "b"))) == (
+        "The schema is version 1: applied 0001_store, made 2 partitions."
+    )
+    done = [Maintained("dropped", "opening_p20260101", None), Maintained("moved", "x", 3)]
+    assert list(format_maintained(done)) == ["dropped opening_p20260101", "moved x, 3 rows"]
+    assert list(format_maintained([])) == ["nothing to do"]
