@@ -128,7 +128,7 @@ def run_status(args: argparse.Namespace) -> int:
 
 
 def run_check(args: argparse.Namespace) -> int:
-    from ctaudit.admin import check_database, check_host, finding
+    from ctaudit.admin import check_database, check_host, finding, finding_text
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
@@ -136,9 +136,9 @@ def run_check(args: argparse.Namespace) -> int:
         dsn, config.record_procedure
     )
     if args.json:
-        print(json.dumps(finding.plain_findings(findings), indent=2))
+        print(json.dumps(finding_text.plain_findings(findings), indent=2))
     else:
-        _print_lines(finding.format_findings(findings))
+        _print_lines(finding_text.format_findings(findings))
     return int(finding.worst(findings))
 
 

@@ -23,10 +23,10 @@ def test_installed_package_says_what_is_missing(site: Site) -> None:
 
 
 def test_setup_makes_what_was_missing(site: Site) -> None:
-    assert "Database ctaudit is made." in site.setup
+    assert "Created database ctaudit." in site.setup
     assert "is being recorded." in site.setup.splitlines()[-1]
     again = site.machine.run(["ctaudit", "setup", "--local"]).stdout
-    assert "Database ctaudit is there already, in UTF8." in again
+    assert "Database ctaudit exists already, with encoding UTF8." in again
     after = site.check()
     left = {name for name, item in after["findings"].items() if item["level"] != "good"}
     # The machine's clock is its host's; nothing is tracked before there is traffic.

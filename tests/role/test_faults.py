@@ -159,7 +159,7 @@ def test_gateway_that_is_not_fit_stops_the_roll_out(site: Site) -> None:
         run,
         "Require a gateway that is fit to be believed",
         "r1 is not fit to be believed: privileges: no procedure site.nothing",
-        "correct procedure or mode there",
+        "correct procedure or mode in the configuration",
     )
     assert not run.touched("r2")
     site.write()

@@ -1,1 +1,1 @@
-"""Is this gateway fit to record? And how to make it so."""
+"""check and setup: whether this gateway can record, and the database on this host."""

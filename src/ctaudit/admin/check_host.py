@@ -1,6 +1,6 @@
-"""Is this gateway fit to be believed? The host's part: kernel, buffer, clock, spool, services.
+"""check, the host's part: kernel settings, receive buffer, clock, spool and services.
 
-What is read and what it is worth are apart: the judge_ functions take values.
+The judge_ functions are pure: they take the values that were read.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ctaudit.host.privileges import in_network_of, is_root
 from ctaudit.spool.retention import measure_spool
 
 SYSCTLS = ("nf_conntrack_acct", "nf_conntrack_timestamp", "nf_conntrack_events")
-_AS_ROOT = "run as root to see it"
+_NOT_SEEN, _RUN_AS_ROOT = "cannot be checked as this user", "run as root"
 _PATIENCE = 5.0  # seconds for the kernel's answer
 _LOCKS = Path("/proc/locks")
 
 
 def check_host(config: Config) -> list[Finding]:
-    """The findings of the host, those of the kernel where the receiver listens."""
+    """The findings on the host; as root, on the kernel in the receiver's network namespace."""
     receiver = find_holder(config.spool.directory, "receiver")
     with contextlib.ExitStack() as elsewhere:
         if receiver and is_root():
@@ -55,51 +55,55 @@ def check_host(config: Config) -> list[Finding]:
 
 
 def judge_interface(number: int | None, present: bool) -> Finding:
-    """``number``: errno of the kernel's answer to a question, None where it was not asked."""
+    """``number``: errno of the kernel's answer to a table dump, None where it was not asked.
+
+    ``present``: the module is loaded or built in.
+    """
+    wanted = "nf_conntrack_netlink, loaded or built in"
     if number is None:
         return make_finding(
             "connection tracking",
-            "nf_conntrack_netlink is there" if present else "not known",
+            "nf_conntrack_netlink is present" if present else _NOT_SEEN,
             good=present,
-            wanted="nf_conntrack_netlink, built in or loaded",
-            remedy=f"modprobe nf_conntrack_netlink; {_AS_ROOT}",
+            wanted=wanted,
+            remedy=f"modprobe nf_conntrack_netlink, or {_RUN_AS_ROOT} to check",
         )
     return make_finding(
         "connection tracking",
         "the kernel answers" if number == 0 else f"the kernel refuses: {os.strerror(number)}",
         good=number == 0,
-        wanted="nf_conntrack_netlink, built in or loaded",
-        remedy="modprobe nf_conntrack_netlink, which a kernel of the distribution has",
+        wanted=wanted,
+        remedy="modprobe nf_conntrack_netlink; a kernel of the distribution has it",
         level=Level.UNFIT,
     )
 
 
 def judge_sysctls(mode: str, values: Mapping[str, int | None]) -> Iterator[Finding]:
-    """A finding for each of SYSCTLS that the mode needs; None: the kernel has no such key."""
+    """A finding on each of SYSCTLS that the mode needs; None: the kernel has no such key."""
     events = values["nf_conntrack_events"]
     if events == 2:
-        lacking = "connections from before the receiver never tell"
+        lacking = "no events for connections opened before the receiver started"
         yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, Level.WARNING)
     else:
-        lacking = "the kernel tells of no connection"
+        lacking = "no events for any connection"
         yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, Level.UNFIT)
     if mode == "nat":
         return
     for title, name, lacking in (
-        ("time stamps", "nf_conntrack_timestamp", "the kernel's start and end stay unknown"),
-        ("counters", "nf_conntrack_acct", "packets and bytes stay unknown"),
+        ("time stamps", "nf_conntrack_timestamp", "no start and end times from the kernel"),
+        ("counters", "nf_conntrack_acct", "no packets and bytes"),
     ):
         yield _judge_sysctl(title, name, values[name], lacking, Level.WARNING)
 
 
 def _judge_sysctl(title: str, name: str, value: int | None, lacking: str, level: Level) -> Finding:
-    shown = f"{name} = {'not there' if value is None else value}"
+    shown = f"{name} does not exist" if value is None else f"{name} = {value}"
     return make_finding(
         title,
         shown if value == 1 else f"{shown}: {lacking}",
         good=value == 1,
         wanted="1",
-        remedy=f"sysctl -w net.netfilter.{name}=1, and a file in /etc/sysctl.d",
+        remedy=f"sysctl -w net.netfilter.{name}=1, and the same in /etc/sysctl.d",
         level=level,
     )
 
@@ -110,57 +114,57 @@ def judge_table(count: int | None, most: int | None) -> Finding:
             "table",
             Level.UNFIT,
             "this kernel tracks no connections",
-            "nf_conntrack",
-            "modprobe nf_conntrack, and NAT or a ct rule",
+            "nf_conntrack, loaded or built in",
+            "modprobe nf_conntrack, and add a NAT or ct rule",
         )
     shown = f"{count:,} of {most:,} connections"
     if count == 0:
-        remedy = "conntrack works where NAT or a ct rule wants it: nft list ruleset"
-        return make_finding(
-            "table", shown, good=False, wanted="at least one tracked", remedy=remedy
+        remedy = (
+            "connections are tracked only where a NAT or ct rule needs it; see nft list ruleset"
         )
+        return make_finding("table", shown, good=False, wanted="at least one", remedy=remedy)
     return make_finding(
         "table",
         shown,
         good=count < 0.9 * most,
-        wanted="below 90 %: a full table drops new connections",
-        remedy="sysctl -w net.netfilter.nf_conntrack_max=..., and a file in /etc/sysctl.d",
+        wanted="below 90 %, since a full table drops new connections",
+        remedy="raise net.netfilter.nf_conntrack_max with sysctl -w and in /etc/sysctl.d",
     )
 
 
 def judge_buffer(wanted: int, given: int | None) -> Finding:
-    """``given`` None: only a socket of one's own would tell, and that was refused."""
-    found = "cannot be tried as this user" if given is None else format_size(given)
+    """Both in bytes; ``given`` None: this user may not open a socket to try."""
+    remedy = "raise net.core.rmem_max, or lower socket.receive_buffer"
     return make_finding(
         "receive buffer",
-        found,
+        _NOT_SEEN if given is None else format_size(given),
         good=given is not None and given >= wanted,
         wanted=f"socket.receive_buffer = {format_size(wanted)}",
-        remedy=_AS_ROOT if given is None else "more memory, or a smaller socket.receive_buffer",
+        remedy=_RUN_AS_ROOT if given is None else remedy,
     )
 
 
 def judge_drops(drops: int | None) -> Finding:
-    """``drops``: what the kernel has dropped for sockets that hear conntrack in the receiver's
-    network namespace, None where there is none.
+    """``drops`` of the conntrack event sockets in the receiver's network namespace; None: no
+    such socket.
     """
     if drops is None:
-        remedy = "start ctaudit-receiver.service"
-        return make_finding("drops", "nobody listens", good=False, wanted="0", remedy=remedy)
+        remedy = "systemctl start ctaudit-receiver.service"
+        return make_finding("drops", "no receiver socket is open", good=False, remedy=remedy)
     return make_finding(
         "drops",
-        f"{drops:,} events dropped by the kernel since the receiver listens",
+        f"{drops:,} events dropped by the kernel since the receiver's socket was opened",
         good=drops == 0,
         wanted="0",
-        remedy="a larger socket.receive_buffer; ctaudit status shows the gaps",
+        remedy="raise socket.receive_buffer; ctaudit status shows the gaps",
     )
 
 
 def judge_clock(state: Synchronisation | None) -> Finding:
     wanted, remedy = "synchronised by NTP", "apt install chrony, or timedatectl set-ntp true"
     if state is None:
-        return make_finding("clock", "not known", good=False, wanted=wanted, remedy=_AS_ROOT)
-    shown = f"synchronised, off by at most {state.maximum_error / 1000:,.0f} ms"
+        return make_finding("clock", _NOT_SEEN, good=False, wanted=wanted, remedy=_RUN_AS_ROOT)
+    shown = f"synchronised, maximum error {state.maximum_error / 1000:,.0f} ms"
     return make_finding(
         "clock",
         shown if state.synchronised else "not synchronised",
@@ -171,7 +175,7 @@ def judge_clock(state: Synchronisation | None) -> Finding:
 
 
 def judge_spool(spool: SpoolSection, used: int, free: int) -> Finding:
-    """``used``: bytes of its files; ``free``: bytes of the file system that a service may take."""
+    """``used``: bytes of its files; ``free``: bytes free to a service on its file system."""
     room = used + free
     return make_finding(
         "spool",
@@ -179,26 +183,25 @@ def judge_spool(spool: SpoolSection, used: int, free: int) -> Finding:
         f"{format_size(free >> 20 << 20)} free",
         good=room >= spool.max_bytes,
         wanted=f"room for spool.max_bytes = {format_size(spool.max_bytes)}",
-        remedy="free space there, another spool.directory, or a smaller spool.max_bytes",
+        remedy="free space there, change spool.directory, or lower spool.max_bytes",
     )
 
 
 def judge_service(name: str, unit: str, directory: Path, process: int | None) -> Finding:
-    """``process``: who holds the spool for that service; 0: it cannot be seen."""
+    """``process`` that holds the spool's lock for that service; None: none, 0: cannot be seen."""
     if process == 0:
-        return make_finding(name, "not known", good=False, wanted="at work", remedy=_AS_ROOT)
+        return make_finding(name, _NOT_SEEN, good=False, wanted="running", remedy=_RUN_AS_ROOT)
     return make_finding(
         name,
-        f"at work on {directory}, process {process}" if process else "not at work",
+        f"running on {directory}, process {process}" if process else "not running",
         good=process is not None,
-        wanted=f"at work on {directory}",
-        remedy=f"systemctl enable --now {unit}; journalctl -u {unit} -x says why not",
+        remedy=f"systemctl enable --now {unit}; the reason is in journalctl -xu {unit}",
         level=Level.UNFIT,
     )
 
 
 def find_holder(directory: Path, who: str) -> int | None:
-    """The process that has claimed the spool as ``who``; None: nobody; 0: it cannot be seen."""
+    """The process that holds the lock of ``who`` on the spool; None: none, 0: cannot be seen."""
     try:
         lock = (directory / f"{who}.lock").stat()
     except FileNotFoundError:
@@ -216,7 +219,7 @@ def find_holder(directory: Path, who: str) -> int | None:
 
 
 def _ask_kernel() -> tuple[int | None, bool]:
-    """What judge_interface takes: the answer to a dump's first question, else what /sys shows."""
+    """The arguments of judge_interface, from a table dump of one datagram and from /sys."""
     present = Path("/sys/module/nf_conntrack_netlink").exists() or _is_built_in()
     try:
         with open_dump_socket() as dump:
@@ -230,7 +233,7 @@ def _ask_kernel() -> tuple[int | None, bool]:
     number = scan_dump(memoryview(datagram))[2]
     if number == errno.EPERM:
         return None, present
-    # EINTR: the table changed meanwhile, which only a kernel that answers can say.
+    # EINTR: the table changed during the dump, so the kernel does answer.
     return 0 if number == errno.EINTR else number, present
 
 
@@ -250,7 +253,7 @@ def _try_buffer(size: int) -> int | None:
 
 
 def _count_drops(receiver: int | None) -> int | None:
-    """Drops of sockets that hear conntrack, as /proc/PID/net/netlink shows the namespace."""
+    """Drops of the conntrack event sockets in the namespace, from /proc/PID/net/netlink."""
     try:
         lines = Path(f"/proc/{receiver or 'self'}/net/netlink").read_text().splitlines()[1:]
     except OSError:
@@ -266,10 +269,11 @@ def _check_spool(spool: SpoolSection) -> Finding:
         used = measure_spool(spool.directory)
         room = os.statvfs(spool.directory)
     except FileNotFoundError:
+        found = f"{spool.directory} does not exist"
+        wanted = "a directory owned by ctaudit-receiver"
         remedy = "systemd-tmpfiles --create ctaudit.conf, or start ctaudit-receiver.service"
-        found = f"{spool.directory}: not there"
-        return Finding("spool", Level.UNFIT, found, "a folder of the receiver's", remedy)
+        return Finding("spool", Level.UNFIT, found, wanted, remedy)
     except OSError as error:
         found = f"{spool.directory}: {error.strerror}"
-        return Finding("spool", Level.WARNING, found, "to be seen", _AS_ROOT)
+        return Finding("spool", Level.WARNING, found, "readable", _RUN_AS_ROOT)
     return judge_spool(spool, used, room.f_bavail * room.f_frsize)

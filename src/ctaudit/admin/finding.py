@@ -1,27 +1,25 @@
-"""What check finds: one thing each, how good it is, and what to do where it is not."""
+"""What check finds: one subject each, how bad it is, and what to do where it is not good."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+
+from ctaudit.errors import CHECK_GOOD, CHECK_NOT_FIT, CHECK_WARNINGS
 
 
 class Level(IntEnum):
-    """The number is the exit status."""
+    """The number is check's exit status where this is the worst level found."""
 
-    GOOD = 0
-    WARNING = 1
-    UNFIT = 2
-
-
-WORDS = {Level.GOOD: "good", Level.WARNING: "warning", Level.UNFIT: "not fit"}
+    GOOD = CHECK_GOOD
+    WARNING = CHECK_WARNINGS
+    UNFIT = CHECK_NOT_FIT
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``wanted`` and ``remedy`` are empty where all is well."""
+    """``wanted``: what was expected, "" where ``found`` says it; ``remedy``: "" only where good."""
 
     name: str
     level: Level
@@ -31,49 +29,17 @@ class Finding:
 
 
 def make_finding(
-    name: str, found: str, *, good: bool, wanted: str, remedy: str, level: Level = Level.WARNING
+    name: str,
+    found: str,
+    *,
+    good: bool,
+    remedy: str,
+    wanted: str = "",
+    level: Level = Level.WARNING,
 ) -> Finding:
-    """``level`` is what it is when it is not good."""
+    """A finding of ``level`` or, where it is ``good``, one without ``wanted`` and ``remedy``."""
     return Finding(name, Level.GOOD, found) if good else Finding(name, level, found, wanted, remedy)
 
 
 def worst(findings: Iterable[Finding]) -> Level:
     return max((item.level for item in findings), default=Level.GOOD)
-
-
-def format_findings(findings: Sequence[Finding]) -> Iterator[str]:
-    """One line each, a second with the remedy, and the verdict."""
-    width = max((len(item.name) for item in findings), default=0)
-    for item in findings:
-        line = f"{WORDS[item.level]:<7}  {item.name:<{width}}  {item.found}"
-        yield line + (f"; wanted: {item.wanted}" if item.wanted else "")
-        if item.remedy:
-            yield f"{'':<7}  {'':<{width}}  {item.remedy}"
-    yield _format_verdict(findings)
-
-
-def plain_findings(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The keys that ``check --json`` promises."""
-    return {
-        "verdict": WORDS[worst(findings)],
-        "findings": [
-            {
-                "name": item.name,
-                "level": WORDS[item.level],
-                "found": item.found,
-                "wanted": item.wanted or None,
-                "remedy": item.remedy or None,
-            }
-            for item in findings
-        ],
-    }
-
-
-def _format_verdict(findings: Sequence[Finding]) -> str:
-    missing = sum(item.level is Level.UNFIT for item in findings)
-    doubtful = sum(item.level is Level.WARNING for item in findings)
-    if missing:
-        return f"This gateway is not fit yet: {missing} missing, {doubtful} doubtful."
-    if doubtful:
-        return f"This gateway records, {doubtful} doubtful."
-    return "This gateway is fit to be believed."

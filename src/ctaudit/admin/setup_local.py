@@ -1,7 +1,7 @@
-"""setup --local: the database of this host, over PostgreSQL's socket and without a password.
+"""setup --local: creates the database on this host, over PostgreSQL's socket, without a password.
 
-Every step may be done again. The recorder's login comes last: before that it cannot meet a
-schema that is half made.
+Every step may be repeated. The recorder's login comes last, so that the recorder cannot connect
+before the schema is complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAINTAINER_USER = "ctaudit-maintain"
 TIMER = "ctaudit-maintain.timer"
 RECORDER_UNIT = "ctaudit.service"
 _SOCKET = "/var/run/postgresql"
-_PATIENCE = 15.0  # seconds until a recorder that has just begun has committed something
+_PATIENCE = 15.0  # seconds until a restarted recorder has committed something
 
 
 def local_dsn(name: str) -> str:
@@ -37,54 +37,56 @@ def local_dsn(name: str) -> str:
 
 
 def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
-    """Does the steps, a sentence for each one done; run as root or as PostgreSQL's superuser.
+    """Yields a sentence after each step; runs as root or as PostgreSQL's superuser.
 
-    Raises PrivilegeError, UsageError (an auditor who is no user here), DatabaseError.
+    Raises PrivilegeError, UsageError (an auditor is not a user of this host), DatabaseError.
     """
     for name in auditors:
         if not has_user(name):
             raise UsageError(f"--auditor {name}: no such user on this host")
     if is_root():
         if not has_user(SUPERUSER):
-            raise DatabaseError("there is no PostgreSQL on this host: apt install postgresql")
+            raise DatabaseError("no PostgreSQL on this host; run: apt install postgresql")
     elif current_user() != SUPERUSER:
-        raise PrivilegeError(f"setup --local: run as root or as {SUPERUSER}")
+        raise PrivilegeError(
+            f"setup --local: runs as {current_user()}; run it as root or as {SUPERUSER}"
+        )
     with acting_as(SUPERUSER) if is_root() else contextlib.nullcontext():
-        yield _make_database(DATABASE)
+        yield _create_database(DATABASE)
         yield format_installed(schema.install(local_dsn(DATABASE)))
         with connect(local_dsn(DATABASE)) as connection:
             connection.autocommit = True
             for name in auditors:
-                yield _make_login(connection, name, "ctaudit_auditor", "may ask")
-            yield _make_login(connection, MAINTAINER_USER, "ctaudit_owner", "maintains")
-            yield _make_login(connection, RECORDER_USER, "ctaudit_recorder", "records")
-    yield from _begin_services(node)
+                yield _create_login(connection, name, "ctaudit_auditor", "auditor")
+            yield _create_login(connection, MAINTAINER_USER, "ctaudit_owner", "maintainer")
+            yield _create_login(connection, RECORDER_USER, "ctaudit_recorder", "recorder")
+    yield from _start_services(node)
 
 
-def _make_database(name: str) -> str:
-    with connect(local_dsn("postgres")) as connection, explained("making the database"):
+def _create_database(name: str) -> str:
+    with connect(local_dsn("postgres")) as connection, explained("creating the database"):
         connection.autocommit = True
         row = connection.execute(
             "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = %s",
             (name,),
         ).fetchone()
         if row is not None:
-            return f"Database {name} is there already, in {row[0]}."
+            return f"Database {name} exists already, with encoding {row[0]}."
         with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            # Whatever the cluster's locale: names compare by their bytes, and no upgrade of the
-            # C library changes an index.
+            # Independent of the cluster's locale: text compares by bytes, and no upgrade of the C
+            # library changes the order of an index.
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(
                     sql.Identifier(name)
                 )
             )
-    return f"Database {name} is made."
+    return f"Created database {name}."
 
 
-def _make_login(connection: psycopg.Connection[Any], name: str, role: str, purpose: str) -> str:
-    """Who logs in as ``name`` is who the system says: peer authentication, no password."""
+def _create_login(connection: psycopg.Connection[Any], name: str, role: str, purpose: str) -> str:
+    """A login without a password: peer authentication takes the user's name from the system."""
     words = {"name": sql.Identifier(name), "role": sql.Identifier(role)}
-    with explained(f"making the login {name}"):
+    with explained(f"creating the login {name}"):
         known = connection.execute(
             "SELECT pg_has_role(oid, %s, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
             (role, name),
@@ -94,25 +96,25 @@ def _make_login(connection: psycopg.Connection[Any], name: str, role: str, purpo
                 connection.execute(
                     sql.SQL("CREATE ROLE {name} LOGIN IN ROLE {role}").format(**words)
                 )
-            return f"Login {name} is made: {purpose}."
+            return f"Created login {name} ({purpose})."
         if not known[0]:
             connection.execute(sql.SQL("GRANT {role} TO {name}").format(**words))
-            return f"Login {name} is now in {role}: {purpose}."
-    return f"Login {name} is there already: {purpose}."
+            return f"Granted {role} to login {name} ({purpose})."
+    return f"Login {name} exists already ({purpose})."
 
 
-def _begin_services(node: str) -> Iterator[str]:
-    """The daily maintenance, and the recorder at once instead of at its next try."""
+def _start_services(node: str) -> Iterator[str]:
+    """Enables the daily maintenance, and restarts the recorder so that it connects now."""
     if not Path("/run/systemd/system").is_dir() or not _has_unit(TIMER):
-        yield "There is no timer here: run ctaudit maintain once a day as the schema's owner."
+        yield "No systemd timer here: run ctaudit maintain once a day as the schema's owner."
         return
     if not is_root():
-        yield f"As root: systemctl enable --now {TIMER} && systemctl restart {RECORDER_UNIT}"
+        yield f"Run as root: systemctl enable --now {TIMER} && systemctl restart {RECORDER_UNIT}"
         return
     _run_systemctl("enable", "--now", "--quiet", TIMER)
     yield f"{TIMER} runs ctaudit maintain every day."
     if not _is_active(RECORDER_UNIT):
-        yield f"{RECORDER_UNIT} is not running: systemctl enable --now {RECORDER_UNIT}"
+        yield f"{RECORDER_UNIT} is not running; run: systemctl enable --now {RECORDER_UNIT}"
         return
     _run_systemctl("restart", RECORDER_UNIT)
     yield _wait_for_record(node)
@@ -130,7 +132,7 @@ def _wait_for_record(node: str) -> str:
             ).fetchone():
                 return f"Gateway {node} is being recorded."
             time.sleep(0.1)
-    return f"Gateway {node} is not recorded here yet: journalctl -u {RECORDER_UNIT} -x says why."
+    return f"Gateway {node} is not being recorded yet; see journalctl -xu {RECORDER_UNIT}."
 
 
 def _has_unit(name: str) -> bool:
@@ -150,4 +152,4 @@ def _run_systemctl(*words: str) -> None:
     done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines()[:1]
-        raise DatabaseError(f"systemctl {' '.join(words)}: {said[0] if said else 'it failed'}")
+        raise DatabaseError(f"systemctl {' '.join(words)}: {said[0] if said else 'failed'}")

@@ -1,4 +1,4 @@
-"""check: what each value is worth, and what is said of it."""
+"""check, the host's part: what each value is worth, and who holds the spool."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ import fcntl
 import os
 import subprocess
 import sys
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from ctaudit.admin.check_database import (
-    Rights,
-    judge_encoding,
-    judge_partitions,
-    judge_rights,
-    judge_schema,
-)
 from ctaudit.admin.check_host import (
     find_holder,
     judge_buffer,
@@ -30,13 +22,11 @@ from ctaudit.admin.check_host import (
     judge_sysctls,
     judge_table,
 )
-from ctaudit.admin.finding import Finding, Level, format_findings, plain_findings, worst
+from ctaudit.admin.finding import Finding, Level
 from ctaudit.config import SpoolSection
-from ctaudit.database.connection import EXPECTED_SCHEMA
 from ctaudit.host.clock import Synchronisation
 
 GOOD, WARNING, UNFIT = Level.GOOD, Level.WARNING, Level.UNFIT
-TODAY = date(2026, 2, 22)
 SPOOL = SpoolSection()
 
 
@@ -82,60 +72,27 @@ def test_sysctls_by_mode() -> None:
         (judge_service("receiver", "a.service", Path("/x"), 12), GOOD),
         (judge_service("receiver", "a.service", Path("/x"), None), UNFIT),
         (judge_service("receiver", "a.service", Path("/x"), 0), WARNING),
-        (judge_schema(EXPECTED_SCHEMA), GOOD),
-        (judge_schema(None), UNFIT),
-        (judge_schema(EXPECTED_SCHEMA - 1), UNFIT),
-        (judge_schema(EXPECTED_SCHEMA + 1), UNFIT),
-        (judge_rights("a.b", Rights("gw", True, False, False)), GOOD),
-        (judge_rights("a.b", Rights("gw", True, True, False)), WARNING),
-        (judge_rights("a.b", Rights("gw", True, True, True)), WARNING),
-        (judge_rights("a.b", Rights("gw", False, False, False)), UNFIT),
-        (judge_rights("a.b", Rights("gw", None, False, False)), UNFIT),
-        (judge_encoding("UTF8"), GOOD),
-        (judge_encoding("SQL_ASCII"), WARNING),
-        (judge_partitions(TODAY + timedelta(days=7), TODAY), GOOD),
-        (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
-        (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
-        (judge_partitions(None, TODAY), WARNING),
     ],
     ids=lambda value: value.found if isinstance(value, Finding) else value.name,
 )
 def test_level(finding: Finding, level: Level) -> None:
     assert finding.level == level, finding
-    assert bool(finding.wanted) == bool(finding.remedy) == (level is not GOOD)
-
-
-FINDINGS = [
-    Finding("events", GOOD, "nf_conntrack_events = 1"),
-    Finding("clock", WARNING, "not synchronised", "synchronised by NTP", "apt install chrony"),
-    Finding("schema", UNFIT, "no schema", "version 1", "ctaudit setup --local"),
-]
+    assert bool(finding.remedy) == (level is not GOOD)
+    assert not finding.wanted or finding.remedy
 
 
 def test_words() -> None:
-    assert list(format_findings(FINDINGS)) == [
-        "good     events  nf_conntrack_events = 1",
-        "warning  clock   not synchronised; wanted: synchronised by NTP",
-        "                 apt install chrony",
-        "not fit  schema  no schema; wanted: version 1",
-        "                 ctaudit setup --local",
-        "This gateway is not fit yet: 1 missing, 1 doubtful.",
+    (events, *_) = judge_sysctls("nat", {"nf_conntrack_events": 2})
+    assert events.found == (
+        "nf_conntrack_events = 2: no events for connections opened before the receiver started"
+    )
+    (events, *_) = judge_sysctls("nat", {"nf_conntrack_events": None})
+    assert events.found == "nf_conntrack_events does not exist: no events for any connection"
+    assert judge_drops(None).found == "no receiver socket is open"
+    receiver = [
+        judge_service("receiver", "a.service", Path("/x"), process) for process in (12, None)
     ]
-    assert list(format_findings(FINDINGS[:2]))[-1] == "This gateway records, 1 doubtful."
-    assert list(format_findings(FINDINGS[:1]))[-1] == "This gateway is fit to be believed."
-
-
-def test_json_and_exit_status() -> None:
-    plain = plain_findings(FINDINGS)
-    assert plain["verdict"] == "not fit"
-    assert plain["findings"][0] == {
-        "name": "events",
-        "level": "good",
-        "found": "nf_conntrack_events = 1",
-        "wanted": None,
-        "remedy": None,
-    }
-    assert [int(worst(FINDINGS[:count])) for count in range(4)] == [0, 0, 1, 2]
+    assert [item.found for item in receiver] == ["running on /x, process 12", "not running"]
 
 
 def test_who_holds_a_spool(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
-    return {item.name: item for item in check_database.check_store(dsn, procedure)}
+    return {item.name: item for item in check_database.check_database(dsn, procedure)}
 
 
 def test_recorder_finds_all_good(cluster: Cluster) -> None:
@@ -68,7 +68,7 @@ def test_command_names_what_is_missing(tmp_path: Path) -> None:
     file.write_text(f'[database]\ndsn = "host={tmp_path}"\n[spool]\ndirectory = "{tmp_path}/no"\n')
     done = run("check", "--config", str(file))
     assert (done.status, done.err) == (2, "")
-    assert done.out.splitlines()[-1].startswith("This gateway is not fit yet: ")
+    assert done.out.splitlines()[-1].startswith("Not ready: ")
     plain = run("check", "--json", "--config", str(file))
     levels = {item["name"]: item["level"] for item in plain.json["findings"]}
     assert plain.status == 2
@@ -93,11 +93,11 @@ def local(fresh: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
     first = list(setup_local.set_up_local(["root"], "gw1"))
     again = list(setup_local.set_up_local(["root", "nobody"], "gw1"))
-    assert "Database ctaudit is made." in first
-    assert "Login ctaudit is made: records." in first
-    assert "Database ctaudit is there already, in UTF8." in again
-    assert "Login ctaudit is there already: records." in again
-    assert "Login nobody is made: may ask." in again
+    assert "Created database ctaudit." in first
+    assert "Created login ctaudit (recorder)." in first
+    assert "Database ctaudit exists already, with encoding UTF8." in again
+    assert "Login ctaudit exists already (recorder)." in again
+    assert "Created login nobody (auditor)." in again
     assert current_user() == "root"
     assert os.environ["HOME"]
     with psycopg.connect(local.dsn()) as connection:
@@ -120,7 +120,7 @@ def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
     list(setup_local.set_up_local([], "gw1"))
     with psycopg.connect(local.dsn(), autocommit=True) as connection:
         connection.execute("REVOKE ctaudit_recorder FROM ctaudit")
-    assert "Login ctaudit is now in ctaudit_recorder: records." in setup_local.set_up_local(
+    assert "Granted ctaudit_recorder to login ctaudit (recorder)." in setup_local.set_up_local(
         [], "gw1"
     )
 
@@ -129,6 +129,9 @@ def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
 def test_setup_refuses() -> None:
     with pytest.raises(UsageError, match="--auditor no-such-user: no such user on this host"):
         list(setup_local.set_up_local(["no-such-user"], "gw1"))
-    with acting_as("nobody"), pytest.raises(PrivilegeError, match="run as root or as"):
+    with (
+        acting_as("nobody"),
+        pytest.raises(PrivilegeError, match="runs as nobody; run it as root or as"),
+    ):
         list(setup_local.set_up_local([], "gw1"))
     assert run("setup").status == 2
