@@ -160,7 +160,8 @@ def test_answer_of_the_clock_reaches_the_record(host: Host) -> None:
     """From one sandbox to the other. The answer is given here: nspawn refuses adjtimex to all."""
     script = (
         "import ctaudit.host.clock as c; c.ask_kernel = lambda: c.Synchronisation(True, 17, 4000);"
-        " raise SystemExit(c.main('/run/ctaudit/clock.json'))"
+        " import ctaudit.admin.save_clock as s;"
+        " raise SystemExit(s.main('/run/ctaudit/clock.json'))"
     )
     host.change("ctaudit-clock.service", f'ExecStart=\nExecStart=/usr/bin/python3 -c "{script}"')
     assert json.loads(host.machine.path("/run/ctaudit/clock.json").read_text())["synchronised"]

@@ -58,32 +58,30 @@ def test_the_kernel_answers() -> None:
     assert said.maximum_error >= said.estimated_error >= 0
 
 
-def test_what_the_timer_left_is_read_where_the_kernel_may_not_be_asked(
+def test_the_saved_answer_is_read_where_the_kernel_may_not_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = tmp_path / "clock.json"
-    said = clock.ask_kernel()
-    assert clock.main(str(left)) == 0
+    saved = tmp_path / "clock.json"
+    answer = clock.Synchronisation(True, 17, 4000)
+    clock.save_synchronisation(answer, saved)
+    assert saved.stat().st_mode & 0o777 == 0o644
     monkeypatch.setattr(clock, "ask_kernel", lambda: None)
-    found = clock.read_synchronisation(left)
-    assert found is not None
-    assert said is not None
-    assert found.synchronised == said.synchronised
+    assert clock.read_synchronisation(saved) == answer
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"synchronised": 1, "estimated_error": "x"}'])
 def test_nonsense_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    left = tmp_path / "clock.json"
-    left.write_text(text)
+    saved = tmp_path / "clock.json"
+    saved.write_text(text)
     monkeypatch.setattr(clock, "ask_kernel", lambda: None)
-    assert clock.read_synchronisation(left) is None
+    assert clock.read_synchronisation(saved) is None
     assert clock.read_synchronisation(tmp_path / "absent") is None
 
 
-def test_an_old_word_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = tmp_path / "clock.json"
-    clock.main(str(left))
+def test_an_old_answer_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = tmp_path / "clock.json"
+    clock.save_synchronisation(clock.Synchronisation(True, 17, 4000), saved)
     monkeypatch.setattr(clock, "ask_kernel", lambda: None)
     past = time.time() - 3 * 3600
-    os.utime(left, (past, past))
-    assert clock.read_synchronisation(left) is None
+    os.utime(saved, (past, past))
+    assert clock.read_synchronisation(saved) is None

@@ -1,16 +1,14 @@
 """The wall clock: whether it was stepped, and how far it may be off.
 
 A step shows as a change of CLOCK_REALTIME against CLOCK_BOOTTIME; the kernel's own estimate
-comes from adjtimex(2), whose struct timex is in linux/timex.h. A sandboxed service may not ask;
-ctaudit-clock.service asks once an hour and leaves the answer in a file:
-``python3 -m ctaudit.host.clock FILE``.
+comes from adjtimex(2), whose struct timex is in linux/timex.h. A sandboxed service may not call
+it; ctaudit-clock.service does so twice an hour and saves the answer to a file.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,9 +19,9 @@ _TIME_ERROR = 5
 # Slewing moves the clock by at most 500 ppm; what is more than this in a second is a step.
 _STEP = 50_000_000
 
-# What ctaudit-clock.service has left, and for how many seconds it is believed.
-_LEFT = Path("/run/ctaudit/clock.json")
-_BELIEVED = 2 * 3600
+# Where ctaudit-clock.service saves the answer, and for how many seconds it is valid.
+_SAVED = Path("/run/ctaudit/clock.json")
+_VALID = 2 * 3600
 
 Clock = Callable[[], int]
 
@@ -42,20 +40,20 @@ class _Timex(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Synchronisation:
-    """The kernel's word on its clock; errors in microseconds."""
+    """The kernel's estimate of its clock; errors in microseconds."""
 
     synchronised: bool
     estimated_error: int
     maximum_error: int
 
 
-def read_synchronisation(left: Path = _LEFT) -> Synchronisation | None:
-    """What adjtimex says or has said to ctaudit-clock.service; None where neither is known."""
-    return ask_kernel() or _read_left(left)
+def read_synchronisation(saved: Path = _SAVED) -> Synchronisation | None:
+    """The kernel's answer, else the one saved by ctaudit-clock.service; None: neither is known."""
+    return ask_kernel() or _read_saved(saved)
 
 
 def ask_kernel() -> Synchronisation | None:
-    """What adjtimex says, None where it may not be asked."""
+    """What adjtimex returns; None where this process may not call it."""
     asked = _Timex()
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(asked))
     if state < 0:
@@ -64,13 +62,23 @@ def ask_kernel() -> Synchronisation | None:
     return Synchronisation(synchronised, asked.esterror, asked.maxerror)
 
 
-def _read_left(left: Path) -> Synchronisation | None:
+def save_synchronisation(answer: Synchronisation, file: Path) -> None:
+    """Replaces ``file`` in one step, readable by every user."""
+    draft = Path(f"{file}.new")
+    draft.write_text(json.dumps(asdict(answer)) + "\n")
+    draft.chmod(0o644)
+    draft.rename(file)
+
+
+def _read_saved(file: Path) -> Synchronisation | None:
     try:
-        if time.time() - left.stat().st_mtime > _BELIEVED:
+        if time.time() - file.stat().st_mtime > _VALID:
             return None
-        said = json.loads(left.read_text())
+        answer = json.loads(file.read_text())
         return Synchronisation(
-            bool(said["synchronised"]), int(said["estimated_error"]), int(said["maximum_error"])
+            bool(answer["synchronised"]),
+            int(answer["estimated_error"]),
+            int(answer["maximum_error"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -94,20 +102,3 @@ class StepWatch:
         step = difference - self._difference
         self._difference = difference
         return step if abs(step) >= _STEP else 0
-
-
-def main(file: str) -> int:
-    """Leaves the kernel's word in ``file``, in one piece."""
-    said = ask_kernel()
-    if said is None:
-        print("ctaudit: adjtimex is refused here: run it outside of a sandbox", file=sys.stderr)
-        return 7
-    draft = Path(f"{file}.new")
-    draft.write_text(json.dumps(asdict(said)) + "\n")
-    draft.chmod(0o644)
-    draft.rename(file)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
