@@ -1,7 +1,7 @@
-"""The one TOML file: its keys, their types and defaults, and errors that name the key.
+"""The configuration: the keys of its TOML file, their types, bounds and defaults.
 
 A section is a frozen dataclass; a field's metadata holds the reader that turns the TOML
-value into the field's value or says what is allowed.
+value into the field's value, or raises what is allowed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 import socket
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -19,7 +20,7 @@ from ctaudit.errors import UsageError
 DEFAULT_PATH = Path("/etc/ctaudit/ctaudit.toml")
 MODES = ("live", "nat", "history")
 
-_UNITS = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 Reader = Callable[[Any], Any]
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class _Refused(ValueError):
-    """Why a value is not allowed, without the key's path."""
+    """What is allowed, without the key's path."""
 
 
 def _read_text(value: Any) -> str:
@@ -78,41 +79,35 @@ def _whole(least: int, most: int) -> Reader:
     return read
 
 
-def _size(least: int, most: int) -> Reader:
-    def read(value: Any) -> int:
-        found = (
-            re.fullmatch(r"(\d+)\s*(|B|KiB|MiB|GiB|TiB)", value) if isinstance(value, str) else None
-        )
-        size = int(found[1]) * _UNITS[found[2]] if found else -1
-        if not least <= size <= most:
-            raise _Refused(
-                f'must be a size from "{format_size(least)}" to "{format_size(most)}", '
-                'such as "64MiB" or "2GiB"'
-            )
-        return size
+def _quantity(
+    units: Mapping[str, float], noun: str, examples: str, least: str, most: str
+) -> Reader:
+    """A whole number with one of ``units``, from ``least`` to ``most``, in the unit of value 1."""
 
-    return read
+    def parse(text: str) -> float:
+        found = re.fullmatch(r"([0-9]+)\s*([A-Za-z]*)", text)
+        return int(found[1]) * units[found[2]] if found and found[2] in units else -1
 
+    bottom, top = parse(least), parse(most)
 
-def _duration(least: float, most: float) -> Reader:
     def read(value: Any) -> float:
-        found = re.fullmatch(r"(\d+)\s*(ms|s|min|h|d)", value) if isinstance(value, str) else None
-        seconds = int(found[1]) * _SECONDS[found[2]] if found else -1.0
-        if not least <= seconds <= most:
-            raise _Refused(
-                f"must be a duration from {least:g} to {most:g} seconds, "
-                'such as "200ms", "30s", "10min" or "1h"'
-            )
-        return seconds
+        amount = parse(value) if isinstance(value, str) else -1
+        if not bottom <= amount <= top:
+            raise _Refused(f'must be a {noun} from "{least}" to "{most}", such as {examples}')
+        return amount
 
     return read
+
+
+_size = partial(_quantity, _BYTES, "size", '"64MiB" or "2GiB"')
+_duration = partial(_quantity, _SECONDS, "duration", '"200ms", "30s", "10min" or "1h"')
 
 
 def format_size(size: int) -> str:
     """``67108864`` -> ``64MiB``: the largest unit that divides it."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):
-        if size and size % _UNITS[unit] == 0:
-            return f"{size // _UNITS[unit]}{unit}"
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit}"
     return f"{size}B"
 
 
@@ -122,15 +117,15 @@ def _key(default: Any, reader: Reader) -> Any:
 
 @dataclass(frozen=True)
 class SocketSection:
-    receive_buffer: int = _key(128 << 20, _size(4 << 10, 1 << 30))
-    receive_buffer_max: int = _key(512 << 20, _size(4 << 10, 1 << 30))
+    receive_buffer: int = _key(128 << 20, _size("4KiB", "1GiB"))
+    receive_buffer_max: int = _key(512 << 20, _size("4KiB", "1GiB"))
     updates: bool = _key(False, _read_flag)
     reliable: bool = _key(False, _read_flag)
 
 
 @dataclass(frozen=True)
 class DumpSection:
-    interval: float = _key(3600.0, _duration(1, 7 * 86400))
+    interval: float = _key(3600.0, _duration("1s", "7d"))
 
 
 @dataclass(frozen=True)
@@ -141,17 +136,17 @@ class DatabaseSection:
 @dataclass(frozen=True)
 class BatchSection:
     events: int = _key(2000, _whole(1, 100_000))
-    wait: float = _key(0.2, _duration(0.001, 60))
+    wait: float = _key(0.2, _duration("1ms", "60s"))
 
 
 @dataclass(frozen=True)
 class SpoolSection:
     directory: Path = _key(Path("/var/lib/ctaudit/spool"), _read_path)
-    max_bytes: int = _key(2 << 30, _size(1 << 20, 1 << 50))
-    segment_bytes: int = _key(16 << 20, _size(256 << 10, 1 << 30))
-    keep: float = _key(600.0, _duration(0, 7 * 86400))
-    keep_bytes: int = _key(256 << 20, _size(0, 1 << 50))
-    sync: float = _key(0.0, _duration(0, 60))
+    max_bytes: int = _key(2 << 30, _size("1MiB", "1024TiB"))
+    segment_bytes: int = _key(16 << 20, _size("256KiB", "1GiB"))
+    keep: float = _key(600.0, _duration("0s", "7d"))
+    keep_bytes: int = _key(256 << 20, _size("0B", "1024TiB"))
+    sync: float = _key(0.0, _duration("0s", "60s"))
 
 
 @dataclass(frozen=True)
@@ -166,7 +161,7 @@ class RetentionSection:
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says, defaults filled in; sizes in bytes, durations in seconds."""
+    """The file's values and the defaults; sizes in bytes, durations in seconds."""
 
     node: str = field(default_factory=socket.gethostname, metadata={"reader": _read_node})
     mode: str = _key("live", _one_of(*MODES))
@@ -181,12 +176,12 @@ class Config:
 
     @property
     def record_procedure(self) -> str:
-        """The procedure that takes each batch: the site's own, or the mode's."""
+        """The procedure that is called with each batch: the site's own, or the mode's."""
         return self.procedure or f"ctaudit.record_{self.mode}"
 
 
 def load_config(path: Path | None) -> Config:
-    """Reads ``path``, or the default path where that exists, or takes the defaults.
+    """Reads ``path``, else the default path; without a file there, every default.
 
     Raises UsageError that names the file, the key's path, its value and what is allowed.
     """
@@ -204,7 +199,11 @@ def load_config(path: Path | None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{chosen}: not valid TOML: {error}") from None
     config = _read_section(Config, table, str(chosen), "")
-    _refuse_below(chosen, config.socket, "socket", "receive_buffer_max", "receive_buffer")
+    if config.socket.receive_buffer_max < config.socket.receive_buffer:
+        raise UsageError(
+            f"{chosen}: socket.receive_buffer_max = {format_size(config.socket.receive_buffer_max)}"
+            f" must be at least socket.receive_buffer = {format_size(config.socket.receive_buffer)}"
+        )
     if config.spool.max_bytes < 3 * config.spool.segment_bytes:
         raise UsageError(
             f"{chosen}: spool.max_bytes = {format_size(config.spool.max_bytes)} must hold at least "
@@ -213,13 +212,12 @@ def load_config(path: Path | None) -> Config:
     return config
 
 
-def _refuse_below(file: Path, section: Any, path: str, name: str, least: str) -> None:
-    value, bound = getattr(section, name), getattr(section, least)
-    if value < bound:
-        raise UsageError(
-            f"{file}: {path}.{name} = {format_size(value)} "
-            f"is below {path}.{least} = {format_size(bound)}"
-        )
+def rename_node(config: Config, node: str) -> Config:
+    """The configuration of a gateway named ``node``, given as --node. Raises UsageError."""
+    try:
+        return replace(config, node=_read_node(node))
+    except _Refused as refused:
+        raise UsageError(f"--node {node!r}: {refused}") from None
 
 
 def _read_section(section: type[T], table: Mapping[str, Any], file: str, path: str) -> T:
@@ -229,8 +227,8 @@ def _read_section(section: type[T], table: Mapping[str, Any], file: str, path: s
     for name, value in table.items():
         here = f"{path}{name}"
         if name not in known:
-            where = f"in [{path[:-1]}]" if path else "at the top"
-            raise UsageError(f"{file}: {here}: unknown key; known {where}: {', '.join(known)}")
+            where = f"in [{path[:-1]}]" if path else "at the top level"
+            raise UsageError(f"{file}: {here}: unknown key; allowed {where}: {', '.join(known)}")
         if is_dataclass(types[name]):
             if not isinstance(value, dict):
                 raise UsageError(f"{file}: {here} = {value!r}: must be a section, [{here}]")

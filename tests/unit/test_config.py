@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ctaudit.config import Config, format_size, load_config
+from ctaudit.config import Config, format_size, load_config, rename_node
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
@@ -107,8 +107,8 @@ def test_the_least_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('nodes = "a"', ["nodes: unknown key", "known at the top: node, mode"]),
-        ("[journal]\nrates = 1", ["journal.rates: unknown key", "[journal]: rate"]),
+        ('nodes = "a"', ["nodes: unknown key", "allowed at the top level: node, mode"]),
+        ("[journal]\nrates = 1", ["journal.rates: unknown key", "allowed in [journal]: rate"]),
         ("[nothing]", ["nothing: unknown key"]),
         ("journal = 5", ["journal = 5", "must be a section, [journal]"]),
         ('node = ""', ["node = ''", "1 to 63"]),
@@ -124,21 +124,21 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ('[socket]\nreceive_buffer_max = "2GiB"', ["socket.receive_buffer_max", '"1GiB"']),
         (
             '[socket]\nreceive_buffer = "2MiB"\nreceive_buffer_max = "1MiB"',
-            ["socket.receive_buffer_max = 1MiB", "below socket.receive_buffer = 2MiB"],
+            ["socket.receive_buffer_max = 1MiB", "must be at least socket.receive_buffer = 2MiB"],
         ),
-        ('[dumps]\ninterval = "500ms"', ["dumps.interval = '500ms'", "from 1 to 604800 seconds"]),
+        ('[dumps]\ninterval = "500ms"', ["dumps.interval = '500ms'", 'from "1s" to "7d"']),
         ("[dumps]\ninterval = 60", ["dumps.interval = 60", '"10min"']),
         ("[database]\ndsn = 5", ["database.dsn = 5", "non-empty string"]),
         ('[database]\ndsn = ""', ["database.dsn = ''", "non-empty string"]),
         ("[batch]\nevents = 0", ["batch.events = 0", "from 1 to 100000"]),
         ("[batch]\nevents = true", ["batch.events = True", "whole number"]),
         ("[batch]\nevents = 2.0", ["batch.events = 2.0", "whole number"]),
-        ('[batch]\nwait = "2 weeks"', ["batch.wait = '2 weeks'", "from 0.001 to 60"]),
+        ('[batch]\nwait = "2 weeks"', ["batch.wait = '2 weeks'", 'from "1ms" to "60s"']),
         ('[spool]\ndirectory = "spool"', ["spool.directory = 'spool'", "absolute path"]),
         ('[spool]\nmax_bytes = "-1"', ["spool.max_bytes = '-1'", "1MiB"]),
         ('[spool]\nmax_bytes = "16MiB"', ["spool.max_bytes = 16MiB", "at least 3 segments"]),
         ('[spool]\nsegment_bytes = "1KiB"', ["spool.segment_bytes = '1KiB'", "256KiB"]),
-        ('[spool]\nkeep = "8d"', ["spool.keep = '8d'", "604800"]),
+        ('[spool]\nkeep = "8d"', ["spool.keep = '8d'", 'from "0s" to "7d"']),
         ('[spool]\nkeep_bytes = "1.5GiB"', ["spool.keep_bytes = '1.5GiB'", "size"]),
         ("[journal]\nrate = -1", ["journal.rate = -1", "from 0 to 100000"]),
         ("[retention]\ndays = 0", ["retention.days = 0", "from 1 to 36500"]),
@@ -175,3 +175,29 @@ def test_sizes_are_written_as_they_are_read(size: int) -> None:
     units = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
     number, unit = re.fullmatch(r"(\d+)(\w+)", format_size(size)).groups()  # type: ignore[union-attr]
     assert int(number) * units[unit] == size
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("64KiB", 65536), ("65536", 65536), ("65536 B", 65536), ("1GiB", 1 << 30), ("4KiB", 4096)],
+)
+def test_sizes(tmp_path: Path, text: str, value: int) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(f'[socket]\nreceive_buffer = "{text}"\nreceive_buffer_max = "1GiB"\n')
+    assert load_config(file).socket.receive_buffer == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("250ms", 0.25), ("30 s", 30), ("10min", 600), ("2h", 7200), ("7d", 604800)],
+)
+def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(f'[spool]\nkeep = "{text}"\n')
+    assert load_config(file).spool.keep == seconds
+
+
+def test_another_gateways_name() -> None:
+    assert rename_node(Config(node="gw1"), "gw2").node == "gw2"
+    with pytest.raises(UsageError, match=r"^--node 'a b': must be 1 to 63 letters"):
+        rename_node(Config(), "a b")
