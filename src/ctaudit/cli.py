@@ -1,4 +1,4 @@
-"""The command line: one function a command, each thin.
+"""The command line: runs a command, prints what it found, returns its exit status.
 
 A command imports what it needs when it runs, so that the receiver never loads the database's
 driver.
@@ -6,97 +6,90 @@ driver.
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import json
 import os
 import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from ctaudit import __version__
-from ctaudit.config import DEFAULT_PATH, Config, load_config
-from ctaudit.errors import CtauditError, SchemaError, UsageError
+from ctaudit.arguments import build_parser
+from ctaudit.config import Config, load_config, rename_node
+from ctaudit.errors import INTERRUPTED, PIPE_CLOSED, SUCCESS, CtauditError, SchemaError
 
 if TYPE_CHECKING:
     import psycopg
 
-_INTERRUPTED = 130
-_PIPE_CLOSED = 141
 
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
-def run_receive(args: argparse.Namespace) -> int:
+def run_receive(args: Namespace) -> int:
     from ctaudit.capture import receiver
-    from ctaudit.host import log
+    from ctaudit.host.log import start_logging
 
     config = load_config(args.config)
-    log.start_logging("ctaudit-receiver")
+    start_logging("ctaudit-receiver")
     return receiver.run(config)
 
 
-def run_record(args: argparse.Namespace) -> int:
-    from ctaudit.host import log
+def run_record(args: Namespace) -> int:
+    from ctaudit.host.log import start_logging
     from ctaudit.record import recorder
 
     config = load_config(args.config)
     if args.node is not None:
-        config = _with_node(config, args.node)
+        config = rename_node(config, args.node)
     dsn = pick_dsn(args, config)
-    log.start_logging("ctaudit")
+    start_logging("ctaudit")
     return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
 
 
-def run_schema(args: argparse.Namespace) -> int:
-    from ctaudit.database import schema, schema_text
+def run_schema(args: Namespace) -> int:
+    from ctaudit.database import schema
+    from ctaudit.database.schema_text import format_installed, format_schema
 
     dsn = pick_dsn(args)
     if args.action == "status":
-        standing = schema.status(dsn)
-        print(schema_text.format_schema(standing))
-        return SchemaError.exit_status if standing.version.mismatch else 0
+        status = schema.status(dsn)
+        print(format_schema(status))
+        return SchemaError.exit_status if status.version.mismatch else SUCCESS
     done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    print(schema_text.format_installed(done))
-    return 0
+    print(format_installed(done))
+    return SUCCESS
 
 
-def run_maintain(args: argparse.Namespace) -> int:
-    from ctaudit.database import schema, schema_text
+def run_maintain(args: Namespace) -> int:
+    from ctaudit.database import schema
+    from ctaudit.database.schema_text import format_maintained
 
     config = load_config(args.config)
-    done = schema.maintain(pick_dsn(args, config), config.retention.days)
-    _print_lines(schema_text.format_maintained(done))
-    return 0
+    _print_lines(format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days)))
+    return SUCCESS
 
 
-def run_who(args: argparse.Namespace) -> int:
-    from ctaudit.query import lookup, question, who_text
+def run_who(args: Namespace) -> int:
+    from ctaudit.query.lookup import ask_who
+    from ctaudit.query.question import read_who
+    from ctaudit.query.who_text import format_reply, plain_reply
 
-    asked = question.read_who(
+    question = read_who(
         args.public, args.at, to=args.to, proto=args.proto, node=args.node, within=args.within
     )
     with _asking(args) as connection:
-        reply = lookup.ask_who(connection, asked)
+        reply = ask_who(connection, question)
     if args.json:
-        print(json.dumps(who_text.plain_reply(reply), indent=2))
+        _print_json(plain_reply(reply))
     else:
-        _print_lines(who_text.format_reply(reply))
+        _print_lines(format_reply(reply))
     return reply.verdict.exit_status
 
 
-def run_flows(args: argparse.Namespace) -> int:
-    from ctaudit.query import flows_text, lookup, question
+def run_flows(args: Namespace) -> int:
+    from ctaudit.query.flows_text import FORMATS, format_table
+    from ctaudit.query.lookup import ask_flows
+    from ctaudit.query.question import read_flows
 
-    asked = question.read_flows(
+    question = read_flows(
         host=args.host,
         nat=args.nat,
         remote=args.remote,
@@ -107,62 +100,67 @@ def run_flows(args: argparse.Namespace) -> int:
         limit=args.limit,
     )
     with _asking(args) as connection:
-        rows = lookup.ask_flows(connection, asked)
+        rows = ask_flows(connection, question)
         if args.format == "table":
-            _print_lines(flows_text.format_table(rows, _terminal_width()))
+            _print_lines(format_table(rows, _terminal_width()))
         else:
-            _print_lines(flows_text.FORMATS[args.format](rows))
-    return 0
+            _print_lines(FORMATS[args.format](rows))
+    return SUCCESS
 
 
-def run_status(args: argparse.Namespace) -> int:
-    from ctaudit.query import status, status_text
+def run_status(args: Namespace) -> int:
+    from ctaudit.query.status import ask_status
+    from ctaudit.query.status_text import format_status, plain_status
 
     with _asking(args) as connection:
-        found = status.ask_status(connection)
+        status = ask_status(connection)
     if args.json:
-        print(json.dumps(status_text.plain_status(found), indent=2))
+        _print_json(plain_status(status))
     else:
-        _print_lines(status_text.format_status(found))
-    return 0
+        _print_lines(format_status(status))
+    return SUCCESS
 
 
-def run_check(args: argparse.Namespace) -> int:
-    from ctaudit.admin import check_database, check_host, finding, finding_text
+def run_check(args: Namespace) -> int:
+    from ctaudit.admin.check_database import check_database
+    from ctaudit.admin.check_host import check_host
+    from ctaudit.admin.finding import worst
+    from ctaudit.admin.finding_text import format_findings, plain_findings
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
-    findings = check_host.check_host(config) + check_database.check_database(
-        dsn, config.record_procedure
-    )
+    findings = [*check_host(config), *check_database(dsn, config.record_procedure)]
     if args.json:
-        print(json.dumps(finding_text.plain_findings(findings), indent=2))
+        _print_json(plain_findings(findings))
     else:
-        _print_lines(finding_text.format_findings(findings))
-    return int(finding.worst(findings))
+        _print_lines(format_findings(findings))
+    return worst(findings)
 
 
-def run_setup(args: argparse.Namespace) -> int:
-    from ctaudit.admin import setup_local
+def run_setup(args: Namespace) -> int:
+    from ctaudit.admin.setup_local import set_up_local
 
     config = load_config(args.config)
     auditors = list(dict.fromkeys(["root", *args.auditor]))
-    for line in setup_local.set_up_local(auditors, config.node):
+    for line in set_up_local(auditors, config.node):
         print(line, flush=True)
-    return 0
+    return SUCCESS
 
 
-@contextmanager
-def _asking(args: argparse.Namespace) -> Iterator[psycopg.Connection[Any]]:
-    """A connection whose schema is the one this program knows."""
-    from ctaudit.database.connection import check_schema_version, connect
+COMMANDS = {
+    "receive": run_receive,
+    "record": run_record,
+    "schema": run_schema,
+    "maintain": run_maintain,
+    "who": run_who,
+    "flows": run_flows,
+    "status": run_status,
+    "check": run_check,
+    "setup": run_setup,
+}
 
-    with connect(pick_dsn(args), "auditor") as connection:
-        check_schema_version(connection)
-        yield connection
 
-
-def pick_dsn(args: argparse.Namespace, config: Config | None = None) -> str:
+def pick_dsn(args: Namespace, config: Config | None = None) -> str:
     """--dsn, else database.dsn of the configuration, else "": libpq's own environment.
 
     With --dsn the configuration is not read, so that an auditor need not be able to.
@@ -174,17 +172,18 @@ def pick_dsn(args: argparse.Namespace, config: Config | None = None) -> str:
     return check_dsn((config or load_config(args.config)).database.dsn, "database.dsn")
 
 
-def _with_node(config: Config, node: str) -> Config:
-    reader = {item.name: item for item in dataclasses.fields(config)}["node"].metadata["reader"]
-    try:
-        return dataclasses.replace(config, node=reader(node))
-    except ValueError as error:
-        raise UsageError(f"--node {node!r}: {error}") from None
+@contextmanager
+def _asking(args: Namespace) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a database whose schema is of this program's version."""
+    from ctaudit.database.connection import check_schema_version, connect
+
+    with connect(pick_dsn(args), "auditor") as connection:
+        check_schema_version(connection)
+        yield connection
 
 
-def _terminal_width() -> int | None:
-    """None where the output is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2))
 
 
 def _print_lines(lines: Iterable[str]) -> None:
@@ -192,72 +191,9 @@ def _print_lines(lines: Iterable[str]) -> None:
         sys.stdout.write(line + "\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="ctaudit", description="The connection-tracking audit log.", allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=f"ctaudit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def add(name: str, run: Any, text: str, *, dsn: bool = True) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        command.set_defaults(run=run)
-        command.add_argument(
-            "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
-        )
-        if dsn:
-            command.add_argument(
-                "--dsn", help="database, before database.dsn and libpq's environment"
-            )
-        return command
-
-    add("receive", run_receive, "Receive the kernel's events into the spool.", dsn=False)
-    record = add("record", run_record, "Record the spool in the database.")
-    record.add_argument("--replay", type=Path, metavar="FILE", help="record this kept segment only")
-    record.add_argument("--node", help="the gateway's name, in place of the configuration's")
-    schema = add("schema", run_schema, "Install, upgrade or inspect the database's schema.")
-    schema.add_argument("action", choices=("install", "upgrade", "status"))
-    add("maintain", run_maintain, "Make partitions ahead, and drop those past retention.")
-    _add_who(add("who", run_who, "Who was behind a public address and port at a time?"))
-    _add_flows(add("flows", run_flows, "List connections."))
-    status = add("status", run_status, "What is recorded, up to when, and what is missing.")
-    status.add_argument("--json", action="store_true", help="one JSON object")
-    check = add("check", run_check, "Is this gateway fit to be believed, and what is missing?")
-    check.add_argument("--json", action="store_true", help="one JSON object")
-    setup = add("setup", run_setup, "Make the database on this host.", dsn=False)
-    setup.add_argument(
-        "--local", action="store_true", required=True, help="over PostgreSQL's local socket"
-    )
-    setup.add_argument(
-        "--auditor", action="append", default=[], metavar="NAME",
-        help="a user of this host who may ask, as root may",
-    )  # fmt: skip
-    return parser
-
-
-def _add_who(who: argparse.ArgumentParser) -> None:
-    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
-    who.add_argument(
-        "--at", required=True, metavar="TIME",
-        help="RFC 3339, or local YYYY-MM-DD HH:MM:SS; without fraction: that whole second",
-    )  # fmt: skip
-    who.add_argument("--to", metavar="ADDRESS[:PORT]", help="the remote end")
-    who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
-    who.add_argument("--node", help="this gateway only")
-    who.add_argument("--within", default="0", metavar="SECONDS", help="widen the time both ways")
-    who.add_argument("--json", action="store_true", help="one JSON object")
-
-
-def _add_flows(flows: argparse.ArgumentParser) -> None:
-    flows.add_argument("--host", metavar="CIDR", help="the internal side")
-    flows.add_argument("--nat", metavar="CIDR", help="the public side")
-    flows.add_argument("--remote", metavar="CIDR", help="the outside")
-    flows.add_argument("--from", dest="begin", metavar="TIME", help="alive at this time or later")
-    flows.add_argument("--until", metavar="TIME", help="begun before this time")
-    flows.add_argument("--open", action="store_true", help="only those not ended")
-    flows.add_argument("--node", help="this gateway only")
-    flows.add_argument("--limit", type=int, metavar="N", help="at most N rows")
-    flows.add_argument("--format", choices=("table", "json", "csv", "ulogd"), default="table")
+def _terminal_width() -> int | None:
+    """In characters; None where the output is not a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -267,15 +203,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         args = build_parser().parse_args(argv)
-        status = int(args.run(args))
+        status = COMMANDS[args.command](args)
         sys.stdout.flush()
     except CtauditError as error:
         print(f"ctaudit: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
-        # What is still buffered must not be tried again as the interpreter ends.
+        # The interpreter flushes standard output again as it ends: into nothing then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
+        return PIPE_CLOSED
     return status

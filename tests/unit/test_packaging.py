@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ctaudit import __version__
-from ctaudit.cli import build_parser
+from ctaudit.arguments import build_parser
 from ctaudit.host.log import MESSAGE_IDS
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,101 @@
+"""The command line's commands and options (argparse); cli runs the commands."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from ctaudit import __version__
+from ctaudit.config import DEFAULT_PATH
+from ctaudit.errors import UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises UsageError in place of printing the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; the result's ``command`` is the command's name."""
+    parser = _Parser(
+        prog="ctaudit", description="The connection-tracking audit log.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"ctaudit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, *, dsn: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        command.add_argument(
+            "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
+        )
+        if dsn:
+            command.add_argument(
+                "--dsn", help="connection string; overrides database.dsn and the PG* variables"
+            )
+        return command
+
+    add("receive", "Receive the kernel's events into the spool.", dsn=False)
+    _add_record(add("record", "Record the spool in the database."))
+    schema = add("schema", "Install, upgrade or inspect the database's schema.")
+    schema.add_argument("action", choices=("install", "upgrade", "status"))
+    add("maintain", "Make partitions ahead, and drop those past retention.")
+    _add_who(add("who", "Who was behind a public address and port at a time?"))
+    _add_flows(add("flows", "List connections."))
+    _add_json(add("status", "Show what is recorded, until when, and the gaps."))
+    _add_json(add("check", "Check kernel, spool, services and database."))
+    _add_setup(add("setup", "Create the database on this host.", dsn=False))
+    return parser
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_record(record: argparse.ArgumentParser) -> None:
+    record.add_argument("--replay", type=Path, metavar="FILE", help="replay one segment file")
+    record.add_argument("--node", help="the gateway's name; overrides the configuration")
+
+
+def _add_who(who: argparse.ArgumentParser) -> None:
+    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
+    who.add_argument(
+        "--at", required=True, metavar="TIME",
+        help="RFC 3339, or local YYYY-MM-DD HH:MM:SS; without fraction: that whole second",
+    )  # fmt: skip
+    who.add_argument("--to", metavar="ADDRESS[:PORT]", help="the remote end")
+    who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
+    who.add_argument("--node", help="this gateway only")
+    who.add_argument(
+        "--within", default="0", metavar="SECONDS", help="widen the time on both sides"
+    )
+    _add_json(who)
+
+
+def _add_flows(flows: argparse.ArgumentParser) -> None:
+    flows.add_argument("--host", metavar="CIDR", help="internal address or network")
+    flows.add_argument("--nat", metavar="CIDR", help="public address or network")
+    flows.add_argument("--remote", metavar="CIDR", help="remote address or network")
+    flows.add_argument("--from", dest="begin", metavar="TIME", help="alive at this time or later")
+    flows.add_argument("--until", metavar="TIME", help="started before this time")
+    flows.add_argument("--open", action="store_true", help="open connections only")
+    flows.add_argument("--node", help="this gateway only")
+    flows.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    flows.add_argument(
+        "--format",
+        choices=("table", "json", "csv", "ulogd"),
+        default="table",
+        help="default table",
+    )
+
+
+def _add_setup(setup: argparse.ArgumentParser) -> None:
+    setup.add_argument(
+        "--local", action="store_true", required=True, help="over PostgreSQL's local socket"
+    )
+    setup.add_argument(
+        "--auditor", action="append", default=[], metavar="NAME",
+        help="a user of this host who may ask, besides root; may be repeated",
+    )  # fmt: skip
