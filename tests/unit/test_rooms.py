@@ -15,6 +15,7 @@ SOURCES = Path(__file__).parents[2] / "src" / "ctaudit"
 FLOORS = (
     {"__main__"},
     {"cli"},
+    {"arguments"},
     {"web", "admin"},
     {"capture", "record", "forward", "query"},
     {"spool", "database"},
