@@ -1,5 +1,5 @@
--- A site's own record procedure: the documented signature, a table of its own. It keeps the
--- ends of TCP connections only; all else counts as filtered.
+-- A site's own record procedure: the documented parameters, a table of the site's own. It
+-- stores the ends of TCP connections only; all other events count as filtered.
 CREATE SCHEMA site;
 
 CREATE TABLE site.mine (
@@ -53,19 +53,23 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
-    v_kept bigint;
+    v_columns ctaudit.event_columns := ROW(
+        p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
+        p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+        p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+        p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+        p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+    );
+    v_stored bigint := (
+        SELECT count(*) FROM ctaudit.events(v_columns) AS e WHERE e.kind = 3 AND e.proto = 6
+    );
 BEGIN
-    SELECT count(*) INTO v_kept
-    FROM unnest(p_kind, p_proto) AS e (kind, proto)
-    WHERE e.kind = 3 AND e.proto = 6;
     IF ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_kind), v_kept
+        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_kind), v_stored
     ) THEN
         INSERT INTO site.mine
-        SELECT p_node, e.stop_sent, e.client, e.port, e.orig_bytes + e.reply_bytes
-        FROM unnest(
-            p_kind, p_proto, p_stop_sent, p_orig_src, p_orig_sport, p_orig_bytes, p_reply_bytes
-        ) AS e (kind, proto, stop_sent, client, port, orig_bytes, reply_bytes)
+        SELECT p_node, e.stop_sent, e.orig_src, e.orig_sport, e.orig_bytes + e.reply_bytes
+        FROM ctaudit.events(v_columns) AS e
         WHERE e.kind = 3 AND e.proto = 6;
     END IF;
 END

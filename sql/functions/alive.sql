@@ -1,9 +1,11 @@
 -- Function: ctaudit.alive
--- What is known to be open: the entries of a dump and the openings received since it began,
--- without those that a flow closes. A dump is no snapshot, so one connection may stand here
--- twice, as an entry and as an opening.
--- Parameters: p_node; p_dump   a dump of that node, NULL: all openings there are
--- Returns: connections of state 'open'; last_seen_at is a time at which each surely was alive
+-- The connections that are not known to have ended: the entries of a dump and the openings
+-- received since it began, without those that a flow closes. The kernel does not dump its
+-- table at one instant, so one connection may be returned twice, as an entry and as an opening.
+-- Parameters:
+--   p_node
+--   p_dump   a complete dump of that node; NULL: all openings are considered
+-- Returns: connections in state 'open'; last_seen_at is a time at which each was alive
 -- Tables touched: dump, opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.alive(p_node text, p_dump bigint)
 RETURNS SETOF ctaudit.connection
@@ -23,21 +25,21 @@ BEGIN
     RETURN QUERY EXECUTE $query$
         WITH seen AS (
             SELECT
-                p.started_at,
-                CASE WHEN p.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                e.started_at,
+                CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                p.zone, p.orig_zone, p.reply_zone, p.proto,
-                p.orig_src, p.orig_dst, p.orig_sport, p.orig_dport,
-                p.reply_src, p.reply_dst, p.reply_sport, p.reply_dport,
-                p.orig_icmp_type, p.orig_icmp_code, p.reply_icmp_type, p.reply_icmp_code,
-                p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes,
-                p.ct_id, p.mark, p.status, p.state, p.helper, p.labels
-            FROM ctaudit.dump_entry AS p
-            WHERE p.dump_id = $2 AND p.node = $1
-                AND p.received_at >= $3 - interval '2 hours'
-                AND p.received_at <= $4 + interval '2 hours'
+                e.zone, e.orig_zone, e.reply_zone, e.proto,
+                e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
+                e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code,
+                e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+                e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
+            FROM ctaudit.dump_entry AS e
+            WHERE e.dump_id = $2 AND e.node = $1
+                AND e.received_at >= $3 - interval '2 hours'
+                AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
                 o.started_at, o.started_source, o.started_after, o.received_at,
@@ -76,11 +78,10 @@ BEGIN
         WHERE NOT EXISTS (
             SELECT FROM ctaudit.flow AS f
             WHERE f.node = $1 AND f.received_at >= $3
-                AND f.zone = s.zone AND f.proto = s.proto
-                AND f.orig_src = s.orig_src AND f.orig_dst = s.orig_dst
-                AND coalesce(f.orig_sport, -1) = coalesce(s.orig_sport, -1)
-                AND coalesce(f.orig_dport, -1) = coalesce(s.orig_dport, -1)
-                AND coalesce(f.ct_id, -1) = coalesce(s.ct_id, -1)
+                AND ctaudit.same_tuple(
+                    f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    s.zone, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
+                )
                 AND ctaudit.closes(
                     s.seen_at, s.started_at, s.started_source, s.started_after,
                     f.received_at, f.started_at

@@ -1,23 +1,25 @@
 -- Function: ctaudit.closes
--- Whether a flow is the end of a connection that was seen (its opening, or an entry of a
--- dump), given that node, zone, protocol, ct_id and orig tuple are the same: the one place
--- where this is decided.
+-- Whether a flow may be the end of a connection that was seen before, by its opening or by an
+-- entry of a dump. The caller has made sure that both are of one node and that
+-- ctaudit.same_tuple is true. Only this function decides it.
 --
--- A conntrack id is a hash of the entry's address and tuple, so both id and tuple come again,
--- sometimes at once. What tells two such connections apart is when they started. The flow's
--- start is the kernel's or unknown; the start of what was seen is known
---   to 1 ms (kernel, event): the event's own time was seen up to 19 us off the start,
---   to lie between started_after and started_at (receiver); a second is allowed for the time
---     between the kernel's stamp and the sending,
---   only as "at or before" (dump, or a receiver's time without its lower bound).
--- Where both are known, they decide, whatever the wall clock did to received_at in between.
--- Otherwise an end is read no earlier than its beginning was seen.
+-- The kernel uses a tuple again, and a conntrack id as well, since it is a hash of the entry's
+-- address and tuple. Two such connections differ in when they started. The start of the flow is
+-- the kernel's, or unknown. The start of the connection that was seen is known
+--   to 1 ms (source kernel or event): the time of an event was up to 19 us off the start;
+--   to lie between started_after and started_at (source receiver), with a second allowed for
+--     the time between the kernel's stamp and its sending of the event;
+--   only as no later than started_at (source dump, or receiver without started_after).
+-- Where both starts are known, they decide, even if the wall clock was stepped in between.
+-- Otherwise the flow was received no earlier than the connection was seen.
 --
 -- Parameters:
---   p_seen_at                      the opening's received_at, or when the entry's dump began
---   p_started_at, p_source, p_after  started_at, started_source, started_after of what was seen
---   p_flow_received_at, p_flow_started_at  the flow's
--- Returns: true where the flow may be its end; of several, the earliest is
+--   p_seen_at           when it was seen: received_at of the opening, or the begin of the dump
+--   p_started_at, p_source, p_after
+--                       started_at, started_source, started_after of what was seen
+--   p_flow_received_at, p_flow_started_at
+--                       received_at, started_at of the flow
+-- Returns: true: the flow may be the end; of several such flows the earliest is the end
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.closes(
     p_seen_at timestamptz,

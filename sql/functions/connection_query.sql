@@ -1,24 +1,29 @@
 -- Function: ctaudit.connection_query
--- The query that both ctaudit.who and ctaudit.flows run: it puts openings, flows and the
--- entries of the dumps around the asked span together, so that one connection comes once.
---   A flow that was observed is a connection; its opening lends it the start it lacks.
---   An unobserved end gives way to the observed one that came later after all.
---   An opening that no flow took (ctaudit.closes; of identical openings each flow takes one)
---   is open, unless a later opening of the same tuple shows that it had ended by then.
---   An entry of a dump stands for a connection whose opening and end are not at hand, and is
---   a proof of life and, where it has one, the kernel's start for the others.
--- It is made as text so that the server plans it for the very values asked for, and opens
--- only the partitions they touch.
+-- The query of ctaudit.who and ctaudit.flows. It combines openings, flows and the entries of
+-- the dumps around the asked span, so that each connection is returned once:
+--   A flow with an observed end is a connection. Its opening gives the start where the flow has
+--   none.
+--   A flow with an unobserved end is left out if the observed end was recorded later.
+--   An opening without a flow (ctaudit.closes; of equal openings each flow takes one) is an open
+--   connection, unless a later opening of the same tuple shows that it had ended by then.
+--   An entry of a dump is a connection where neither opening nor flow is found. For the others
+--   it shows that the connection was alive then, and it may give the kernel's start.
+-- The query is text, so that the server plans it for the values asked for and opens only the
+-- partitions that they need.
 --
 -- Parameters:
---   p_outward, p_inward   conditions on a row r of opening, flow or dump_entry: what makes it an
---                         answer seen from outside (reply tuple), or by a destination NAT (orig)
--- Returns: a query of ctaudit.connection with the parameters
---   $1, $2   asked span [from, until)       $3   node or NULL
---   $4, $5   received_at of openings        $6, $7   dump_id of the dumps before, after it
---   $8, $9   received_at of their entries   $10  nat mode: the latest before the span as well
---   $11 to $15  those of the conditions     $16  received_at of flows, until
--- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, gap
+--   p_outward, p_inward   conditions on a row r of opening, flow or dump_entry that make it an
+--                         answer: by its reply tuple, or by its orig tuple (destination NAT)
+-- Returns: a query for rows of ctaudit.connection with the parameters
+--   $1, $2      the asked span [from, until)
+--   $3          node or NULL
+--   $4, $5      received_at of openings
+--   $6, $7      dump_id of the dumps before and after the span
+--   $8, $9      received_at of their entries
+--   $10         in nat mode, the latest opening before the span is an answer as well
+--   $11 to $15  those of the conditions
+--   $16         received_at of flows is before this
+-- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
 LANGUAGE sql
@@ -190,9 +195,9 @@ AS $function$
     ),
     stream AS MATERIALIZED (
         SELECT
-            b.node, b.mode, b.started_at,
-            lead(b.started_at) OVER (PARTITION BY b.node ORDER BY b.started_at) AS until
-        FROM ctaudit.stream AS b
+            s.node, s.mode, s.started_at,
+            lead(s.started_at) OVER (PARTITION BY s.node ORDER BY s.started_at) AS until
+        FROM ctaudit.stream AS s
     ),
     judged AS (
         SELECT
@@ -262,9 +267,8 @@ AS $function$
     $query$, '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<same (\w) (\w)>', '(\1.node = \2.node AND \1.zone = \2.zone AND \1.proto = \2.proto '
-        'AND \1.orig_src = \2.orig_src AND \1.orig_dst = \2.orig_dst '
-        'AND coalesce(\1.orig_sport, -1) = coalesce(\2.orig_sport, -1) '
-        'AND coalesce(\1.orig_dport, -1) = coalesce(\2.orig_dport, -1) '
-        'AND coalesce(\1.ct_id, -1) = coalesce(\2.ct_id, -1))', 'g');
+    '<same (\w) (\w)>', '(\1.node = \2.node AND ctaudit.same_tuple('
+        '\1.zone, \1.proto, \1.orig_src, \1.orig_dst, \1.orig_sport, \1.orig_dport, \1.ct_id, '
+        '\2.zone, \2.proto, \2.orig_src, \2.orig_dst, \2.orig_sport, \2.orig_dport, \2.ct_id))',
+    'g');
 $function$;

@@ -1,7 +1,9 @@
 -- Function: ctaudit.late_end
--- Looks for the end of a connection that outlived the flows a question read.
--- Parameters: p_connection   one without an end; p_since   flows received before were read
--- Returns: the connection, with its end if one has come since
+-- Looks up the end of a connection that has none in the flows that ctaudit.ask has read.
+-- Parameters:
+--   p_connection   a connection without an end
+--   p_since        flows received from this time on are searched
+-- Returns: the connection, with its end if one was found
 -- Tables touched: flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.late_end(
     p_connection ctaudit.connection,
@@ -20,12 +22,12 @@ BEGIN
         AND (f.reply_dport = p_connection.reply_dport
             OR f.reply_dport IS NULL AND p_connection.reply_dport IS NULL)
         AND f.received_at >= p_since
-        AND f.node = p_connection.node AND f.zone = p_connection.zone
-        AND f.proto = p_connection.proto
-        AND f.orig_src = p_connection.orig_src AND f.orig_dst = p_connection.orig_dst
-        AND coalesce(f.orig_sport, -1) = coalesce(p_connection.orig_sport, -1)
-        AND coalesce(f.orig_dport, -1) = coalesce(p_connection.orig_dport, -1)
-        AND coalesce(f.ct_id, -1) = coalesce(p_connection.ct_id, -1)
+        AND f.node = p_connection.node
+        AND ctaudit.same_tuple(
+            f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+            p_connection.zone, p_connection.proto, p_connection.orig_src, p_connection.orig_dst,
+            p_connection.orig_sport, p_connection.orig_dport, p_connection.ct_id
+        )
         AND ctaudit.closes(
             p_connection.last_seen_at, p_connection.started_at, p_connection.started_source,
             p_connection.started_after, f.received_at, f.started_at

@@ -1,13 +1,15 @@
 -- Function: ctaudit.reconcile
--- Holds a stream's ended dump against what was known to be open, once all that the kernel
--- sent before the dump's end is recorded: until then a NEW or a DESTROY may still be under
--- way, and the same connection would be told twice.
---   In the dump, but no opening known (live, nat): an opening of provenance 'dump'.
---   Known open before the dump began, but not in it (live): a flow of provenance
---   'unobserved', with an end between two times and no counters. Only where a gap may have
---   hidden the DESTROY: without one it is still to come (an entry that has expired is left
---   out of a dump at once, its DESTROY may take most of a minute).
--- Parameters: p_node, p_stream; the caller holds the lock on the stream's row
+-- Compares the ended dump of a stream with the connections recorded as open. It does so once
+-- all that the kernel sent before the end of the dump is recorded: until then a NEW or DESTROY
+-- may still follow, and the same opening or end would be recorded twice.
+--   In the dump, but no opening is recorded (live, nat): inserts an opening of provenance
+--   'dump'.
+--   Recorded as open before the dump began, but not in the dump (live): inserts a flow of
+--   provenance 'unobserved', whose end lies between two times, without counters. This is done
+--   only where a gap may hide the DESTROY. Without a gap the DESTROY is still to come: the
+--   kernel leaves an expired entry out of a dump at once, and sends its DESTROY up to a minute
+--   later.
+-- Parameters: p_node, p_stream   whose dump; the caller holds the lock on the row of the stream
 -- Returns: nothing
 -- Tables touched: stream, dump, opening, flow; gap, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
@@ -17,20 +19,20 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 AS $function$
 DECLARE
-    v_stream_row ctaudit.stream;
+    v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
 BEGIN
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream_row.pending_dump_id;
-    IF NOT FOUND OR v_stream_row.covered_until < v_dump.ended_at THEN
+    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id;
+    IF NOT FOUND OR v_stream.covered_until < v_dump.ended_at THEN
         RETURN;
     END IF;
     SELECT * INTO v_earlier FROM ctaudit.dump AS d
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
-    IF v_stream_row.mode IN ('live', 'nat') THEN
+    IF v_stream.mode IN ('live', 'nat') THEN
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -53,11 +55,12 @@ BEGIN
             AND e.received_at <= v_dump.ended_at + interval '2 hours'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-                WHERE a.zone = e.zone AND a.proto = e.proto
-                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
-                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                WHERE ctaudit.same_tuple(
+                        a.zone, a.proto, a.orig_src, a.orig_dst,
+                        a.orig_sport, a.orig_dport, a.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
                         e.received_at, e.started_at
@@ -66,11 +69,12 @@ BEGIN
             AND NOT EXISTS (
                 SELECT FROM ctaudit.flow AS f
                 WHERE f.node = p_node AND f.received_at >= v_dump.began_at
-                    AND f.zone = e.zone AND f.proto = e.proto
-                    AND f.orig_src = e.orig_src AND f.orig_dst = e.orig_dst
-                    AND coalesce(f.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(f.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(f.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.same_tuple(
+                        f.zone, f.proto, f.orig_src, f.orig_dst,
+                        f.orig_sport, f.orig_dport, f.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         v_dump.began_at, e.started_at, 'kernel', NULL,
                         f.received_at, f.started_at
@@ -81,7 +85,7 @@ BEGIN
             e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
     END IF;
 
-    IF v_stream_row.mode = 'live' AND EXISTS (
+    IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
         WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
@@ -103,19 +107,20 @@ BEGIN
             a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
             a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
         FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-        -- A receiver's time is no earlier than the start; an opening read late may be in
-        -- neither the dump nor the past.
+        -- The start is no later than a receiver's time of it, so these had begun before the dump.
+        -- One that the receiver read later may have begun, or ended, while the dump ran.
         WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
             AND NOT EXISTS (
                 SELECT FROM ctaudit.dump_entry AS e
                 WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
                     AND e.received_at >= v_dump.began_at - interval '2 hours'
                     AND e.received_at <= v_dump.ended_at + interval '2 hours'
-                    AND a.zone = e.zone AND a.proto = e.proto
-                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
-                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.same_tuple(
+                        a.zone, a.proto, a.orig_src, a.orig_dst,
+                        a.orig_sport, a.orig_dport, a.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
                         e.received_at, e.started_at

@@ -1,19 +1,20 @@
--- 0001: the store. Streams of a node (stream), what they are known to hold (coverage, gap),
--- and the rows people ask for (opening, flow, dump_entry).
+-- 0001: the tables and types of the store: the streams of a node (stream), what of them is
+-- known to be recorded (coverage, gap), and the rows that answer questions (opening, flow,
+-- dump_entry).
 INSERT INTO ctaudit.migration (number, name) VALUES (1, '0001_store');
 
 -- Where a time came from.
 --   kernel    CTA_TIMESTAMP_START or CTA_TIMESTAMP_STOP
 --   event     CTA_TIMESTAMP_EVENT: the kernel sent the event then
---   receiver  the receiver read the event no later than this
---   dump      the entry stood in the table already when a dump showed it
+--   receiver  the receiver read the event then, so the time itself is no later
+--   dump      a dump showed the entry then, so the time itself is no later
 CREATE TYPE ctaudit.time_source AS ENUM ('kernel', 'event', 'receiver', 'dump');
 
 -- What a row rests on.
 --   event       a NEW or DESTROY of the kernel
 --   dump        an entry of a table dump for which no opening was recorded
---   late        an opening made from a DESTROY because its NEW never came
---   unobserved  an end that nobody saw: the entry was gone from a dump after a gap
+--   late        an opening made from a DESTROY because no NEW was recorded
+--   unobserved  an end without a DESTROY: after a gap the entry was not in a dump any more
 CREATE TYPE ctaudit.provenance AS ENUM ('event', 'dump', 'late', 'unobserved');
 
 CREATE TABLE ctaudit.node (
@@ -45,20 +46,21 @@ CREATE TABLE ctaudit.stream (
     stopped_at timestamptz,
     committed_at timestamptz NOT NULL,
     position bigint NOT NULL,
-    -- Everything the kernel sent before this is recorded, coverage or not.
+    -- All that the kernel sent before this time is recorded, whether it is covered or not.
     covered_until timestamptz NOT NULL,
-    -- covered_until as it was before the last batch: its events were sent no earlier.
+    -- covered_until as it was before the last batch: the kernel sent its events no earlier.
     sent_after timestamptz NOT NULL,
-    -- Start of the current coverage span; NULL while there is none.
+    -- Begin of the current coverage span; NULL while there is none.
     covered_from timestamptz,
-    -- The dump that is running, and the ended one still to be reconciled.
+    -- The dump that is running, and the ended one that is not reconciled yet.
     dump_id bigint,
     pending_dump_id bigint,
+    -- Counts of events.
     received bigint NOT NULL DEFAULT 0,
     stored bigint NOT NULL DEFAULT 0,
     filtered bigint NOT NULL DEFAULT 0,
     undecodable bigint NOT NULL DEFAULT 0,
-    -- Dropped by the receiver at the bound of its spool: never among the received.
+    -- Discarded by the receiver because the spool was full; not among those received.
     dropped bigint NOT NULL DEFAULT 0,
     detail jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (node, stream),
@@ -82,7 +84,7 @@ CREATE TABLE ctaudit.gap (
     node text NOT NULL,
     stream uuid NOT NULL,
     gap_from timestamptz NOT NULL,
-    -- NULL: not over yet; the end of the next dump ends it.
+    -- NULL: not ended; the end of the next dump will end it.
     gap_until timestamptz,
     cause text NOT NULL,
     -- NULL: the number is not known.
@@ -120,7 +122,7 @@ CREATE TABLE ctaudit.clock (
     node text NOT NULL,
     stream uuid NOT NULL,
     at timestamptz NOT NULL,
-    -- NULL: no step, a state of synchronisation.
+    -- NULL: the clock was not stepped; the row is a state of synchronisation.
     step_seconds double precision,
     synchronised boolean,
     estimated_error_us bigint,
@@ -139,12 +141,12 @@ CREATE TABLE ctaudit.inquiry (
     answers bigint NOT NULL
 );
 
--- Column order: eight-byte columns, four, two, then those of variable length: no padding.
+-- The columns are ordered by size (eight bytes, four, two, variable), so that rows have no padding.
 CREATE TABLE ctaudit.opening (
     received_at timestamptz NOT NULL,
-    -- First of start_sent, event_at, received_at.
+    -- The first of start_sent, event_at and received_at that is known.
     started_at timestamptz NOT NULL,
-    -- Only where started_source is 'receiver': sent no earlier than this.
+    -- Only where started_source is 'receiver': the kernel sent the NEW no earlier than this.
     started_after timestamptz,
     ct_id bigint,
     mark bigint,
@@ -175,12 +177,12 @@ CREATE TABLE ctaudit.opening (
 
 CREATE TABLE ctaudit.flow (
     received_at timestamptz NOT NULL,
-    -- NULL: nf_conntrack_timestamp was off; the opening knows when.
+    -- NULL: nf_conntrack_timestamp was 0; only the opening has a start.
     started_at timestamptz,
     ended_at timestamptz,
-    -- As sent, only where it cannot be the end (ended_cause says why).
+    -- As the kernel sent it, only where it cannot be the end; ended_cause says why.
     stop_sent timestamptz,
-    -- An end that nobody observed lies between these two.
+    -- An unobserved end lies between these two.
     ended_after timestamptz,
     ended_before timestamptz,
     orig_packets bigint,
@@ -219,7 +221,7 @@ CREATE TABLE ctaudit.flow (
 CREATE TABLE ctaudit.dump_entry (
     received_at timestamptz NOT NULL,
     started_at timestamptz,
-    -- NULL: outside a dump, or of one that an overrun spoiled.
+    -- NULL: the entry is of no complete dump, since events were lost while the dump ran.
     dump_id bigint,
     orig_packets bigint,
     orig_bytes bigint,
@@ -250,8 +252,8 @@ CREATE TABLE ctaudit.dump_entry (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
--- The port first: it tells rows apart at less cost than one of few public addresses.
--- 32 is IPS_DST_NAT: only these are asked for by the address the client called.
+-- The port comes first: it selects fewer rows than one of a few public addresses.
+-- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
 CREATE INDEX opening_reply ON ctaudit.opening (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_dnat ON ctaudit.opening (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
@@ -269,7 +271,82 @@ CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening DEFAULT;
 CREATE TABLE ctaudit.flow_default PARTITION OF ctaudit.flow DEFAULT;
 CREATE TABLE ctaudit.dump_entry_default PARTITION OF ctaudit.dump_entry DEFAULT;
 
--- One connection as the inquiry functions answer it.
+-- One event of the kernel, or one entry of a table dump, as decoded. NULL: not in the message.
+--   kind                   1 NEW, 2 UPDATE, 3 DESTROY, 4 an entry of a table dump
+--   received_at            when the receiver read it
+--   event_at               CTA_TIMESTAMP_EVENT
+--   start_sent, stop_sent  CTA_TIMESTAMP_START, CTA_TIMESTAMP_STOP
+CREATE TYPE ctaudit.event AS (
+    kind smallint,
+    received_at timestamptz,
+    event_at timestamptz,
+    start_sent timestamptz,
+    stop_sent timestamptz,
+    zone integer,
+    orig_zone integer,
+    reply_zone integer,
+    proto smallint,
+    orig_src inet,
+    orig_dst inet,
+    orig_sport integer,
+    orig_dport integer,
+    reply_src inet,
+    reply_dst inet,
+    reply_sport integer,
+    reply_dport integer,
+    orig_icmp_type smallint,
+    orig_icmp_code smallint,
+    reply_icmp_type smallint,
+    reply_icmp_code smallint,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint,
+    mark bigint,
+    status integer,
+    state smallint,
+    helper text,
+    labels bytea
+);
+
+-- A batch of events, one array per column; ctaudit.events turns it into rows. The attributes are
+-- the parameters of the record procedures from p_kind on, in the same order.
+CREATE TYPE ctaudit.event_columns AS (
+    kind smallint[],
+    received_at timestamptz[],
+    event_at timestamptz[],
+    start_sent timestamptz[],
+    stop_sent timestamptz[],
+    zone integer[],
+    orig_zone integer[],
+    reply_zone integer[],
+    proto smallint[],
+    orig_src inet[],
+    orig_dst inet[],
+    orig_sport integer[],
+    orig_dport integer[],
+    reply_src inet[],
+    reply_dst inet[],
+    reply_sport integer[],
+    reply_dport integer[],
+    orig_icmp_type smallint[],
+    orig_icmp_code smallint[],
+    reply_icmp_type smallint[],
+    reply_icmp_code smallint[],
+    orig_packets bigint[],
+    orig_bytes bigint[],
+    reply_packets bigint[],
+    reply_bytes bigint[],
+    ct_id bigint[],
+    mark bigint[],
+    status integer[],
+    state smallint[],
+    helper text[],
+    labels bytea[]
+);
+
+-- One connection, as the inquiry functions return it.
 CREATE TYPE ctaudit.connection AS (
     node text,
     direction text,

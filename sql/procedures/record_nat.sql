@@ -1,15 +1,12 @@
 -- Procedure: ctaudit.record_nat
 -- Records openings and the entries of dumps; ends and UPDATE are filtered. In a reliable stream
--- an end whose opening never came gives the opening, of provenance 'late'.
+-- an end without a recorded opening gives the opening, with provenance 'late'.
 -- Parameters:
---   p_node, p_stream            whose stream
---   p_from, p_until             its bytes [p_from, p_until) that this batch holds; exactly once:
---                               a batch that is committed already does nothing
---   p_covered_until             all that the kernel sent before this stands before p_until, or NULL
---   p_kind ...                  one array a column, equally long, or empty where all are NULL;
---                               1 NEW, 2 UPDATE, 3 DESTROY, 4 DUMP (an entry of a table dump)
--- Errors: CT001 the position does not fit, CT002 the stream is not known.
--- Tables touched: stream, coverage, opening, dump_entry; by reconcile: dump
+--   p_node to p_covered_until   as ctaudit.record_batch
+--   p_kind to p_labels          the events, one array per column (ctaudit.event): equally long,
+--                               or empty where all values are NULL
+-- Errors: CT001, CT002 as ctaudit.advance
+-- Tables touched: stream, coverage, opening, dump_entry; by reconcile: dump; flow, gap (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_nat(
     p_node text,
     p_stream uuid,
@@ -52,48 +49,16 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $procedure$
-DECLARE
-    v_stream_row ctaudit.stream;
-    v_late bigint;
 BEGIN
-    IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until,
-        cardinality(p_kind), ctaudit.count_kinds(p_kind, '{1,4}')
-    ) THEN
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF 1 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_openings(
-            p_node, v_stream_row.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
-            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
-            p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 3 = ANY (p_kind) AND v_stream_row.detail ->> 'reliable' = 'true' THEN
-        v_late := ctaudit.open_late(
-            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
-            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
-            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
-            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-        UPDATE ctaudit.stream AS s SET stored = s.stored + v_late, filtered = s.filtered - v_late
-        WHERE v_late > 0 AND s.node = p_node AND s.stream = p_stream;
-    END IF;
-    IF 4 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_entries(
-            p_node, v_stream_row.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{1,4}',
+        ROW(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
             p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
             p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
             p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
             p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF v_stream_row.pending_dump_id IS NOT NULL THEN
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-    END IF;
+        )
+    );
 END
 $procedure$;
