@@ -1,5 +1,5 @@
--- Who may do what. Runs in the transaction that replaces the functions, so nobody ever holds
--- the EXECUTE that a new function gives to PUBLIC.
+-- Which role may do what. This runs in the transaction that replaces the functions, so the
+-- EXECUTE that a new function grants to PUBLIC is never in effect.
 ALTER DEFAULT PRIVILEGES FOR ROLE ctaudit_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 REVOKE ALL ON SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
@@ -14,5 +14,6 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.flows, ctaudit.gaps, ctaudit.status, ctaudit.completeness, ctaudit.live
+    ctaudit.who, ctaudit.flows, ctaudit.open_connections, ctaudit.completeness, ctaudit.gaps,
+    ctaudit.status
 TO ctaudit_auditor;

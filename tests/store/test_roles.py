@@ -15,7 +15,7 @@ RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
     "schema_version",
 }  # fmt: skip
-AUDITOR = {"who", "flows", "gaps", "status", "completeness", "live", "schema_version"}
+AUDITOR = {"who", "flows", "gaps", "status", "completeness", "open_connections", "schema_version"}
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
 
@@ -76,7 +76,7 @@ def test_recorder_and_auditor_try(cluster: Cluster) -> None:
         ).fetchone() == (None,)
         for refused in (
             "SELECT * FROM ctaudit.who('1.2.3.4', 1, now(), now())",
-            "SELECT * FROM ctaudit.live('gw1')",
+            "SELECT * FROM ctaudit.open_connections('gw1')",
             "SELECT ctaudit.maintain(1)",
             "SELECT ctaudit.advance('gw1', gen_random_uuid(), 0, 1, now(), 0, 0)",
         ):

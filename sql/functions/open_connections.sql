@@ -1,11 +1,12 @@
--- Function: ctaudit.live
--- The live copy of the connection tracking table: the last complete dump, plus the openings
--- since, minus the flows since. Of one tuple only the latest connection can be alive.
+-- Function: ctaudit.open_connections
+-- The connections of a node that are open now, as far as is recorded: the entries of its last
+-- complete dump and the openings since, without those that have ended since. Of several with
+-- the same zone, protocol and orig tuple only the latest is returned: the others have ended.
 -- Parameters: p_node
--- Returns: the open connections of that node. Where ends are not recorded (nat mode) an ended
---          connection stays here until the next dump.
+-- Returns: connections in state 'open'. In nat mode, which records no ends, a connection is
+--          returned until a dump without it.
 -- Tables touched: dump, opening, dump_entry, flow (read)
-CREATE OR REPLACE FUNCTION ctaudit.live(p_node text)
+CREATE OR REPLACE FUNCTION ctaudit.open_connections(p_node text)
 RETURNS SETOF ctaudit.connection
 LANGUAGE sql
 STABLE
