@@ -1,23 +1,27 @@
 -- Procedure: ctaudit.record_note
--- Records a note of the receiver or the recorder, exactly once, like a batch of events.
+-- Records one note of the receiver or the recorder. A note that is committed already changes
+-- nothing, as with a batch of events.
 -- Parameters:
 --   p_node, p_stream   whose stream
---   p_from, p_until    the note's bytes [p_from, p_until) in it
---   p_at               wall clock of the note
---   p_note, p_detail   which, and what it says; times in it are nanoseconds since 1970
---     start      {mode, ...}             a new stream, subscribed at p_at
---     resume     {}                      the receiver came back, its socket had lived on
---     stop       {}                      the socket is closed, or was found so
---     overrun    {last_read_at, lost}    the receive buffer overran
---     dump begin {cause}, dump end {entries}
---     dropped    {count, from, until}    dropped at the bound of the spool
---     missing    {from, until, cause}    these bytes of the stream are gone or damaged
---     undecodable {reason, message, server_words, count}  could not be decoded, or was refused
---                                        by the database; message is base64; it counts as
---                                        received and undecodable, so no batch may hold it as well
---     clock      {step_seconds, synchronised, estimated_error_us, ...}
--- Errors: CT001 the position does not fit, CT002 the stream is not known.
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock
+--   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
+--   p_at               wall clock time of the note
+--   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
+--     start       {mode, timestamp, reliable, ...}  a new stream; the receiver subscribed at p_at
+--     resume      {}                    the receiver started again and its socket was kept
+--     stop        {}                    the socket is closed, or was found closed
+--     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
+--     dump begin  {cause}
+--     dump end    {entries}
+--     dropped     {count, from, until}  the receiver discarded events because the spool was full
+--     missing     {cause, until}        these bytes of the stream are gone or damaged; all that
+--                                       was in them had been received by until
+--     undecodable {reason, message, server_words}  one message, in base64: not an event, or
+--                                       rejected by the server in these words. It counts as
+--                                       received, so it must not be in a batch as well.
+--     clock       {step_seconds, synchronised, estimated_error_us, ...}
+-- Errors: CT001, CT002 as ctaudit.advance
+-- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
+--   opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -33,25 +37,22 @@ SET search_path = pg_catalog, pg_temp
 AS $procedure$
 DECLARE
     v_detail jsonb := coalesce(p_detail, '{}');
-    v_stream_row ctaudit.stream;
-    v_from timestamptz := ctaudit.detail_time(v_detail, 'from');
+    v_stream ctaudit.stream;
     v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
-    v_count bigint := coalesce((v_detail ->> 'count')::bigint, 1);
+    v_dropped bigint;
 BEGIN
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
         END IF;
     END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note <> 'heartbeat' THEN
-        INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
-        VALUES (
-            p_node, p_stream, p_from, p_at, p_note,
-            CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
-        ) ON CONFLICT (node, stream, position) DO NOTHING;
-    END IF;
+    INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
+    VALUES (
+        p_node, p_stream, p_from, p_at, p_note,
+        CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
+    ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
     WHEN 'stop' THEN
@@ -60,9 +61,9 @@ BEGIN
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode,
-            least(v_stream_row.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
-            'overrun', coalesce(v_detail ->> 'lost', v_detail ->> 'drops')::bigint, v_detail
+            p_node, p_stream, v_stream.mode,
+            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
@@ -74,30 +75,33 @@ BEGIN
         UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'dump end' THEN
-        PERFORM ctaudit.end_dump(v_stream_row, p_at, v_detail);
+        PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
     WHEN 'dropped' THEN
+        v_dropped := coalesce((v_detail ->> 'count')::bigint, 1);
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, least(v_from, v_stream_row.covered_until),
-            coalesce(v_until, p_at), 'spool full', v_count, v_detail
+            p_node, p_stream, v_stream.mode,
+            least(ctaudit.detail_time(v_detail, 'from'), v_stream.covered_until),
+            coalesce(v_until, p_at), 'spool full', v_dropped, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_count
+        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_dropped
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'missing' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, coalesce(v_from, v_stream_row.covered_until), v_until,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, v_until,
             coalesce(v_detail ->> 'cause', 'missing'), NULL, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        -- An opening that was lost stays unknown until its end or a dump; an end does not.
-        IF v_until IS NOT NULL AND v_stream_row.mode <> 'nat' THEN
+        -- A connection whose opening is missing stays unknown until its end or a dump, so only
+        -- ends are covered again.
+        IF v_until IS NOT NULL AND v_stream.mode <> 'nat' THEN
             PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
         END IF;
     WHEN 'undecodable' THEN
-        -- If it was an opening, its connection is hidden until a dump shows it.
+        -- It may have been an opening, whose connection is unknown until a dump shows it.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, least(v_stream_row.covered_until, p_at), NULL,
-            'undecodable', v_count, v_detail - 'message'
+            p_node, p_stream, v_stream.mode, least(v_stream.covered_until, p_at), NULL,
+            'undecodable', 1, v_detail - 'message'
         );
         INSERT INTO ctaudit.undecodable (node, stream, position, at, reason, server_words, message)
         VALUES (
@@ -105,7 +109,7 @@ BEGIN
             v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
         );
         UPDATE ctaudit.stream AS s SET
-            received = s.received + v_count, undecodable = s.undecodable + v_count
+            received = s.received + 1, undecodable = s.undecodable + 1
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
         INSERT INTO ctaudit.clock (
@@ -115,7 +119,7 @@ BEGIN
             (v_detail ->> 'synchronised')::boolean, (v_detail ->> 'estimated_error_us')::bigint,
             v_detail
         );
-        -- After a step back, what is sent bears times that have been there before.
+        -- After a step back the kernel sends events with times that were covered before.
         IF (v_detail ->> 'step_seconds')::double precision < 0 THEN
             UPDATE ctaudit.stream AS s SET covered_until = least(s.covered_until, p_at)
             WHERE s.node = p_node AND s.stream = p_stream;
