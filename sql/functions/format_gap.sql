@@ -1,8 +1,8 @@
--- Function: ctaudit.gap_words
+-- Function: ctaudit.format_gap
 -- Parameters: p_gap
--- Returns: the gap as words: gap (overrun) from .. until .., 123 lost
+-- Returns: the gap as text, for example: gap (overrun) from .. until .., 123 lost
 -- Tables touched: none
-CREATE OR REPLACE FUNCTION ctaudit.gap_words(p_gap ctaudit.gap)
+CREATE OR REPLACE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap)
 RETURNS text
 LANGUAGE sql
 STABLE
