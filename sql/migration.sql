@@ -1,6 +1,6 @@
--- The schema itself and the list of its migrations: what must be there before the first one.
--- Idempotent. Each migration file inserts its own row first, so that of two installers the
--- second waits for the first and then fails on the key instead of doing it twice.
+-- The schema and the table of its migrations, which must exist before the first migration. This
+-- may run again. Each migration file inserts its own row first: of two installers the second
+-- waits for the first and then fails on the key, so no migration is applied twice.
 CREATE SCHEMA IF NOT EXISTS ctaudit AUTHORIZATION ctaudit_owner;
 
 SET LOCAL ROLE ctaudit_owner;

@@ -1,8 +1,8 @@
--- Roles of ctaudit: one group role each, without login. Login roles are granted them.
--- They belong to the cluster, not to a database: made when missing, never dropped or changed.
+-- The roles of ctaudit: group roles without login, which are granted to the roles that log in.
+-- They belong to the cluster, not to a database: made if missing, never dropped or changed.
 --
---   ctaudit_owner     owns every object of the schema; installs, upgrades, maintains
---   ctaudit_recorder  may execute the record procedures and read where to resume, nothing else
+--   ctaudit_owner     owns each object of the schema; installs, upgrades and maintains it
+--   ctaudit_recorder  may execute the record procedures and resume_position, nothing else
 --   ctaudit_auditor   may execute the inquiry functions, nothing else
 DO $roles$
 DECLARE

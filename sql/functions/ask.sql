@@ -1,15 +1,18 @@
 -- Function: ctaudit.ask
--- Runs the query of ctaudit.connection_query over the span that a question needs: openings
--- since the last complete dump before it, entries of that dump and of the first one after, and
--- flows until two hours after that one. Only for what outlived it, later flows are looked up.
+-- Runs the query of ctaudit.connection_query over the rows that a question needs: the openings
+-- since the last complete dump before the asked span, the entries of that dump and of the first
+-- complete dump after the span, and the flows up to two hours after that one. The end of a
+-- connection that was open even then is looked up by ctaudit.late_end.
 -- Parameters:
---   p_from, p_until, p_node     asked span, NULL: without bound; node or NULL
---   p_outward, p_inward         conditions on a row r; they may use $11 to $15
---   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
---   p_latest                    nat mode: the latest opening before the span counts as well
---   p_open, p_limit             only those without an end; how many, NULL: all
+--   p_from, p_until        the asked span; NULL: without bound
+--   p_node                 NULL: any node
+--   p_outward, p_inward    as ctaudit.connection_query; they may use $11 to $15
+--   p_address, p_port, p_remote, p_remote_port, p_proto   the values of $11 to $15
+--   p_latest               in nat mode, the latest opening before the span is an answer as well
+--   p_open                 only connections without a recorded end
+--   p_limit                how many connections at most; NULL: all
 -- Returns: connections, ordered by started_at
--- Tables touched: node, stream, dump, and those of the query (read)
+-- Tables touched: node, stream, dump, coverage, gap, opening, flow, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -46,32 +49,37 @@ DECLARE
     v_connection ctaudit.connection;
     v_count integer := 0;
 BEGIN
-    -- Only dumps with the kernel's start can stand for the openings before them.
+    -- A dump replaces the openings before it only where its entries have the kernel's start.
     SELECT
-        min(coalesce(CASE WHEN b.detail ->> 'timestamp' = '1' THEN d.began_at END, '-infinity')),
-        bool_and(coalesce(t.timed, false)),
-        array_agg(d.dump_id) FILTER (WHERE d.dump_id IS NOT NULL),
-        array_agg(a.dump_id) FILTER (WHERE a.dump_id IS NOT NULL),
-        min(least(d.began_at, a.began_at)),
-        max(greatest(d.ended_at, a.ended_at)),
-        max(coalesce(CASE WHEN t.timed THEN a.ended_at END, 'infinity')) + interval '2 hours'
+        min(coalesce(
+            CASE WHEN dump_stream.detail ->> 'timestamp' = '1' THEN before.began_at END,
+            '-infinity'
+        )),
+        bool_and(coalesce(streams.timed, false)),
+        array_agg(before.dump_id) FILTER (WHERE before.dump_id IS NOT NULL),
+        array_agg(after.dump_id) FILTER (WHERE after.dump_id IS NOT NULL),
+        min(least(before.began_at, after.began_at)),
+        max(greatest(before.ended_at, after.ended_at)),
+        max(coalesce(CASE WHEN streams.timed THEN after.ended_at END, 'infinity'))
+            + interval '2 hours'
     INTO v_since, v_timed, v_before, v_after, v_entries_from, v_entries_until, v_flows_until
     FROM ctaudit.node AS n
     LEFT JOIN LATERAL (
         SELECT * FROM ctaudit.dump AS d
         WHERE d.node = n.node AND d.ended_at <= v_from
         ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) AS d ON true
+    ) AS before ON true
     LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS a
-        WHERE a.node = n.node AND a.began_at >= v_until AND a.ended_at >= v_until
-        ORDER BY a.ended_at, a.dump_id LIMIT 1
-    ) AS a ON true
-    LEFT JOIN ctaudit.stream AS b ON b.node = d.node AND b.stream = d.stream
+        SELECT * FROM ctaudit.dump AS d
+        WHERE d.node = n.node AND d.began_at >= v_until AND d.ended_at >= v_until
+        ORDER BY d.ended_at, d.dump_id LIMIT 1
+    ) AS after ON true
+    LEFT JOIN ctaudit.stream AS dump_stream
+        ON dump_stream.node = before.node AND dump_stream.stream = before.stream
     LEFT JOIN LATERAL (
         SELECT bool_and(s.detail ->> 'timestamp' = '1') AS timed
         FROM ctaudit.stream AS s WHERE s.node = n.node
-    ) AS t ON true
+    ) AS streams ON true
     WHERE (p_node IS NULL OR n.node = p_node)
         AND (n.retired_at IS NULL OR n.retired_at >= v_from);
 

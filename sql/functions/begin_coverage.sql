@@ -1,6 +1,9 @@
 -- Function: ctaudit.begin_coverage
 -- Begins a coverage span of a stream.
--- Parameters: p_node, p_stream; p_at   when; p_openings, p_ends   what it covers
+-- Parameters:
+--   p_node, p_stream       whose stream
+--   p_at                   when the span begins
+--   p_openings, p_ends     what it covers
 -- Returns: nothing
 -- Tables touched: stream, coverage
 CREATE OR REPLACE FUNCTION ctaudit.begin_coverage(

@@ -1,8 +1,8 @@
 -- Function: ctaudit.begin_stream
--- Begins a stream at its start note: the node if it is new, the stream's row, and the gap
--- since the node was covered last.
+-- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
+-- the node was last covered.
 -- Parameters: as ctaudit.record_note
--- Returns: true: it is new; false: it is known already
+-- Returns: true: the stream is new; false: it is known already
 -- Tables touched: node, stream, gap; coverage (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
     p_node text,

@@ -1,7 +1,7 @@
 -- Function: ctaudit.detail_time
--- Parameters: p_detail   a note's detail; p_key   the key of a time in it
--- Returns: the time: a number is nanoseconds since 1970, a string what timestamptz reads;
---          NULL when it is not there
+-- Parameters: p_detail   the detail of a note; p_key   the key of a time in it
+-- Returns: the time: a number is nanoseconds since 1970, a string is cast to timestamptz;
+--          NULL where the key is missing
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text)
 RETURNS timestamptz

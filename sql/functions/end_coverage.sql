@@ -1,7 +1,7 @@
 -- Function: ctaudit.end_coverage
--- Ends a stream's coverage where it is, and spoils the dump that is running: what was lost
--- meanwhile may be missing in it.
--- Parameters: p_node, p_stream
+-- Ends the coverage of a stream where it has come to. The dump that is running does not count as
+-- complete any more, since events were lost while it ran.
+-- Parameters: p_node, p_stream   whose stream
 -- Returns: nothing
 -- Tables touched: stream
 CREATE OR REPLACE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid)

@@ -1,16 +1,17 @@
 -- Function: ctaudit.flows
--- The connections that were alive in the span [p_from, p_until), by their start.
--- In nat mode, which knows no ends, those that began in it.
+-- The connections that were alive in the span [p_from, p_until). In nat mode, which records no
+-- ends, those that began in it.
 -- Parameters:
---   p_host                 network of the internal side: the client, or the server behind a
---                          destination NAT
---   p_nat                  network of the public side that stands for it
---   p_remote               network of the other end
---   p_from, p_until        the span; NULL: without bound
---   p_open                 true: only those of which no end is recorded
---   p_node, p_limit        NULL: any node; no limit
+--   p_host            network of the internal end: the client, or the server behind a
+--                     destination NAT
+--   p_nat             network of the public address that the outside saw in its place
+--   p_remote          network of the other end
+--   p_from, p_until   the span; NULL: without bound
+--   p_open            true: only connections without a recorded end
+--   p_node, p_limit   NULL: any node; no limit
 -- Returns: connections, ordered by started_at
--- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow, dump_entry
+-- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
+--   dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.flows(
     p_host inet DEFAULT NULL,
     p_nat inet DEFAULT NULL,

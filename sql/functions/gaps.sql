@@ -1,7 +1,10 @@
 -- Function: ctaudit.gaps
 -- The spans in which events may be missing.
--- Parameters: p_node   NULL: every node; p_from, p_until   touching this span, NULL: no bound
--- Returns: gaps by their start. gap_until NULL: not over; lost NULL: the number is not known
+-- Parameters:
+--   p_node            NULL: each node
+--   p_from, p_until   only gaps that touch this span; NULL: without bound
+-- Returns: gaps, ordered by their start. gap_until NULL: not ended; lost NULL: the number is
+--          not known
 -- Tables touched: gap (read)
 CREATE OR REPLACE FUNCTION ctaudit.gaps(
     p_node text DEFAULT NULL,

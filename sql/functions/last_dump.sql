@@ -1,7 +1,10 @@
 -- Function: ctaudit.last_dump
--- Parameters: p_node; p_before   the dump had ended by then; p_reconciled   only reconciled ones
--- Returns: the latest complete dump's dump_id, NULL where there is none
--- Tables touched: dump
+-- Parameters:
+--   p_node
+--   p_before       the dump had ended by this time
+--   p_reconciled   only dumps that ctaudit.reconcile has compared
+-- Returns: the dump_id of the latest complete dump, NULL where there is none
+-- Tables touched: dump (read)
 CREATE OR REPLACE FUNCTION ctaudit.last_dump(
     p_node text,
     p_before timestamptz DEFAULT 'infinity',

@@ -1,16 +1,17 @@
 -- Function: ctaudit.maintain
--- Daily care, for the owner only: partitions ahead, the default partitions emptied, retention.
---   Rows of a day that has no partition move into one of their own.
---   Partitions wholly older than p_retention_days are dropped, and with them the coverage
---   they stood for, dumps, notes, undecodable messages and states of the clock. Gaps, inquiries,
---   nodes and streams stay: they are few and say what the record was.
---   Rows of the default partition older than that are deleted, unless they are older than the
---   first stream of all: those bear the time of a clock that was wrong, and stay.
+-- The daily maintenance, for the owner only: makes partitions ahead, empties the default
+-- partitions and applies retention.
+--   Rows of a day without a partition move from the default partition into a new one.
+--   Partitions wholly older than p_retention_days are dropped, and with them the coverage,
+--   dumps, notes, undecodable messages and clock states of that time. Gaps, inquiries, nodes
+--   and streams stay: they are few and say what was recorded.
+--   Older rows of the default partition are deleted. Rows older than the first stream of all
+--   stay: they have the time of a clock that was wrong.
 -- Parameters: p_retention_days   days to keep, at least 1; p_days   days to make ahead
--- Returns: what was done: action made, moved, dropped, deleted, kept or trimmed; the object;
---   rows where they were counted
--- Errors: 55P03 a lock was not to be had within two seconds; call again
--- Tables touched: all but node, stream (only covered_from), migration, gap, inquiry
+-- Returns: what was done. action: made, moved, dropped, deleted, kept or trimmed; object: the
+--          table; rows: how many, NULL where they were not counted
+-- Errors: 55P03 a lock was not granted within two seconds; call again
+-- Tables touched: all but migration, gap and inquiry; node (read); stream: only covered_from
 CREATE OR REPLACE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7)
 RETURNS TABLE (action text, object text, rows bigint)
 LANGUAGE plpgsql

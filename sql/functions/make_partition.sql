@@ -1,11 +1,11 @@
 -- Function: ctaudit.make_partition
--- Makes the partition of one UTC day if it is missing. Rows of that day in the default
--- partition move into the new table before it is attached: attaching refuses while they are
--- in the default partition.
+-- Makes the partition of one UTC day if it is missing. The rows of that day move from the default
+-- partition into the new table before it is attached: the server refuses to attach it while
+-- the default partition has such rows.
 -- Parameters: p_table   opening, flow or dump_entry; p_day
--- Returns: rows moved out of the default partition; NULL: the partition was there already
--- Errors: 55P03 a lock was not to be had within two seconds; call again
--- Tables touched: the partition, <p_table>_default; makes and attaches a table
+-- Returns: how many rows were moved; NULL: the partition exists already
+-- Errors: 55P03 a lock was not granted within two seconds; call again
+-- Tables touched: the partition (made and attached), <p_table>_default
 CREATE OR REPLACE FUNCTION ctaudit.make_partition(p_table text, p_day date)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -22,14 +22,14 @@ BEGIN
     IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
         RETURN NULL;
     END IF;
-    -- Holds off those that insert: one that had chosen the default partition already would find
-    -- it closed for its row, and its batch refused.
+    -- Keeps others from inserting: a batch for which the server had chosen the default partition
+    -- already would be rejected once that partition may not hold its rows any more.
     EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
     EXECUTE format(
         'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
         v_name, p_table
     );
-    -- Lets the server attach without reading the new table.
+    -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
         v_name, v_from, v_until

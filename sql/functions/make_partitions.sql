@@ -1,9 +1,9 @@
 -- Function: ctaudit.make_partitions
 -- Makes the missing partitions of yesterday, today and the days ahead. For the owner only, and
--- never from a record procedure: two sessions doing so there deadlock.
+-- never from a record procedure: two sessions doing so would deadlock.
 -- Parameters: p_days   how many days ahead
--- Returns: one row a partition made: its name and the rows moved into it
--- Errors: 55P03 a lock was not to be had within two seconds; call again
+-- Returns: one row per partition made: its name and how many rows were moved into it
+-- Errors: as ctaudit.make_partition
 -- Tables touched: as ctaudit.make_partition
 CREATE OR REPLACE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7)
 RETURNS TABLE (partition text, moved bigint)

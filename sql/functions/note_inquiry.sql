@@ -1,7 +1,7 @@
 -- Function: ctaudit.note_inquiry
--- Puts a question on record: in ctaudit.inquiry, and in the server's log, which a ROLLBACK or
--- a standby that only reads cannot take back.
--- Parameters: p_question   the function asked; p_arguments; p_answers   how many rows it gave
+-- Records a question in ctaudit.inquiry, and in the log of the server, where it stays even if
+-- the transaction is rolled back or the server is a standby, which cannot write.
+-- Parameters: p_question   the function asked; p_arguments; p_answers   how many rows it returned
 -- Returns: nothing
 -- Tables touched: inquiry
 CREATE OR REPLACE FUNCTION ctaudit.note_inquiry(

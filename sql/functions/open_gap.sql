@@ -1,9 +1,12 @@
 -- Function: ctaudit.open_gap
--- Writes down a span in which events may be missing.
+-- Inserts a gap: a span in which events may be missing.
 -- Parameters:
---   p_node, p_stream, p_mode    whose; the mode says what the gap may hide
---   p_from, p_until             the span; p_until NULL: until the end of the next dump
---   p_cause, p_lost, p_detail   why, how many events (NULL: unknown), what the note said
+--   p_node, p_stream    whose stream
+--   p_mode              its mode, which decides what the gap may hide
+--   p_from, p_until     the span; p_until NULL: until the end of the next dump
+--   p_cause
+--   p_lost              how many events were lost; NULL: the number is not known
+--   p_detail            the detail of the note that reported it
 -- Returns: nothing
 -- Tables touched: gap
 CREATE OR REPLACE FUNCTION ctaudit.open_gap(

@@ -1,6 +1,6 @@
 -- Function: ctaudit.partition_name
 -- Parameters: p_table   opening, flow or dump_entry; p_day   a UTC day
--- Returns: the partition's name without schema: opening_p20261124
+-- Returns: the name of the partition without its schema, for example opening_p20261124
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.partition_name(p_table text, p_day date)
 RETURNS text

@@ -1,7 +1,8 @@
 -- Function: ctaudit.resume_position
 -- Parameters: p_node, p_stream   whose stream
--- Returns: the position committed last, where its recorder goes on; NULL: the stream is not known
--- Tables touched: stream
+-- Returns: the position up to which the stream is committed, where its recorder resumes;
+--          NULL: the stream is not known
+-- Tables touched: stream (read)
 CREATE OR REPLACE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid)
 RETURNS bigint
 LANGUAGE sql

@@ -1,7 +1,7 @@
 -- Function: ctaudit.schema_version
 -- Parameters: none
--- Returns: the number of the last migration
--- Tables touched: migration
+-- Returns: the number of the last migration that was applied
+-- Tables touched: migration (read)
 CREATE OR REPLACE FUNCTION ctaudit.schema_version()
 RETURNS integer
 LANGUAGE sql

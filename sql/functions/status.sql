@@ -1,10 +1,14 @@
 -- Function: ctaudit.status
--- What the database knows of each stream.
+-- What is recorded of each stream.
 -- Parameters: none
--- Returns: one row a stream, the latest first. received = stored + filtered + undecodable holds
---   at any moment. Neither dropped (at the spool's bound) nor kernel_drops (for want of receive
---   buffer) were ever among the received. covered_from is NULL while there is no
---   coverage. lag: how far the record is behind the clock; NULL once the stream has stopped.
+-- Returns: one row per stream, by node, the latest stream first.
+--   received, stored, filtered, undecodable   counts of events; at any moment
+--                 received = stored + filtered + undecodable
+--   dropped, kernel_drops   events lost before the recorder received them: discarded by the
+--                 receiver because the spool was full, or by the kernel because the receive
+--                 buffer was full
+--   covered_from  NULL: there is no coverage now
+--   lag           how far covered_until is behind the clock; NULL: the stream has stopped
 -- Tables touched: stream, gap (read)
 CREATE OR REPLACE FUNCTION ctaudit.status()
 RETURNS TABLE (
@@ -38,13 +42,12 @@ AS $function$
         s.covered_from, s.covered_until,
         CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
         s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        g.kernel_drops,
-        g.gaps, g.open_gaps, s.detail
+        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE x.gap_until IS NULL) AS open_gaps,
-            coalesce(sum((x.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
-        FROM ctaudit.gap AS x WHERE x.node = s.node AND x.stream = s.stream
-    ) AS g
+        SELECT count(*) AS gaps, count(*) FILTER (WHERE g.gap_until IS NULL) AS open_gaps,
+            coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
+        FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
+    ) AS gap_counts
     ORDER BY s.node, s.started_at DESC;
 $function$;

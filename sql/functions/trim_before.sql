@@ -1,7 +1,7 @@
 -- Function: ctaudit.trim_before
--- Cuts off what speaks of rows that retention has dropped.
--- Parameters: p_kept   rows received before this are gone
--- Returns: one row a table: its name and how many rows were deleted
+-- Deletes what describes rows that retention has dropped, and shortens the coverage.
+-- Parameters: p_kept   rows received before this time were dropped
+-- Returns: one row per table: its name and how many rows were deleted
 -- Tables touched: coverage, stream, dump, note, undecodable, clock
 CREATE OR REPLACE FUNCTION ctaudit.trim_before(p_kept timestamptz)
 RETURNS TABLE (object text, rows bigint)
@@ -10,7 +10,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     object := 'coverage';
-    -- In the order the record procedures take them: the stream's row, then its coverage.
+    -- The record procedures lock the row of the stream first, then its coverage; so does this.
     UPDATE ctaudit.stream AS s
     SET covered_from = CASE WHEN c.covered_until >= p_kept THEN p_kept END
     FROM ctaudit.coverage AS c
@@ -36,7 +36,7 @@ BEGIN
     RETURN NEXT;
 
     object := 'undecodable';
-    DELETE FROM ctaudit.undecodable AS a WHERE a.at < p_kept;
+    DELETE FROM ctaudit.undecodable AS u WHERE u.at < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 

@@ -1,20 +1,23 @@
 -- Function: ctaudit.who
--- Who was behind a public address and port in the span [p_from, p_until).
+-- Who used a public address and port in the span [p_from, p_until).
 --   outward  the address and port are what the outside saw of a client (reply_dst,
---            reply_dport); host is the client, remote whom it talked to
+--            reply_dport); host is the client, remote the server
 --   inward   they are what a destination NAT forwarded (orig_dst, orig_dport); host is the
---            internal server, remote who reached it
--- A connection counts when it began before p_until and had not ended before p_from. Where only
--- the receiver's time of an opening is known it may have begun since started_after: then it
--- counts, too, and is not exact. In nat mode, which knows no ends, the latest opening of each
--- address and port before the span counts, state 'unknown', never exact.
+--            internal server, remote the client
+-- A connection is an answer if it began before p_until and had not ended before p_from. Where
+-- only the receiver's time of an opening is known, the connection may have begun since
+-- started_after: then it is an answer as well, but not exact. In nat mode, which records no
+-- ends, the latest opening of the address and port before the span is an answer, with state
+-- 'unknown' and never exact.
 -- Parameters:
---   p_address, p_port             as the outside saw them; p_port NULL: any; for ICMP it is the
---                                 query id
---   p_from, p_until               the span
---   p_remote, p_remote_port, p_proto, p_node   narrow it down; NULL: any
--- Returns: connections by their start. exact: that it was alive within the span was observed.
--- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow, dump_entry
+--   p_address, p_port   as the outside saw them; p_port NULL: any port; for ICMP it is the
+--                       query id
+--   p_from, p_until     the span
+--   p_remote, p_remote_port, p_proto, p_node   further conditions; NULL: any
+-- Returns: connections, ordered by started_at. exact: it was observed, not inferred, that the
+--          connection was alive within the span.
+-- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
+--   dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.who(
     p_address inet,
     p_port integer,
