@@ -17,7 +17,7 @@ from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.database.connection import connect, explained, schema_version
 from ctaudit.database.schema import read_partitions_until
 from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
-from ctaudit.errors import CtauditError, DatabaseError
+from ctaudit.errors import CtauditError, DatabaseError, SchemaError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
 RECORDER_USER = "ctaudit"
@@ -64,6 +64,8 @@ def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Findin
         yield judge_rights(procedure, _read_rights(connection, procedure))
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
+    except SchemaError as error:
+        yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
         wanted = f"{info.user} a member of ctaudit_recorder"
         yield _refuse("privileges", str(error), wanted)

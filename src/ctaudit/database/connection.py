@@ -71,21 +71,39 @@ def explained(doing: str) -> Iterator[None]:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
 
+# Until its first release, migration 1 is edited in place. Only its present text makes this type.
+_VERSION = """
+SELECT ctaudit.schema_version(), EXISTS (
+    SELECT FROM pg_catalog.pg_type AS t
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'event_columns'
+)
+"""
+
+
 def schema_version(connection: psycopg.Connection[Any]) -> int | None:
     """The database's schema version, None where ctaudit is not installed. Ends its transaction.
 
-    Raises PrivilegeError where the login may not ask.
+    Raises PrivilegeError where the login may not ask, SchemaError where version 1 has a layout
+    from before the first release.
     """
     with explained("reading the schema's version"), connection.transaction():
         try:
             with connection.transaction():
-                row = connection.execute("SELECT ctaudit.schema_version()").fetchone()
+                row = connection.execute(_VERSION).fetchone()
         except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
             return None
     if row is None:
         return None
-    version: int = row[0]
-    return version
+    number: int = row[0]
+    if number == 1 and not row[1]:
+        raise SchemaError(
+            f"the schema of database {connection.info.dbname} has the layout of an unreleased "
+            "ctaudit, which changed without a new version and cannot be upgraded; install into "
+            "another database, or drop its record (DROP SCHEMA ctaudit CASCADE) and run: "
+            "ctaudit schema install"
+        )
+    return number
 
 
 def check_schema_version(
