@@ -9,6 +9,7 @@ import uuid
 import psycopg
 import pytest
 
+from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
 RECORDER = {
@@ -120,16 +121,91 @@ def test_privileged_functions_pin_their_search_path(cluster: Cluster) -> None:
     )
 
 
-def test_shadowed_names_change_nothing(cluster: Cluster) -> None:
-    """Temporary objects of the caller's own do not get between a function and its tables."""
-    with psycopg.connect(cluster.dsn(user="audrey"), autocommit=True) as audrey:
-        audrey.execute("CREATE TEMP TABLE flow (x integer)")
-        audrey.execute(
-            "CREATE FUNCTION pg_temp.coalesce(a bigint, b bigint) RETURNS bigint "
-            "LANGUAGE sql AS 'SELECT 1 / 0'"
-        )
-        audrey.execute("SET search_path = pg_temp, pg_catalog")
-        audrey.execute("SELECT * FROM ctaudit.who('1.2.3.4', 1, now(), now())")
+# In the caller's own schema: an operator for each of these types' in pg_catalog, and max(integer),
+# which raise an error when they are used.
+TRAPS = """
+DO $do$
+DECLARE
+    o record;
+BEGIN
+    FOR o IN
+        SELECT oid, oprname, oprleft::regtype AS l, oprright::regtype AS r,
+            oprresult::regtype AS result
+        FROM pg_operator WHERE oprkind = 'b' AND oprnamespace = 'pg_catalog'::regnamespace
+            AND oprleft = ANY ('{text,uuid,bigint,integer,timestamptz}'::regtype[])
+            AND oprright = ANY ('{text,uuid,bigint,integer,timestamptz,text[]}'::regtype[])
+    LOOP
+        EXECUTE format(
+            'CREATE FUNCTION shadow.f%s(%s, %s) RETURNS %s LANGUAGE plpgsql '
+            'AS $$BEGIN RAISE EXCEPTION ''shadowed''; END$$', o.oid, o.l, o.r, o.result);
+        EXECUTE format(
+            'CREATE OPERATOR shadow.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = shadow.f%s)',
+            o.oprname, o.l, o.r, o.oid);
+    END LOOP;
+END
+$do$;
+CREATE FUNCTION shadow.next(integer, integer) RETURNS integer LANGUAGE plpgsql
+AS $$BEGIN RAISE EXCEPTION 'shadowed'; END$$;
+CREATE AGGREGATE shadow.max(integer) (SFUNC = shadow.next, STYPE = integer, INITCOND = '0');
+"""
+UNPINNED = """
+DO $do$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT oid::regprocedure AS name, prokind FROM pg_proc
+        WHERE pronamespace = 'ctaudit'::regnamespace
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s RESET search_path', r.name);
+    END LOOP;
+END
+$do$
+"""
+_SPAN = "'gw1', %(stream)s, %(first)s, %(until)s"
+_BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
+CALLS = {
+    "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
+    "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
+    "open_connections": "SELECT * FROM ctaudit.open_connections('gw1')",
+    "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
+    "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
+    "status": "SELECT * FROM ctaudit.status()",
+    "schema_version": "SELECT ctaudit.schema_version()",
+    "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
+    "record_live": f"CALL ctaudit.record_live({_BATCH})",
+    "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
+    "record_history": f"CALL ctaudit.record_history({_BATCH})",
+    "record_note": f"CALL ctaudit.record_note({_SPAN}, '2026-01-01', 'resume', '{{}}')",
+}
+
+
+@pytest.mark.parametrize("routine", sorted(RECORDER | AUDITOR))
+def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -> None:
+    """A privileged routine does not look into the schemas of its caller's search_path.
+
+    With the pinned search_path taken away it does: else the test would prove nothing.
+    """
+    login = "rex" if routine in RECORDER else "audrey"
+    with psycopg.connect(cluster.dsn()) as connection:
+        row = connection.execute(
+            "SELECT stream, position FROM ctaudit.stream WHERE node = 'gw1'"
+        ).fetchone()
+        assert row is not None
+        values = {"stream": row[0], "first": row[1], "until": row[1] + 1}
+        connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
+        connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
+        connection.execute(TRAPS)
+        connection.execute("GRANT USAGE ON SCHEMA shadow TO PUBLIC")
+        connection.execute("SET LOCAL search_path = shadow, pg_catalog")
+        connection.execute(CALLS[routine], values)  # type: ignore[arg-type]
+        connection.execute("RESET SESSION AUTHORIZATION")
+        connection.execute("SET LOCAL search_path = pg_catalog")
+        connection.execute(UNPINNED)
+        connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
+        connection.execute("SET LOCAL search_path = shadow, pg_catalog")
+        with pytest.raises(psycopg.errors.RaiseException, match="shadowed"):
+            connection.execute(CALLS[routine], values)  # type: ignore[arg-type]
+        connection.rollback()
 
 
 def count_marks(cluster: Cluster) -> int:
