@@ -62,32 +62,100 @@ CREATE TYPE ctaudit.connection AS (
 	labels bytea
 );
 ALTER TYPE ctaudit.connection OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_received bigint, p_kept bigint) RETURNS boolean
+CREATE TYPE ctaudit.event AS (
+	kind smallint,
+	received_at timestamp with time zone,
+	event_at timestamp with time zone,
+	start_sent timestamp with time zone,
+	stop_sent timestamp with time zone,
+	zone integer,
+	orig_zone integer,
+	reply_zone integer,
+	proto smallint,
+	orig_src inet,
+	orig_dst inet,
+	orig_sport integer,
+	orig_dport integer,
+	reply_src inet,
+	reply_dst inet,
+	reply_sport integer,
+	reply_dport integer,
+	orig_icmp_type smallint,
+	orig_icmp_code smallint,
+	reply_icmp_type smallint,
+	reply_icmp_code smallint,
+	orig_packets bigint,
+	orig_bytes bigint,
+	reply_packets bigint,
+	reply_bytes bigint,
+	ct_id bigint,
+	mark bigint,
+	status integer,
+	state smallint,
+	helper text,
+	labels bytea
+);
+ALTER TYPE ctaudit.event OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.event_columns AS (
+	kind smallint[],
+	received_at timestamp with time zone[],
+	event_at timestamp with time zone[],
+	start_sent timestamp with time zone[],
+	stop_sent timestamp with time zone[],
+	zone integer[],
+	orig_zone integer[],
+	reply_zone integer[],
+	proto smallint[],
+	orig_src inet[],
+	orig_dst inet[],
+	orig_sport integer[],
+	orig_dport integer[],
+	reply_src inet[],
+	reply_dst inet[],
+	reply_sport integer[],
+	reply_dport integer[],
+	orig_icmp_type smallint[],
+	orig_icmp_code smallint[],
+	reply_icmp_type smallint[],
+	reply_icmp_code smallint[],
+	orig_packets bigint[],
+	orig_bytes bigint[],
+	reply_packets bigint[],
+	reply_bytes bigint[],
+	ct_id bigint[],
+	mark bigint[],
+	status integer[],
+	state smallint[],
+	helper text[],
+	labels bytea[]
+);
+ALTER TYPE ctaudit.event_columns OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
-    v_stream_row ctaudit.stream;
+    v_stream ctaudit.stream;
 BEGIN
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
         RAISE EXCEPTION 'not a span of a stream: from % until %', p_from, p_until
             USING ERRCODE = 'CT001';
     END IF;
-    SELECT * INTO v_stream_row FROM ctaudit.stream AS s
+    SELECT * INTO v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
             p_stream, p_node USING ERRCODE = 'CT002';
     END IF;
-    IF v_stream_row.position <> p_from THEN
-        IF v_stream_row.position >= p_until THEN
+    IF v_stream.position <> p_from THEN
+        IF v_stream.position >= p_until THEN
             RETURN false;
         END IF;
         RAISE EXCEPTION 'stream % of node % is committed until %, the batch begins at %',
-            p_stream, p_node, v_stream_row.position, p_from USING ERRCODE = 'CT001';
+            p_stream, p_node, v_stream.position, p_from USING ERRCODE = 'CT001';
     END IF;
-    IF v_stream_row.pending_dump_id IS NOT NULL THEN
+    IF v_stream.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
     END IF;
     UPDATE ctaudit.stream AS s SET
@@ -95,19 +163,19 @@ BEGIN
         committed_at = clock_timestamp(),
         sent_after = s.covered_until,
         covered_until = greatest(s.covered_until, p_covered_until),
-        received = s.received + p_received,
-        stored = s.stored + p_kept,
-        filtered = s.filtered + p_received - p_kept
+        received = s.received + p_events,
+        stored = s.stored + p_stored,
+        filtered = s.filtered + p_events - p_stored
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF v_stream_row.covered_from IS NOT NULL THEN
+    IF v_stream.covered_from IS NOT NULL THEN
         UPDATE ctaudit.coverage AS c SET covered_until = p_covered_until
-        WHERE c.node = p_node AND c.stream = p_stream AND c.covered_from = v_stream_row.covered_from
+        WHERE c.node = p_node AND c.stream = p_stream AND c.covered_from = v_stream.covered_from
             AND c.covered_until < p_covered_until;
     END IF;
     RETURN true;
 END
 $$;
-ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_received bigint, p_kept bigint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -124,21 +192,21 @@ BEGIN
     RETURN QUERY EXECUTE $query$
         WITH seen AS (
             SELECT
-                p.started_at,
-                CASE WHEN p.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                e.started_at,
+                CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                p.zone, p.orig_zone, p.reply_zone, p.proto,
-                p.orig_src, p.orig_dst, p.orig_sport, p.orig_dport,
-                p.reply_src, p.reply_dst, p.reply_sport, p.reply_dport,
-                p.orig_icmp_type, p.orig_icmp_code, p.reply_icmp_type, p.reply_icmp_code,
-                p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes,
-                p.ct_id, p.mark, p.status, p.state, p.helper, p.labels
-            FROM ctaudit.dump_entry AS p
-            WHERE p.dump_id = $2 AND p.node = $1
-                AND p.received_at >= $3 - interval '2 hours'
-                AND p.received_at <= $4 + interval '2 hours'
+                e.zone, e.orig_zone, e.reply_zone, e.proto,
+                e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
+                e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code,
+                e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+                e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
+            FROM ctaudit.dump_entry AS e
+            WHERE e.dump_id = $2 AND e.node = $1
+                AND e.received_at >= $3 - interval '2 hours'
+                AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
                 o.started_at, o.started_source, o.started_after, o.received_at,
@@ -177,11 +245,10 @@ BEGIN
         WHERE NOT EXISTS (
             SELECT FROM ctaudit.flow AS f
             WHERE f.node = $1 AND f.received_at >= $3
-                AND f.zone = s.zone AND f.proto = s.proto
-                AND f.orig_src = s.orig_src AND f.orig_dst = s.orig_dst
-                AND coalesce(f.orig_sport, -1) = coalesce(s.orig_sport, -1)
-                AND coalesce(f.orig_dport, -1) = coalesce(s.orig_dport, -1)
-                AND coalesce(f.ct_id, -1) = coalesce(s.ct_id, -1)
+                AND ctaudit.same_tuple(
+                    f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    s.zone, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
+                )
                 AND ctaudit.closes(
                     s.seen_at, s.started_at, s.started_source, s.started_after,
                     f.received_at, f.started_at
@@ -211,32 +278,37 @@ DECLARE
     v_connection ctaudit.connection;
     v_count integer := 0;
 BEGIN
-    -- Only dumps with the kernel's start can stand for the openings before them.
+    -- A dump replaces the openings before it only where its entries have the kernel's start.
     SELECT
-        min(coalesce(CASE WHEN b.detail ->> 'timestamp' = '1' THEN d.began_at END, '-infinity')),
-        bool_and(coalesce(t.timed, false)),
-        array_agg(d.dump_id) FILTER (WHERE d.dump_id IS NOT NULL),
-        array_agg(a.dump_id) FILTER (WHERE a.dump_id IS NOT NULL),
-        min(least(d.began_at, a.began_at)),
-        max(greatest(d.ended_at, a.ended_at)),
-        max(coalesce(CASE WHEN t.timed THEN a.ended_at END, 'infinity')) + interval '2 hours'
+        min(coalesce(
+            CASE WHEN dump_stream.detail ->> 'timestamp' = '1' THEN before.began_at END,
+            '-infinity'
+        )),
+        bool_and(coalesce(streams.timed, false)),
+        array_agg(before.dump_id) FILTER (WHERE before.dump_id IS NOT NULL),
+        array_agg(after.dump_id) FILTER (WHERE after.dump_id IS NOT NULL),
+        min(least(before.began_at, after.began_at)),
+        max(greatest(before.ended_at, after.ended_at)),
+        max(coalesce(CASE WHEN streams.timed THEN after.ended_at END, 'infinity'))
+            + interval '2 hours'
     INTO v_since, v_timed, v_before, v_after, v_entries_from, v_entries_until, v_flows_until
     FROM ctaudit.node AS n
     LEFT JOIN LATERAL (
         SELECT * FROM ctaudit.dump AS d
         WHERE d.node = n.node AND d.ended_at <= v_from
         ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) AS d ON true
+    ) AS before ON true
     LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS a
-        WHERE a.node = n.node AND a.began_at >= v_until AND a.ended_at >= v_until
-        ORDER BY a.ended_at, a.dump_id LIMIT 1
-    ) AS a ON true
-    LEFT JOIN ctaudit.stream AS b ON b.node = d.node AND b.stream = d.stream
+        SELECT * FROM ctaudit.dump AS d
+        WHERE d.node = n.node AND d.began_at >= v_until AND d.ended_at >= v_until
+        ORDER BY d.ended_at, d.dump_id LIMIT 1
+    ) AS after ON true
+    LEFT JOIN ctaudit.stream AS dump_stream
+        ON dump_stream.node = before.node AND dump_stream.stream = before.stream
     LEFT JOIN LATERAL (
         SELECT bool_and(s.detail ->> 'timestamp' = '1') AS timed
         FROM ctaudit.stream AS s WHERE s.node = n.node
-    ) AS t ON true
+    ) AS streams ON true
     WHERE (p_node IS NULL OR n.node = p_node)
         AND (n.retired_at IS NULL OR n.retired_at >= v_from);
 
@@ -311,125 +383,130 @@ CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zon
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     WITH asked AS (
-        SELECT n.node, n.first_seen, n.retired_at, b.mode
+        SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
-            SELECT b.mode FROM ctaudit.stream AS b WHERE b.node = n.node
-            ORDER BY b.started_at <= p_from DESC,
-                CASE WHEN b.started_at <= p_from THEN b.started_at END DESC, b.started_at
+            SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
+            ORDER BY s.started_at <= p_from DESC,
+                CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
             LIMIT 1
-        ) AS b ON true
+        ) AS stream_then ON true
         WHERE n.node = p_node OR (
             p_node IS NULL AND n.first_seen < p_until
             AND (n.retired_at IS NULL OR n.retired_at >= p_from)
         )
     ),
-    proof AS (
+    covered AS (
         SELECT
-            a.*, o.covered_until IS NOT NULL AS by_openings, d.ended_at AS dump_ended_at,
-            near.covered_from, near.covered_until, near.openings, first.kept_from
-        FROM asked AS a
+            asked.*, whole_span.covered_until IS NOT NULL AS by_openings,
+            later_dump.ended_at AS later_dump_ended_at,
+            nearest.covered_from, nearest.covered_until, nearest.openings,
+            earliest.covered_from AS first_covered_from
+        FROM asked
         LEFT JOIN LATERAL (
             SELECT c.covered_until FROM ctaudit.coverage AS c
-            WHERE c.node = a.node AND c.openings AND c.ends
+            WHERE c.node = asked.node AND c.openings AND c.ends
                 AND c.covered_from <= p_from AND c.covered_until >= p_until
             LIMIT 1
-        ) AS o ON true
+        ) AS whole_span ON true
         LEFT JOIN LATERAL (
             SELECT d.ended_at FROM ctaudit.dump AS d
-            WHERE d.node = a.node AND d.began_at >= p_until AND d.ended_at >= p_until
+            WHERE d.node = asked.node AND d.began_at >= p_until AND d.ended_at >= p_until
                 AND EXISTS (
                     SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = a.node AND c.ends
+                    WHERE c.node = asked.node AND c.ends
                         AND c.covered_from <= p_from AND c.covered_until >= d.ended_at
                 )
             ORDER BY d.ended_at LIMIT 1
-        ) AS d ON true
+        ) AS later_dump ON true
         LEFT JOIN LATERAL (
             SELECT c.covered_from, c.covered_until, c.openings FROM ctaudit.coverage AS c
-            WHERE c.node = a.node
+            WHERE c.node = asked.node
             ORDER BY
                 c.covered_from <= p_from DESC,
                 CASE WHEN c.covered_from <= p_from THEN c.covered_from END DESC, c.covered_from
             LIMIT 1
-        ) AS near ON true
+        ) AS nearest ON true
         LEFT JOIN LATERAL (
-            SELECT min(c.covered_from) AS kept_from FROM ctaudit.coverage AS c
-            WHERE c.node = a.node
-        ) AS first ON true
+            SELECT min(c.covered_from) AS covered_from FROM ctaudit.coverage AS c
+            WHERE c.node = asked.node
+        ) AS earliest ON true
     ),
-    -- Words for a gap that touches the span, and for one before the dump that would prove by ends.
+    -- The first gap that touches the asked span, and the first that hides ends up to the dump.
     gapped AS (
-        SELECT p.*, g.words AS gap_words, h.words AS later_words
-        FROM proof AS p
+        SELECT covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap
+        FROM covered
         LEFT JOIN LATERAL (
-            SELECT ctaudit.gap_words(g) AS words FROM ctaudit.gap AS g
-            WHERE g.node = p.node AND g.gap_from < p_until
+            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
+            WHERE g.node = covered.node AND g.gap_from < p_until
                 AND coalesce(g.gap_until, 'infinity') >= p_from
             ORDER BY g.gap_from, g.gap_id LIMIT 1
-        ) AS g ON true
+        ) AS touching ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.gap_words(g) AS words FROM ctaudit.gap AS g
-            WHERE g.node = p.node AND g.hides_ends
-                AND g.gap_from <= coalesce(p.dump_ended_at, 'infinity')
+            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
+            WHERE g.node = covered.node AND g.hides_ends
+                AND g.gap_from <= coalesce(covered.later_dump_ended_at, 'infinity')
                 AND coalesce(g.gap_until, 'infinity') >= p_from
             ORDER BY g.gap_from, g.gap_id LIMIT 1
-        ) AS h ON true
+        ) AS hiding ON true
     ),
-    said AS (
+    judged AS (
         SELECT
-            g.*,
+            gapped.*,
             CASE
-                WHEN g.mode = 'nat' THEN 'nat mode does not record when connections end'
-                WHEN s.step_seconds IS NOT NULL THEN format(
-                    'the clock was stepped by %s s at %s', round(s.step_seconds::numeric, 3), s.at)
-                WHEN g.by_openings AND g.gap_words IS NULL THEN NULL
-                WHEN g.dump_ended_at IS NOT NULL AND g.later_words IS NULL THEN NULL
-                WHEN p_from < g.first_seen THEN format(
-                    'before the first record, which begins at %s', g.first_seen)
-                WHEN g.gap_words IS NOT NULL THEN g.gap_words
-                WHEN g.covered_from IS NULL THEN 'nothing is covered yet'
-                WHEN p_from < g.kept_from AND g.first_seen < g.kept_from
-                    AND r.trimmed THEN format(
-                    'past retention: the record is kept from %s', g.kept_from)
-                WHEN p_from < g.kept_from THEN format(
-                    'before the first coverage, which begins at %s', g.kept_from)
-                WHEN g.covered_until < p_until AND later.covered_from IS NULL THEN format(
-                    'not yet recorded: covered until %s', g.covered_until)
-                WHEN g.covered_until < p_until THEN format(
-                    'not covered from %s until %s', g.covered_until, later.covered_from)
-                WHEN g.mode = 'history' OR NOT g.openings THEN coalesce(
-                    g.later_words,
+                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                WHEN clock_step.step_seconds IS NOT NULL THEN format(
+                    'the clock was stepped by %s s at %s',
+                    round(clock_step.step_seconds::numeric, 3), clock_step.at)
+                WHEN gapped.by_openings AND gapped.touching_gap IS NULL THEN NULL
+                WHEN gapped.later_dump_ended_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
+                WHEN p_from < gapped.first_seen THEN format(
+                    'before the first record, which begins at %s', gapped.first_seen)
+                WHEN gapped.touching_gap IS NOT NULL THEN gapped.touching_gap
+                WHEN gapped.covered_from IS NULL THEN 'nothing is covered yet'
+                WHEN p_from < gapped.first_covered_from
+                    AND gapped.first_seen < gapped.first_covered_from
+                    AND retention.has_trimmed THEN format(
+                    'past retention: the record is kept from %s', gapped.first_covered_from)
+                WHEN p_from < gapped.first_covered_from THEN format(
+                    'before the first coverage, which begins at %s', gapped.first_covered_from)
+                WHEN gapped.covered_until < p_until AND next_coverage.covered_from IS NULL
+                    THEN format('not yet recorded: covered until %s', gapped.covered_until)
+                WHEN gapped.covered_until < p_until THEN format(
+                    'not covered from %s until %s',
+                    gapped.covered_until, next_coverage.covered_from)
+                WHEN gapped.mode = 'history' OR NOT gapped.openings THEN coalesce(
+                    gapped.hiding_gap,
                     'connections alive then may not have ended yet, and no later table dump '
                     'shows them')
                 ELSE 'not covered'
-            END AS words
-        FROM gapped AS g
+            END AS why
+        FROM gapped
         LEFT JOIN LATERAL (
             SELECT k.at, k.step_seconds FROM ctaudit.clock AS k
-            WHERE k.node = g.node AND k.step_seconds IS NOT NULL
+            WHERE k.node = gapped.node AND k.step_seconds IS NOT NULL
                 AND k.at + abs(k.step_seconds) * interval '1 second' >= p_from
                 AND k.at - abs(k.step_seconds) * interval '1 second' < p_until
             ORDER BY k.at LIMIT 1
-        ) AS s ON true
+        ) AS clock_step ON true
         LEFT JOIN LATERAL (
             SELECT min(c.covered_from) AS covered_from FROM ctaudit.coverage AS c
-            WHERE c.node = g.node AND c.covered_from > g.covered_until
-        ) AS later ON true
+            WHERE c.node = gapped.node AND c.covered_from > gapped.covered_until
+        ) AS next_coverage ON true
         LEFT JOIN LATERAL (
-            -- Retention has cut off what the first stream covered.
-            SELECT EXISTS (
-                SELECT FROM ctaudit.note AS x WHERE x.node = g.node AND x.note = 'start'
-                    AND x.at <= g.first_seen
-            ) IS FALSE AS trimmed
-        ) AS r ON true
+            -- Retention deletes notes together with the coverage of their time.
+            SELECT NOT EXISTS (
+                SELECT FROM ctaudit.note AS start_note
+                WHERE start_note.node = gapped.node AND start_note.note = 'start'
+                    AND start_note.at <= gapped.first_seen
+            ) AS has_trimmed
+        ) AS retention ON true
     )
     SELECT
-        s.node, s.words IS NULL,
-        CASE WHEN s.words IS NOT NULL THEN s.node || ': ' || s.words END,
-        s.covered_from, s.covered_until
-    FROM said AS s
-    ORDER BY s.node;
+        judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
+        judged.covered_from, judged.covered_until
+    FROM judged
+    ORDER BY judged.node;
 $$;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
@@ -601,9 +678,9 @@ AS $_$
     ),
     stream AS MATERIALIZED (
         SELECT
-            b.node, b.mode, b.started_at,
-            lead(b.started_at) OVER (PARTITION BY b.node ORDER BY b.started_at) AS until
-        FROM ctaudit.stream AS b
+            s.node, s.mode, s.started_at,
+            lead(s.started_at) OVER (PARTITION BY s.node ORDER BY s.started_at) AS until
+        FROM ctaudit.stream AS s
     ),
     judged AS (
         SELECT
@@ -673,20 +750,12 @@ AS $_$
     $query$, '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<same (\w) (\w)>', '(\1.node = \2.node AND \1.zone = \2.zone AND \1.proto = \2.proto '
-        'AND \1.orig_src = \2.orig_src AND \1.orig_dst = \2.orig_dst '
-        'AND coalesce(\1.orig_sport, -1) = coalesce(\2.orig_sport, -1) '
-        'AND coalesce(\1.orig_dport, -1) = coalesce(\2.orig_dport, -1) '
-        'AND coalesce(\1.ct_id, -1) = coalesce(\2.ct_id, -1))', 'g');
+    '<same (\w) (\w)>', '(\1.node = \2.node AND ctaudit.same_tuple('
+        '\1.zone, \1.proto, \1.orig_src, \1.orig_dst, \1.orig_sport, \1.orig_dport, \1.ct_id, '
+        '\2.zone, \2.proto, \2.orig_src, \2.orig_dst, \2.orig_sport, \2.orig_dport, \2.ct_id))',
+    'g');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.count_kinds(p_kind smallint[], p_kept smallint[]) RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT count(*) FROM unnest(p_kind) AS k (kind) WHERE k.kind = ANY (p_kept);
-$$;
-ALTER FUNCTION ctaudit.count_kinds(p_kind smallint[], p_kept smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -731,34 +800,71 @@ CREATE TABLE ctaudit.stream (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.end_dump(p_stream_row ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+CREATE FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    IF p_stream_row.dump_id IS NULL THEN
+    IF p_stream.dump_id IS NULL THEN
         RETURN;
     END IF;
     UPDATE ctaudit.dump AS d SET
         ended_at = greatest(p_at, d.began_at), entries = (p_detail ->> 'entries')::bigint
-    WHERE d.dump_id = p_stream_row.dump_id;
-    UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream_row.dump_id
-    WHERE s.node = p_stream_row.node AND s.stream = p_stream_row.stream;
+    WHERE d.dump_id = p_stream.dump_id;
+    UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
     UPDATE ctaudit.gap AS g SET gap_until = greatest(p_at, g.gap_from)
-    WHERE g.node = p_stream_row.node AND g.gap_until IS NULL;
+    WHERE g.node = p_stream.node AND g.gap_until IS NULL;
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
-        WHERE c.node = p_stream_row.node AND c.stream = p_stream_row.stream
-            AND c.covered_from = p_stream_row.covered_from
-            AND (c.openings OR p_stream_row.mode = 'history')
+        WHERE c.node = p_stream.node AND c.stream = p_stream.stream
+            AND c.covered_from = p_stream.covered_from
+            AND (c.openings OR p_stream.mode = 'history')
     ) THEN
         PERFORM ctaudit.begin_coverage(
-            p_stream_row.node, p_stream_row.stream, p_at, p_stream_row.mode <> 'history', p_stream_row.mode <> 'nat'
+            p_stream.node, p_stream.stream, p_at,
+            p_stream.mode <> 'history', p_stream.mode <> 'nat'
         );
     END IF;
 END
 $$;
-ALTER FUNCTION ctaudit.end_dump(p_stream_row ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
+    LANGUAGE sql STABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT unnest((p_columns).kind) AS unnest,
+     unnest((p_columns).received_at) AS unnest,
+     unnest((p_columns).event_at) AS unnest,
+     unnest((p_columns).start_sent) AS unnest,
+     unnest((p_columns).stop_sent) AS unnest,
+     unnest((p_columns).zone) AS unnest,
+     unnest((p_columns).orig_zone) AS unnest,
+     unnest((p_columns).reply_zone) AS unnest,
+     unnest((p_columns).proto) AS unnest,
+     unnest((p_columns).orig_src) AS unnest,
+     unnest((p_columns).orig_dst) AS unnest,
+     unnest((p_columns).orig_sport) AS unnest,
+     unnest((p_columns).orig_dport) AS unnest,
+     unnest((p_columns).reply_src) AS unnest,
+     unnest((p_columns).reply_dst) AS unnest,
+     unnest((p_columns).reply_sport) AS unnest,
+     unnest((p_columns).reply_dport) AS unnest,
+     unnest((p_columns).orig_icmp_type) AS unnest,
+     unnest((p_columns).orig_icmp_code) AS unnest,
+     unnest((p_columns).reply_icmp_type) AS unnest,
+     unnest((p_columns).reply_icmp_code) AS unnest,
+     unnest((p_columns).orig_packets) AS unnest,
+     unnest((p_columns).orig_bytes) AS unnest,
+     unnest((p_columns).reply_packets) AS unnest,
+     unnest((p_columns).reply_bytes) AS unnest,
+     unnest((p_columns).ct_id) AS unnest,
+     unnest((p_columns).mark) AS unnest,
+     unnest((p_columns).status) AS unnest,
+     unnest((p_columns).state) AS unnest,
+     unnest((p_columns).helper) AS unnest,
+     unnest((p_columns).labels) AS unnest;
+END;
+ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -806,7 +912,7 @@ CREATE TABLE ctaudit.gap (
     CONSTRAINT gap_check CHECK ((gap_from <= gap_until))
 );
 ALTER TABLE ctaudit.gap OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.gap_words(p_gap ctaudit.gap) RETURNS text
+CREATE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -816,7 +922,7 @@ AS $$
             coalesce(p_gap.gap_until::text, 'now'))
         END || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
-ALTER FUNCTION ctaudit.gap_words(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -831,7 +937,7 @@ AS $$
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+CREATE FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -860,30 +966,12 @@ BEGIN
         e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
         e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
         e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM (
-        SELECT
-            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-            unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-            unnest(p_stop_sent) AS stop_sent, unnest(p_zone) AS zone,
-            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-            unnest(p_orig_icmp_code) AS orig_icmp_code,
-            unnest(p_reply_icmp_type) AS reply_icmp_type,
-            unnest(p_reply_icmp_code) AS reply_icmp_code,
-            unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-            unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-            unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-            unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-    ) AS e
+    FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 3;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+ALTER FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -903,29 +991,64 @@ BEGIN
         e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
         e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
         e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM (
-        SELECT
-            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-            unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-            unnest(p_orig_icmp_code) AS orig_icmp_code,
-            unnest(p_reply_icmp_type) AS reply_icmp_type,
-            unnest(p_reply_icmp_code) AS reply_icmp_code,
-            unnest(p_orig_packets) AS orig_packets, unnest(p_orig_bytes) AS orig_bytes,
-            unnest(p_reply_packets) AS reply_packets, unnest(p_reply_bytes) AS reply_bytes,
-            unnest(p_ct_id) AS ct_id, unnest(p_mark) AS mark, unnest(p_status) AS status,
-            unnest(p_state) AS state, unnest(p_helper) AS helper, unnest(p_labels) AS labels
-    ) AS e
+    FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 4;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS void
+ALTER FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+AS $$
+DECLARE
+    v_late bigint;
+BEGIN
+    -- The index is searched from the start that the end gives. A receiver's time of the opening
+    -- may be later than the start, by up to an hour.
+    INSERT INTO ctaudit.opening (
+        received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
+        reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
+        orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+        orig_dst, reply_src, reply_dst, helper, labels
+    )
+    SELECT
+        e.received_at, coalesce(e.start_sent, e.received_at),
+        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
+            ::ctaudit.time_source,
+        'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
+        e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
+        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM ctaudit.events(p_columns) AS e
+    WHERE e.kind = 3 AND NOT EXISTS (
+        SELECT FROM ctaudit.opening AS o
+        WHERE o.reply_dst = e.reply_dst
+            AND (o.reply_dport = e.reply_dport
+                OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
+            AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
+            AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
+            AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
+            AND o.node = p_node
+            AND ctaudit.same_tuple(
+                o.zone, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
+                coalesce(e.zone, 0), e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                e.ct_id
+            )
+            AND ctaudit.closes(
+                o.received_at, o.started_at, o.started_source, o.started_after,
+                e.received_at, e.start_sent
+            )
+    );
+    GET DIAGNOSTICS v_late = ROW_COUNT;
+    RETURN v_late;
+END
+$$;
+ALTER FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -948,27 +1071,11 @@ BEGIN
         e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
         e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
         e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM (
-        SELECT
-            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-            unnest(p_event_at) AS event_at, unnest(p_start_sent) AS start_sent,
-            unnest(p_zone) AS zone, unnest(p_orig_zone) AS orig_zone,
-            unnest(p_reply_zone) AS reply_zone, unnest(p_proto) AS proto,
-            unnest(p_orig_src) AS orig_src, unnest(p_orig_dst) AS orig_dst,
-            unnest(p_orig_sport) AS orig_sport, unnest(p_orig_dport) AS orig_dport,
-            unnest(p_reply_src) AS reply_src, unnest(p_reply_dst) AS reply_dst,
-            unnest(p_reply_sport) AS reply_sport, unnest(p_reply_dport) AS reply_dport,
-            unnest(p_orig_icmp_type) AS orig_icmp_type,
-            unnest(p_orig_icmp_code) AS orig_icmp_code,
-            unnest(p_reply_icmp_type) AS reply_icmp_type,
-            unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-            unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-            unnest(p_helper) AS helper, unnest(p_labels) AS labels
-    ) AS e
+    FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 1;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -991,12 +1098,12 @@ BEGIN
         AND (f.reply_dport = p_connection.reply_dport
             OR f.reply_dport IS NULL AND p_connection.reply_dport IS NULL)
         AND f.received_at >= p_since
-        AND f.node = p_connection.node AND f.zone = p_connection.zone
-        AND f.proto = p_connection.proto
-        AND f.orig_src = p_connection.orig_src AND f.orig_dst = p_connection.orig_dst
-        AND coalesce(f.orig_sport, -1) = coalesce(p_connection.orig_sport, -1)
-        AND coalesce(f.orig_dport, -1) = coalesce(p_connection.orig_dport, -1)
-        AND coalesce(f.ct_id, -1) = coalesce(p_connection.ct_id, -1)
+        AND f.node = p_connection.node
+        AND ctaudit.same_tuple(
+            f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+            p_connection.zone, p_connection.proto, p_connection.orig_src, p_connection.orig_dst,
+            p_connection.orig_sport, p_connection.orig_dport, p_connection.ct_id
+        )
         AND ctaudit.closes(
             p_connection.last_seen_at, p_connection.started_at, p_connection.started_source,
             p_connection.started_after, f.received_at, f.started_at
@@ -1028,20 +1135,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT DISTINCT ON (
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code
-    ) a.*
-    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
-    ORDER BY
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
-$$;
-ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1131,14 +1224,14 @@ BEGIN
     IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
         RETURN NULL;
     END IF;
-    -- Holds off those that insert: one that had chosen the default partition already would find
-    -- it closed for its row, and its batch refused.
+    -- Keeps others from inserting: a batch for which the server had chosen the default partition
+    -- already would be rejected once that partition may not hold its rows any more.
     EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
     EXECUTE format(
         'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
         v_name, p_table
     );
-    -- Lets the server attach without reading the new table.
+    -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
         v_name, v_from, v_until
@@ -1196,6 +1289,20 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.open_connections(p_node text) RETURNS SETOF ctaudit.connection
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT DISTINCT ON (
+        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
+        a.orig_icmp_code
+    ) a.*
+    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
+    ORDER BY
+        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
+        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+$$;
+ALTER FUNCTION ctaudit.open_connections(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1209,72 +1316,6 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-    SET enable_seqscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-AS $$
-DECLARE
-    v_late bigint;
-BEGIN
-    -- The opening stands in the index near the start that the end tells; an hour is allowed for
-    -- the reading.
-    INSERT INTO ctaudit.opening (
-        received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-        reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-        orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
-        orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, coalesce(e.start_sent, e.received_at),
-        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
-            ::ctaudit.time_source,
-        'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
-        e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM (
-        SELECT
-            unnest(p_kind) AS kind, unnest(p_received_at) AS received_at,
-            unnest(p_start_sent) AS start_sent, unnest(p_zone) AS zone,
-            unnest(p_orig_zone) AS orig_zone, unnest(p_reply_zone) AS reply_zone,
-            unnest(p_proto) AS proto, unnest(p_orig_src) AS orig_src,
-            unnest(p_orig_dst) AS orig_dst, unnest(p_orig_sport) AS orig_sport,
-            unnest(p_orig_dport) AS orig_dport, unnest(p_reply_src) AS reply_src,
-            unnest(p_reply_dst) AS reply_dst, unnest(p_reply_sport) AS reply_sport,
-            unnest(p_reply_dport) AS reply_dport, unnest(p_orig_icmp_type) AS orig_icmp_type,
-            unnest(p_orig_icmp_code) AS orig_icmp_code,
-            unnest(p_reply_icmp_type) AS reply_icmp_type,
-            unnest(p_reply_icmp_code) AS reply_icmp_code, unnest(p_ct_id) AS ct_id,
-            unnest(p_mark) AS mark, unnest(p_status) AS status, unnest(p_state) AS state,
-            unnest(p_helper) AS helper, unnest(p_labels) AS labels
-    ) AS e
-    WHERE e.kind = 3 AND NOT EXISTS (
-        SELECT FROM ctaudit.opening AS o
-        WHERE o.reply_dst = e.reply_dst
-            AND (o.reply_dport = e.reply_dport
-                OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
-            AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
-            AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-            AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-            AND o.node = p_node AND o.zone = coalesce(e.zone, 0) AND o.proto = e.proto
-            AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
-            AND coalesce(o.orig_sport, -1) = coalesce(e.orig_sport, -1)
-            AND coalesce(o.orig_dport, -1) = coalesce(e.orig_dport, -1)
-            AND coalesce(o.ct_id, -1) = coalesce(e.ct_id, -1)
-            AND ctaudit.closes(
-                o.received_at, o.started_at, o.started_source, o.started_after,
-                e.received_at, e.start_sent
-            )
-    );
-    GET DIAGNOSTICS v_late = ROW_COUNT;
-    RETURN v_late;
-END
-$$;
-ALTER FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1288,20 +1329,20 @@ CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
     SET enable_nestloop TO 'off'
 AS $$
 DECLARE
-    v_stream_row ctaudit.stream;
+    v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
 BEGIN
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream_row.pending_dump_id;
-    IF NOT FOUND OR v_stream_row.covered_until < v_dump.ended_at THEN
+    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id;
+    IF NOT FOUND OR v_stream.covered_until < v_dump.ended_at THEN
         RETURN;
     END IF;
     SELECT * INTO v_earlier FROM ctaudit.dump AS d
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
-    IF v_stream_row.mode IN ('live', 'nat') THEN
+    IF v_stream.mode IN ('live', 'nat') THEN
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -1324,11 +1365,12 @@ BEGIN
             AND e.received_at <= v_dump.ended_at + interval '2 hours'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-                WHERE a.zone = e.zone AND a.proto = e.proto
-                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
-                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                WHERE ctaudit.same_tuple(
+                        a.zone, a.proto, a.orig_src, a.orig_dst,
+                        a.orig_sport, a.orig_dport, a.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
                         e.received_at, e.started_at
@@ -1337,11 +1379,12 @@ BEGIN
             AND NOT EXISTS (
                 SELECT FROM ctaudit.flow AS f
                 WHERE f.node = p_node AND f.received_at >= v_dump.began_at
-                    AND f.zone = e.zone AND f.proto = e.proto
-                    AND f.orig_src = e.orig_src AND f.orig_dst = e.orig_dst
-                    AND coalesce(f.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(f.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(f.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.same_tuple(
+                        f.zone, f.proto, f.orig_src, f.orig_dst,
+                        f.orig_sport, f.orig_dport, f.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         v_dump.began_at, e.started_at, 'kernel', NULL,
                         f.received_at, f.started_at
@@ -1352,7 +1395,7 @@ BEGIN
             e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
     END IF;
 
-    IF v_stream_row.mode = 'live' AND EXISTS (
+    IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
         WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
@@ -1374,19 +1417,20 @@ BEGIN
             a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
             a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
         FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-        -- A receiver's time is no earlier than the start; an opening read late may be in
-        -- neither the dump nor the past.
+        -- The start is no later than a receiver's time of it, so these had begun before the dump.
+        -- One that the receiver read later may have begun, or ended, while the dump ran.
         WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
             AND NOT EXISTS (
                 SELECT FROM ctaudit.dump_entry AS e
                 WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
                     AND e.received_at >= v_dump.began_at - interval '2 hours'
                     AND e.received_at <= v_dump.ended_at + interval '2 hours'
-                    AND a.zone = e.zone AND a.proto = e.proto
-                    AND a.orig_src = e.orig_src AND a.orig_dst = e.orig_dst
-                    AND coalesce(a.orig_sport, -1) = coalesce(e.orig_sport, -1)
-                    AND coalesce(a.orig_dport, -1) = coalesce(e.orig_dport, -1)
-                    AND coalesce(a.ct_id, -1) = coalesce(e.ct_id, -1)
+                    AND ctaudit.same_tuple(
+                        a.zone, a.proto, a.orig_src, a.orig_dst,
+                        a.orig_sport, a.orig_dport, a.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
                         e.received_at, e.started_at
@@ -1404,42 +1448,65 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_stream ctaudit.stream;
+    v_stored bigint;
+    v_late bigint;
+BEGIN
+    SELECT count(*) INTO v_stored
+    FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
+    IF NOT ctaudit.advance(
+        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored
+    ) THEN
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream;
+    IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
+        PERFORM ctaudit.insert_openings(p_node, v_stream.sent_after, p_columns);
+    END IF;
+    IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
+        AND v_stream.detail ->> 'reliable' = 'true'
+    THEN
+        v_late := ctaudit.insert_late_openings(p_node, p_columns);
+        -- Where the end is stored as well, its event is counted as stored already.
+        IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
+            UPDATE ctaudit.stream AS s SET
+                stored = s.stored + v_late, filtered = s.filtered - v_late
+            WHERE s.node = p_node AND s.stream = p_stream;
+        END IF;
+    END IF;
+    IF 3 = ANY (p_kinds) AND 3 = ANY (p_columns.kind) THEN
+        PERFORM ctaudit.insert_ends(p_node, p_columns);
+    END IF;
+    IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
+        PERFORM ctaudit.insert_entries(p_node, v_stream.dump_id, p_columns);
+    END IF;
+    IF v_stream.pending_dump_id IS NOT NULL THEN
+        PERFORM ctaudit.reconcile(p_node, p_stream);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-DECLARE
-    v_stream_row ctaudit.stream;
 BEGIN
-    IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until,
-        cardinality(p_kind), ctaudit.count_kinds(p_kind, '{3,4}')
-    ) THEN
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF 3 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_ends(
-            p_node, p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone,
-            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
-            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 4 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_entries(
-            p_node, v_stream_row.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}',
+        ROW(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
             p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
             p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
             p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
             p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF v_stream_row.pending_dump_id IS NOT NULL THEN
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-    END IF;
+        )
+    );
 END
 $$;
 ALTER PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
@@ -1447,55 +1514,17 @@ CREATE PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-DECLARE
-    v_stream_row ctaudit.stream;
 BEGIN
-    IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until,
-        cardinality(p_kind), ctaudit.count_kinds(p_kind, '{1,3,4}')
-    ) THEN
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF 1 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_openings(
-            p_node, v_stream_row.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
-            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
-            p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 3 = ANY (p_kind) AND v_stream_row.detail ->> 'reliable' = 'true' THEN
-        PERFORM ctaudit.open_late(
-            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
-            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
-            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
-            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 3 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_ends(
-            p_node, p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone,
-            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes,
-            p_reply_packets, p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 4 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_entries(
-            p_node, v_stream_row.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{1,3,4}',
+        ROW(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
             p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
             p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
             p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
             p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF v_stream_row.pending_dump_id IS NOT NULL THEN
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-    END IF;
+        )
+    );
 END
 $$;
 ALTER PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
@@ -1503,49 +1532,17 @@ CREATE PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-DECLARE
-    v_stream_row ctaudit.stream;
-    v_late bigint;
 BEGIN
-    IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until,
-        cardinality(p_kind), ctaudit.count_kinds(p_kind, '{1,4}')
-    ) THEN
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF 1 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_openings(
-            p_node, v_stream_row.sent_after, p_kind, p_received_at, p_event_at, p_start_sent, p_zone,
-            p_orig_zone, p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type,
-            p_orig_icmp_code, p_reply_icmp_type, p_reply_icmp_code, p_ct_id, p_mark, p_status,
-            p_state, p_helper, p_labels
-        );
-    END IF;
-    IF 3 = ANY (p_kind) AND v_stream_row.detail ->> 'reliable' = 'true' THEN
-        v_late := ctaudit.open_late(
-            p_node, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone, p_reply_zone, p_proto,
-            p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src, p_reply_dst,
-            p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code, p_reply_icmp_type,
-            p_reply_icmp_code, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-        UPDATE ctaudit.stream AS s SET stored = s.stored + v_late, filtered = s.filtered - v_late
-        WHERE v_late > 0 AND s.node = p_node AND s.stream = p_stream;
-    END IF;
-    IF 4 = ANY (p_kind) THEN
-        PERFORM ctaudit.insert_entries(
-            p_node, v_stream_row.dump_id, p_kind, p_received_at, p_start_sent, p_zone, p_orig_zone,
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{1,4}',
+        ROW(
+            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
             p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
             p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
             p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
             p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        );
-    END IF;
-    IF v_stream_row.pending_dump_id IS NOT NULL THEN
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-    END IF;
+        )
+    );
 END
 $$;
 ALTER PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
@@ -1555,25 +1552,22 @@ CREATE PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from
 AS $$
 DECLARE
     v_detail jsonb := coalesce(p_detail, '{}');
-    v_stream_row ctaudit.stream;
-    v_from timestamptz := ctaudit.detail_time(v_detail, 'from');
+    v_stream ctaudit.stream;
     v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
-    v_count bigint := coalesce((v_detail ->> 'count')::bigint, 1);
+    v_dropped bigint;
 BEGIN
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
         END IF;
     END IF;
-    SELECT * INTO STRICT v_stream_row FROM ctaudit.stream AS s
+    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note <> 'heartbeat' THEN
-        INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
-        VALUES (
-            p_node, p_stream, p_from, p_at, p_note,
-            CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
-        ) ON CONFLICT (node, stream, position) DO NOTHING;
-    END IF;
+    INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
+    VALUES (
+        p_node, p_stream, p_from, p_at, p_note,
+        CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
+    ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
     WHEN 'stop' THEN
@@ -1582,9 +1576,9 @@ BEGIN
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode,
-            least(v_stream_row.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
-            'overrun', coalesce(v_detail ->> 'lost', v_detail ->> 'drops')::bigint, v_detail
+            p_node, p_stream, v_stream.mode,
+            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
@@ -1596,30 +1590,33 @@ BEGIN
         UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'dump end' THEN
-        PERFORM ctaudit.end_dump(v_stream_row, p_at, v_detail);
+        PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
     WHEN 'dropped' THEN
+        v_dropped := coalesce((v_detail ->> 'count')::bigint, 1);
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, least(v_from, v_stream_row.covered_until),
-            coalesce(v_until, p_at), 'spool full', v_count, v_detail
+            p_node, p_stream, v_stream.mode,
+            least(ctaudit.detail_time(v_detail, 'from'), v_stream.covered_until),
+            coalesce(v_until, p_at), 'spool full', v_dropped, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_count
+        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_dropped
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'missing' THEN
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, coalesce(v_from, v_stream_row.covered_until), v_until,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, v_until,
             coalesce(v_detail ->> 'cause', 'missing'), NULL, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
-        -- An opening that was lost stays unknown until its end or a dump; an end does not.
-        IF v_until IS NOT NULL AND v_stream_row.mode <> 'nat' THEN
+        -- A connection whose opening is missing stays unknown until its end or a dump, so only
+        -- ends are covered again.
+        IF v_until IS NOT NULL AND v_stream.mode <> 'nat' THEN
             PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
         END IF;
     WHEN 'undecodable' THEN
-        -- If it was an opening, its connection is hidden until a dump shows it.
+        -- It may have been an opening, whose connection is unknown until a dump shows it.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream_row.mode, least(v_stream_row.covered_until, p_at), NULL,
-            'undecodable', v_count, v_detail - 'message'
+            p_node, p_stream, v_stream.mode, least(v_stream.covered_until, p_at), NULL,
+            'undecodable', 1, v_detail - 'message'
         );
         INSERT INTO ctaudit.undecodable (node, stream, position, at, reason, server_words, message)
         VALUES (
@@ -1627,7 +1624,7 @@ BEGIN
             v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
         );
         UPDATE ctaudit.stream AS s SET
-            received = s.received + v_count, undecodable = s.undecodable + v_count
+            received = s.received + 1, undecodable = s.undecodable + 1
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
         INSERT INTO ctaudit.clock (
@@ -1637,7 +1634,7 @@ BEGIN
             (v_detail ->> 'synchronised')::boolean, (v_detail ->> 'estimated_error_us')::bigint,
             v_detail
         );
-        -- After a step back, what is sent bears times that have been there before.
+        -- After a step back the kernel sends events with times that were covered before.
         IF (v_detail ->> 'step_seconds')::double precision < 0 THEN
             UPDATE ctaudit.stream AS s SET covered_until = least(s.covered_until, p_at)
             WHERE s.node = p_node AND s.stream = p_stream;
@@ -1655,6 +1652,10 @@ AS $$
     SELECT s.position FROM ctaudit.stream AS s WHERE s.node = p_node AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((p_zone = p_other_zone) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (COALESCE(p_orig_sport, '-1'::integer) = COALESCE(p_other_orig_sport, '-1'::integer)) AND (COALESCE(p_orig_dport, '-1'::integer) = COALESCE(p_other_orig_dport, '-1'::integer)) AND (COALESCE(p_ct_id, ('-1'::integer)::bigint) = COALESCE(p_other_ct_id, ('-1'::integer)::bigint)));
+ALTER FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.schema_version() RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1671,14 +1672,13 @@ AS $$
         s.covered_from, s.covered_until,
         CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
         s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        g.kernel_drops,
-        g.gaps, g.open_gaps, s.detail
+        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE x.gap_until IS NULL) AS open_gaps,
-            coalesce(sum((x.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
-        FROM ctaudit.gap AS x WHERE x.node = s.node AND x.stream = s.stream
-    ) AS g
+        SELECT count(*) AS gaps, count(*) FILTER (WHERE g.gap_until IS NULL) AS open_gaps,
+            coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
+        FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
+    ) AS gap_counts
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
@@ -1688,7 +1688,7 @@ CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TAB
 AS $$
 BEGIN
     object := 'coverage';
-    -- In the order the record procedures take them: the stream's row, then its coverage.
+    -- The record procedures lock the row of the stream first, then its coverage; so does this.
     UPDATE ctaudit.stream AS s
     SET covered_from = CASE WHEN c.covered_until >= p_kept THEN p_kept END
     FROM ctaudit.coverage AS c
@@ -1714,7 +1714,7 @@ BEGIN
     RETURN NEXT;
 
     object := 'undecodable';
-    DELETE FROM ctaudit.undecodable AS a WHERE a.at < p_kept;
+    DELETE FROM ctaudit.undecodable AS u WHERE u.at < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
@@ -2155,7 +2155,7 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_received bigint, p_kept bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
@@ -2164,30 +2164,31 @@ REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_star
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.count_kinds(p_kind smallint[], p_kept smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream_row ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.gap_words(p_gap ctaudit.gap) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_stop_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_kind smallint[], p_received_at timestamp with time zone[], p_event_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_connections(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.open_connections(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_late(p_node text, p_kind smallint[], p_received_at timestamp with time zone[], p_start_sent timestamp with time zone[], p_zone integer[], p_orig_zone integer[], p_reply_zone integer[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_icmp_type smallint[], p_orig_icmp_code smallint[], p_reply_icmp_type smallint[], p_reply_icmp_code smallint[], p_ct_id bigint[], p_mark bigint[], p_status integer[], p_state smallint[], p_helper text[], p_labels bytea[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
@@ -2198,6 +2199,7 @@ REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
