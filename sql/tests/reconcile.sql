@@ -17,8 +17,8 @@ SELECT pg_temp.batch('10:00:01', jsonb_build_array(
     pg_temp.event(4, '10:00:02', '{"ct_id": 1, "orig_sport": 1001, "reply_dport": 1001, "start_sent": "10:00:00.9"}')));
 SELECT pg_temp.note('10:00:03', 'dump end', '{"entries": 2}');
 SELECT is(count(*), 1::bigint, 'the dump waits for what is still under way') FROM ctaudit.opening;
-SELECT set_eq($$SELECT reply_dport FROM ctaudit.open_connections('gw1')$$, $$VALUES (1001), (1002)$$,
-    'open_connections does not wait');
+SELECT set_eq($$SELECT reply_dport FROM ctaudit.live('gw1')$$, $$VALUES (1001), (1002)$$,
+    'live does not wait');
 SELECT pg_temp.batch('10:00:02.5');
 SELECT is(count(*), 1::bigint, 'nor is it held against half of it') FROM ctaudit.opening;
 SELECT pg_temp.batch('10:00:04');
@@ -36,7 +36,7 @@ SELECT results_eq($$SELECT pg_temp.complete('10:00:02', '10:00:03')$$,
 SELECT results_eq($$SELECT pg_temp.complete('10:00:03', '10:00:04.000001')$$,
     $$VALUES ('gw1: not yet recorded: covered until 2026-11-24 10:00:04+00')$$,
     'nor what is not committed');
-SELECT is(count(*), 2::bigint, 'open_connections returns each once') FROM ctaudit.open_connections('gw1');
+SELECT is(count(*), 2::bigint, 'live returns each once') FROM ctaudit.live('gw1');
 
 -- Exactly once.
 SELECT pg_temp.batch('10:01:00', jsonb_build_array(pg_temp.event(1, '10:00:50', '{"ct_id": 3}')));
@@ -81,8 +81,8 @@ SELECT results_eq($$SELECT provenance::text, started_at FROM ctaudit.opening WHE
     $$VALUES ('dump', pg_temp.at('10:10:10'))$$, 'new in the dump: opened');
 SELECT results_eq($$SELECT gap_until FROM ctaudit.gaps()$$,
     $$VALUES (pg_temp.at('10:12:00'))$$, 'the dump ends the gap');
-SELECT set_eq($$SELECT ct_id FROM ctaudit.open_connections('gw1')$$,
-    $$VALUES (2::bigint), (3), (6)$$, 'open_connections returns what the dump has');
+SELECT set_eq($$SELECT ct_id FROM ctaudit.live('gw1')$$,
+    $$VALUES (2::bigint), (3), (6)$$, 'live returns what the dump has');
 SELECT results_eq(
     $$SELECT state, exact, ended_after, ended_before FROM ctaudit.who('1.2.3.4', 1004,
         pg_temp.at('10:09:00'), pg_temp.at('10:09:01'))$$,

@@ -86,7 +86,7 @@ def wait_until_resynced(rig: Rig) -> None:
 
 
 def expect_live_copy(rig: Rig) -> int:
-    """ctaudit.open_connections() is what conntrack -L shows, by identity; returns how many."""
+    """ctaudit.live() is what conntrack -L shows, by identity; returns how many."""
 
     def shown() -> Counter[Any]:
         return Counter(
@@ -96,7 +96,7 @@ def expect_live_copy(rig: Rig) -> int:
 
     columns = "zone, proto, host(orig_src), orig_sport, host(orig_dst), orig_dport, ct_id"
     before = shown()
-    live = Counter(rig.query(f"SELECT {columns} FROM ctaudit.open_connections(%s)", rig.node))
+    live = Counter(rig.query(f"SELECT {columns} FROM ctaudit.live(%s)", rig.node))
     assert before == shown(), "the table changed meanwhile"
     assert live == before, f"{len(live - before)} too many, {len(before - live)} missing"
     return before.total()

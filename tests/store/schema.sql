@@ -1135,6 +1135,20 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT DISTINCT ON (
+        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
+        a.orig_icmp_code
+    ) a.*
+    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
+    ORDER BY
+        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
+        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+$$;
+ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1289,20 +1303,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_connections(p_node text) RETURNS SETOF ctaudit.connection
-    LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT DISTINCT ON (
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code
-    ) a.*
-    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
-    ORDER BY
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
-$$;
-ALTER FUNCTION ctaudit.open_connections(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2179,12 +2179,12 @@ REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaud
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_connections(p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.open_connections(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ctaudit.admin.check_database import check_store
+from ctaudit.admin.check_database import check_database
 from ctaudit.database import schema
 from ctaudit.database.connection import check_schema_version, connect
 from ctaudit.errors import SchemaError
@@ -73,7 +73,7 @@ def test_the_recorder_says_so(cluster: Cluster, old: str) -> None:
 
 def test_check_says_so(cluster: Cluster, old: str) -> None:
     """As the schema's finding, not as a lack of privileges."""
-    findings = check_store(cluster.dsn(old, user="rex"), "ctaudit.record_live")
+    findings = check_database(cluster.dsn(old, user="rex"), "ctaudit.record_live")
     assert [finding.name for finding in findings] == ["database", "schema"]
     assert findings[1].found == SENTENCE.format(old)
 

@@ -16,7 +16,7 @@ RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
     "schema_version",
 }  # fmt: skip
-AUDITOR = {"who", "flows", "gaps", "status", "completeness", "open_connections", "schema_version"}
+AUDITOR = {"who", "flows", "gaps", "status", "completeness", "live", "schema_version"}
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
 
@@ -77,7 +77,7 @@ def test_recorder_and_auditor_try(cluster: Cluster) -> None:
         ).fetchone() == (None,)
         for refused in (
             "SELECT * FROM ctaudit.who('1.2.3.4', 1, now(), now())",
-            "SELECT * FROM ctaudit.open_connections('gw1')",
+            "SELECT * FROM ctaudit.live('gw1')",
             "SELECT ctaudit.maintain(1)",
             "SELECT ctaudit.advance('gw1', gen_random_uuid(), 0, 1, now(), 0, 0)",
         ):
@@ -166,7 +166,7 @@ _BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
 CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
-    "open_connections": "SELECT * FROM ctaudit.open_connections('gw1')",
+    "live": "SELECT * FROM ctaudit.live('gw1')",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",

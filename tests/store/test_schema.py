@@ -131,7 +131,7 @@ def test_upgrade_of_a_database_that_holds_rows(
         (7, None),
         (8, None),
     ]
-    assert len(fetch(dsn, "SELECT * FROM ctaudit.open_connections('gw1')")) == 1
+    assert len(fetch(dsn, "SELECT * FROM ctaudit.live('gw1')")) == 1
 
     monkeypatch.undo()
     for refused in (schema.install, schema.upgrade, lambda dsn: schema.maintain(dsn, 30)):

@@ -1,4 +1,4 @@
--- Function: ctaudit.open_connections
+-- Function: ctaudit.live
 -- The connections of a node that are open now, as far as is recorded: the entries of its last
 -- complete dump and the openings since, without those that have ended since. Of several with
 -- the same zone, protocol and orig tuple only the latest is returned: the others have ended.
@@ -6,7 +6,7 @@
 -- Returns: connections in state 'open'. In nat mode, which records no ends, a connection is
 --          returned until a dump without it.
 -- Tables touched: dump, opening, dump_entry, flow (read)
-CREATE OR REPLACE FUNCTION ctaudit.open_connections(p_node text)
+CREATE OR REPLACE FUNCTION ctaudit.live(p_node text)
 RETURNS SETOF ctaudit.connection
 LANGUAGE sql
 STABLE
