@@ -12,11 +12,11 @@ from lab.machines.tree import bootstrap_tree, copy_tree, entering_tree, keep_tre
 
 # What the lab and the tests need to run in the machine.
 _TOOLS = (
-    "systemd", "systemd-sysv", "dbus", "ca-certificates", "procps", "python3", "conntrack",
-    "nftables", "iproute2", "man-db",
+    "systemd", "systemd-sysv", "dbus", "ca-certificates", "procps", "python3", "python3-pyroute2",
+    "conntrack", "nftables", "iproute2", "man-db",
 )  # fmt: skip
 # What the package depends on and recommends; what builds it and runs debian/tests.
-_WANTED = ("python3-psycopg", "python3-pyroute2", "python3-systemd", "postgresql")
+_WANTED = ("python3-psycopg", "python3-systemd", "postgresql")
 _BUILD = (
     "build-essential", "bash-completion", "debhelper", "dh-python", "lintian",
     "pybuild-plugin-pyproject", "python3-all", "python3-psycopg", "python3-pytest",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
+from operator import attrgetter
 from typing import Any
 
 from ctaudit.conntrack.event import name_protocol, name_state
@@ -19,7 +21,9 @@ SOURCES = {
     "dump": "seen in a table dump, at or before this",
 }
 DERIVED = ("public", "public_port", "proto_name", "protocol_state_name", "duration_seconds")
-PLAIN_KEYS = (*(item.name for item in fields(Answer)), *DERIVED)
+_COLUMNS = tuple(item.name for item in fields(Answer))
+_get_columns = attrgetter(*_COLUMNS)
+PLAIN_KEYS = (*_COLUMNS, *DERIVED)
 ICMP = (1, 58)
 _SERVER_TIME = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?(?![:\d])", re.ASCII
@@ -98,12 +102,17 @@ def plain_time(time: datetime | None) -> str | None:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
 
 
+_PLAIN: dict[type[Any], Callable[[Any], Any]] = {
+    datetime: plain_time,
+    IPv4Address: str,
+    IPv6Address: str,
+    bytes: bytes.hex,
+}
+
+
 def plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return plain_time(value)
-    if isinstance(value, IPv4Address | IPv6Address):
-        return str(value)
-    return value.hex() if isinstance(value, bytes) else value
+    make_plain = _PLAIN.get(type(value))
+    return value if make_plain is None else make_plain(value)
 
 
 def plain_answer(answer: Answer) -> dict[str, Any]:
@@ -116,5 +125,4 @@ def plain_answer(answer: Answer) -> dict[str, Any]:
         name_state(answer.proto, answer.protocol_state),
         None if duration is None else duration.total_seconds(),
     )
-    columns = (getattr(answer, item.name) for item in fields(answer))
-    return dict(zip(PLAIN_KEYS, map(plain, (*columns, *derived)), strict=True))
+    return dict(zip(PLAIN_KEYS, map(plain, (*_get_columns(answer), *derived)), strict=True))
