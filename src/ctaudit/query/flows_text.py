@@ -117,6 +117,10 @@ class Column:
     right: bool = False
     least: int = 0
 
+    @property
+    def pad(self) -> Callable[[str, int], str]:
+        return str.rjust if self.right else str.ljust
+
 
 def _whole(count: int | None) -> str:
     return "-" if count is None else str(count)
@@ -126,9 +130,7 @@ def _local(time: datetime | None, offset: str) -> str:
     """Seconds of local time; the offset only where it is not the heading's."""
     if time is None:
         return "-"
-    local = time.astimezone()
-    shown = local.strftime("%Y-%m-%d %H:%M:%S")
-    return shown if format_offset(local) == offset else shown + format_offset(local)
+    return time.astimezone().isoformat(" ", "seconds").removesuffix(offset)
 
 
 def _length(answer: Answer) -> str:
@@ -173,9 +175,10 @@ def format_table(answers: Iterable[Answer], width: int | None) -> Iterator[str]:
         for column in columns
     }
     columns = _fit(columns, sizes, width)
-    yield _align([(column.title, sizes[column.title], column.right) for column in columns])
+    cells = [(column.show, column.pad, sizes[column.title]) for column in columns]
+    yield _align(column.pad(column.title, sizes[column.title]) for column in columns)
     for row in chain(sample, rows):
-        yield _align([(column.show(row), sizes[column.title], column.right) for column in columns])
+        yield _align([pad(show(row), size) for show, pad, size in cells])
 
 
 def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> list[Column]:
@@ -188,9 +191,8 @@ def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> lis
     return kept
 
 
-def _align(cells: list[tuple[str, int, bool]]) -> str:
-    parts = (text.rjust(size) if right else text.ljust(size) for text, size, right in cells)
-    return "  ".join(parts).rstrip()
+def _align(cells: Iterable[str]) -> str:
+    return "  ".join(cells).rstrip()
 
 
 FORMATS: dict[str, Callable[[Iterable[Answer]], Iterator[str]]] = {

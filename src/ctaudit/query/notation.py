@@ -71,7 +71,7 @@ class Span:
 def format_endpoint(address: Address, port: int | None) -> str:
     if port is None:
         return str(address)
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return f"[{address!s}]:{port}" if address.version == 6 else f"{address!s}:{port}"
 
 
 def parse_endpoint(text: str, name: str) -> Endpoint:
