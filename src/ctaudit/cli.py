@@ -115,6 +115,15 @@ def run_flows(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_table(args: argparse.Namespace) -> int:
+    from ctaudit.query import flows_text, question, table
+
+    asked = question.read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
+    rows = table.read_table(load_config(args.config).node, asked, _warn)
+    _print_lines(flows_text.format_rows(rows, args.format, _terminal_width()))
+    return 0
+
+
 def run_status(args: argparse.Namespace) -> int:
     from ctaudit.query import status, status_text
 
@@ -211,6 +220,12 @@ def _print_lines(lines: Iterable[str]) -> None:
         sys.stdout.write(line + "\n")
 
 
+def _warn(sentence: str) -> None:
+    """After what has been printed, where both go to one terminal."""
+    sys.stdout.flush()
+    print(f"ctaudit: {sentence}", file=sys.stderr)
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="ctaudit", description="The connection-tracking audit log.", allow_abbrev=False
@@ -239,6 +254,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("maintain", run_maintain, "Make partitions ahead, and drop those past retention.")
     _add_who(add("who", run_who, "Who was behind a public address and port at a time?"))
     _add_flows(add("flows", run_flows, "List connections."))
+    _add_table(add("table", run_table, "List the kernel's own connections, now.", dsn=False))
     status = add("status", run_status, "What is recorded, up to when, and what is missing.")
     status.add_argument("--json", action="store_true", help="one JSON object")
     check = add("check", run_check, "Is this gateway fit to be believed, and what is missing?")
@@ -277,6 +293,14 @@ def _add_flows(flows: argparse.ArgumentParser) -> None:
     flows.add_argument("--node", help="this gateway only")
     flows.add_argument("--limit", type=int, metavar="N", help="at most N rows")
     flows.add_argument("--format", choices=("table", "json", "csv", "ulogd"), default="table")
+
+
+def _add_table(table: argparse.ArgumentParser) -> None:
+    table.add_argument("--host", metavar="CIDR", help="the internal side")
+    table.add_argument("--nat", metavar="CIDR", help="the public side")
+    table.add_argument("--remote", metavar="CIDR", help="the outside")
+    table.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    table.add_argument("--format", choices=("table", "json", "csv", "ulogd"), default="table")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

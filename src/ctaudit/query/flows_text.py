@@ -195,6 +195,13 @@ def _align(cells: Iterable[str]) -> str:
     return "  ".join(cells).rstrip()
 
 
+def format_rows(answers: Iterable[Answer], form: str, width: int | None) -> Iterator[str]:
+    """``form``: table or one of FORMATS; ``width``: of the terminal, for a table."""
+    if form == "table":
+        return format_table(answers, width)
+    return FORMATS[form](answers)
+
+
 FORMATS: dict[str, Callable[[Iterable[Answer]], Iterator[str]]] = {
     "json": format_json,
     "csv": format_csv,
