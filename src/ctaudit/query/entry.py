@@ -39,7 +39,7 @@ _NOT_ENDED = (None,) * 5  # ended_at, ended_source, ended_after, ended_before, e
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The same hosts and remotes come again and again.
-_read_address = lru_cache(1 << 16)(ip_address)
+_read_address = lru_cache(1 << 14)(ip_address)
 
 # What COLUMNS say of one entry, None where it has none.
 Values = list[Any]
