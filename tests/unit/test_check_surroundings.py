@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from ipaddress import ip_interface, ip_network
+from pathlib import Path
 
 import pytest
 
+from ctaudit.admin import check_surroundings, surroundings
 from ctaudit.admin.check_surroundings import judge_legacy_tables, judge_network, judge_rules
 from ctaudit.admin.finding import Finding, Level
 from ctaudit.admin.ruleset import Action, Effect, Flowtable, Rule, Ruleset
@@ -132,3 +136,32 @@ def test_legacy_tables() -> None:
     [finding] = judge_legacy_tables({"IPv4": ["nat", "raw"], "IPv6": ["raw"]})
     assert (finding.name, finding.level) == ("legacy rules", WARNING)
     assert finding.found.startswith("tables of iptables-legacy (IPv4 nat, raw; IPv6 raw): ")
+
+
+@pytest.mark.parametrize(
+    ("number", "level", "found", "remedy"),
+    [
+        (errno.EINVAL, GOOD, "this kernel has no nftables", ""),
+        (errno.EPERM, WARNING, "not known: Operation not permitted", "run as root to see it"),
+        (errno.EBUSY, WARNING, "not known: Device or resource busy", "run the command again"),
+    ],
+)
+def test_rules_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, number: int, level: Level, found: str, remedy: str
+) -> None:
+    def fail() -> Ruleset:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(check_surroundings, "read_ruleset", fail)
+    rules = next(check_surroundings._check_rules("live"))
+    assert (rules.name, rules.level, rules.found, rules.remedy) == ("rules", level, found, remedy)
+
+
+def test_too_many_routes_are_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    listed = tmp_path / "route"
+    listed.write_text("heading\nfirst\n")
+    monkeypatch.setattr(surroundings, "_ROUTES", (tmp_path / "none", listed))
+    monkeypatch.setattr(surroundings, "_MOST_ROUTES", 2)
+    assert surroundings.read_routes() is not None
+    listed.write_text("heading\nfirst\nsecond\n")
+    assert surroundings.read_routes() is None

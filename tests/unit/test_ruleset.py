@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.nfnetlink.nftsocket import nft_flowtable_msg, nft_rule_msg
 
 from ctaudit.admin import ruleset
@@ -119,6 +120,22 @@ def test_effects_of_iptables_targets(
     family: str, expression: Expression, effects: list[Effect]
 ) -> None:
     assert list(find_effects(family, [expression])) == effects
+
+
+def test_a_dump_is_asked_for_again_where_it_was_interrupted() -> None:
+    answers: list[Any] = [NetlinkDumpInterrupted(), NetlinkDumpInterrupted(), ["rule"]]
+
+    def ask() -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return list(answer)
+
+    assert ruleset._dump(ask) == ["rule"]
+    answers += [NetlinkDumpInterrupted()] * 3
+    with pytest.raises(NetlinkError):
+        ruleset._dump(ask)
+    assert answers == []
 
 
 def received(kind: Any, family: int, body: bytes) -> Any:

@@ -29,7 +29,7 @@ from ctaudit.admin.surroundings import (
 )
 from ctaudit.conntrack.statistics import count_clashes
 
-_AS_ROOT = "run as root to see it"
+_AS_ROOT, _AGAIN = "run as root to see it", "run the command again"
 _SHOWN = 3
 # linux/netfilter/nf_conntrack_common.h, IPCT_: which events a mode lives on. The start of a
 # connection that a helper expected is IPCT_RELATED.
@@ -97,8 +97,9 @@ def _check_rules(mode: str) -> Iterator[Finding]:
 
 
 def _unknown(name: str, error: OSError) -> Finding:
-    found = "not known" if error.errno in (errno.EPERM, errno.EACCES) else f"not known: {error}"
-    return Finding(name, Level.WARNING, found, "to be readable", _AS_ROOT)
+    found, wanted = f"not known: {error.strerror}", "to be readable"
+    is_refused = error.errno in (errno.EPERM, errno.EACCES)
+    return Finding(name, Level.WARNING, found, wanted, _AS_ROOT if is_refused else _AGAIN)
 
 
 def judge_network(
