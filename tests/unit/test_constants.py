@@ -134,7 +134,7 @@ def test_status_bits() -> None:
 
 
 def test_tcp_states() -> None:
-    """0.7.2 has no names; the LISTEN of later versions is now SYN_SENT2."""
+    """In nf_conntrack_tcp.h LISTEN and SYN_SENT2 are the same number; 0.7.2 has no names."""
     names = getattr(nfctsocket, "TCP_CONNTRACK_TO_NAME", None)
     if names is None:
         pytest.skip("this version of pyroute2 has no names of conntrack's TCP states")
