@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import psycopg
 import pytest
@@ -38,7 +39,7 @@ QUESTIONS = [
 
 
 @pytest.fixture(scope="module")
-def connection(cluster: Cluster) -> Iterator[psycopg.Connection]:
+def connection(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
     cluster.create_database("parties")
     schema.install(cluster.dsn("parties"))
     gateway = Gateway(cluster.dsn("parties"), "gw1")
@@ -50,7 +51,7 @@ def connection(cluster: Cluster) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def read_entries(asked: dict[str, str]) -> Iterator[Answer]:
+def read_entries(asked: dict[str, Any]) -> Iterator[Answer]:
     batch = Batch()
     assert Decoder().read(b"".join(map(build, ENTRIES)), 0, 0, batch, len(ENTRIES)).stop is None
     reader = EntryReader("gw1", read_flows(**asked), after(1))
@@ -67,7 +68,7 @@ def name_parties(answer: Answer) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=str)
 def test_same_connections_and_parties(
-    connection: psycopg.Connection, asked: dict[str, str]
+    connection: psycopg.Connection[Any], asked: dict[str, Any]
 ) -> None:
     stored = {name_parties(answer) for answer in ask_flows(connection, read_flows(**asked))}
     assert {name_parties(answer) for answer in read_entries(asked)} == stored

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -78,7 +79,7 @@ def test_values(entry: Entry) -> None:
     assert (answer.proto, answer.protocol_state) == (entry.proto, sent.get("state"))
     assert (answer.node, answer.state, answer.provenance) == ("gw1", "open", "dump")
     assert answer.exact
-    assert answer.ended_at is answer.ended_source is answer.started_after is None
+    assert (answer.ended_at, answer.ended_source, answer.started_after) == (None, None, None)
 
 
 def test_the_kernel_s_start() -> None:
@@ -139,6 +140,6 @@ def test_parties() -> None:
         ({"host": "::/0"}, []),
     ],
 )
-def test_filters(asked: dict[str, str], found: list[tuple[int, str]]) -> None:
+def test_filters(asked: dict[str, Any], found: list[tuple[int, str]]) -> None:
     answers = read(OUT, IN, HAIRPIN, question=read_flows(**asked))
     assert [(answer.ct_id, answer.direction) for answer in answers] == found

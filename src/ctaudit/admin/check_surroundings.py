@@ -107,22 +107,18 @@ def judge_network(
 ) -> Finding:
     """Names the links that are up with the addresses and default routes they have."""
     used = [link for link in links if link.is_up and not link.is_loopback]
-    own = {
-        link.index: [str(each.interface) for each in addresses
-                     if each.link == link.index and each.is_global]
-        for link in used
-    }  # fmt: skip
     exits = {route.link for route in routes if route.is_default}
-    shown = [
-        f"{link.name} {_list_some(own[link.index]) or 'without an address'}"
-        + (" (default route)" if link.index in exits else "")
-        for link in used
-        if own[link.index] or link.index in exits
-    ]
+    shown = []
+    for link in used:
+        own = [str(each.interface) for each in addresses
+               if each.link == link.index and each.is_global]  # fmt: skip
+        if own or link.index in exits:
+            words = f"{link.name} {_list_some(own) or 'without an address'}"
+            shown.append(words + (" (default route)" if link.index in exits else ""))
+    nothing = f"{len(used)} links, none with an address" if used else "no link is up"
     return make_finding(
         "network",
-        "; ".join(shown)
-        or (f"{len(used)} links, none with an address" if used else "no link is up"),
+        "; ".join(shown) or nothing,
         good=bool(used),
         wanted="the gateway's links",
         remedy="run ctaudit-receiver.service in the network namespace that forwards",
