@@ -54,6 +54,8 @@ store: setup-test
 lab: setup-test
 	@echo '== lab: real traffic through a real gateway'
 	.venv/bin/python -m pytest -v tests/lab
+	@echo '== lab: a gateway seen through the newest pyroute2'
+	.venv-newest/bin/python -m pytest -q tests/lab/test_surroundings.py -k 'not receiver'
 
 machine: setup-test setup-package
 	@echo '== machine: a booted Debian with real systemd'

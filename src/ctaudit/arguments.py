@@ -44,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("maintain", "Make partitions ahead, and drop those past retention.")
     _add_who(add("who", "Who was behind a public address and port at a time?"))
     _add_flows(add("flows", "List connections."))
+    _add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     _add_json(add("status", "Show what is recorded, until when, and the gaps."))
     _add_json(add("check", "Check kernel, spool, services and database."))
     _add_setup(add("setup", "Create the database on this host.", dsn=False))
@@ -75,19 +76,29 @@ def _add_who(who: argparse.ArgumentParser) -> None:
 
 
 def _add_flows(flows: argparse.ArgumentParser) -> None:
-    flows.add_argument("--host", metavar="CIDR", help="internal address or network")
-    flows.add_argument("--nat", metavar="CIDR", help="public address or network")
-    flows.add_argument("--remote", metavar="CIDR", help="remote address or network")
+    _add_parties(flows)
     flows.add_argument("--from", dest="begin", metavar="TIME", help="alive at this time or later")
     flows.add_argument("--until", metavar="TIME", help="started before this time")
     flows.add_argument("--open", action="store_true", help="open connections only")
     flows.add_argument("--node", help="this gateway only")
-    flows.add_argument("--limit", type=int, metavar="N", help="at most N rows")
-    flows.add_argument(
-        "--format",
-        choices=("table", "json", "csv", "ulogd"),
-        default="table",
-        help="default table",
+    _add_rows(flows)
+
+
+def _add_table(table: argparse.ArgumentParser) -> None:
+    _add_parties(table)
+    _add_rows(table)
+
+
+def _add_parties(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", metavar="CIDR", help="internal address or network")
+    command.add_argument("--nat", metavar="CIDR", help="public address or network")
+    command.add_argument("--remote", metavar="CIDR", help="remote address or network")
+
+
+def _add_rows(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    command.add_argument(
+        "--format", choices=("table", "json", "csv", "ulogd"), default="table", help="default table"
     )
 
 

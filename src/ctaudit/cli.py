@@ -85,7 +85,7 @@ def run_who(args: Namespace) -> int:
 
 
 def run_flows(args: Namespace) -> int:
-    from ctaudit.query.flows_text import FORMATS, format_table
+    from ctaudit.query.flows_text import format_rows
     from ctaudit.query.lookup import ask_flows
     from ctaudit.query.question import read_flows
 
@@ -101,10 +101,18 @@ def run_flows(args: Namespace) -> int:
     )
     with _asking(args) as connection:
         rows = ask_flows(connection, question)
-        if args.format == "table":
-            _print_lines(format_table(rows, _terminal_width()))
-        else:
-            _print_lines(FORMATS[args.format](rows))
+        _print_lines(format_rows(rows, args.format, _terminal_width()))
+    return SUCCESS
+
+
+def run_table(args: Namespace) -> int:
+    from ctaudit.query.flows_text import format_rows
+    from ctaudit.query.question import read_flows
+    from ctaudit.query.table import read_table
+
+    question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
+    rows = read_table(load_config(args.config).node, question, _warn)
+    _print_lines(format_rows(rows, args.format, _terminal_width()))
     return SUCCESS
 
 
@@ -154,6 +162,7 @@ COMMANDS = {
     "maintain": run_maintain,
     "who": run_who,
     "flows": run_flows,
+    "table": run_table,
     "status": run_status,
     "check": run_check,
     "setup": run_setup,
@@ -189,6 +198,12 @@ def _print_json(value: dict[str, Any]) -> None:
 def _print_lines(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
+
+
+def _warn(sentence: str) -> None:
+    """After what has been printed, where both go to one terminal."""
+    sys.stdout.flush()
+    print(f"ctaudit: {sentence}", file=sys.stderr)
 
 
 def _terminal_width() -> int | None:

@@ -43,6 +43,11 @@ def test_lintian_has_nothing_to_say(package: Path) -> None:
     assert done.stdout == ""
 
 
+def test_package_is_marked_as_typed(package: Path) -> None:
+    listed = subprocess.run(["dpkg", "-c", package], capture_output=True, text=True, check=True)
+    assert "/ctaudit/py.typed\n" in listed.stdout
+
+
 def test_completion(checkout: Path) -> None:
     script = (
         "source /usr/share/bash-completion/bash_completion; source $0; COMP_LINE=$*;"

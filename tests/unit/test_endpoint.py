@@ -1,4 +1,4 @@
-"""How endpoints are written."""
+"""Who is host, public and remote, as the store says it; and how endpoints are written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from ipaddress import ip_address
 
 import pytest
 
-from ctaudit.conntrack.endpoint import Endpoint, format_party
+from ctaudit.conntrack.endpoint import (
+    PARTIES,
+    Direction,
+    Endpoint,
+    choose_direction,
+    format_party,
+)
+from ctaudit.query.answer import Answer
+from tests.unit import answers
 
+CONFIRMED, SNAT, DNAT = 0x18E, 0x10, 0x20
+OUTWARD, INWARD = Direction.OUTWARD, Direction.INWARD
 V4, V6 = ip_address("1.2.3.4"), ip_address("2001:db8::1")
 
 
@@ -37,3 +47,45 @@ def test_endpoint(endpoint: Endpoint, text: str) -> None:
 )
 def test_party(proto: int, number: int | None, text: str) -> None:
     assert format_party(proto, V4, number) == text
+
+
+# status, whether outward's parties are asked for, whether inward's are: direction
+TABLE = [
+    (None, True, True, OUTWARD),
+    (None, False, True, None),
+    (CONFIRMED, True, True, OUTWARD),
+    (CONFIRMED, True, False, OUTWARD),
+    (CONFIRMED, False, True, None),
+    (CONFIRMED, False, False, None),
+    (CONFIRMED | SNAT, True, True, OUTWARD),
+    (CONFIRMED | SNAT, False, True, None),
+    (CONFIRMED | DNAT, True, True, INWARD),
+    (CONFIRMED | DNAT, True, False, OUTWARD),
+    (CONFIRMED | DNAT, False, True, INWARD),
+    (CONFIRMED | DNAT, False, False, None),
+    (CONFIRMED | SNAT | DNAT, True, True, OUTWARD),
+    (CONFIRMED | SNAT | DNAT, True, False, OUTWARD),
+    (CONFIRMED | SNAT | DNAT, False, True, INWARD),
+    (CONFIRMED | SNAT | DNAT, False, False, None),
+]
+
+
+@pytest.mark.parametrize(("status", "outward", "inward", "direction"), TABLE)
+def test_direction(
+    status: int | None, outward: bool, inward: bool, direction: Direction | None
+) -> None:
+    assert choose_direction(status, outward=outward, inward=inward) is direction
+
+
+@pytest.mark.parametrize("answer", [answers.OUTWARD, answers.INWARD, answers.ECHO])
+def test_parties(answer: Answer) -> None:
+    parties = PARTIES[Direction(answer.direction)]
+    named = {
+        name: tuple(getattr(answer, column) for column in getattr(parties, name))
+        for name in ("host", "public", "remote")
+    }
+    assert named == {
+        "host": (answer.host, answer.host_port),
+        "public": (answer.public, answer.public_port),
+        "remote": (answer.remote, answer.remote_port),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,19 @@ COMMANDS = dict(options())
 def test_version_is_the_changelog_s() -> None:
     first = (PACKAGING / "changelog").read_text().splitlines()[0]
     assert first.startswith(f"ctaudit ({__version__}-")
+
+
+def test_package_depends_on_what_the_program_does() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {"psycopg": "psycopg", "pyroute2": "pyroute2", "systemd-python": "systemd"}
+    declared = dict(line.split(">=") for line in project["dependencies"])
+    assert declared.keys() == names.keys()
+    package = (PACKAGING / "control").read_text().partition("\nPackage: ")[2]
+    overrides = (PACKAGING / "py3dist-overrides").read_text().splitlines()
+    for name, version in declared.items():
+        wanted = f"python3-{names[name]} (>= {version})"
+        assert f"\n {wanted},\n" in package
+        assert f"{name} {wanted}" in overrides
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,6 +12,7 @@ import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ctaudit.admin.check_surroundings import check_surroundings
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.config import Config, SpoolSection, format_size
 from ctaudit.conntrack.netlink import open_dump_socket, open_event_socket, read_sysctl, scan_dump
@@ -39,6 +40,7 @@ def check_host(config: Config) -> list[Finding]:
             judge_table(read_sysctl("nf_conntrack_count"), read_sysctl("nf_conntrack_max")),
             judge_buffer(config.socket.receive_buffer, _try_buffer(config.socket.receive_buffer)),
             judge_drops(_count_drops(receiver)),
+            *check_surroundings(config.mode),
         ]
     return [
         *found,

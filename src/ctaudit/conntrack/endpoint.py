@@ -1,13 +1,18 @@
-"""Endpoints of connections: an address with the number that tells connections of it apart.
+"""Endpoints: who is host, public and remote in a connection, and how an endpoint is written.
 
 TCP, UDP, SCTP, DCCP and UDP-Lite have ports, ICMP and ICMPv6 a query id, GRE a key. All of them
-stand in the port's place (decision 0004); only the text differs.
+stand in the port's place (decision 0004); only the text differs. Who is who follows from tuples
+and status, by the same rule as in sql/functions/connection_query.sql.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
+
+from ctaudit.conntrack.event import STATUS_DST_NAT, STATUS_SRC_NAT
 
 ICMP, GRE, ICMPV6 = 1, 47, 58
 # The protocols whose connections conntrack tells apart by ports, ids or keys.
@@ -31,7 +36,7 @@ def format_endpoint(address: Address, port: int | None) -> str:
     """``1.2.3.4:53500``, ``[2001:db8::1]:443``, or the address alone."""
     if port is None:
         return str(address)
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return f"[{address!s}]:{port}" if address.version == 6 else f"{address!s}:{port}"
 
 
 def format_party(proto: int, address: Address, number: int | None) -> str:
@@ -39,3 +44,61 @@ def format_party(proto: int, address: Address, number: int | None) -> str:
     if number is None or proto not in (ICMP, GRE, ICMPV6):
         return format_endpoint(address, number)
     return f"{address} {'key' if proto == GRE else 'id'} {number}"
+
+
+class Direction(StrEnum):
+    """Who opened the connection.
+
+    OUTWARD: the host. Its public side is the reply's destination: what source NAT, masquerading
+    or no translation made of its address.
+    INWARD: the remote. Destination NAT made the host of the address that the remote called.
+    """
+
+    OUTWARD = "outward"
+    INWARD = "inward"
+
+
+class Columns(NamedTuple):
+    """Where a party's address and port stand; an ICMP query id stands where the port does."""
+
+    address: str
+    port: str
+
+
+@dataclass(frozen=True)
+class Parties:
+    """The columns of each party."""
+
+    host: Columns
+    public: Columns
+    remote: Columns
+
+
+PARTIES = {
+    Direction.OUTWARD: Parties(
+        host=Columns("orig_src", "orig_sport"),
+        public=Columns("reply_dst", "reply_dport"),
+        remote=Columns("reply_src", "reply_sport"),
+    ),
+    Direction.INWARD: Parties(
+        host=Columns("reply_src", "reply_sport"),
+        public=Columns("orig_dst", "orig_dport"),
+        remote=Columns("orig_src", "orig_sport"),
+    ),
+}
+
+
+def choose_direction(
+    status: int | None, *, outward: bool = True, inward: bool = True
+) -> Direction | None:
+    """The direction to show a connection in; None: it is not among those asked for.
+
+    ``outward``, ``inward``: whether its parties, named that way, are those asked for. Only a
+    connection with destination NAT can be inward; one with source NAT too can be either, and is
+    outward where both are asked for.
+    """
+    translated = (status or 0) & (STATUS_SRC_NAT | STATUS_DST_NAT)
+    is_inward = inward and bool(translated & STATUS_DST_NAT)
+    if outward and not (is_inward and translated == STATUS_DST_NAT):
+        return Direction.OUTWARD
+    return Direction.INWARD if is_inward else None

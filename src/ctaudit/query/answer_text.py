@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from ctaudit.conntrack.endpoint import format_party
@@ -11,7 +12,9 @@ from ctaudit.query.answer import Answer
 from ctaudit.query.value_text import plain_value
 
 _DERIVED = ("public", "public_port", "proto_name", "protocol_state_name", "duration_seconds")
-PLAIN_KEYS = (*(item.name for item in fields(Answer)), *_DERIVED)
+_COLUMNS = tuple(item.name for item in fields(Answer))
+_get_columns = attrgetter(*_COLUMNS)
+PLAIN_KEYS = (*_COLUMNS, *_DERIVED)
 
 
 def format_host(answer: Answer) -> str:
@@ -36,5 +39,5 @@ def plain_answer(answer: Answer) -> dict[str, Any]:
         name_state(answer.proto, answer.protocol_state),
         None if duration is None else duration.total_seconds(),
     )
-    columns = (getattr(answer, item.name) for item in fields(answer))
-    return dict(zip(PLAIN_KEYS, map(plain_value, (*columns, *derived)), strict=True))
+    values = (*_get_columns(answer), *derived)
+    return dict(zip(PLAIN_KEYS, map(plain_value, values), strict=True))

@@ -119,6 +119,10 @@ class Column:
     right: bool = False
     least: int = 0
 
+    @property
+    def pad(self) -> Callable[[str, int], str]:
+        return str.rjust if self.right else str.ljust
+
 
 def _format_number(count: int | None) -> str:
     return "-" if count is None else str(count)
@@ -128,9 +132,7 @@ def _format_local(time: datetime | None, offset: str) -> str:
     """Local time to the second; with its offset where that is not the heading's ``offset``."""
     if time is None:
         return "-"
-    local = time.astimezone()
-    shown = local.strftime("%Y-%m-%d %H:%M:%S")
-    return shown if format_offset(local) == offset else shown + format_offset(local)
+    return time.astimezone().isoformat(" ", "seconds").removesuffix(offset)
 
 
 def _format_duration_or_state(answer: Answer) -> str:
@@ -175,9 +177,10 @@ def format_table(answers: Iterable[Answer], width: int | None) -> Iterator[str]:
         for column in columns
     }
     columns = _fit(columns, sizes, width)
-    yield _align([(column.title, sizes[column.title], column.right) for column in columns])
+    cells = [(column.cell, column.pad, sizes[column.title]) for column in columns]
+    yield _align(column.pad(column.title, sizes[column.title]) for column in columns)
     for row in chain(sample, rows):
-        yield _align([(column.cell(row), sizes[column.title], column.right) for column in columns])
+        yield _align([pad(cell(row), size) for cell, pad, size in cells])
 
 
 def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> list[Column]:
@@ -190,9 +193,15 @@ def _fit(columns: list[Column], sizes: dict[str, int], width: int | None) -> lis
     return kept
 
 
-def _align(cells: list[tuple[str, int, bool]]) -> str:
-    parts = (text.rjust(size) if right else text.ljust(size) for text, size, right in cells)
-    return "  ".join(parts).rstrip()
+def _align(cells: Iterable[str]) -> str:
+    return "  ".join(cells).rstrip()
+
+
+def format_rows(answers: Iterable[Answer], form: str, width: int | None) -> Iterator[str]:
+    """``form``: table or one of FORMATS; ``width``: of the terminal, for a table."""
+    if form == "table":
+        return format_table(answers, width)
+    return FORMATS[form](answers)
 
 
 FORMATS: dict[str, Callable[[Iterable[Answer]], Iterator[str]]] = {

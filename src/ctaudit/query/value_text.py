@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -69,10 +70,15 @@ def plain_time(time: datetime | None) -> str | None:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
 
 
+_PLAIN: dict[type[Any], Callable[[Any], Any]] = {
+    datetime: plain_time,
+    IPv4Address: str,
+    IPv6Address: str,
+    bytes: bytes.hex,
+}
+
+
 def plain_value(value: Any) -> Any:
     """A column's value as JSON has it: times as plain_time, addresses as text, bytes as hex."""
-    if isinstance(value, datetime):
-        return plain_time(value)
-    if isinstance(value, IPv4Address | IPv6Address):
-        return str(value)
-    return value.hex() if isinstance(value, bytes) else value
+    make_plain = _PLAIN.get(type(value))
+    return value if make_plain is None else make_plain(value)
