@@ -41,6 +41,10 @@ BEGIN
         RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
             p_stream, p_node USING ERRCODE = 'CT002';
     END IF;
+    IF p_events > 0 AND p_until = p_from THEN
+        RAISE EXCEPTION 'stream % of node %: % events in no byte', p_stream, p_node, p_events
+            USING ERRCODE = 'CT001';
+    END IF;
     IF v_stream.position <> p_from THEN
         IF v_stream.position >= p_until THEN
             RETURN false;
@@ -60,6 +64,11 @@ BEGIN
         stored = s.stored + p_stored,
         filtered = s.filtered + p_events - p_stored
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_covered_until > v_stream.covered_until + interval '1 hour' THEN
+        INSERT INTO ctaudit.late_read (node, stream, sent_from, read_at)
+        VALUES (p_node, p_stream, v_stream.covered_until, p_covered_until)
+        ON CONFLICT DO NOTHING;
+    END IF;
     IF v_stream.covered_from IS NOT NULL THEN
         UPDATE ctaudit.coverage AS c SET covered_until = p_covered_until
         WHERE c.node = p_node AND c.stream = p_stream AND c.covered_from = v_stream.covered_from

@@ -19,8 +19,9 @@ DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
 BEGIN
-    INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
-    ON CONFLICT (node) DO NOTHING;
+    INSERT INTO ctaudit.node AS n (node, first_seen) VALUES (p_node, p_at)
+    ON CONFLICT (node) DO UPDATE SET first_seen = least(n.first_seen, excluded.first_seen)
+    WHERE n.first_seen > excluded.first_seen;
     INSERT INTO ctaudit.stream (
         node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
     ) VALUES (

@@ -25,8 +25,12 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    UPDATE ctaudit.gap AS g SET gap_until = greatest(p_at, g.gap_from)
-    WHERE g.node = p_stream.node AND g.gap_until IS NULL;
+    -- What was lost after it began may be missing in it as well.
+    UPDATE ctaudit.gap AS g SET
+        gap_until = greatest(p_at, g.gap_from), sound_from = greatest(d.began_at, g.gap_from)
+    FROM ctaudit.dump AS d
+    WHERE d.dump_id = p_stream.dump_id
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream

@@ -46,8 +46,8 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,
-        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open, p_limit
-    );
+        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
+    ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,

@@ -1,13 +1,17 @@
 -- Function: ctaudit.late_end
--- Looks up the end of a connection that has none in the flows that ctaudit.ask has read.
+-- Looks for the end of a connection that outlived the ends a question read.
 -- Parameters:
---   p_connection   a connection without an end
---   p_since        flows received from this time on are searched
--- Returns: the connection, with its end if one was found
+--   p_connection      one without an end
+--   p_since           ends received before this were read
+--   p_from, p_until   the asked span
+-- Returns: the connection, with its end if one is recorded; NULL where that end shows that it
+--   was not alive in the span
 -- Tables touched: flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.late_end(
     p_connection ctaudit.connection,
-    p_since timestamptz
+    p_since timestamptz,
+    p_from timestamptz,
+    p_until timestamptz
 )
 RETURNS ctaudit.connection
 LANGUAGE plpgsql
@@ -15,46 +19,61 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    c ctaudit.connection := p_connection;
     v_flow ctaudit.flow;
+    v_before timestamptz;
 BEGIN
-    SELECT * INTO v_flow FROM ctaudit.flow AS f
-    WHERE f.reply_dst = p_connection.reply_dst
-        AND (f.reply_dport = p_connection.reply_dport
-            OR f.reply_dport IS NULL AND p_connection.reply_dport IS NULL)
+    SELECT f.* INTO v_flow
+    FROM ctaudit.flow AS f
+    WHERE f.reply_dst = c.reply_dst
+        AND (f.reply_dport = c.reply_dport OR f.reply_dport IS NULL AND c.reply_dport IS NULL)
         AND f.received_at >= p_since
-        AND f.node = p_connection.node
+        AND f.node = c.node AND f.orig_zone IS NOT DISTINCT FROM c.orig_zone
+        AND f.reply_zone IS NOT DISTINCT FROM c.reply_zone
         AND ctaudit.same_tuple(
             f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            p_connection.zone, p_connection.proto, p_connection.orig_src, p_connection.orig_dst,
-            p_connection.orig_sport, p_connection.orig_dport, p_connection.ct_id
+            c.zone, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
         )
         AND ctaudit.closes(
-            p_connection.last_seen_at, p_connection.started_at, p_connection.started_source,
-            p_connection.started_after, f.received_at, f.started_at
+            coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
+            f.received_at, f.started_at
         )
     ORDER BY f.provenance = 'unobserved', f.received_at
     LIMIT 1;
     IF NOT FOUND THEN
-        RETURN p_connection;
+        RETURN c;
     END IF;
-    p_connection.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved'
-        ELSE 'ended' END;
-    p_connection.exact := p_connection.exact OR p_connection.started_at IS NOT NULL;
-    p_connection.started_source := CASE WHEN v_flow.started_at IS NULL
-        THEN p_connection.started_source ELSE v_flow.started_source END;
-    p_connection.started_at := coalesce(v_flow.started_at, p_connection.started_at);
-    p_connection.ended_at := v_flow.ended_at;
-    p_connection.ended_source := v_flow.ended_source;
-    p_connection.ended_after := v_flow.ended_after;
-    p_connection.ended_before := v_flow.ended_before;
-    p_connection.ended_cause := v_flow.ended_cause;
-    p_connection.provenance := v_flow.provenance;
-    p_connection.orig_packets := v_flow.orig_packets;
-    p_connection.orig_bytes := v_flow.orig_bytes;
-    p_connection.reply_packets := v_flow.reply_packets;
-    p_connection.reply_bytes := v_flow.reply_bytes;
-    p_connection.status := v_flow.status;
-    p_connection.protocol_state := v_flow.state;
-    RETURN p_connection;
+    -- The end brings the kernel's start, or an end before the span: then it is no answer.
+    IF v_flow.started_at >= p_until
+        OR coalesce(v_flow.ended_at, v_flow.ended_before) < p_from
+    THEN
+        RETURN NULL;
+    END IF;
+    IF v_flow.started_at IS NOT NULL THEN
+        c.started_at := v_flow.started_at;
+        c.started_source := v_flow.started_source;
+        c.started_after := NULL;
+    END IF;
+    v_before := coalesce(
+        CASE v_flow.ended_source WHEN 'kernel' THEN v_flow.ended_at END, v_flow.ended_after
+    );
+    c.exact := c.exact OR coalesce(
+        c.started_source = 'kernel' AND c.started_at < p_until
+            AND (c.started_at >= p_from OR v_before >= p_from), false
+    );
+    c.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'ended' END;
+    c.ended_at := v_flow.ended_at;
+    c.ended_source := v_flow.ended_source;
+    c.ended_after := v_flow.ended_after;
+    c.ended_before := v_flow.ended_before;
+    c.ended_cause := v_flow.ended_cause;
+    c.provenance := v_flow.provenance;
+    c.orig_packets := v_flow.orig_packets;
+    c.orig_bytes := v_flow.orig_bytes;
+    c.reply_packets := v_flow.reply_packets;
+    c.reply_bytes := v_flow.reply_bytes;
+    c.status := v_flow.status;
+    c.protocol_state := v_flow.state;
+    RETURN c;
 END
 $function$;

@@ -24,10 +24,12 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
     INSERT INTO ctaudit.gap (
-        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, detail
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
-        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat', p_detail
+        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $function$;

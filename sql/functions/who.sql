@@ -56,7 +56,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, NULL
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
     );
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(

@@ -91,10 +91,22 @@ CREATE TABLE ctaudit.gap (
     lost bigint,
     hides_openings boolean NOT NULL,
     hides_ends boolean NOT NULL,
+    -- All that the kernel sent from then on was heard: before gap_until, as the dump that ends
+    -- the gap begins. NULL: not yet.
+    sound_from timestamptz,
     detail jsonb NOT NULL DEFAULT '{}',
     CHECK (gap_from <= gap_until)
 );
 CREATE INDEX gap_node_gap_from ON ctaudit.gap (node, gap_from);
+
+-- Spans in which events waited long before they were read; nothing is missing.
+CREATE TABLE ctaudit.late_read (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    sent_from timestamptz NOT NULL,
+    read_at timestamptz NOT NULL,
+    PRIMARY KEY (node, stream, sent_from)
+);
 
 CREATE TABLE ctaudit.note (
     node text NOT NULL,
@@ -392,4 +404,41 @@ CREATE TYPE ctaudit.connection AS (
     protocol_state smallint,
     helper text,
     labels bytea
+);
+
+-- What one row says of a connection, for ctaudit.lives.
+CREATE TYPE ctaudit.sighting AS (
+    -- The caller's, by which it finds the row again.
+    number bigint,
+    -- opening, entry, end or unobserved.
+    kind text,
+    ct_id bigint,
+    clashed boolean,
+    received_at timestamptz,
+    -- The best that is known of the start, NULL: nothing; and its bounds.
+    started_at timestamptz,
+    start_from timestamptz,
+    start_until timestamptz,
+    -- The connection was surely alive then, NULL: nothing is known.
+    alive_at timestamptz,
+    -- Ends only: it was surely over then.
+    gone_at timestamptz
+);
+
+-- One connection as ctaudit.lives puts it together.
+CREATE TYPE ctaudit.life AS (
+    opening bigint,
+    entry bigint,
+    ending bigint,
+    unobserved bigint,
+    ct_id bigint,
+    clashed boolean,
+    received_at timestamptz,
+    started_at timestamptz,
+    start_from timestamptz,
+    start_until timestamptz,
+    alive_at timestamptz,
+    gone_at timestamptz,
+    -- Where no end is known: the next connection of the tuple had begun by then.
+    next_at timestamptz
 );

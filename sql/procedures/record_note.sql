@@ -108,8 +108,9 @@ BEGIN
             p_node, p_stream, p_from, p_at, coalesce(v_detail ->> 'reason', 'unknown'),
             v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
         );
+        -- If a dump runs, it may have been one of its entries.
         UPDATE ctaudit.stream AS s SET
-            received = s.received + 1, undecodable = s.undecodable + 1
+            received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
         INSERT INTO ctaudit.clock (

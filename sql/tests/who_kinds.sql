@@ -97,7 +97,9 @@ SELECT is(count(*), 2::bigint, 'ICMP without an id: all that were there')
         NULL, NULL, 1::smallint);
 SELECT pg_temp.batch('11:13:00', jsonb_build_array(
     pg_temp.event(3, '11:12:30', '{"ct_id": 10, "proto": 1, "orig_sport": 77, "orig_dport": null,
-        "reply_sport": null, "reply_dport": 78, "start_sent": "11:09:59.9", "stop_sent": "11:12:20"}')));
+        "reply_sport": null, "reply_dport": 78, "orig_icmp_type": 8, "orig_icmp_code": 0,
+        "reply_icmp_type": 0, "reply_icmp_code": 0,
+        "start_sent": "11:09:59.9", "stop_sent": "11:12:20"}')));
 SELECT results_eq(
     $$SELECT state FROM ctaudit.who('1.2.3.4', 78, pg_temp.at('11:11:30'), pg_temp.at('11:11:31'))$$,
     $$VALUES ('ended')$$,

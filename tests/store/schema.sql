@@ -130,6 +130,35 @@ CREATE TYPE ctaudit.event_columns AS (
 	labels bytea[]
 );
 ALTER TYPE ctaudit.event_columns OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.life AS (
+	opening bigint,
+	entry bigint,
+	ending bigint,
+	unobserved bigint,
+	ct_id bigint,
+	clashed boolean,
+	received_at timestamp with time zone,
+	started_at timestamp with time zone,
+	start_from timestamp with time zone,
+	start_until timestamp with time zone,
+	alive_at timestamp with time zone,
+	gone_at timestamp with time zone,
+	next_at timestamp with time zone
+);
+ALTER TYPE ctaudit.life OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.sighting AS (
+	number bigint,
+	kind text,
+	ct_id bigint,
+	clashed boolean,
+	received_at timestamp with time zone,
+	started_at timestamp with time zone,
+	start_from timestamp with time zone,
+	start_until timestamp with time zone,
+	alive_at timestamp with time zone,
+	gone_at timestamp with time zone
+);
+ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -147,6 +176,10 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
             p_stream, p_node USING ERRCODE = 'CT002';
+    END IF;
+    IF p_events > 0 AND p_until = p_from THEN
+        RAISE EXCEPTION 'stream % of node %: % events in no byte', p_stream, p_node, p_events
+            USING ERRCODE = 'CT001';
     END IF;
     IF v_stream.position <> p_from THEN
         IF v_stream.position >= p_until THEN
@@ -167,6 +200,11 @@ BEGIN
         stored = s.stored + p_stored,
         filtered = s.filtered + p_events - p_stored
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_covered_until > v_stream.covered_until + interval '1 hour' THEN
+        INSERT INTO ctaudit.late_read (node, stream, sent_from, read_at)
+        VALUES (p_node, p_stream, v_stream.covered_until, p_covered_until)
+        ON CONFLICT DO NOTHING;
+    END IF;
     IF v_stream.covered_from IS NOT NULL THEN
         UPDATE ctaudit.coverage AS c SET covered_until = p_covered_until
         WHERE c.node = p_node AND c.stream = p_stream AND c.covered_from = v_stream.covered_from
@@ -258,7 +296,7 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_limit integer) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
@@ -268,70 +306,34 @@ AS $$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_since timestamptz;
-    v_timed boolean;
-    v_before bigint[];
-    v_after bigint[];
-    v_entries_from timestamptz;
-    v_entries_until timestamptz;
-    v_flows_until timestamptz;
+    v_query text := ctaudit.connection_query(p_outward, p_inward);
+    v_needed record;
     v_connection ctaudit.connection;
-    v_count integer := 0;
 BEGIN
-    -- A dump replaces the openings before it only where its entries have the kernel's start.
-    SELECT
-        min(coalesce(
-            CASE WHEN dump_stream.detail ->> 'timestamp' = '1' THEN before.began_at END,
-            '-infinity'
-        )),
-        bool_and(coalesce(streams.timed, false)),
-        array_agg(before.dump_id) FILTER (WHERE before.dump_id IS NOT NULL),
-        array_agg(after.dump_id) FILTER (WHERE after.dump_id IS NOT NULL),
-        min(least(before.began_at, after.began_at)),
-        max(greatest(before.ended_at, after.ended_at)),
-        max(coalesce(CASE WHEN streams.timed THEN after.ended_at END, 'infinity'))
-            + interval '2 hours'
-    INTO v_since, v_timed, v_before, v_after, v_entries_from, v_entries_until, v_flows_until
-    FROM ctaudit.node AS n
-    LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS d
-        WHERE d.node = n.node AND d.ended_at <= v_from
-        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) AS before ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS d
-        WHERE d.node = n.node AND d.began_at >= v_until AND d.ended_at >= v_until
-        ORDER BY d.ended_at, d.dump_id LIMIT 1
-    ) AS after ON true
-    LEFT JOIN ctaudit.stream AS dump_stream
-        ON dump_stream.node = before.node AND dump_stream.stream = before.stream
-    LEFT JOIN LATERAL (
-        SELECT bool_and(s.detail ->> 'timestamp' = '1') AS timed
-        FROM ctaudit.stream AS s WHERE s.node = n.node
-    ) AS streams ON true
-    WHERE (p_node IS NULL OR n.node = p_node)
-        AND (n.retired_at IS NULL OR n.retired_at >= v_from);
-
-    FOR v_connection IN
-        EXECUTE ctaudit.connection_query(p_outward, p_inward) || ' ORDER BY started_at NULLS FIRST'
-        USING v_from, v_until, p_node, coalesce(v_since, '-infinity'),
-            CASE WHEN v_timed THEN v_until + interval '2 hours' ELSE 'infinity' END,
-            coalesce(v_before, '{}'), coalesce(v_after, '{}'),
-            v_entries_from - interval '2 hours', v_entries_until + interval '2 hours', p_latest,
-            p_address, p_port, p_remote, p_remote_port, p_proto,
-            coalesce(v_flows_until, 'infinity')
+    FOR v_needed IN
+        SELECT n.node, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
+        WHERE (p_node IS NULL OR n.node = p_node)
+            AND (n.retired_at IS NULL OR n.retired_at >= v_from)
     LOOP
-        IF v_flows_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
-            v_connection := ctaudit.late_end(v_connection, v_flows_until);
-        END IF;
-        CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-        EXIT WHEN v_count >= p_limit;
-        v_count := v_count + 1;
-        RETURN NEXT v_connection;
+        FOR v_connection IN EXECUTE v_query USING
+            v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
+            v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
+            v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
+            v_needed.ends_from, v_needed.ends_until
+        LOOP
+            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
+                v_connection := ctaudit.late_end(
+                    v_connection, v_needed.ends_until, v_from, v_until
+                );
+                CONTINUE WHEN v_connection IS NULL;
+            END IF;
+            CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
+            RETURN NEXT v_connection;
+        END LOOP;
     END LOOP;
 END
 $$;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_limit integer) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -353,8 +355,9 @@ DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
 BEGIN
-    INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
-    ON CONFLICT (node) DO NOTHING;
+    INSERT INTO ctaudit.node AS n (node, first_seen) VALUES (p_node, p_at)
+    ON CONFLICT (node) DO UPDATE SET first_seen = least(n.first_seen, excluded.first_seen)
+    WHERE n.first_seen > excluded.first_seen;
     INSERT INTO ctaudit.stream (
         node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
     ) VALUES (
@@ -374,9 +377,21 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
+ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN ((p_flow_started_at IS NULL) OR (p_started_at IS NULL)) THEN (p_flow_received_at >= p_seen_at) WHEN (p_source = ANY (ARRAY['kernel'::ctaudit.time_source, 'event'::ctaudit.time_source])) THEN ((p_flow_started_at >= (p_started_at - '00:00:00.001'::interval)) AND (p_flow_started_at <= (p_started_at + '00:00:00.001'::interval))) WHEN ((p_source = 'receiver'::ctaudit.time_source) AND (p_after IS NOT NULL)) THEN ((p_flow_started_at >= (p_after - '00:00:01'::interval)) AND (p_flow_started_at <= (p_started_at + '00:00:00.001'::interval))) ELSE ((p_flow_received_at >= p_seen_at) AND (p_flow_started_at <= (p_started_at + '00:00:00.001'::interval))) END;
+    RETURN ctaudit.is_one(NULL::bigint, p_started_at, ctaudit.start_from(p_started_at, p_source, p_after), ctaudit.start_until(p_started_at, p_source, GREATEST(p_seen_at, (p_started_at + CASE p_source WHEN 'event'::ctaudit.time_source THEN '00:00:02'::interval ELSE '00:00:00'::interval END))), p_seen_at, NULL::bigint, p_flow_started_at, ctaudit.start_from(p_flow_started_at, 'kernel'::ctaudit.time_source, NULL::timestamp with time zone), ctaudit.start_until(p_flow_started_at, 'kernel'::ctaudit.time_source, p_flow_received_at), p_flow_received_at);
 ALTER FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -513,247 +528,182 @@ CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS 
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
-    SELECT regexp_replace(replace(replace($query$
-    WITH o AS MATERIALIZED (
-        SELECT
-            r.*, <direction> AS direction,
-            row_number() OVER same AS place, first_value(r.ctid::text) OVER same AS leader,
-            lead(r.started_at) OVER tuple AS next_at
-        FROM ctaudit.opening AS r
-        WHERE r.received_at >= $4 AND r.received_at < $5
-            AND ($3::text IS NULL OR r.node = $3) AND <asked>
-        WINDOW
-            same AS (
-                PARTITION BY r.node, r.zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport,
-                    r.orig_dport, r.ct_id, r.received_at, r.started_at ORDER BY r.ctid
-            ),
-            tuple AS (
-                PARTITION BY r.node, r.zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport,
-                    r.orig_dport, r.orig_icmp_type, r.orig_icmp_code
-                ORDER BY r.received_at, r.started_at, r.ctid
-            )
+    SELECT replace(replace(replace($query$
+    WITH seen AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, u.*
+        FROM (
+            SELECT
+                'opening' AS kind, r.received_at, r.started_at, r.started_source,
+                r.started_after,
+                ctaudit.start_from(r.started_at, r.started_source, r.started_after) AS start_from,
+                ctaudit.start_until(r.started_at, r.started_source, r.received_at) AS start_until,
+                CASE r.started_source WHEN 'receiver' THEN r.started_after
+                    ELSE r.started_at END AS alive_at,
+                NULL::timestamptz AS gone_at,
+                NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
+                NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
+                NULL::text AS ended_cause, NULL::bigint AS dump_id, r.provenance, <direction> AS direction,
+                NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
+            FROM ctaudit.opening AS r
+            WHERE r.node = $3 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            UNION ALL
+            SELECT
+                CASE r.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'end' END,
+                r.received_at, r.started_at, r.started_source, NULL,
+                ctaudit.start_from(r.started_at, r.started_source, NULL),
+                ctaudit.start_until(r.started_at, r.started_source, r.received_at),
+                coalesce(
+                    CASE r.ended_source WHEN 'kernel' THEN r.ended_at END, r.ended_after,
+                    r.started_at
+                ),
+                coalesce(
+                    r.ended_at, r.ended_before,
+                    greatest(r.received_at, r.stop_sent, r.started_at)
+                ),
+                r.ended_at, r.ended_source, r.ended_after, r.ended_before, r.ended_cause,
+                NULL, r.provenance, <direction>,
+                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+            FROM ctaudit.flow AS r
+            WHERE r.node = $3 AND r.received_at >= $16 AND r.received_at < $17
+                AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
+            UNION ALL
+            SELECT
+                'entry', r.received_at, r.started_at,
+                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
+                    ::ctaudit.time_source,
+                NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
+                ctaudit.start_until(r.started_at, 'kernel', r.received_at),
+                greatest(d.began_at, r.started_at), NULL,
+                NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
+                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+            FROM ctaudit.dump_entry AS r
+            JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
+            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
+                AND <asked>
+        ) AS u
     ),
-    f AS MATERIALIZED (
-        SELECT r.*, <direction> AS direction, row_number() OVER () AS number
-        FROM ctaudit.flow AS r
-        WHERE r.received_at >= least($1, $4) - interval '2 hours' AND r.received_at < $16
-            AND (r.started_at IS NULL OR r.started_at < $5)
-            AND ($3::text IS NULL OR r.node = $3) AND <asked>
+    life AS MATERIALIZED (
+        SELECT l.*
+        FROM (
+            SELECT array_agg(ROW(
+                s.number, s.kind, s.ct_id, s.status & 4096 <> 0, s.received_at, s.started_at,
+                s.start_from, s.start_until, s.alive_at, s.gone_at
+            )::ctaudit.sighting) AS sightings
+            FROM seen AS s
+            GROUP BY s.zone, s.orig_zone, s.reply_zone, s.proto, s.orig_src, s.orig_dst,
+                s.orig_sport, s.orig_dport, s.orig_icmp_type, s.orig_icmp_code
+        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
     ),
-    e AS MATERIALIZED (
-        SELECT DISTINCT ON (
-            r.node, r.zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-            r.ct_id, r.started_at
-        )
-            r.*, <direction> AS direction, d.began_at, r.dump_id = ANY ($7) AS after,
-            CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
-                AS started_source
-        FROM ctaudit.dump_entry AS r
-        JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-        WHERE r.dump_id = ANY ($6 || $7) AND r.received_at >= $8 AND r.received_at <= $9
-            AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>
-        ORDER BY
-            r.node, r.zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-            r.ct_id, r.started_at, r.received_at DESC
-    ),
-    taken AS MATERIALIZED (
-        SELECT DISTINCT ON (f.number)
-            f.number, o.leader, o.received_at, o.started_at, o.started_source, o.started_after
-        FROM f JOIN o ON <same f o>
-            AND ctaudit.closes(
-                o.received_at, o.started_at, o.started_source, o.started_after,
-                f.received_at, f.started_at
-            )
-        ORDER BY
-            f.number, CASE WHEN f.started_at IS NOT NULL THEN o.received_at END,
-            o.received_at DESC, o.place
-    ),
-    taken_often AS (
-        SELECT t.leader, t.received_at, count(*) AS times
-        FROM taken AS t GROUP BY t.leader, t.received_at
-    ),
-    entry AS MATERIALIZED (
-        SELECT e.*, row_number() OVER () AS number FROM e
-    ),
-    entry_flow AS MATERIALIZED (
-        SELECT DISTINCT ON (e.number) e.number, f.number AS flow_number, e.began_at
-        FROM entry AS e JOIN f ON <same f e> AND ctaudit.closes(
-            e.began_at, e.started_at, e.started_source, NULL, f.received_at, f.started_at
-        )
-        ORDER BY e.number, f.received_at
-    ),
-    flow_seen AS (
-        SELECT x.flow_number AS number, max(x.began_at) AS seen_at
-        FROM entry_flow AS x GROUP BY x.flow_number
-    ),
-    opening_seen AS (
-        SELECT o.leader, o.received_at, max(e.began_at) AS seen_at,
-            max(e.started_at) AS started_at
-        FROM o JOIN entry AS e ON <same e o> AND ctaudit.closes(
-            o.received_at, o.started_at, o.started_source, o.started_after,
-            e.received_at, e.started_at
-        )
-        GROUP BY o.leader, o.received_at
-    ),
-    covered AS (
-        SELECT v.node, max(v.covered_until) AS until
-        FROM ctaudit.coverage AS v WHERE v.ends GROUP BY v.node
-    ),
+    -- Each with the rows it was made of: r the one that answers, the end before the opening.
     found AS (
         SELECT
-            f.node, f.direction, f.provenance,
-            CASE f.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'ended' END AS state,
-            coalesce(f.started_at, t.started_at) AS started_at,
-            CASE WHEN f.started_at IS NULL THEN t.started_source ELSE f.started_source END
-                AS started_source,
-            CASE WHEN f.started_at IS NULL THEN t.started_after END AS started_after,
-            f.ended_at, f.ended_source, f.ended_after, f.ended_before, f.ended_cause,
-            w.seen_at AS last_seen_at,
-            coalesce(
-                f.ended_at, f.ended_before, greatest(f.received_at, f.stop_sent, f.started_at)
-            ) AS gone_at,
-            f.received_at, NULL::timestamptz AS next_at,
-            f.zone, f.orig_zone, f.reply_zone, f.proto,
-            f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-            f.reply_src, f.reply_dst, f.reply_sport, f.reply_dport,
-            f.orig_icmp_type, f.orig_icmp_code, f.reply_icmp_type, f.reply_icmp_code,
-            f.orig_packets, f.orig_bytes, f.reply_packets, f.reply_bytes,
-            f.ct_id, f.mark, f.status, f.state AS protocol_state, f.helper, f.labels
-        FROM f LEFT JOIN taken AS t USING (number) LEFT JOIN flow_seen AS w USING (number)
-        WHERE f.provenance <> 'unobserved' OR NOT EXISTS (
-            SELECT FROM f AS g LEFT JOIN taken AS u USING (number)
-            WHERE g.provenance <> 'unobserved' AND <same f g>
-                AND CASE WHEN t.leader IS NOT NULL AND u.leader IS NOT NULL
-                    THEN t.leader = u.leader AND t.received_at = u.received_at
-                    ELSE ctaudit.closes(
-                        f.ended_after, f.started_at, f.started_source, NULL,
-                        g.received_at, g.started_at
-                    ) END
-        )
-        UNION ALL
-        SELECT
-            o.node, o.direction, o.provenance, 'open',
-            coalesce(w.started_at, o.started_at),
-            CASE WHEN w.started_at IS NULL THEN o.started_source ELSE 'kernel' END,
-            CASE WHEN w.started_at IS NULL THEN o.started_after END,
-            NULL, NULL, NULL, NULL, NULL,
-            greatest(
-                CASE o.started_source WHEN 'receiver' THEN o.started_after
-                    ELSE o.started_at END,
-                w.seen_at
-            ),
-            coalesce(o.next_at, 'infinity'), o.received_at, o.next_at,
-            o.zone, o.orig_zone, o.reply_zone, o.proto,
-            o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-            o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
-            o.orig_icmp_type, o.orig_icmp_code, o.reply_icmp_type, o.reply_icmp_code,
-            NULL, NULL, NULL, NULL,
-            o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
-        FROM o LEFT JOIN taken_often AS t USING (leader, received_at)
-        LEFT JOIN opening_seen AS w USING (leader, received_at)
-        WHERE o.place > coalesce(t.times, 0)
-        UNION ALL
-        SELECT
-            e.node, e.direction, 'dump', CASE WHEN e.after OR NOT e.node = ANY (
-                SELECT d.node FROM ctaudit.dump AS d WHERE d.dump_id = ANY ($7)
-            ) THEN 'open' ELSE 'unobserved' END,
-            e.started_at, e.started_source, NULL,
-            NULL, NULL, NULL, NULL, NULL, e.began_at, 'infinity', e.received_at, NULL,
-            e.zone, e.orig_zone, e.reply_zone, e.proto,
-            e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-            e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-            e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
-        FROM entry AS e LEFT JOIN entry_flow AS x USING (number)
-        WHERE x.number IS NULL AND NOT EXISTS (
-            SELECT FROM o LEFT JOIN taken_often AS t USING (leader, received_at)
-            WHERE <same o e>
-                AND (e.started_at IS NOT NULL OR o.place > coalesce(t.times, 0))
-                AND ctaudit.closes(
-                    coalesce(o.started_after, o.received_at), o.started_at, o.started_source,
-                    o.started_after, e.received_at, e.started_at
-                )
-        )
+            l.opening, l.entry, l.ending, l.unobserved, n.next_at, l.started_at AS began_at,
+            l.start_until AS began_by, l.alive_at AS last_alive_at,
+            coalesce(l.ending, l.unobserved) IS NULL AND n.next_at IS NULL AS is_open,
+            CASE WHEN l.start_from = l.start_until THEN 'kernel'
+                ELSE coalesce(o.started_source, e.started_source, r.started_source) END
+                AS began_source,
+            CASE WHEN l.start_from < l.start_until THEN o.started_after END AS began_after,
+            -- The bound without the allowance of start_bounds, which is for matching alone.
+            CASE WHEN l.start_from = l.start_until THEN l.start_from
+                ELSE coalesce(
+                    o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
+                    l.start_from
+                ) END AS not_before,
+            e.alive_at AS shown_at,
+            coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
+            coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
+            coalesce(r.reply_packets, e.reply_packets) AS got_packets,
+            coalesce(r.reply_bytes, e.reply_bytes) AS got_bytes,
+            r.*
+        FROM life AS l
+        JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
+        LEFT JOIN seen AS o ON o.number = l.opening
+        LEFT JOIN seen AS e ON e.number = l.entry
+        -- Of entries alone: the dump after the span would show it, unless it had ended.
+        CROSS JOIN LATERAL (
+            SELECT coalesce(l.next_at, CASE
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
+            END) AS next_at
+        ) AS n
+        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
-    stream AS MATERIALIZED (
+    known AS (
         SELECT
-            s.node, s.mode, s.started_at,
-            lead(s.started_at) OVER (PARTITION BY s.node ORDER BY s.started_at) AS until
-        FROM ctaudit.stream AS s
+            f.*, coalesce(m.mode, 'live') AS mode,
+            -- While no end is known: as long as it would have been heard.
+            CASE WHEN f.ending IS NULL THEN greatest(f.last_alive_at, h.heard_until)
+                ELSE f.last_alive_at END AS alive_until
+        FROM found AS f
+        LEFT JOIN LATERAL (
+            SELECT s.mode FROM ctaudit.stream AS s
+            WHERE s.node = $3 AND s.started_at <= f.received_at
+            ORDER BY s.started_at DESC LIMIT 1
+        ) AS m ON true
+        LEFT JOIN LATERAL (
+            SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
+            WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+        ) AS h ON true
     ),
     judged AS (
         SELECT
-            c.*, coalesce(s.mode, 'live') AS mode,
-            CASE WHEN c.gone_at = 'infinity' AND c.state = 'open' THEN
-                c.last_seen_at >= $2 OR (
-                    v.until >= $1
-                    AND NOT EXISTS (
-                        SELECT FROM ctaudit.gap AS g
-                        WHERE g.node = c.node AND g.hides_ends AND g.gap_from < $2
-                            AND coalesce(g.gap_until, 'infinity')
-                                > coalesce(c.last_seen_at, c.started_at)
-                    )
-                )
-            END AS surely_open,
-            CASE WHEN coalesce(s.mode, 'live') = 'nat' AND c.state = 'open'
-                    AND coalesce(c.started_at < $1, true) THEN
+            k.*,
+            k.mode <> 'nat' AND k.began_by < $2 AND (
+                k.not_before >= $1
+                OR coalesce(k.alive_until >= greatest(k.began_by, $1), false)
+            ) AS surely_alive,
+            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
                 row_number() OVER (
-                    PARTITION BY c.node, s.mode, c.state,
-                        coalesce(c.started_at < $1, true), c.direction, c.zone, c.proto,
-                        CASE c.direction WHEN 'outward' THEN c.reply_dst
-                            ELSE c.orig_dst END,
-                        CASE c.direction WHEN 'outward' THEN c.reply_dport ELSE c.orig_dport END
-                    ORDER BY c.started_at DESC NULLS LAST, c.received_at DESC
+                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < $1, true), k.direction,
+                        k.zone, k.proto,
+                        CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
+                        CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
+                    ORDER BY k.began_at DESC NULLS LAST, k.received_at DESC
                 )
             END AS nth_before
-        FROM found AS c LEFT JOIN covered AS v ON v.node = c.node
-        LEFT JOIN stream AS s ON s.node = c.node AND c.received_at >= s.started_at
-            AND (s.until IS NULL OR c.received_at < s.until)
-        WHERE coalesce(c.started_after, c.started_at, '-infinity') < $2 AND c.gone_at >= $1
+        FROM known AS k
+        WHERE k.not_before < $2
     )
     SELECT
-        j.node, j.direction,
+        $3::text, j.direction,
         CASE
-            WHEN j.state <> 'open' THEN j.state
-            WHEN j.mode = 'nat' THEN 'unknown'
-            WHEN j.next_at IS NOT NULL THEN 'unobserved'
-            WHEN j.surely_open THEN 'open'
+            WHEN j.ending IS NOT NULL THEN 'ended'
+            WHEN NOT j.is_open THEN CASE j.mode WHEN 'nat' THEN 'unknown' ELSE 'unobserved' END
+            WHEN j.mode <> 'nat' AND j.alive_until >= $1 THEN 'open'
             ELSE 'unknown'
         END,
-        j.mode <> 'nat' AND j.started_at < $2 AND j.started_at IS NOT NULL AND coalesce(
-            j.started_source <> 'dump' AND coalesce(j.started_after, j.started_at) >= $1
-            OR j.last_seen_at >= $1
-            OR j.state = 'ended' AND j.ended_source = 'kernel'
-            OR j.ended_after >= $1
-            OR j.surely_open, false),
+        j.surely_alive,
         CASE j.direction WHEN 'outward' THEN j.orig_src ELSE j.reply_src END,
         CASE j.direction WHEN 'outward' THEN j.orig_sport ELSE j.reply_sport END,
         CASE j.direction WHEN 'outward' THEN j.reply_src ELSE j.orig_src END,
         CASE j.direction WHEN 'outward' THEN j.reply_sport ELSE j.orig_sport END,
-        j.started_at, j.started_source, j.started_after, j.ended_at, j.ended_source,
-        CASE WHEN j.ended_after IS NULL AND (j.next_at IS NOT NULL OR j.state = 'unobserved')
-            THEN j.last_seen_at ELSE j.ended_after END,
-        coalesce(j.ended_before, j.next_at, CASE WHEN j.state = 'unobserved' THEN (
-            SELECT min(d.ended_at) FROM ctaudit.dump AS d
-            WHERE d.node = j.node AND d.dump_id = ANY ($7)
-        ) END),
-        j.ended_cause, j.last_seen_at, j.provenance,
+        j.began_at, j.began_source::ctaudit.time_source, j.began_after,
+        j.ended_at, j.ended_source,
+        CASE WHEN j.ending IS NULL AND NOT j.is_open
+            THEN coalesce(j.alive_until, j.ended_after) END,
+        CASE WHEN j.ending IS NULL THEN coalesce(j.ended_before, j.next_at) END,
+        j.ended_cause, j.shown_at,
+        CASE WHEN j.opening IS NULL AND j.ending IS NULL AND j.unobserved IS NULL THEN 'dump'
+            ELSE j.provenance END::ctaudit.provenance,
         j.zone, j.orig_zone, j.reply_zone, j.proto,
         j.orig_src, j.orig_dst, j.orig_sport, j.orig_dport,
         j.reply_src, j.reply_dst, j.reply_sport, j.reply_dport,
         j.orig_icmp_type, j.orig_icmp_code, j.reply_icmp_type, j.reply_icmp_code,
-        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        j.ct_id, j.mark, j.status, j.protocol_state, j.helper, j.labels
+        j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
+        j.ct_id, j.mark, j.status, j.state, j.helper, j.labels
     FROM judged AS j
-    WHERE (j.nth_before IS NULL OR $10 AND j.nth_before = 1)
-    $query$, '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
+    WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
+    $query$
+    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<same (\w) (\w)>', '(\1.node = \2.node AND ctaudit.same_tuple('
-        '\1.zone, \1.proto, \1.orig_src, \1.orig_dst, \1.orig_sport, \1.orig_dport, \1.ct_id, '
-        '\2.zone, \2.proto, \2.orig_src, \2.orig_dst, \2.orig_sport, \2.orig_dport, \2.ct_id))',
-    'g');
+    '<columns>',
+    'r.zone, r.orig_zone, r.reply_zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport, '
+    'r.orig_dport, r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport, r.orig_icmp_type, '
+    'r.orig_icmp_code, r.reply_icmp_type, r.reply_icmp_code, r.ct_id, r.mark, r.status, r.state, '
+    'r.helper, r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
@@ -813,8 +763,12 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    UPDATE ctaudit.gap AS g SET gap_until = greatest(p_at, g.gap_from)
-    WHERE g.node = p_stream.node AND g.gap_until IS NULL;
+    -- What was lost after it began may be missing in it as well.
+    UPDATE ctaudit.gap AS g SET
+        gap_until = greatest(p_at, g.gap_from), sound_from = greatest(d.began_at, g.gap_from)
+    FROM ctaudit.dump AS d
+    WHERE d.dump_id = p_stream.dump_id
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -888,8 +842,8 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,
-        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open, p_limit
-    );
+        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
+    ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
@@ -908,6 +862,7 @@ CREATE TABLE ctaudit.gap (
     lost bigint,
     hides_openings boolean NOT NULL,
     hides_ends boolean NOT NULL,
+    sound_from timestamp with time zone,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT gap_check CHECK ((gap_from <= gap_until))
 );
@@ -937,6 +892,19 @@ AS $$
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT least(
+        (SELECT min(g.gap_from) FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND coalesce(g.sound_from, 'infinity') > p_alive_at),
+        (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
+            WHERE c.node = p_node AND c.ends)
+    );
+$$;
+ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1086,55 +1054,70 @@ AS $$
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
 $$;
 ALTER FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
+CREATE FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
+    c ctaudit.connection := p_connection;
     v_flow ctaudit.flow;
+    v_before timestamptz;
 BEGIN
-    SELECT * INTO v_flow FROM ctaudit.flow AS f
-    WHERE f.reply_dst = p_connection.reply_dst
-        AND (f.reply_dport = p_connection.reply_dport
-            OR f.reply_dport IS NULL AND p_connection.reply_dport IS NULL)
+    SELECT f.* INTO v_flow
+    FROM ctaudit.flow AS f
+    WHERE f.reply_dst = c.reply_dst
+        AND (f.reply_dport = c.reply_dport OR f.reply_dport IS NULL AND c.reply_dport IS NULL)
         AND f.received_at >= p_since
-        AND f.node = p_connection.node
+        AND f.node = c.node AND f.orig_zone IS NOT DISTINCT FROM c.orig_zone
+        AND f.reply_zone IS NOT DISTINCT FROM c.reply_zone
         AND ctaudit.same_tuple(
             f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            p_connection.zone, p_connection.proto, p_connection.orig_src, p_connection.orig_dst,
-            p_connection.orig_sport, p_connection.orig_dport, p_connection.ct_id
+            c.zone, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
         )
         AND ctaudit.closes(
-            p_connection.last_seen_at, p_connection.started_at, p_connection.started_source,
-            p_connection.started_after, f.received_at, f.started_at
+            coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
+            f.received_at, f.started_at
         )
     ORDER BY f.provenance = 'unobserved', f.received_at
     LIMIT 1;
     IF NOT FOUND THEN
-        RETURN p_connection;
+        RETURN c;
     END IF;
-    p_connection.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved'
-        ELSE 'ended' END;
-    p_connection.exact := p_connection.exact OR p_connection.started_at IS NOT NULL;
-    p_connection.started_source := CASE WHEN v_flow.started_at IS NULL
-        THEN p_connection.started_source ELSE v_flow.started_source END;
-    p_connection.started_at := coalesce(v_flow.started_at, p_connection.started_at);
-    p_connection.ended_at := v_flow.ended_at;
-    p_connection.ended_source := v_flow.ended_source;
-    p_connection.ended_after := v_flow.ended_after;
-    p_connection.ended_before := v_flow.ended_before;
-    p_connection.ended_cause := v_flow.ended_cause;
-    p_connection.provenance := v_flow.provenance;
-    p_connection.orig_packets := v_flow.orig_packets;
-    p_connection.orig_bytes := v_flow.orig_bytes;
-    p_connection.reply_packets := v_flow.reply_packets;
-    p_connection.reply_bytes := v_flow.reply_bytes;
-    p_connection.status := v_flow.status;
-    p_connection.protocol_state := v_flow.state;
-    RETURN p_connection;
+    -- The end brings the kernel's start, or an end before the span: then it is no answer.
+    IF v_flow.started_at >= p_until
+        OR coalesce(v_flow.ended_at, v_flow.ended_before) < p_from
+    THEN
+        RETURN NULL;
+    END IF;
+    IF v_flow.started_at IS NOT NULL THEN
+        c.started_at := v_flow.started_at;
+        c.started_source := v_flow.started_source;
+        c.started_after := NULL;
+    END IF;
+    v_before := coalesce(
+        CASE v_flow.ended_source WHEN 'kernel' THEN v_flow.ended_at END, v_flow.ended_after
+    );
+    c.exact := c.exact OR coalesce(
+        c.started_source = 'kernel' AND c.started_at < p_until
+            AND (c.started_at >= p_from OR v_before >= p_from), false
+    );
+    c.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'ended' END;
+    c.ended_at := v_flow.ended_at;
+    c.ended_source := v_flow.ended_source;
+    c.ended_after := v_flow.ended_after;
+    c.ended_before := v_flow.ended_before;
+    c.ended_cause := v_flow.ended_cause;
+    c.provenance := v_flow.provenance;
+    c.orig_packets := v_flow.orig_packets;
+    c.orig_bytes := v_flow.orig_bytes;
+    c.reply_packets := v_flow.reply_packets;
+    c.reply_bytes := v_flow.reply_bytes;
+    c.status := v_flow.status;
+    c.protocol_state := v_flow.state;
+    RETURN c;
 END
 $$;
-ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1149,6 +1132,80 @@ AS $$
         a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_lives ctaudit.life[] := '{}';
+    v_life ctaudit.life;
+    v_seen ctaudit.sighting;
+    v_nearest integer;
+    v_distance interval;
+    v_least interval;
+    v_next timestamptz;
+BEGIN
+    FOR v_seen IN
+        SELECT * FROM unnest(p_sightings) AS s
+        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+            coalesce(s.started_at, s.received_at), s.received_at, s.number
+    LOOP
+        v_nearest := NULL;
+        FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
+            v_life := v_lives[i];
+            CONTINUE WHEN v_life.ct_id IS DISTINCT FROM v_seen.ct_id
+                OR v_life.start_from > v_seen.start_until OR v_life.start_until < v_seen.start_from
+                OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
+                OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR (v_seen.started_at IS NULL OR v_life.started_at IS NULL)
+                    AND v_seen.received_at < v_life.received_at;
+            v_distance := coalesce(v_seen.started_at, v_seen.received_at)
+                - coalesce(v_life.started_at, v_life.received_at);
+            v_distance := greatest(v_distance, -v_distance);
+            IF v_nearest IS NULL OR v_distance < v_least THEN
+                v_nearest := i;
+                v_least := v_distance;
+            END IF;
+        END LOOP;
+        v_life := CASE WHEN v_nearest IS NULL THEN NULL ELSE v_lives[v_nearest] END;
+        v_nearest := coalesce(v_nearest, cardinality(v_lives) + 1);
+        v_life.ct_id := v_seen.ct_id;
+        v_life.clashed := coalesce(v_life.clashed, false) OR coalesce(v_seen.clashed, false);
+        v_life.received_at := coalesce(v_life.received_at, v_seen.received_at);
+        v_life.start_from := greatest(v_life.start_from, v_seen.start_from);
+        v_life.start_until := least(v_life.start_until, v_seen.start_until);
+        v_life.started_at := CASE WHEN v_life.start_from = v_life.start_until
+            THEN v_life.start_from ELSE coalesce(v_life.started_at, v_seen.started_at) END;
+        v_life.alive_at := greatest(v_life.alive_at, v_seen.alive_at);
+        CASE v_seen.kind
+        WHEN 'opening' THEN v_life.opening := v_seen.number;
+        WHEN 'entry' THEN v_life.entry := v_seen.number;
+        WHEN 'end' THEN
+            v_life.ending := v_seen.number;
+            v_life.gone_at := v_seen.gone_at;
+        ELSE
+            v_life.unobserved := v_seen.number;
+            v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
+        END CASE;
+        v_lives[v_nearest] := v_life;
+    END LOOP;
+
+    FOR v_life IN
+        SELECT * FROM unnest(v_lives) AS l
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+    LOOP
+        IF v_life.gone_at IS NULL THEN
+            v_life.next_at := v_next;
+        END IF;
+        IF NOT v_life.clashed THEN
+            v_next := v_life.start_until;
+        END IF;
+        RETURN NEXT v_life;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1286,6 +1343,43 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        b.dump_id, a.dump_id,
+        least(b.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
+        CASE WHEN t.timed
+            THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
+        least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
+            - interval '2 hours',
+        coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
+            + interval '2 hours'
+    FROM (VALUES (1)) AS one (row)
+    LEFT JOIN LATERAL (
+        SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND d.ended_at <= p_from
+        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
+    ) AS b ON true
+    LEFT JOIN LATERAL (
+        SELECT * FROM ctaudit.dump AS d
+        WHERE d.node = p_node AND d.began_at >= p_until AND d.ended_at >= p_until
+        ORDER BY d.ended_at, d.dump_id LIMIT 1
+    ) AS a ON true
+    LEFT JOIN LATERAL (
+        SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
+        FROM ctaudit.stream AS s WHERE s.node = p_node
+    ) AS t ON true
+    LEFT JOIN LATERAL (
+        SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
+        WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
+    ) AS l ON true;
+$$;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1308,11 +1402,13 @@ CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
-        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, detail
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
-        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat', p_detail
+        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
@@ -1623,8 +1719,9 @@ BEGIN
             p_node, p_stream, p_from, p_at, coalesce(v_detail ->> 'reason', 'unknown'),
             v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
         );
+        -- If a dump runs, it may have been one of its entries.
         UPDATE ctaudit.stream AS s SET
-            received = s.received + 1, undecodable = s.undecodable + 1
+            received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
         INSERT INTO ctaudit.clock (
@@ -1752,7 +1849,7 @@ BEGIN
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, NULL
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
     );
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
@@ -1987,6 +2084,13 @@ ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.late_read (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    sent_from timestamp with time zone NOT NULL,
+    read_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ctaudit.late_read OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -2107,6 +2211,8 @@ ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
+ALTER TABLE ONLY ctaudit.late_read
+    ADD CONSTRAINT late_read_pkey PRIMARY KEY (node, stream, sent_from);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
 ALTER TABLE ONLY ctaudit.migration
@@ -2157,9 +2263,12 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_limit integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
@@ -2173,17 +2282,20 @@ GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_fr
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;

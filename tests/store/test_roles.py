@@ -92,7 +92,7 @@ def test_recorder_and_auditor_try(cluster: Cluster) -> None:
         with pytest.raises(REFUSED):
             audrey.execute(
                 "SELECT * FROM ctaudit.ask(now(), now(), NULL, 'true', 'true', NULL, NULL, NULL, "
-                "NULL, NULL, true, false, NULL)"
+                "NULL, NULL, true, false)"
             )
 
 

@@ -1,0 +1,95 @@
+-- Function: ctaudit.lives
+-- The one rule of matching: which sightings are of the same connection, and when it was alive.
+-- A sighting is what one row says: an opening, an entry of a dump, an end, or an unobserved end.
+--
+-- The kernel gives a tuple to one connection at a time, so the connections of a tuple follow
+-- each other. Their conntrack ids come again and prove nothing by themselves. Two sightings are
+-- of one connection where
+--   the ids are equal,
+--   the bounds within which each began overlap,
+--   and, where a start is not known, the end or the entry was received after the opening.
+-- Of several connections the sighting joins the one whose start is nearest. Each opening begins
+-- a connection; each end ends one, and the observed ends come before the unobserved, which give
+-- way. What no end ended was over when the next connection of the tuple began. An entry that
+-- the kernel inserted beside another of the same tuple (IPS_NAT_CLASH) ends nothing.
+--
+-- Parameters: p_sightings   all of one node, zones, protocol and orig tuple, in any order
+-- Returns: the connections by their start; opening, entry, ending, unobserved are the numbers
+--   of the sightings (of several entries the last), NULL: there is none
+-- Tables touched: none
+CREATE OR REPLACE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[])
+RETURNS SETOF ctaudit.life
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_lives ctaudit.life[] := '{}';
+    v_life ctaudit.life;
+    v_seen ctaudit.sighting;
+    v_nearest integer;
+    v_distance interval;
+    v_least interval;
+    v_next timestamptz;
+BEGIN
+    FOR v_seen IN
+        SELECT * FROM unnest(p_sightings) AS s
+        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+            coalesce(s.started_at, s.received_at), s.received_at, s.number
+    LOOP
+        v_nearest := NULL;
+        FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
+            v_life := v_lives[i];
+            CONTINUE WHEN v_life.ct_id IS DISTINCT FROM v_seen.ct_id
+                OR v_life.start_from > v_seen.start_until OR v_life.start_until < v_seen.start_from
+                OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
+                OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR (v_seen.started_at IS NULL OR v_life.started_at IS NULL)
+                    AND v_seen.received_at < v_life.received_at;
+            v_distance := coalesce(v_seen.started_at, v_seen.received_at)
+                - coalesce(v_life.started_at, v_life.received_at);
+            v_distance := greatest(v_distance, -v_distance);
+            IF v_nearest IS NULL OR v_distance < v_least THEN
+                v_nearest := i;
+                v_least := v_distance;
+            END IF;
+        END LOOP;
+        v_life := CASE WHEN v_nearest IS NULL THEN NULL ELSE v_lives[v_nearest] END;
+        v_nearest := coalesce(v_nearest, cardinality(v_lives) + 1);
+        v_life.ct_id := v_seen.ct_id;
+        v_life.clashed := coalesce(v_life.clashed, false) OR coalesce(v_seen.clashed, false);
+        v_life.received_at := coalesce(v_life.received_at, v_seen.received_at);
+        v_life.start_from := greatest(v_life.start_from, v_seen.start_from);
+        v_life.start_until := least(v_life.start_until, v_seen.start_until);
+        v_life.started_at := CASE WHEN v_life.start_from = v_life.start_until
+            THEN v_life.start_from ELSE coalesce(v_life.started_at, v_seen.started_at) END;
+        v_life.alive_at := greatest(v_life.alive_at, v_seen.alive_at);
+        CASE v_seen.kind
+        WHEN 'opening' THEN v_life.opening := v_seen.number;
+        WHEN 'entry' THEN v_life.entry := v_seen.number;
+        WHEN 'end' THEN
+            v_life.ending := v_seen.number;
+            v_life.gone_at := v_seen.gone_at;
+        ELSE
+            v_life.unobserved := v_seen.number;
+            v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
+        END CASE;
+        v_lives[v_nearest] := v_life;
+    END LOOP;
+
+    FOR v_life IN
+        SELECT * FROM unnest(v_lives) AS l
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+    LOOP
+        IF v_life.gone_at IS NULL THEN
+            v_life.next_at := v_next;
+        END IF;
+        IF NOT v_life.clashed THEN
+            v_next := v_life.start_until;
+        END IF;
+        RETURN NEXT v_life;
+    END LOOP;
+END
+$function$;
