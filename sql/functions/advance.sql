@@ -9,10 +9,13 @@
 --                      stream; NULL: nothing is known
 --   p_events           how many events the batch has
 --   p_stored           how many of them the caller stores; the others are counted as filtered
+--   p_kinds            the kinds of event (ctaudit.event) that the caller stores
 -- Returns: true: the caller stores the batch; false: the batch is committed already and the
 --          caller does nothing
 -- Errors: CT001 the batch does not begin at the position of the stream;
---         CT002 the stream is not known
+--         CT002 the stream is not known;
+--         CT003 the stream holds a kind of event that the caller does not store, so that what is
+--         covered would not be what is recorded
 -- Tables touched: stream, coverage; by reconcile: dump, opening, flow; gap, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.advance(
     p_node text,
@@ -21,7 +24,8 @@ CREATE OR REPLACE FUNCTION ctaudit.advance(
     p_until bigint,
     p_covered_until timestamptz,
     p_events bigint,
-    p_stored bigint
+    p_stored bigint,
+    p_kinds smallint[] DEFAULT '{1,3,4}'
 )
 RETURNS boolean
 LANGUAGE plpgsql
@@ -40,6 +44,13 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
             p_stream, p_node USING ERRCODE = 'CT002';
+    END IF;
+    IF NOT p_kinds @> (CASE v_stream.mode
+        WHEN 'live' THEN '{1,3,4}' WHEN 'nat' THEN '{1,4}' ELSE '{3,4}' END)::smallint[]
+    THEN
+        RAISE EXCEPTION 'stream % of node % was received in mode %, the procedure stores kinds %',
+            p_stream, p_node, v_stream.mode, p_kinds
+            USING ERRCODE = 'CT003', HINT = 'Record it with the procedure of its mode.';
     END IF;
     IF p_events > 0 AND p_until = p_from THEN
         RAISE EXCEPTION 'stream % of node %: % events in no byte', p_stream, p_node, p_events
@@ -64,6 +75,9 @@ BEGIN
         stored = s.stored + p_stored,
         filtered = s.filtered + p_events - p_stored
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF v_stream.stopped_at < p_covered_until THEN
+        PERFORM ctaudit.extend_twin_gap(v_stream, p_covered_until);
+    END IF;
     IF p_covered_until > v_stream.covered_until + interval '1 hour' THEN
         INSERT INTO ctaudit.late_read (node, stream, sent_from, read_at)
         VALUES (p_node, p_stream, v_stream.covered_until, p_covered_until)

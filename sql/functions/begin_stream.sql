@@ -30,6 +30,10 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
+    UPDATE ctaudit.stream AS s SET stopped_at = p_at
+    WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
+        AND s.started_at <= p_at;
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(

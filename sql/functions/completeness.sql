@@ -14,7 +14,7 @@
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
 --   after. No row: the node is not known, or no node existed then.
--- Tables touched: node, stream, coverage, gap, dump, clock, note (read)
+-- Tables touched: node, stream, coverage, gap, dump, clock_doubt, note (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
@@ -133,10 +133,8 @@ AS $function$
             END AS why
         FROM gapped
         LEFT JOIN LATERAL (
-            SELECT k.at, k.step_seconds FROM ctaudit.clock AS k
-            WHERE k.node = gapped.node AND k.step_seconds IS NOT NULL
-                AND k.at + abs(k.step_seconds) * interval '1 second' >= p_from
-                AND k.at - abs(k.step_seconds) * interval '1 second' < p_until
+            SELECT k.at, k.step_seconds FROM ctaudit.clock_doubt AS k
+            WHERE k.node = gapped.node AND k.doubt_from < p_until AND k.doubt_until >= p_from
             ORDER BY k.at LIMIT 1
         ) AS clock_step ON true
         LEFT JOIN LATERAL (

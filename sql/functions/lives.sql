@@ -41,13 +41,14 @@ BEGIN
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
-            CONTINUE WHEN v_life.ct_id IS DISTINCT FROM v_seen.ct_id
-                OR v_life.start_from > v_seen.start_until OR v_life.start_until < v_seen.start_from
+            CONTINUE WHEN NOT ctaudit.is_one(
+                    v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
+                    coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
+                    v_seen.start_from, v_seen.start_until, v_seen.received_at
+                )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
-                OR (v_seen.started_at IS NULL OR v_life.started_at IS NULL)
-                    AND v_seen.received_at < v_life.received_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -61,6 +62,9 @@ BEGIN
         v_life.ct_id := v_seen.ct_id;
         v_life.clashed := coalesce(v_life.clashed, false) OR coalesce(v_seen.clashed, false);
         v_life.received_at := coalesce(v_life.received_at, v_seen.received_at);
+        IF v_seen.kind = 'opening' THEN
+            v_life.opened_at := v_seen.received_at;
+        END IF;
         v_life.start_from := greatest(v_life.start_from, v_seen.start_from);
         v_life.start_until := least(v_life.start_until, v_seen.start_until);
         v_life.started_at := CASE WHEN v_life.start_from = v_life.start_until

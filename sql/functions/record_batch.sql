@@ -34,7 +34,8 @@ BEGIN
     SELECT count(*) INTO v_stored
     FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
     IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored
+        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored,
+        p_kinds
     ) THEN
         RETURN;
     END IF;

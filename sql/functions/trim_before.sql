@@ -44,5 +44,15 @@ BEGIN
     DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
+
+    object := 'clock_doubt';
+    DELETE FROM ctaudit.clock_doubt AS k WHERE k.doubt_until < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'late_read';
+    DELETE FROM ctaudit.late_read AS r WHERE r.read_at < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
 END
 $function$;

@@ -142,6 +142,19 @@ CREATE TABLE ctaudit.clock (
 );
 CREATE INDEX clock_node_at ON ctaudit.clock (node, at) WHERE step_seconds IS NOT NULL;
 
+-- Times at which a stepped clock may have stamped, or truly have been, wrong.
+CREATE TABLE ctaudit.clock_doubt (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    -- The wall clock after the step; before it: at - step_seconds.
+    at timestamptz NOT NULL,
+    step_seconds double precision NOT NULL,
+    doubt_from timestamptz NOT NULL,
+    doubt_until timestamptz NOT NULL,
+    CHECK (doubt_from <= doubt_until)
+);
+CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt (node, doubt_until);
+
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     asked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -434,6 +447,7 @@ CREATE TYPE ctaudit.life AS (
     ct_id bigint,
     clashed boolean,
     received_at timestamptz,
+    opened_at timestamptz,
     started_at timestamptz,
     start_from timestamptz,
     start_until timestamptz,

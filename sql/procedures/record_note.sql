@@ -40,6 +40,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
     v_dropped bigint;
+    v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
@@ -113,18 +114,15 @@ BEGIN
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL THEN
+            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+        END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
         ) VALUES (
-            p_node, p_stream, p_at, (v_detail ->> 'step_seconds')::double precision,
-            (v_detail ->> 'synchronised')::boolean, (v_detail ->> 'estimated_error_us')::bigint,
-            v_detail
+            p_node, p_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean,
+            (v_detail ->> 'estimated_error_us')::bigint, v_detail
         );
-        -- After a step back the kernel sends events with times that were covered before.
-        IF (v_detail ->> 'step_seconds')::double precision < 0 THEN
-            UPDATE ctaudit.stream AS s SET covered_until = least(s.covered_until, p_at)
-            WHERE s.node = p_node AND s.stream = p_stream;
-        END IF;
     ELSE
         NULL;
     END CASE;

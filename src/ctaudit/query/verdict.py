@@ -50,9 +50,8 @@ def judge(
         return Verdict("unknown", False, missing)
     if not answers:
         return Verdict("none", True)
-    if len(answers) > 1:
-        return Verdict("several", True)
-    if not answers[0].exact:
-        reason = f"{answers[0].node}: whether this connection was alive then was not observed"
+    if not any(answer.exact for answer in answers):
+        subject = "this connection" if len(answers) == 1 else "any of these connections"
+        reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
         return Verdict("unknown", True, (reason,))
-    return Verdict("one", True)
+    return Verdict("one" if len(answers) == 1 else "several", True)

@@ -1,0 +1,68 @@
+-- Function: ctaudit.doubt_clock
+-- The wall clock of a gateway was stepped, from v_before to p_at. Which times prove nothing:
+--   those that the wrong clock showed, since it was last known to be right;
+--   those at which that truly was, if the step has put it right;
+--   after a step back, those that come a second time.
+-- It was known to be right when it was last noted as synchronised. Otherwise it may have been
+-- wrong since the step before, or since the first stream after the gateway was booted.
+-- Nothing was lost: coverage ends where the old time ends, and begins where the new one does.
+-- Parameters:
+--   p_stream         the row of the stream
+--   p_at             the wall clock after the step
+--   p_step_seconds   by how much it was stepped
+-- Returns: nothing
+-- Tables touched: clock_doubt, coverage, stream, node; clock (read)
+CREATE OR REPLACE FUNCTION ctaudit.doubt_clock(
+    p_stream ctaudit.stream,
+    p_at timestamptz,
+    p_step_seconds double precision
+)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_step interval := p_step_seconds * interval '1 second';
+    v_before timestamptz := p_at - v_step;
+    v_right timestamptz;
+    v_coverage ctaudit.coverage;
+BEGIN
+    SELECT k.at INTO v_right FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND k.stream IN (
+        SELECT s.stream FROM ctaudit.stream AS s
+        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
+            OR s.stream = p_stream.stream
+    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    ORDER BY k.clock_id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
+        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
+        v_right := coalesce(v_right, p_stream.started_at);
+        -- The wrong clock must not make the gateway older than it is.
+        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+        WHERE n.node = p_stream.node AND n.first_seen = v_right AND v_step > interval '0';
+    END IF;
+    INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
+    SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
+    FROM (VALUES
+        (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
+        (v_right + v_step, p_at)
+    ) AS d (doubt_from, doubt_until)
+    WHERE d.doubt_from <= d.doubt_until;
+
+    UPDATE ctaudit.coverage AS c
+    SET covered_until = greatest(c.covered_from, least(c.covered_until, v_before))
+    WHERE c.node = p_stream.node AND c.stream = p_stream.stream
+        AND c.covered_from = p_stream.covered_from
+    RETURNING c.* INTO v_coverage;
+    IF FOUND THEN
+        PERFORM ctaudit.begin_coverage(
+            p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
+        );
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        covered_until = CASE WHEN p_step_seconds < 0
+            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+END
+$function$;

@@ -1,0 +1,24 @@
+-- Function: ctaudit.extend_twin_gap
+-- Another stream of the node has begun, and this one goes on: two gateways use one name, and
+-- neither record says what the other saw. The other may have been there before it recorded, so
+-- the gap reaches from the start of this stream to the last that it has sent.
+-- Parameters: p_stream   the row of the earlier stream; p_until   it covers until then
+-- Returns: nothing
+-- Tables touched: gap
+CREATE OR REPLACE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    WHERE g.node = p_stream.node AND g.stream = p_stream.stream
+        AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
+    IF NOT FOUND THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
+            'two gateways with one name', 0, '{}'
+        );
+    END IF;
+END
+$function$;
