@@ -14,17 +14,26 @@ from uuid import UUID
 
 from ctaudit.config import Config, JournalSection, SpoolSection
 from ctaudit.record.locate import list_paths
-from ctaudit.record.procedures import Span
+from ctaudit.record.positions import Span
+from ctaudit.record.procedures import Call, Store
 from ctaudit.record.recorder import Recorder
+from ctaudit.record.session import Session
 from ctaudit.spool.decoder import Batch, describe_row
+from ctaudit.spool.note import Note
 from ctaudit.spool.segment import HEADER_SIZE
 
 FOREVER = 1 << 63
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class _Encoded(Call):
+    span: Span
+    batch: Batch
+
+
 @dataclass
-class Ledger:
+class Ledger(Store):
     """What record procedures would hold: rows with their time, and spans of which nothing is known.
 
     A span is [from, until] in nanoseconds: from what was covered before, as record_note has it;
@@ -37,11 +46,12 @@ class Ledger:
     gaps: list[tuple[int, int]] = field(default_factory=list)
     dumping: set[tuple[str, UUID]] = field(default_factory=set)
 
-    def encode(self, span: Span, batch: Batch) -> tuple[Span, Batch]:
-        return span, batch
+    def encode(self, span: Span, batch: Batch) -> Call:
+        return _Encoded((), (), (), span, batch)
 
-    def send(self, call: tuple[Span, Batch]) -> None:
-        span, batch = call
+    def send(self, call: Call) -> None:
+        assert isinstance(call, _Encoded)
+        span, batch = call.span, call.batch
         self._advance(span)
         key = span.node, span.stream
         self.covered[key] = max(self.covered[key], batch.covered_until)
@@ -54,24 +64,27 @@ class Ledger:
     def receive(self) -> None:
         """All that was sent is there."""
 
-    def record_note(self, span: Span, at: int, note: str, detail: dict[str, Any]) -> None:
-        key = span.node, span.stream
-        if note == "start" and key not in self.positions:
+    def close(self) -> None:
+        """There is no connection."""
+
+    def record_note(self, span: Span, note: Note) -> None:
+        key, at = (span.node, span.stream), note.at
+        if note.name == "start" and key not in self.positions:
             # Nothing before it is covered, by this stream or an earlier one.
             self.gaps.append((max(self.covered.values(), default=0), FOREVER))
             self.positions[key] = span.until
             self.covered[key] = at
         else:
             self._advance(span)
-        if note == "missing":
-            self.gaps.append((self.covered[key], int(detail["until"])))
+        if note.name == "missing":
+            self.gaps.append((self.covered[key], int(note.detail["until"])))
             self.dumping.discard(key)
-        elif note == "dump begin":
+        elif note.name == "dump begin":
             self.dumping.add(key)
-        elif note == "dump end" and key in self.dumping:
+        elif note.name == "dump end" and key in self.dumping:
             self.gaps = [(begin, min(end, at)) for begin, end in self.gaps]
-        elif note in ("overrun", "dropped", "undecodable"):
-            raise AssertionError(f"{note}: {detail}")
+        elif note.name in ("overrun", "dropped", "undecodable"):
+            raise AssertionError(f"{note.name}: {note.detail}")
 
     def find_position(self, node: str, stream: UUID) -> int | None:
         return self.positions.get((node, stream))
@@ -87,25 +100,14 @@ class Ledger:
         self.positions[key] = span.until
 
 
-class _Unconnected:
-    """A connection that is never asked anything."""
-
-    broken = False
-
-    def close(self) -> None:
-        pass
-
-
 def read_folder(directory: Path) -> Ledger:
     """All that the recorder's own code makes of a folder of segments."""
     ledger = Ledger()
-    ledger.connection = _Unconnected()  # type: ignore[attr-defined]
     config = Config(
         node="gw1", spool=SpoolSection(directory=directory), journal=JournalSection(rate=0)
     )
-    recorder = Recorder(config, "", lambda: list_paths(directory))
-    recorder.commits._store = ledger  # type: ignore[assignment]
-    recorder.work(lambda: True)
+    session = Session(lambda: ledger)
+    Recorder(config, session, lambda: list_paths(directory)).work(lambda: True)
     return ledger
 
 

@@ -51,10 +51,10 @@ def check_stream(decoder: Decoder, messages: list[bytes], chooser: random.Random
     body = b"".join(message + bytes(-len(message) % 4) for message in messages)
     batch, offset = Batch(), 0
     while offset < len(body):
-        stretch = decoder.read(body, offset, RECEIVED, batch, chooser.randint(1, 5))
-        assert offset <= stretch.offset <= stretch.after <= len(body)
-        assert stretch.after > offset
-        offset = stretch.after
+        step = decoder.read(body, offset, RECEIVED, batch, chooser.randint(1, 5))
+        assert offset <= step.offset <= step.after <= len(body)
+        assert step.after > offset
+        offset = step.after
     rows = rows_of(batch)
     assert len(rows) == batch.count
     for (name, element), array in zip(COLUMNS.items(), build_columns(batch), strict=True):

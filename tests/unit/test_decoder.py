@@ -1,4 +1,4 @@
-"""Decoding agrees with pyroute2, and damage gives a message set aside, never a wrong row."""
+"""Decoding agrees with pyroute2; a damaged message is undecodable, never a wrong row."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_captured_messages(path: Path) -> None:
         assert ("event_at" in row) <= (not path.stem.startswith("plain-"))
     assert {Kind.NEW, Kind.DUMP, Kind.DESTROY} <= kinds
     batch = Batch()
-    stretch = Decoder().read(data, 0, RECEIVED, batch, 1000)
-    assert (stretch.offset, stretch.stop) == (len(data), None)
+    step = Decoder().read(data, 0, RECEIVED, batch, 1000)
+    assert (step.offset, step.stop) == (len(data), None)
     assert batch.count == sum(not is_control(found) for found in split(data))
 
 
@@ -94,11 +94,11 @@ def test_streams_in_pieces(made: list[Entry], limit: int) -> None:
     decoder, offset, rows = Decoder(), 0, []
     while offset < len(body):
         batch = Batch()
-        stretch = decoder.read(body, offset, RECEIVED, batch, limit)
-        assert stretch.stop is None
-        assert stretch.offset > offset
+        step = decoder.read(body, offset, RECEIVED, batch, limit)
+        assert step.stop is None
+        assert step.offset > offset
         assert batch.count <= limit
-        offset = stretch.offset
+        offset = step.offset
         rows += rows_of(batch)
     for row in rows:
         del row["received_at"]
@@ -152,25 +152,25 @@ def test_cut_message_spoils_nothing_before_it() -> None:
     read_one(decoder, whole)
     for size in range(1, len(whole)):
         batch = Batch()
-        stretch = decoder.read(whole + whole[:size], 0, RECEIVED, batch, 10)
+        step = decoder.read(whole + whole[:size], 0, RECEIVED, batch, 10)
         assert batch.count == 1
         assert sum(map(len, batch.rows.values())) == 1
         assert all(batch.rows.values())
-        assert isinstance(stretch.stop, Undecodable)
-        assert (stretch.offset, stretch.after) == (len(whole), len(whole) + size)
-        assert stretch.stop.message == whole[:size]
+        assert isinstance(step.stop, Undecodable)
+        assert (step.offset, step.after) == (len(whole), len(whole) + size)
+        assert step.stop.message == whole[:size]
         # A cut first message leaves no empty list of rows behind either.
         batch = Batch()
         decoder.read(whole[:size], 0, RECEIVED, batch, 10)
         assert not batch.rows
 
 
-def test_aside_has_the_message_and_reading_goes_on_after_it() -> None:
+def test_undecodable_has_the_message_and_reading_goes_on_after_it() -> None:
     whole, other = build(ENTRY), message(0x101, 0, b"\2\0\0\0")
     batch = Batch()
-    stretch = Decoder().read(whole + other + whole, 0, RECEIVED, batch, 10)
-    assert stretch.stop == Undecodable("nlmsg_type 0x0101 is no conntrack event", other)
-    assert (stretch.offset, stretch.after) == (len(whole), len(whole + other))
+    step = Decoder().read(whole + other + whole, 0, RECEIVED, batch, 10)
+    assert step.stop == Undecodable("nlmsg_type 0x0101 is no conntrack event", other)
+    assert (step.offset, step.after) == (len(whole), len(whole + other))
     assert batch.count == 1
 
 
@@ -178,10 +178,10 @@ def test_notes_between_messages() -> None:
     whole, note = build(ENTRY), Note("overrun", 123, {"lost": 5})
     body = whole + pack_drained(77) + whole + pack_note(note) + whole
     decoder, batch = Decoder(), Batch()
-    stretch = decoder.read(body, 0, RECEIVED, batch, 10)
-    assert stretch.stop == note
+    step = decoder.read(body, 0, RECEIVED, batch, 10)
+    assert step.stop == note
     assert (batch.count, batch.covered_until) == (2, 77)
-    assert decoder.read(body, stretch.after, RECEIVED, batch, 10).stop is None
+    assert decoder.read(body, step.after, RECEIVED, batch, 10).stop is None
     assert batch.count == 3
 
 
@@ -195,9 +195,9 @@ def test_damaged_drained_note_costs_only_itself() -> None:
     whole = build(ENTRY)
     damaged = message(0xCA02, 0, b"1234")
     batch, decoder = Batch(), Decoder()
-    stretch = decoder.read(damaged + whole, 0, RECEIVED, batch, 10)
-    assert stretch.stop == Undecodable("a damaged note", damaged)
-    assert stretch.after == len(damaged)
+    step = decoder.read(damaged + whole, 0, RECEIVED, batch, 10)
+    assert step.stop == Undecodable("a damaged note", damaged)
+    assert step.after == len(damaged)
     assert batch.covered_until == 0
 
 
@@ -207,8 +207,8 @@ def test_messages_in_a_frame() -> None:
     frame = read_frame(data, 8, 4242)
     batch = Batch()
     inside = data[frame.start : frame.end]
-    stretch = Decoder().read(inside, 0, frame.received, batch, 10_000)
-    assert (stretch.offset, stretch.stop) == (len(body), None)
+    step = Decoder().read(inside, 0, frame.received, batch, 10_000)
+    assert (step.offset, step.stop) == (len(body), None)
     assert batch.count == len(captured())
     assert all(row[-1] == RECEIVED for rows in batch.rows.values() for row in rows)
 

@@ -24,8 +24,8 @@ from tests.unit.test_layout import ENTRY
 def batch_of(messages: list[bytes]) -> Batch:
     batch, decoder = Batch(), Decoder()
     for number, message in enumerate(messages):
-        stretch = decoder.read(message, 0, RECEIVED + number * 1000, batch, 1)
-        assert stretch.stop is None
+        step = decoder.read(message, 0, RECEIVED + number * 1000, batch, 1)
+        assert step.stop is None
     assert batch.count == len(messages)
     return batch
 

@@ -6,6 +6,7 @@ import random
 import struct
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,8 @@ def test_each_header_byte_counts(entry: Entry) -> None:
 
 def _attribute_headers(data: bytes) -> list[int]:
     """Offsets of the top-level attributes' headers."""
-    found, at = [], 20
+    found: list[int] = []
+    at = 20
     while at < len(data):
         found += range(at, at + 4)
         at += (struct.unpack_from("=H", data, at)[0] + 3) & ~3
@@ -202,8 +204,9 @@ def test_two_protocols() -> None:
 def test_beyond_the_signed_range(field: str) -> None:
     wide = 1 << 31 if field == "status" else 1 << 63
     for value in (wide, 2 * wide - 1):
-        given_value = value if field in ("status", "event_at") else (value, 0)
-        entry = replace(ENTRY, **{field: given_value})
+        given_value: Any = value if field in ("status", "event_at") else (value, 0)
+        changed: dict[str, Any] = {field: given_value}
+        entry = replace(ENTRY, **changed)
         assert "beyond PostgreSQL's signed range" in refused(build(entry))
     learn(build(replace(ENTRY, status=(1 << 31) - 1, event_at=(1 << 63) - 1)))
     learn(build(replace(ENTRY, mark=(1 << 32) - 1, ct_id=(1 << 32) - 1)))

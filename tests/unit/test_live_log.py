@@ -1,4 +1,4 @@
-"""Live lines: within the budget, none silently left out, readable, with fields."""
+"""Event lines: within the budget, none silently left out, readable, with fields."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ctaudit.conntrack.event import COLUMNS, Kind
-from ctaudit.record.live_log import MESSAGE_IDS, LiveLines, build_fields, format_line
+from ctaudit.host.log import MESSAGE_IDS
+from ctaudit.record.live_log import EventLines, build_fields, format_line
+from ctaudit.record.positions import Span
 from ctaudit.spool.decoder import Batch, Decoder, describe_row
 from tests.unit.messages import GRE, ICMP, ICMPV6, SCTP, TCP, UDP, Entry, Side, build, entries
+from tests.unit.streams import STREAM
 from tests.unit.test_layout import CLIENT, ENTRY, GATEWAY, SERVER
 
 SECOND = 1_000_000_000
@@ -51,9 +55,9 @@ def values_of(entry: Entry) -> dict[str, Any]:
     return describe_row(layout, row)
 
 
-def start(rate: int) -> tuple[LiveLines, Page, Clock]:
+def start(rate: int) -> tuple[EventLines, Page, Clock]:
     page, clock = Page(), Clock()
-    return LiveLines(rate, page.write, clock), page, clock
+    return EventLines(rate, page.write, clock), page, clock
 
 
 END = replace(ENTRY, kind=Kind.DESTROY)
@@ -104,6 +108,17 @@ def test_no_line_at_rate_zero_but_the_sum() -> None:
     clock.now += 1
     lines.turn()
     assert page.lines == ["… and 3 more events, not shown (3 NEW)"]
+
+
+def test_what_is_read_again_is_not_shown_again() -> None:
+    lines, page, _ = start(100)
+    lines.show_once(Span("gw1", STREAM, 0, 40), batch_of(ENTRY))
+    lines.show_once(Span("gw1", STREAM, 0, 20), batch_of(ENTRY))
+    lines.show_once(Span("gw1", STREAM, 20, 40), batch_of(ENTRY))
+    assert len(page.lines) == 1
+    lines.show_once(Span("gw1", STREAM, 40, 60), batch_of(END))
+    lines.show_once(Span("gw1", UUID(int=7), 0, 20), batch_of(ENTRY))
+    assert [line.split()[0] for line in page.lines] == ["NEW", "DESTROY", "NEW"]
 
 
 @given(st.integers(0, 7), st.lists(st.tuples(st.integers(0, 9), st.floats(0, 1.5)), max_size=12))
