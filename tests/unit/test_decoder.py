@@ -169,7 +169,7 @@ def test_undecodable_has_the_message_and_reading_goes_on_after_it() -> None:
     whole, other = build(ENTRY), message(0x101, 0, b"\2\0\0\0")
     batch = Batch()
     step = Decoder().read(whole + other + whole, 0, RECEIVED, batch, 10)
-    assert step.stop == Undecodable("nlmsg_type 0x0101 is no conntrack event", other)
+    assert step.stop == Undecodable("nlmsg_type 0x0101 is not a conntrack event", other)
     assert (step.offset, step.after) == (len(whole), len(whole + other))
     assert batch.count == 1
 

@@ -101,7 +101,7 @@ class EventLines:
 
 
 def format_line(values: Mapping[str, Any]) -> str:
-    """``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
+    """Such as ``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
     proto = values["proto"]
     line = (
         f"{values['kind'].name:<7} {name_protocol(proto):<5} "

@@ -117,7 +117,7 @@ class Decoder:
         rest = body[offset:]
         length, kind = HEADER.unpack_from(rest)[:2] if len(rest) >= HEADER.size else (0, 0)
         if not HEADER.size <= length <= len(rest):
-            reason = f"nlmsg_len says {length} bytes, {len(rest)} are there"
+            reason = f"nlmsg_len is {length}, {len(rest)} bytes remain"
             return Undecodable(reason, rest), len(body)
         message, after = rest[:length], min(len(body), offset + align(length))
         if kind == DRAINED:
