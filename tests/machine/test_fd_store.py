@@ -151,7 +151,7 @@ def test_database_away_is_told_and_made_up_for(gateway: Gateway) -> None:
     gateway.start_postgresql()
     gateway.settle()
     check_nothing_lost(gateway, first)
-    for fault in ("database away", "database back"):
+    for fault in ("database unreachable", "database back"):
         assert gateway.journal("-u", RECORDER, f"MESSAGE_ID={MESSAGE_IDS[fault]}"), fault
 
 

@@ -19,7 +19,7 @@ def batch_of(count: int, covered: int = 0, age: float = 0.0) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("count", "covered", "limit", "stopped", "due"),
+    ("count", "covered", "limit", "note_next", "due"),
     [
         # read on
         (0, 0, 100, False, None),
@@ -30,20 +30,22 @@ def batch_of(count: int, covered: int = 0, age: float = 0.0) -> Batch:
         (50, 0, 50, False, Due.LIMIT),
         (1, 0, 1, False, Due.LIMIT),
         # a note or an undecodable message follows
-        (1, 0, 100, True, Due.STOP),
-        (0, 5, 100, True, Due.STOP),
+        (1, 0, 100, True, Due.NOTE),
+        (0, 5, 100, True, Due.NOTE),
         (0, 0, 100, True, None),
         (100, 0, 100, True, Due.FULL),
     ],
 )
-def test_after_a_step(count: int, covered: int, limit: int, stopped: bool, due: Due | None) -> None:
-    assert POLICY.due_after_step(batch_of(count, covered), limit, stopped=stopped) is due
+def test_after_a_step(
+    count: int, covered: int, limit: int, note_next: bool, due: Due | None
+) -> None:
+    assert POLICY.due_after_step(batch_of(count, covered), limit, note_next=note_next) is due
 
 
 def test_batches_of_one_event_are_answered_one_by_one() -> None:
     """Or a rejected event would not be the one that was read last."""
-    assert BatchPolicy(1, 0.2).due_after_step(batch_of(1), 1, stopped=False) is Due.LIMIT
-    assert BatchPolicy(2, 0.2).due_after_step(batch_of(2), 2, stopped=False) is Due.FULL
+    assert BatchPolicy(1, 0.2).due_after_step(batch_of(1), 1, note_next=False) is Due.LIMIT
+    assert BatchPolicy(2, 0.2).due_after_step(batch_of(2), 2, note_next=False) is Due.FULL
 
 
 @pytest.mark.parametrize(

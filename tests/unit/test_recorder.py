@@ -672,6 +672,6 @@ def test_faults_are_logged_with_their_identity(
     told = [(record.message, record.__dict__["MESSAGE_ID"]) for record in caplog.records]
     faults = [identity for _, identity in told]
     assert faults == [
-        MESSAGE_IDS[name] for name in ("database away", "database back", "undecodable")
+        MESSAGE_IDS[name] for name in ("database unreachable", "database back", "undecodable")
     ]
     assert "no route to host" in told[0][0]

@@ -90,7 +90,7 @@ def test_unreachable_and_back_are_said_once(
     ]  # fmt: skip
     told = [(record.levelname, record.__dict__["MESSAGE_ID"]) for record in caplog.records]
     assert told == [
-        ("ERROR", MESSAGE_IDS["database away"]), ("INFO", MESSAGE_IDS["database back"]),
+        ("ERROR", MESSAGE_IDS["database unreachable"]), ("INFO", MESSAGE_IDS["database back"]),
     ]  # fmt: skip
     assert "no route to host" in caplog.messages[0]
 

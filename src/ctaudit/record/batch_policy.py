@@ -11,15 +11,15 @@ _COVERAGE_EVERY = 1.0  # seconds between two batches that only advance the cover
 
 
 class Due(Enum):
-    """Why the batch is sent. Only after FULL the next one is read before the answer is there."""
+    """Why the batch is sent. After FULL the next one is read before the answer has come."""
 
-    FULL = "it has batch.events events, and more are likely to follow"
+    FULL = "it has batch.events events; more are likely to follow"
     LIMIT = "it has as many events as the bisection allows"
-    STOP = "a note, an undecodable message or damage follows, which is recorded by itself"
-    QUIET = "it covers a quiet time, and events follow, which go into a batch of their own"
+    NOTE = "a note, an undecodable message or damage follows: each is recorded by a CALL of its own"
+    QUIET = "it has coverage only, and events follow, which go into a batch of their own"
     END = "nothing more is read: the segment has ended, or the recorder stops"
     WAITED = "its events have waited for batch.wait"
-    COVERAGE = "there was no event for a while, and the coverage is to advance"
+    COVERAGE = "it has coverage only, and nothing has been sent for a second"
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class BatchPolicy:
     events: int
     wait: float
 
-    def due_after_step(self, batch: Batch, limit: int, *, stopped: bool) -> Due | None:
-        """After a step of reading; ``stopped``: something follows that is recorded by itself."""
+    def due_after_step(self, batch: Batch, limit: int, *, note_next: bool) -> Due | None:
+        """After a step of reading. ``limit``: of the bisection; ``note_next``: see Due.NOTE."""
         if batch.count >= limit:
             return Due.FULL if batch.count >= self.events > 1 else Due.LIMIT
-        return Due.STOP if stopped and has_content(batch) else None
+        return Due.NOTE if note_next and has_content(batch) else None
 
     def due_at_rest(self, batch: Batch, last: LastSent, now: Moment, *, ended: bool) -> Due | None:
         """When everything published has been read; ``ended``: nothing more will be read."""

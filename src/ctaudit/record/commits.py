@@ -18,8 +18,8 @@ from ctaudit.spool.segment import Segment
 class Commits:
     """The committed positions, and the batch in flight, which begins at one of them.
 
-    ``number``: of commits since the start; ``events``: in them. What is sent next begins where
-    the batch in flight ends. Methods raise DatabaseError and psycopg.Error; ``forget`` then.
+    ``number``: commits so far; ``events``: events in them. The methods raise DatabaseError and
+    psycopg.Error; after that the caller calls ``forget``.
     """
 
     def __init__(self, session: Session) -> None:
@@ -37,7 +37,7 @@ class Commits:
         return self._positions.take(self._session.open(), node, stream)
 
     def span(self, segment: Segment, offset: int) -> Span:
-        """What has not been sent of the segment's stream, up to ``offset`` of the segment."""
+        """From where the batch in flight ends, else from the position, to ``offset``."""
         if self._in_flight is not None:
             first = self._in_flight.span.until
         else:
@@ -70,7 +70,7 @@ class Commits:
         return self._confirm(Committed(span, 0))
 
     def forget(self) -> None:
-        """The database is asked for its positions again. What is in flight is not waited for."""
+        """Forgets the positions, and what is in flight without waiting for the answer."""
         if self._in_flight is not None:
             self._session.close()
             self._in_flight = None

@@ -1,4 +1,4 @@
-"""Where in the spool the database's positions lie. All of this asks and changes nothing."""
+"""Where in the spool the recorder has to read on. Nothing here changes the spool."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MissingBytes:
 
 @dataclass(frozen=True)
 class NotASegment:
-    """A file with a segment's name that is not a readable segment."""
+    """A file that has the name of a segment and cannot be read as one."""
 
     path: Path
     reason: str
@@ -50,9 +50,9 @@ class NotASegment:
 
 @dataclass(frozen=True)
 class Located:
-    """``place``: what comes next, None if all has been recorded.
+    """``place``: what comes next; None: everything has been recorded.
 
-    ``stored``: the segments before it that the database has in full and that are not marked so.
+    ``stored``: earlier segments that the database has in full and that are not marked as such.
     """
 
     place: Ready | MissingBytes | NotASegment | None
@@ -60,7 +60,7 @@ class Located:
 
 
 def locate(paths: Sequence[Path], find_position: FindPosition) -> Located:
-    """Goes through the segments, oldest first, to the first that needs something done.
+    """The first of the segments, oldest first, that is not recorded in full.
 
     A segment that is still being written is always Ready. Raises PrivilegeError, and what
     ``find_position`` raises.
@@ -104,10 +104,10 @@ def _place_in(
 
 
 def find_end(paths: Sequence[Path], segment: Segment) -> int:
-    """The end of a sealed segment by the base of the next one of its stream, if that is there.
+    """The end of a sealed segment: the base of the next one of its stream, if there is one.
 
-    The base is covered by the header's checksum, the end is not; an end that is too large
-    would lead into the middle of the next segment.
+    The header's checksum covers the base but not the end. An end that is too large would lead
+    into the middle of the next segment.
     """
     name = f"{segment.sequence + 1:012d}{segment.path.suffix}"
     for path in paths:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loss:
-    """``fault``: which of host.log's faults it is."""
+    """A note for the database, and a sentence to be logged as ``fault`` (host.log)."""
 
     fault: str
     sentence: str

@@ -84,7 +84,7 @@ class Pipeline:
         if step is None:
             return self._rest(cursor, stop=stop)
         self._last_step = step
-        self._flush(cursor, self._due_after_step(stopped=step.stop is not None))
+        self._flush(cursor, self._due_after_step(note_next=step.stop is not None))
         if step.stop is not None:
             self._record_stop(cursor, step, step.stop)
         return True
@@ -136,8 +136,8 @@ class Pipeline:
             self._leave()
         return flushed or ended
 
-    def _due_after_step(self, *, stopped: bool) -> Due | None:
-        return self._policy.due_after_step(self._batch, self._bisection.limit, stopped=stopped)
+    def _due_after_step(self, *, note_next: bool) -> Due | None:
+        return self._policy.due_after_step(self._batch, self._bisection.limit, note_next=note_next)
 
     def _flush(self, cursor: Cursor, due: Due | None, offset: int | None = None) -> bool:
         """Sends what has been read, up to the cursor or ``offset``; False if it is nothing."""
@@ -191,7 +191,7 @@ class Pipeline:
     def _record_damage(self, cursor: Cursor, reason: str) -> None:
         """Records the rest of the segment as missing, and passes it."""
         segment, end = cursor.segment, cursor.segment.end
-        self._flush(cursor, self._due_after_step(stopped=True))
+        self._flush(cursor, self._due_after_step(note_next=True))
         if not self._replay:
             preserve_damaged(segment.path)
         is_known = self._commits.find_position(segment.node, segment.stream) is not None

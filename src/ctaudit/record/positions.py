@@ -1,4 +1,4 @@
-"""How far the database has each stream: the one place in the recorder that knows."""
+"""The position of each stream that the database has committed: known here and nowhere else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Positions:
         self._known: dict[tuple[str, UUID], int | None] = {}
 
     def take(self, source: PositionSource, node: str, stream: UUID) -> int | None:
-        """The position; ``source`` is asked if it is not known here. Raises what that raises."""
+        """The position; ``source`` is asked if it is not known yet. Raises what that raises."""
         key = node, stream
         if key not in self._known:
             self._known[key] = source.find_position(node, stream)

@@ -1,7 +1,9 @@
 """The recorder's statements: a CALL for each batch and each note, and the position of a stream.
 
 A batch's CALL goes through libpq's own functions (psycopg.pq), so that the recorder reads the
-next batch while the server works (decision 0006).
+next batch while the server works (decision 0006). psycopg's generators and Connection.wait are
+not in its documentation; tests/store/test_batch_calls.py runs them on the oldest version and
+the newest.
 """
 
 from __future__ import annotations

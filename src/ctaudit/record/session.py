@@ -1,4 +1,4 @@
-"""The recorder's session with the database: opened when needed, and again after a failure."""
+"""The recorder's session with the database: when it connects, and how long it waits."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def longest_delay(failures: int) -> float:
 
 
 class Session:
-    """Tells the journal and systemd when the database becomes unreachable and when it is back.
+    """A connection that is opened when it is needed.
 
-    ``open_store`` connects.
+    The journal and systemd are told when the database becomes unreachable and when it is back.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class Session:
         self.close()
         if not self._failures:
             log_fault(
-                log, "database away", f"database unreachable, events wait in the spool: {reason}"
+                log,
+                "database unreachable",
+                f"database unreachable, events wait in the spool: {reason}",
             )
             notify(f"STATUS=database unreachable: {reason}")
         self._failures += 1

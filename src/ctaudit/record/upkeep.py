@@ -1,6 +1,6 @@
-"""What the recorder changes in the spool, in the files of the receiver; never in a replay.
+"""What the recorder changes in the spool; a replay changes nothing.
 
-Beside this it marks in the header of the segment that it reads how far that is committed.
+Besides, it marks in the header of the segment being read how far it is committed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def mark_committed(paths: Iterable[Path]) -> None:
 
 
 def open_ready(ready: Ready, *, writable: bool) -> Segment | None:
-    """Opens a segment and, if writable, repairs its end; None if it has just been deleted."""
+    """Opens a segment and, if writable, repairs its end; None if it has changed meanwhile."""
     try:
         segment = _open(ready.path, writable=writable)
-    except FileNotFoundError:
+    except (FileNotFoundError, DamagedSegment):
         return None
     if writable and ready.true_end is not None:
         segment.publish(ready.true_end)
@@ -42,15 +42,15 @@ def open_ready(ready: Ready, *, writable: bool) -> Segment | None:
 
 
 def rename_foreign(found: NotASegment) -> None:
-    """Takes a file that is not a segment out of the way."""
+    """Renames a file that is not a segment, so that it is not looked at again."""
     new = move_aside(found.path)
-    log_fault(log, "damage", f"{found.path} is not a segment: {found.reason}; renamed {new.name}")
+    log_fault(log, "damage", f"{found.path} is not a segment: {found.reason}; now {new.name}")
 
 
 class SealRepair:
-    """Seals segments whose seal a loss of power undid; the recorder would wait there for ever.
+    """Seals a segment again if a loss of power has undone its seal.
 
-    Looks for them once a second at most.
+    Without it the recorder would wait for ever for more data there. Looks once a second at most.
     """
 
     def __init__(self, list_segments: Callable[[], Sequence[Path]]) -> None:
@@ -58,7 +58,10 @@ class SealRepair:
         self._next_look = 0.0
 
     def restore(self, segment: Segment, *, at_once: bool) -> bool:
-        """Seals the segment if a later one has data, which comes only after the seal of this."""
+        """Seals the segment if a later one has data: the writer seals one before it uses the next.
+
+        False if there was nothing to do.
+        """
         now = time.monotonic()
         if not at_once and now < self._next_look:
             return False
