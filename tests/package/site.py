@@ -136,7 +136,8 @@ def is_here() -> bool:
 
 
 def _prepare(machine: Machine) -> None:
-    machine.put(ROOT / "tests", f"{CHECKOUT}/tests")
+    for part in ("lab", "tests"):
+        machine.put(ROOT / part, f"{CHECKOUT}/{part}")
     if not machine.path("/run/netns/ctaudit-gateway").exists():
         _make_lab(machine)
     machine.write(_DROP_IN, f"[Service]\n{_NETNS.format('gateway')}\n")
