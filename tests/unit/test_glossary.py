@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.admin.finding import WORDS
 from ctaudit.config import MODES
 from ctaudit.conntrack.event import Kind
 from ctaudit.query.lookup import EXIT_STATUS
@@ -57,13 +56,19 @@ def gap_causes() -> Iterator[str]:
         ("verdict", set(EXIT_STATUS)),
         ("mode", set(MODES)),
         ("event", {kind.name for kind in Kind}),
-        ("check", set(WORDS.values())),
         ("role", set(re.findall(r"'(ctaudit_\w+)'", SQL[ROOT / "sql/roles.sql"]))),
     ],
 )
 def test_each_name_has_its_line(entry: str, names: set[str]) -> None:
     assert names
     assert listed(entry) == names
+
+
+def test_each_level_of_check_has_its_line() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "src/ctaudit/admin").glob("*.py"))
+    labels = set(re.findall(r'Level\.[A-Z]+: "([^"]+)"', text))
+    assert "warning" in labels
+    assert labels <= listed("check")
 
 
 def test_each_exit_status_is_the_verdict_s() -> None:
