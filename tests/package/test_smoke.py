@@ -59,7 +59,7 @@ def test_what_comes_with_it(site: Site) -> None:
         value = machine.run(["sysctl", "-n", f"net.netfilter.nf_conntrack_{name}"]).stdout
         assert value.strip() == "1", name
     explained = machine.run(["journalctl", "-x", "--no-pager", "-u", RECORDER]).stdout
-    assert "Subject: The database is away, events wait in the spool" in explained
+    assert "Subject: The database is unreachable, events wait in the spool" in explained
     for section, page in ((1, "ctaudit"), (5, "ctaudit.toml"), (8, "ctaudit.service")):
         machine.run(["man", "--pager=cat", str(section), page])
     news = machine.run(["zcat", "/usr/share/doc/ctaudit/NEWS.Debian.gz"]).stdout
