@@ -1,4 +1,4 @@
-"""Fixtures of everything that needs the lab."""
+"""A lab for each module, PostgreSQL, and all kinds of traffic recorded once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def cluster() -> Iterator[Cluster]:
     Nothing here crashes the machine, so fsync would only take time.
     """
     with private_cluster(settings={"fsync": "off"}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """One for the module, that a test may stop, kill and restore; fsync is on."""
+    with private_cluster() as made:
         yield made
 
 
