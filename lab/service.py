@@ -56,7 +56,7 @@ class Service:
         self._begins = self.log.stat().st_size
         with self.log.open("a") as output:
             self._process = subprocess.Popen(
-                self._argv, env=environment(), stdout=output, stderr=output, text=True
+                self._argv, env=_environment(), stdout=output, stderr=output, text=True
             )
 
     def wait_until_ready(self) -> None:
@@ -108,6 +108,12 @@ class Service:
         with self.log.open() as said:
             said.seek(self._begins)
             return self._ready in said.read()
+
+
+def _environment() -> dict[str, str]:
+    """The rig's; CTAUDIT_COVERAGE names the configuration of coverage.py where it is measured."""
+    configuration = os.environ.get("CTAUDIT_COVERAGE")
+    return environment() | ({"COVERAGE_PROCESS_START": configuration} if configuration else {})
 
 
 @contextmanager

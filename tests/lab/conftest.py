@@ -14,6 +14,17 @@ from lab.recorded import LONG_TIMEOUTS, Recorded, recording_all
 from lab.serve import serving
 from lab.witness import Witness, delete_all, watching
 
+_COVERAGE = os.environ.get("CTAUDIT_COVERAGE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Services measure their coverage, but not where a test counts on their speed."""
+    if _COVERAGE and item.get_closest_marker("timed") is None:
+        os.environ["CTAUDIT_COVERAGE"] = _COVERAGE
+    else:
+        os.environ.pop("CTAUDIT_COVERAGE", None)
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:

@@ -24,6 +24,8 @@ from lab.traffic import make_traffic
 from lab.traffic.load import loading
 from tests.markers import torture
 
+pytestmark = pytest.mark.timed
+
 SIZES = 'segment_bytes = "256KiB"'
 COUNT = 1500
 SAMPLE = 30

@@ -17,6 +17,8 @@ from lab.service import started
 from lab.traffic.load import RATE, loading
 from tests.markers import torture
 
+pytestmark = pytest.mark.timed
+
 PROMISED = 10.0  # seconds from the database's return to the next commit
 
 

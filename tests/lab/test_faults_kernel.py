@@ -29,6 +29,8 @@ from lab.witness.compare import to_time
 from lab.witness.conntrack_text import Entry
 from tests.markers import torture
 
+pytestmark = pytest.mark.timed
+
 TINY = 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'
 Span = tuple[datetime, datetime]
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import random
 import time
 
+import pytest
+
 from lab.accounting import expect_closed_accounting, expect_no_gap, expect_once
 from lab.cluster import Cluster
 from lab.namespaces import Lab
 from lab.rig import rigging
 from lab.service import kill_at_random, started
 from lab.traffic.load import RATE, loading
+
+pytestmark = pytest.mark.timed
 
 LONGEST_LIFE = 0.8  # seconds that a recorder lives at most: a third of it goes into starting
 

@@ -23,6 +23,8 @@ from lab.traffic.burst import burst_tuple
 from lab.traffic.load import RATE, loading
 from tests.markers import torture
 
+pytestmark = pytest.mark.timed
+
 SMALL = 'max_bytes = "1MiB"\nsegment_bytes = "256KiB"'
 SMALL_SEGMENTS = 'segment_bytes = "256KiB"'
 LOST = "SELECT coalesce(sum(lost), 0)::bigint FROM ctaudit.gap WHERE cause = 'spool full'"

@@ -17,6 +17,8 @@ from lab.traffic import make_traffic
 from lab.traffic.burst import PAYLOAD, burst_tuple
 from lab.witness import delete_all
 
+pytestmark = pytest.mark.timed
+
 COUNT = 10_000
 SIZE = 20 + 8 + len(PAYLOAD)
 
