@@ -30,7 +30,8 @@ from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder
 from ctaudit.spool.note import Note
 from ctaudit.spool.segment import list_segments, opened_segment
-from lab.rig import RECORDER, ROOT, environment
+from lab.namespaces import ROOT
+from lab.rig import RECORDER, environment
 
 Step = tuple[Span, Batch | Note]
 

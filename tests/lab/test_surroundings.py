@@ -28,9 +28,8 @@ from ctaudit.host.privileges import in_network_of
 from lab.cluster import Cluster
 from lab.namespaces import Lab, popen_in, run_in
 from lab.network import build_lab
-from lab.rig import environment, receiving, rigging
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.rig import environment, rigging
+from lab.service import started
 
 SKELETON = """
 table inet t {
@@ -221,7 +220,7 @@ def test_lab_s_own_rules_hide_nothing(lab: Lab) -> None:
 
 
 def test_check_looks_where_the_receiver_listens(lab: Lab, cluster: Cluster) -> None:
-    with rigging(lab, cluster) as rig, receiving(rig), loaded(lab, SKELETON):
+    with rigging(lab, cluster) as rig, started(rig, "receive"), loaded(lab, SKELETON):
         handle = add_rule(lab, "inet t raw", "notrack")
         said = json.loads(rig.run("check", "--json", "--config", str(rig.config)).stdout)
     findings = {each["name"]: each for each in said["findings"]}

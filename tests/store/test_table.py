@@ -12,8 +12,9 @@ import pytest
 
 from ctaudit.conntrack.event import Kind
 from ctaudit.database import schema
+from ctaudit.query.answer import Answer
 from ctaudit.query.entry import EntryReader
-from ctaudit.query.lookup import Answer, ask_flows
+from ctaudit.query.lookup import ask_flows
 from ctaudit.query.question import read_flows
 from ctaudit.spool.decoder import Batch, Decoder
 from lab.cluster import Cluster

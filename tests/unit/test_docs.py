@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.cli import build_parser
+from ctaudit.arguments import build_parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

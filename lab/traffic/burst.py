@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from lab import addresses as a
-from lab.record import LabError
+from lab.namespaces import LabError
 
 MOST = 2_000_000
 PER_PORT = 30_000
@@ -20,8 +20,10 @@ FIRST_SPORT = 10_000
 PAYLOAD = b"burst"
 STEP = 0.005
 
+Tuple = tuple[str, int, int]
 
-def burst_tuple(index: int, ports: int = 1) -> tuple[str, int, int]:
+
+def burst_tuple(index: int, ports: int = 1) -> Tuple:
     """Source, source port and destination port of a burst's connection; none comes twice.
 
     The destination ports take turns, and PER_PORT connections to one of them move it on to a

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import subprocess
 import tempfile
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from lab.conntrack_text import Entry, Key, Times, Tuple, parse_line, parse_times
-from lab.namespaces import Lab, popen_in, run_in
-from lab.record import LabError
-
-__all__ = [
-    "Entry",
-    "Tuple",
-    "Witness",
-    "delete_all",
-    "list_table",
-    "parse_line",
-    "watching",
-]
+from lab.event_socket import EventSocket, borrowed_socket, find_event_socket
+from lab.namespaces import Lab, LabError, popen_in, run_in
+from lab.witness.conntrack_text import Entry, Key, Times, parse_line, parse_times
 
 BUFFER = 256 * 1024 * 1024
 SO_RCVBUFFORCE = 33
-SYS_PIDFD_GETFD = 438
 TEXT = ("-o", "timestamp,id,extended,ktimestamp")
 XML = ("-o", "xml,id,ktimestamp")
 
@@ -77,13 +64,6 @@ class Witness:
             time.sleep(0.05)
 
 
-@dataclass(frozen=True)
-class _EventSocket:
-    descriptor: int
-    queued: int
-    dropped: int
-
-
 class _Listener:
     """One running conntrack -E and the file that it prints to."""
 
@@ -91,28 +71,12 @@ class _Listener:
         self.process = process
         self.path = path
 
-    def event_socket(self) -> _EventSocket:
-        """Its socket that is in multicast groups; LabError if it has none (any more)."""
-        pid = self.process.pid
-        mine = {}
-        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
-            with suppress(FileNotFoundError):
-                mine[str(descriptor.readlink())] = int(descriptor.name)
-        for row in Path(f"/proc/{pid}/net/netlink").read_text().splitlines()[1:]:
-            _, _, _, groups, rmem, _, _, _, drops, inode = row.split()
-            if f"socket:[{inode}]" in mine and int(groups, 16):
-                return _EventSocket(mine[f"socket:[{inode}]"], int(rmem), int(drops))
-        raise LabError("conntrack -E does not listen")
+    def event_socket(self) -> EventSocket:
+        return find_event_socket(self.process.pid)
 
     def enlarge_buffer(self) -> None:
         """Give the event socket a big buffer: conntrack 1.4.7's -b acts on its other socket."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        process = os.pidfd_open(self.process.pid)
-        number = libc.syscall(SYS_PIDFD_GETFD, process, self.event_socket().descriptor, 0)
-        os.close(process)
-        if number < 0:
-            raise LabError(f"cannot reach conntrack's socket: {os.strerror(ctypes.get_errno())}")
-        with socket.socket(fileno=number) as borrowed:
+        with borrowed_socket(self.process.pid) as borrowed:
             borrowed.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
 
     def wait_until_listening(self) -> None:

@@ -31,7 +31,7 @@ def rewrite_segment(source: Path, directory: Path, change: Change) -> tuple[Path
         data = bytearray(segment.copy_data(0, segment.end))
         at = 0
         while at < len(data):
-            frame = read_frame(data, at, segment.base + at)
+            frame = read_frame(memoryview(data), at, segment.base + at)
             for begin, end in _messages(data, frame.start, frame.end):
                 message = data[begin:end]
                 if HEADER.unpack_from(message)[1] >> 8 == CTNETLINK and change(message):

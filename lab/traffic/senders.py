@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab import packets, pptp
+from lab.traffic import packets, pptp
 
 TIMEOUT = 5.0
 IPV4_HEADER, IPV6_HEADER, UDP_HEADER, SCTP_HEADER = 20, 40, 8, 12

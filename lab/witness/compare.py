@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ctaudit.conntrack.event import STATUS_ASSURED, STATUS_DST_NAT, STATUS_SEEN_REPLY, name_state
-from lab.conntrack_text import Entry, Tuple
-from lab.senders import Sent
+from lab.traffic.senders import Sent
+from lab.witness.conntrack_text import Entry, Tuple
 
 ICMP = (1, 58)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

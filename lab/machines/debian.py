@@ -1,4 +1,4 @@
-"""How a Debian tree is made that machines boot from: once, and kept outside the checkout.
+"""How a Debian tree is made, once, and kept outside the checkout for machines to boot from.
 
 debootstrap and apt fetch from the mirror that this host itself is configured to use.
 """
@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.machines.machine import MachineError
+
 _CACHE = Path("/var/cache/ctaudit/machines")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Nothing begins by itself in a machine that a test measures.
@@ -26,10 +28,6 @@ _CHROOT_ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
 }
 _OWN_RECIPE = Path(__file__).read_text()
-
-
-class MachineError(Exception):
-    """A machine or its tree cannot be made or used; the text is one sentence for a person."""
 
 
 def keep_tree(name: str, recipe: str, make: Callable[[Path], None]) -> Path:

@@ -7,22 +7,29 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.machines import machine as machines
-from lab.machines.gateway import _NETNS, CHECKOUT, RECEIVER, RECORDER, SPOOL, Gateway, _make_lab
-from lab.machines.machine import ROOT, Machine, booted_machine
-from lab.machines.package_tree import ready_bare
-from lab.machines.tree import MachineError
+from lab.machines.booting import booted_machine
+from lab.machines.gateway import (
+    CHECKOUT,
+    LAB_DROP_IN,
+    RECEIVER,
+    RECORDER,
+    SPOOL,
+    BootedGateway,
+    listen_in_lab,
+    make_lab,
+)
+from lab.machines.machine import ENVIRONMENT, Machine, MachineError
+from lab.machines.trees import bare_tree
+from lab.namespaces import ROOT
+from lab.package import build_archive
 
-NEWER = "0.1.0+newer"
 _APT = ("apt", "--yes", "--quiet", "-o", "Dpkg::Options::=--force-confold")
-_DROP_IN = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Here(Machine):
     """Commands run on this machine, where those of booted ones are entered."""
 
     def enter(self, argv: Sequence[str], *, user: str = "root") -> list[str]:
-        variables = [f"{name}={value}" for name, value in machines._ENVIRONMENT.items()]
+        variables = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
         as_user = [] if user == "root" else ["runuser", "-u", user, "--"]
         return ["env", "-i", *variables, *as_user, *argv]
 
@@ -39,14 +46,14 @@ class Here(Machine):
 
 
 @dataclass(frozen=True)
-class Site:
+class Installation:
     """What stands, and what was said on the way.
 
     ``foreseen``: what apt would do by itself; ``before``: what check said right after the
     installation; ``setup``: what setup said.
     """
 
-    gateway: Gateway
+    gateway: BootedGateway
     before: dict[str, Any]
     setup: str
     foreseen: str = ""
@@ -67,15 +74,6 @@ def check(machine: Machine) -> dict[str, Any]:
     return {"status": done.returncode, "verdict": said["verdict"], "findings": by_name}
 
 
-def build_package(checkout: Path, folder: Path, version: str | None = None) -> Path:
-    """The package of that checkout, built into ``folder``."""
-    words = [str(checkout / "tools/deb"), *(["--as", version] if version else []), str(folder)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise MachineError(f"tools/deb failed: {done.stderr.strip()[-2000:]}")
-    return next(folder.glob("*.deb"))
-
-
 def install(machine: Machine, package: Path, *more: str) -> str:
     """``apt install ./PACKAGE MORE...`` in the machine; what it depends on is found by apt."""
     machine.put(package, f"/root/{package.name}")
@@ -90,12 +88,9 @@ def apt(machine: Machine, *words: str) -> str:
 
 def offer(machine: Machine, package: Path, folder: Path) -> None:
     """Publishes a package in a signed archive, which the machine's apt knows afterwards."""
-    words = [str(ROOT / "tools/apt-repo"), str(package.parent), str(folder / "archive")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise MachineError(f"tools/apt-repo failed: {done.stderr.strip()[-2000:]}")
-    machine.put(folder / "archive", "/srv/archive")
-    machine.put(folder / "archive/ctaudit-archive.asc", "/etc/apt/keyrings/archive.asc")
+    archive = build_archive(package.parent, folder / "archive")
+    machine.put(archive, "/srv/archive")
+    machine.put(archive / "ctaudit-archive.asc", "/etc/apt/keyrings/archive.asc")
     line = "deb [signed-by=/etc/apt/keyrings/archive.asc] file:/srv/archive stable main\n"
     machine.write("/etc/apt/sources.list.d/archive.list", line)
     # Only this source: the others cannot be reached from here.
@@ -107,9 +102,9 @@ def offer(machine: Machine, package: Path, folder: Path) -> None:
 
 
 @contextmanager
-def standing_site(release: str, package: Path) -> Iterator[Site]:
+def standing_installation(release: str, package: Path) -> Iterator[Installation]:
     """A machine of the release with the lab, the package installed and set up."""
-    with booted_machine(f"package-{release}", release, ready_bare(release)) as machine:
+    with booted_machine(f"package-{release}", release, bare_tree(release)) as machine:
         _prepare(machine)
         # By itself it would come with what postgresql recommends, which takes half a minute.
         foreseen = install(machine, package, "--simulate")
@@ -117,11 +112,11 @@ def standing_site(release: str, package: Path) -> Iterator[Site]:
         yield replace(_set_up(machine), foreseen=foreseen)
 
 
-def here() -> Site:
+def here() -> Installation:
     """The machine that autopkgtest has given, which is this one."""
     machine = Here("here", Path("/"), os.getpid())
     # Another test may have been here: then the receiver listens in the lab already.
-    if not machine.path(_DROP_IN).exists():
+    if not machine.path(LAB_DROP_IN).exists():
         _prepare(machine)
         machine.systemctl("daemon-reload")
         machine.systemctl("stop", RECEIVER, RECORDER)
@@ -136,15 +131,14 @@ def is_here() -> bool:
 
 
 def _prepare(machine: Machine) -> None:
-    for part in ("lab", "tests"):
-        machine.put(ROOT / part, f"{CHECKOUT}/{part}")
+    machine.put(ROOT / "lab", f"{CHECKOUT}/lab")
     if not machine.path("/run/netns/ctaudit-gateway").exists():
-        _make_lab(machine)
-    machine.write(_DROP_IN, f"[Service]\n{_NETNS.format('gateway')}\n")
+        make_lab(machine)
+    listen_in_lab(machine)
 
 
-def _set_up(machine: Machine) -> Site:
-    gateway = Gateway(machine)
+def _set_up(machine: Machine) -> Installation:
+    gateway = BootedGateway(machine)
     before = check(machine)
     setup = machine.run(["ctaudit", "setup", "--local"]).stdout
-    return Site(gateway, before, setup)
+    return Installation(gateway, before, setup)
