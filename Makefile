@@ -1,129 +1,135 @@
-# Everything a newcomer runs; each target installs what it lacks by itself.
-.PHONY: setup demo demo-down test lint unit store lab machine torture clean help
+# Everything a newcomer runs; each target installs what it lacks by itself. Most need root.
+PYTHON := .venv/bin/python
+NEWEST := .venv-newest/bin/python
+PYTEST := -m pytest
+RUFFED := src lab tests tools bench molecule roles
+SHELLED := tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
+    packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
+    packaging/debian/tests/privileges packaging/debian/tests/smoke packaging/debian/tests/upgrade
+# What a run measures of the coverage of src goes into files of its own: $(call covered,NAME).
+covered = rm -f .coverage/$(1).*; mkdir -p .coverage; COVERAGE_FILE=$(CURDIR)/.coverage/$(1)
+COVERAGE := $(CURDIR)/pyproject.toml
 
-help:
-	@echo 'sudo make demo            one connection through a real NAT gateway, recorded and asked for'
-	@echo 'sudo make demo KEEP=1     the same, left standing to play with'
-	@echo 'sudo make test            linters, unit tests, database, lab'
-	@echo 'sudo make torture         the long runs of faults and mutations'
-	@echo 'sudo make bench           side by side with ulogd2 and COPY: docs/performance.md'
-	@echo 'sudo make bench-long      idle, latency, 10 minutes of load, a burst: the same page'
-	@echo 'sudo make deb             the Debian package, in dist/'
-	@echo 'sudo make apt-repo        a signed archive of it, in dist/apt'
-	@echo 'sudo make package-test    the package in booted Debian 12 and 13: install, upgrade, purge'
-	@echo 'sudo make fleet           two gateways and a database host, by the Ansible role, left standing'
-	@echo 'sudo make fleet-down      takes them away'
-	@echo 'sudo make test-fleet      the Ansible role on booted Debian 12 and 13, all scenarios'
-	@echo 'sudo make setup           leaves the command at .venv/bin/ctaudit'
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## this list
+	@echo 'Most targets need root: sudo make TARGET'
+	@awk -F ': .*## ' '/^[a-z-]+:.* ## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup:
+.PHONY: setup demo demo-down
+setup: ## installs what ctaudit needs to run; leaves the command at .venv/bin/ctaudit
 	@tools/setup
 
-demo: setup
-	@.venv/bin/python -m lab.demo $(if $(KEEP),--keep)
+demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=1 leaves it up
+	@$(PYTHON) -m lab.demo $(if $(KEEP),--keep)
 
-demo-down:
-	@.venv/bin/python -m lab.demo --down
+demo-down: ## takes down what make demo KEEP=1 left standing
+	@$(PYTHON) -m lab.demo --down
 
-test: setup-test lint unit store lab machine package-smoke lint-role \
-    molecule-default
+.PHONY: test setup-test lint unit store lab machine coverage torture
+test: setup-test lint unit store lab machine package-smoke lint-role molecule-default ## linters and all tests but the long ones (13 min)
+	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
 
-.PHONY: setup-test
 setup-test:
 	@tools/setup test
 
-lint: setup-test
+lint: setup-test ## ruff, mypy, shellcheck, yamllint
 	@echo '== linters'
-	.venv/bin/ruff check src lab tests tools bench molecule roles
-	.venv/bin/ruff format --check src lab tests tools bench molecule roles
+	.venv/bin/ruff check $(RUFFED)
+	.venv/bin/ruff format --check $(RUFFED)
 	.venv/bin/mypy
+	shellcheck $(SHELLED)
+	.venv/bin/yamllint --strict .
 
-unit: setup-test
+unit: setup-test ## tests without root and without a database (12 s, and with the newest libraries)
 	@echo '== unit tests, with the distribution'"'"'s libraries'
-	.venv/bin/python -m pytest -q tests/unit
+	@$(call covered,unit) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(PYTEST) -q tests/unit tests/corpus
 	@echo '== unit tests, with the newest libraries'
-	.venv-newest/bin/python -m pytest -q tests/unit
+	$(NEWEST) $(PYTEST) -q tests/unit tests/corpus
 
-store: setup-test
+store: setup-test ## the database and the commands, on a private PostgreSQL (1 min, and again)
 	@echo '== database tests'
-	.venv/bin/python -m pytest -q tests/store
+	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(PYTEST) -q tests/store
 	@echo '== database tests, with the newest psycopg'
-	.venv-newest/bin/python -m pytest -q tests/store
+	$(NEWEST) $(PYTEST) -q tests/store
 
-lab: setup-test
+lab: setup-test ## real traffic through a real gateway in network namespaces (6 min)
 	@echo '== lab: real traffic through a real gateway'
-	.venv/bin/python -m pytest -v tests/lab
+	@$(call covered,lab) CTAUDIT_COVERAGE=$(COVERAGE) $(PYTHON) $(PYTEST) -v tests/lab
 	@echo '== lab: a gateway seen through the newest pyroute2'
-	.venv-newest/bin/python -m pytest -q tests/lab/test_surroundings.py -k 'not receiver'
+	$(NEWEST) $(PYTEST) -q tests/lab/test_surroundings.py -k 'not receiver'
 
-machine: setup-test setup-package
+machine: setup-test setup-package ## a booted Debian with real systemd (2 min)
 	@echo '== machine: a booted Debian with real systemd'
-	.venv/bin/python -m pytest -v tests/machine
+	$(PYTHON) $(PYTEST) -v tests/machine
 
-torture: setup-test
+coverage: setup-test ## how much of src the last make unit, store and lab ran
+	@$(PYTHON) tools/coverage
+
+torture: setup-test ## the long form of the fault runs (under 15 min)
 	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
-	.venv/bin/python -m tests.torture.fuzz_decode --seed 1 --seconds 60 & \
-	.venv-newest/bin/python -m tests.torture.fuzz_decode --seed 2 --seconds 60 && wait $$!
-	.venv/bin/python -m pytest -v -rP --durations=12 tests/torture
+	$(PYTHON) $(PYTEST) -m torture -q -rP tests/corpus & \
+	CTAUDIT_SEED=2 $(NEWEST) $(PYTEST) -m torture -q -rP tests/corpus && wait $$!
+	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/lab tests/machine
 
 .PHONY: bench bench-long
-bench: setup
+bench: setup ## side by side with ulogd2 and COPY: docs/performance.md
 	@tools/setup bench
-	.venv/bin/python -m bench side
+	$(PYTHON) -m bench side
 
-bench-long: setup-test
+bench-long: setup-test ## idle, latency, 10 minutes of load, a burst: the same page
 	@tools/setup bench
-	.venv/bin/python -m bench long
+	$(PYTHON) -m bench long
 
 .PHONY: setup-package deb apt-repo package-smoke package-test
 setup-package:
 	@tools/setup package
 
-deb: setup-package
+deb: setup-package ## the Debian package, in dist/
 	@tools/deb
 
-apt-repo: deb
+apt-repo: deb ## a signed archive of it, in dist/apt
 	@tools/apt-repo
 
-package-smoke: setup-test setup-package
+package-smoke: setup-test setup-package ## from apt install to an answer, in a booted Debian 12
 	@echo '== package: from apt install to an answer, in a booted Debian 12'
-	.venv/bin/python -m pytest -v tests/package/test_smoke.py
+	$(PYTHON) $(PYTEST) -v tests/package/test_smoke.py
 
-package-test: setup-test setup-package
+package-test: setup-test setup-package ## install, upgrade under load, purge, in booted Debian 12 and 13
 	@echo '== package: install, upgrade under load, purge, in booted Debian 12 and 13'
-	CTAUDIT_RELEASES="bookworm trixie" .venv/bin/python -m pytest -v tests/package
+	CTAUDIT_RELEASES="bookworm trixie" $(PYTHON) $(PYTEST) -v tests/package
 
 .PHONY: setup-fleet lint-role role-faults molecule-default fleet fleet-down test-fleet
 setup-fleet: setup-test setup-package
 	@tools/setup ansible
 
-lint-role: setup-fleet
+lint-role: setup-fleet ## ansible-lint, and the role's README against its specification
 	@echo '== linters of the role'
 	.venv-ansible/bin/python tools/role-readme --check
-	.venv-ansible/bin/yamllint --strict .
 	PATH="$$PWD/.venv-ansible/bin:$$PATH" .venv-ansible/bin/ansible-lint -q
 
-role-faults: setup-fleet
+role-faults: setup-fleet ## what goes wrong in the role is said at the right task, and repaired
 	@echo '== role: what goes wrong is said at the right task, and repaired by a second run'
-	.venv/bin/python -m pytest -v tests/role
+	$(PYTHON) $(PYTEST) -v tests/role
 
-molecule-default: setup-fleet
+molecule-default: setup-fleet ## a bare Debian 12 becomes a gateway that answers, by the role
 	@echo '== role: a bare Debian 12 becomes a gateway that answers'
 	tools/molecule test -s default
 
-fleet: setup-fleet
+fleet: setup-fleet ## two gateways and a database host, by the role, left standing
 	@tools/molecule converge -s fleet
 	@/usr/bin/python3 -m lab.fleet.show
 
-fleet-down: setup-fleet
+fleet-down: setup-fleet ## takes the fleet away
 	@tools/molecule destroy -s fleet
 
-test-fleet: lint-role role-faults
+test-fleet: lint-role role-faults ## the role on booted Debian 12 and 13, all scenarios
 	@echo '== role: all scenarios, in booted Debian 12 and 13'
 	for release in bookworm trixie; do for scenario in default fleet upgrade; do \
 	    CTAUDIT_RELEASE=$$release tools/molecule test -s $$scenario || exit 1; \
 	done; done
 
-clean:
-	rm -rf dist .venv .venv-newest .venv-ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis
+.PHONY: clean
+clean: ## removes environments, caches and packages
+	rm -rf dist .venv .venv-newest .venv-ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

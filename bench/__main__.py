@@ -15,7 +15,7 @@ from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
 from bench.stage import BenchError, standing_stage
 from lab.cluster import ClusterError
-from lab.record import LabError
+from lab.namespaces import LabError
 
 
 def main() -> int:

@@ -24,12 +24,14 @@ from bench.processes import Meter
 from bench.stage import BenchError, Stage, asking, settle_server, wal_position
 from ctaudit.config import BatchSection
 from ctaudit.record.encoder import build_columns
-from ctaudit.record.procedures import Call, Span, Store
+from ctaudit.record.positions import Span
+from ctaudit.record.procedures import Call, Store
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder
 from ctaudit.spool.note import Note
 from ctaudit.spool.segment import list_segments, opened_segment
-from lab.rig import RECORDER, ROOT, environment
+from lab.namespaces import ROOT
+from lab.rig import RECORDER, environment
 
 Step = tuple[Span, Batch | Note]
 
@@ -41,17 +43,16 @@ def read_steps(directory: Path, limit: int) -> Iterator[Step]:
     for _, path in list_segments(directory):
         with opened_segment(path, writable=False) as segment:
             cursor = Cursor(segment, 0)
-            while reading := cursor.read(decoder, batch, limit - batch.count):
+            while step := cursor.read(decoder, batch, limit - batch.count):
                 at = segment.base + cursor.offset
-                if batch.count >= limit or (reading.stop and batch.count):
+                if batch.count >= limit or (step.stop and batch.count):
                     yield Span(segment.node, segment.stream, position, at), batch
                     position, batch = at, Batch()
-                if isinstance(reading.stop, Note):
-                    after = segment.base + reading.after
-                    yield Span(segment.node, segment.stream, position, after), reading.stop
+                cursor.move(cursor.offset + len(step.stop_bytes))
+                if isinstance(step.stop, Note):
+                    after = segment.base + cursor.offset
+                    yield Span(segment.node, segment.stream, position, after), step.stop
                     position = after
-                if reading.stop:
-                    cursor.move(reading.after)
             at = segment.base + cursor.offset
             if batch.count:
                 yield Span(segment.node, segment.stream, position, at), batch
@@ -89,7 +90,7 @@ def _call(directory: Path, dsn: str) -> dict[str, Any]:
         events += step.count
         calls.append(store.encode(span, step))
     for span, note in notes:
-        store.record_note(span, note.at, note.name, note.detail)
+        store.record_note(span, note)
     pids = {"client": [os.getpid()], "backend": [connection.info.backend_pid]}
     own = Meter(lambda: pids)
     own.begin()

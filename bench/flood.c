@@ -1,8 +1,8 @@
 /* flood: opens connections through the lab's gateway, one UDP packet each, flat out or paced.
  *
  * Started by bench/flood.py, after the lab's own check; sends nothing where its network namespace
- * is not written down as one of a standing lab's (lab/record.py), or is the first process's.
- * The number of packets is bounded. Connection number i has the tuple that lab/burst.py's
+ * is not written down as one of a standing lab's (lab/register.py), or is the first process's.
+ * The number of packets is bounded. Connection number i has the tuple that lab/traffic/burst.py's
  * burst_tuple(i, ports) says.
  *
  * usage: flood FIRST COUNT RATE PORTS PER_PORT FIRST_SPORT FIRST_DPORT LAST_DPORT

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import addresses as a
-from lab.burst import FIRST_SPORT, PAYLOAD, PER_PORT
 from lab.guard import require_lab
-from lab.namespaces import ROOT, Lab, popen_in
-from lab.record import LabError
+from lab.namespaces import ROOT, Lab, LabError, popen_in
+from lab.traffic.burst import FIRST_SPORT, PAYLOAD, PER_PORT
 
 SOURCE = Path(__file__).with_name("flood.c")
 PACKET_BYTES = 28 + len(PAYLOAD)

@@ -27,7 +27,8 @@ from bench.stage import (
     wal_position,
 )
 from ctaudit.spool.segment import list_segments, opened_segment
-from lab.rig import Rig, receiving, recording, rigging
+from lab.rig import Rig, rigging
+from lab.service import started
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "history": ("ctaudit.flow",),
@@ -58,11 +59,13 @@ def run_ours(stage: Stage, mode: str, connections: int, *, rows: Path | None = N
     clear_entries(stage.lab)
     with ExitStack() as running:
         rig = running.enter_context(rigged(stage, mode))
-        receiver = running.enter_context(receiving(rig))
-        recorder = running.enter_context(recording(rig))
+        receiver = running.enter_context(started(rig, "receive"))
+        recorder = running.enter_context(started(rig, "record"))
         watch = running.enter_context(asking(rig.owner_dsn))
         covered = "SELECT FROM ctaudit.coverage"
-        wait_until(lambda: watch.execute(covered).fetchone() is not None, "coverage", recorder)
+        wait_until(
+            lambda: watch.execute(covered).fetchone() is not None, "coverage", recorder.process
+        )
         open_and_end(
             stage.lab,
             connections,
@@ -83,7 +86,7 @@ def run_ours(stage: Stage, mode: str, connections: int, *, rows: Path | None = N
             row = watch.execute(stored).fetchone()
             return row is not None and row[0] >= events
 
-        wait_until(is_stored, f"{events} events stored", recorder)
+        wait_until(is_stored, f"{events} events stored", recorder.process)
         cpu = meter.read()
         wal = wal_position(watch) - wal
         ended, commits = last_commit(watch, *tables)
@@ -132,8 +135,8 @@ def copy_out(dsn: str, file: Path) -> None:
 def run_receiver(stage: Stage, connections: int, *, keep: Path | None = None) -> Run:
     """The receiver alone: from its socket into segments, ends only."""
     clear_entries(stage.lab)
-    with rigged(stage, "history") as rig, receiving(rig) as receiver:
-        wait_until(lambda: _published(rig) > 0, "the first note", receiver)
+    with rigged(stage, "history") as rig, started(rig, "receive") as receiver:
+        wait_until(lambda: _published(rig) > 0, "the first note", receiver.process)
         open_and_end(stage.lab, connections, opened=False, ended=True, process=receiver.pid)
         settle_server(stage.cluster)
         meter = Meter(lambda: {"receiver": [receiver.pid]})

@@ -28,8 +28,9 @@ from bench.stage import (
     wait_until,
 )
 from ctaudit.spool.segment import DamagedSegment, list_segments, opened_segment
-from lab.faults import find_unannounced
-from lab.rig import Rig, receiving, recording, rigging
+from lab.accounting import find_unannounced
+from lab.rig import Rig, rigging
+from lab.service import started
 
 _PATIENCE = 10.0  # seconds without a further event
 _TABLES = ("ctaudit.opening", "ctaudit.flow")
@@ -103,12 +104,14 @@ def run_load(
     with ExitStack() as running:
         rig = running.enter_context(rigging(stage.lab, stage.cluster))
         running.callback(drop_database, stage.cluster, rig.database)
-        receiver = running.enter_context(receiving(rig))
-        recorder = running.enter_context(recording(rig))
+        receiver = running.enter_context(started(rig, "receive"))
+        recorder = running.enter_context(started(rig, "record"))
         pids = {"receiver": receiver.pid, "recorder": recorder.pid}
         watch = running.enter_context(asking(rig.owner_dsn))
         covered = "SELECT FROM ctaudit.coverage"
-        wait_until(lambda: watch.execute(covered).fetchone() is not None, "coverage", recorder)
+        wait_until(
+            lambda: watch.execute(covered).fetchone() is not None, "coverage", recorder.process
+        )
         settle_server(stage.cluster)
         meter = Meter(
             lambda: {
@@ -127,7 +130,7 @@ def run_load(
             wait_until(
                 lambda: sampled.sample()["stored"] >= events,
                 f"{events} events stored",
-                recorder,
+                recorder.process,
                 900,
             )
         cpu = meter.read()

@@ -23,36 +23,36 @@ _HEAD = """\
 # Performance
 
 Written by `make bench` and `make bench-long` from the results in `bench/results`; change
-`bench/report.py`, not this file. What the ratios rest on is below the tables.
+`bench/report.py`, not this file. How it was measured is below the tables.
 """
 
 _METHOD = """\
 ## How it is measured
 - **The same for all.** Connections through the NAT gateway of the lab, one UDP packet each, from a
   generator in C, ended by `conntrack -F`. Every logger is stopped while the connections are made,
-  the kernel queues its events in a socket buffer that is as large for each ({buffer} MiB), and the
-  time begins when the logger is let go. So the generator takes no CPU from anybody, and a rate is
-  what the logger can keep up with.
+  the kernel queues its events in a socket buffer of the same size for each ({buffer} MiB), and the
+  time begins when the logger is continued. So the generator takes no CPU from the loggers, and a
+  rate is what the logger is able to do.
 - **From the first event to the last commit**: `pg_xact_commit_timestamp` of the rows, or the last
   write to the file. The last batch's wait for more events is in it.
-- **CPU** is the scheduler's own count (`/proc/PID/schedstat`), from the moment the logger is let
-  go; start-up is not in it. *backend* is the logger's server process in PostgreSQL.
+- **CPU** is the scheduler's own count (`/proc/PID/schedstat`), from the moment the logger is
+  continued; start-up is not in it. *backend* is the logger's server process in PostgreSQL.
 - **Loss** is what was sent less what is stored, counted in the tables (for ctaudit by distinct
-  tuples) or as lines; the kernel's drops are looked at besides. A run of ctaudit with a gap or an
-  event set aside counts as failed.
+  tuples) or as lines; the kernel's drops are counted as well. A run of ctaudit with a gap or an
+  undecodable message counts as failed.
 - **Rounds.** Every candidate runs once in each of {rounds} rounds, each time with a fresh
   database after a checkpoint. A ratio is formed within a round; the median is the result. ulogd2's
   database runs have fewer connections, so that they end: {slow:,} ({slowest:,} for
   `INSERT_OR_REPLACE_CT`) where the others have {fast:,}.
 - **ctaudit** runs with its default configuration but for the mode and the socket's buffer:
-  coverage, accounting, live lines, and every index that `who` needs. `fsync` and
+  coverage, accounting, event lines, and every index that `who` needs. `fsync` and
   `synchronous_commit` are on.
 - **ulogd2** is Debian's, with its own schema, `hash_enable=0` and only the events that it stores
   (`event_mask`), which costs it least; its table has {former:,} former rows and statistics of them,
   so that its UPDATE finds the right index. *Asynchronous* is `synchronous_commit = off` for its
   database.
 - **COPY** is one transaction, binary, from psql, of the rows that a history run has stored, into
-  the same empty table with the same partitions and indexes: what PostgreSQL can do at all.
+  the same empty table with the same partitions and indexes: the most that PostgreSQL can do.
 - *receiver alone* reads a backlog into segments; *decoding alone* is kept segments to column
   arrays; *CALLs alone* sends such arrays, made before.
 
@@ -106,7 +106,7 @@ def _describe(result: Mapping[str, Any]) -> str:
         f"ulogd2 {machine['ulogd2']}, Python {machine['python']}, ctaudit {machine['ctaudit']}; "
         "packets, logger and database all on the same machine.\n"
         f"A fixed loop of Python took {min(loop):.2f} to {max(loop):.2f} s of CPU before the "
-        "rounds: so even was the machine.\n"
+        "rounds, which shows how even the machine was.\n"
     )
 
 

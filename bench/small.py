@@ -29,9 +29,10 @@ from bench.stage import (
     wait_until,
 )
 from lab import addresses as a
-from lab.burst import FIRST_SPORT, PER_PORT
 from lab.namespaces import Lab
-from lab.rig import Rig, receiving, recording, rigging
+from lab.rig import Rig, rigging
+from lab.service import started
+from lab.traffic.burst import FIRST_SPORT, PER_PORT
 
 RATE = 50  # connections a second
 FLUSH_EVERY = 0.5
@@ -69,13 +70,15 @@ def run_small(stage: Stage, seconds: int) -> dict[str, Any]:
         rig = running.enter_context(rigging(stage.lab, stage.cluster))
         running.callback(drop_database, stage.cluster, rig.database)
         processes = {
-            "receiver": running.enter_context(receiving(rig)),
-            "recorder": running.enter_context(recording(rig)),
+            "receiver": running.enter_context(started(rig, "receive")),
+            "recorder": running.enter_context(started(rig, "record")),
         }
         watch = running.enter_context(asking(rig.owner_dsn))
         covered = "SELECT FROM ctaudit.coverage"
         wait_until(
-            lambda: watch.execute(covered).fetchone() is not None, "coverage", processes["recorder"]
+            lambda: watch.execute(covered).fetchone() is not None,
+            "coverage",
+            processes["recorder"].process,
         )
         settle_server(stage.cluster)
         own = {name: [process.pid] for name, process in processes.items()}

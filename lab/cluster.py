@@ -20,7 +20,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.record import process_start
+from lab.namespaces import LabError
+from lab.processes import process_start
+from lab.waiting import comes_true
 
 BINARIES = Path("/usr/lib/postgresql")
 PREFIX = "ctaudit-cluster-"
@@ -28,7 +30,7 @@ OWNER_FILE = "owner"
 STOP_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT, "smart": signal.SIGTERM}
 
 
-class ClusterError(Exception):
+class ClusterError(LabError):
     """The cluster cannot be made, started or stopped; the text is one sentence for a person."""
 
 
@@ -77,6 +79,24 @@ class Cluster:
         except ClusterError as error:
             said = self.log.read_text().splitlines()[-2:] if self.log.exists() else [str(error)]
             raise ClusterError(f"the private cluster did not start: {'; '.join(said)}") from error
+
+    def start_again(self, patience: float = 30) -> None:
+        """Start it as soon as what a killed postmaster left behind has ended."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return self.start()
+            except ClusterError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def crash(self, *, hard: bool) -> None:
+        """End it without a checkpoint: the postmaster by SIGKILL, or all of it by SIGQUIT."""
+        if not hard:
+            self.stop("immediate")
+        elif (pid := self.pid) is not None:
+            _end(pid, signal.SIGKILL)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server and wait for its end: fast, smart, or immediate (as a crash)."""
@@ -202,11 +222,8 @@ def _end(pid: int, signum: int, patience: float = 60) -> None:
     if started is None:
         return
     os.kill(pid, signum)
-    deadline = time.monotonic() + patience
-    while process_start(pid) == started:
-        if time.monotonic() > deadline:
-            raise ClusterError(f"PostgreSQL (process {pid}) did not stop within {patience:g} s")
-        time.sleep(0.01)
+    if not comes_true(lambda: process_start(pid) != started, patience, pause=0.01):
+        raise ClusterError(f"PostgreSQL (process {pid}) did not stop within {patience:g} s")
 
 
 def _run_as(user: str, argv: Sequence[str]) -> None:

@@ -19,11 +19,12 @@ from datetime import datetime
 from pathlib import Path
 
 from lab import addresses
-from lab.cluster import ClusterError, private_cluster
+from lab.cluster import private_cluster
+from lab.namespaces import ROOT, LabError
 from lab.network import build_lab
-from lab.record import LabError
-from lab.rig import ROOT, Rig, receiving, recording, rigging, wait_until
+from lab.rig import Rig, rigging
 from lab.serve import serving
+from lab.service import started
 from lab.traffic import holding, make_traffic
 from lab.witness import delete_all
 
@@ -61,14 +62,14 @@ def demonstrate(*, keep: bool, shown: Callable[[], None] = lambda: None) -> int:
             cluster = standing.enter_context(private_cluster())
             rig = standing.enter_context(rigging(lab, cluster))
             say("ctaudit receive on the gateway, ctaudit record beside the database")
-            standing.enter_context(receiving(rig))
-            standing.enter_context(recording(rig))
+            standing.enter_context(started(rig, "receive"))
+            standing.enter_context(started(rig, "record"))
             show(rig)
             if keep:
                 explain(rig)
                 shown()
                 wait_for_signal()
-    except (LabError, ClusterError, AssertionError, RuntimeError) as error:
+    except (LabError, AssertionError, RuntimeError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -152,7 +153,7 @@ def show(rig: Rig) -> None:
         say("Who is behind it, while the connection is open?")
         ask(rig, seen)
     delete_all(rig.lab)
-    wait_until(lambda: bool(rig.query("SELECT FROM ctaudit.flow WHERE orig_sport = 53400")))
+    rig.wait_until(lambda: bool(rig.query("SELECT FROM ctaudit.flow WHERE orig_sport = 53400")))
     say("And after it has ended?")
     time.sleep(1.2)
     ask(rig, seen)
@@ -160,7 +161,7 @@ def show(rig: Rig) -> None:
 
 def wait_for_whole_second(rig: Rig) -> None:
     """Until a second begins that the record covers from its first moment on."""
-    wait_until(lambda: rig.count("coverage") > 0)
+    rig.wait_until_listening()
     time.sleep(1.05 - time.time() % 1)
 
 
@@ -170,7 +171,7 @@ def wait_for_public(rig: Rig) -> tuple[str, datetime]:
         "SELECT host(reply_dst) || ':' || reply_dport, started_at FROM ctaudit.opening"
         " WHERE orig_src = %s AND orig_sport = 53400"
     )
-    wait_until(lambda: bool(rig.query(statement, addresses.CLIENT)))
+    rig.wait_until(lambda: bool(rig.query(statement, addresses.CLIENT)))
     public, started = rig.query(statement, addresses.CLIENT)[0]
     time.sleep(2.5)  # until the second after the start is over and covered
     return public, started
@@ -188,7 +189,7 @@ def ask(rig: Rig, seen: tuple[str, datetime]) -> None:
 
 
 def show_lines(rig: Rig) -> None:
-    for line in (rig.directory / "recorder.log").read_text().splitlines():
+    for line in rig.log("record").read_text().splitlines():
         if line.startswith(("NEW", "DESTROY")):
             print(f"  {line}")
 
@@ -199,7 +200,7 @@ def explain(rig: Rig) -> None:
     print(
         f"""
 Everything is left standing; `sudo make demo-down` takes it down. As root, from {ROOT}:
-  tail -f {rig.directory}/recorder.log
+  tail -f {rig.log("record")}
   {enter} {sys.executable} -m lab.traffic tcp-close
   {command} flows --dsn '{rig.auditor_dsn}'
   {command} status --dsn '{rig.auditor_dsn}'

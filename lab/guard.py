@@ -1,7 +1,7 @@
 """Make sure that packets sent from here cannot leave the lab.
 
 The lab's addresses belong to somebody outside. So before the traffic maker opens a socket it
-checks that it stands in a recorded lab namespace, and that all three namespaces of that lab
+checks that it runs in a registered lab namespace, and that all three namespaces of that lab
 have no links but lo and veths whose other ends are in that lab.
 """
 
@@ -11,51 +11,53 @@ import json
 import subprocess
 from typing import Any
 
-from lab.record import NAMED_NAMESPACES, LabError, Record, namespace_identity, read_records
+from lab.namespaces import LabError
+from lab.processes import NAMED_NAMESPACES, namespace_identity
+from lab.register import Registration, list_registrations
 
 
-def require_lab() -> Record:
-    """The record of the lab that this process stands in; LabError anywhere else."""
+def require_lab() -> Registration:
+    """The lab whose namespace this process runs in; LabError anywhere else."""
     here = namespace_identity("/proc/self/ns/net")
     if here is None or here == namespace_identity("/proc/1/ns/net"):
-        # Where the first process's namespace cannot be read, the record alone decides.
+        # Where the first process's namespace cannot be read, the register alone decides.
         raise LabError(
             "the traffic maker sends nothing here: this is the host's own network, "
             "run it inside a lab namespace (ip netns exec ctaudit-client ...)"
         )
-    for record in read_records():
-        if here in record.namespaces.values():
-            _check_closed(record)
-            return record
+    for lab in list_registrations():
+        if here in lab.namespaces.values():
+            _check_closed(lab)
+            return lab
     raise LabError(
         "the traffic maker sends nothing here: this network namespace is not one of a lab's, "
         "make one with python3 -m lab.network up"
     )
 
 
-def _check_closed(record: Record) -> None:
-    for name, identity in record.namespaces.items():
+def _check_closed(lab: Registration) -> None:
+    for name, identity in lab.namespaces.items():
         if namespace_identity(NAMED_NAMESPACES / name) != identity:
             raise LabError(
                 f"the traffic maker sends nothing here: namespace {name} of the lab "
-                f"{record.name} is not the one recorded, make the lab anew"
+                f"{lab.name} is not the one registered, make the lab anew"
             )
-    for name in record.namespaces:
+    for name in lab.namespaces:
         links = _ip_json(name, "-d", "link", "show")
         peers = {entry["nsid"]: entry.get("name") for entry in _ip_json(name, "netns", "list-id")}
         for link in links:
-            if not _is_inside(link, peers, record):
+            if not _is_inside(link, peers, lab):
                 raise LabError(
                     f"the traffic maker sends nothing here: link {link['ifname']} of namespace "
-                    f"{name} may lead out of the lab {record.name}, take it away"
+                    f"{name} may lead out of the lab {lab.name}, take it away"
                 )
 
 
-def _is_inside(link: dict[str, Any], peers: dict[int, str | None], record: Record) -> bool:
+def _is_inside(link: dict[str, Any], peers: dict[int, str | None], lab: Registration) -> bool:
     if link["link_type"] == "loopback":
         return True
     is_veth = link.get("linkinfo", {}).get("info_kind") == "veth"
-    return is_veth and peers.get(link.get("link_netnsid", -1)) in record.namespaces
+    return is_veth and peers.get(link.get("link_netnsid", -1)) in lab.namespaces
 
 
 def _ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:

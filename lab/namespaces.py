@@ -11,6 +11,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 
 
+class LabError(Exception):
+    """Something of the lab cannot be made or used; the text is one sentence for a person."""
+
+
 @dataclass(frozen=True)
 class Lab:
     """A standing lab: the names of its namespaces, and the conntrack helpers the kernel has."""
@@ -35,3 +39,13 @@ def run_in(namespace: str, argv: Sequence[str], **options: Any) -> subprocess.Co
 def popen_in(namespace: str, argv: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     """Start a command in a namespace; the process's pid is the command's own."""
     return subprocess.Popen(["ip", "netns", "exec", namespace, *argv], **options)
+
+
+def feed_in(namespace: str, argv: Sequence[str], text: str) -> None:
+    """Run a command in a namespace with that text on its standard input; LabError if it fails."""
+    try:
+        done = run_in(namespace, argv, input=text, text=True, capture_output=True, timeout=30)
+    except FileNotFoundError as error:
+        raise LabError(f"{error.filename} is missing: apt-get install iproute2 nftables") from error
+    if done.returncode:
+        raise LabError(f"{' '.join(argv)} failed in {namespace}: {done.stderr.strip()}")

@@ -13,15 +13,16 @@ from typing import Any
 from ctaudit.spool.segment import list_segments
 from lab import addresses as a
 from lab.cluster import Cluster
-from lab.compare import fits
-from lab.conntrack_text import Entry
 from lab.namespaces import Lab
-from lab.pyroute import Known, dump_known
-from lab.rig import Rig, receiving, recording, rigging, wait_until
+from lab.rig import Rig, rigging
 from lab.rules import SHORT_TIMEOUTS
-from lab.senders import Sent
+from lab.service import started
 from lab.traffic import KINDS, holding, make_traffic
+from lab.traffic.senders import Sent
 from lab.witness import delete_all, list_table, watching
+from lab.witness.compare import fits
+from lab.witness.conntrack_text import Entry
+from lab.witness.pyroute import Known, dump_known
 
 # Kinds, and the connections that conntrack's helpers expect as their companions.
 CONNECTIONS = (*KINDS, "tftp data", "pptp gre")
@@ -74,10 +75,10 @@ def recording_all(
     with rigging(lab, cluster) as rig:
         before = make_traffic(lab, "udp-answered")
         with ExitStack() as services:
-            services.enter_context(recording(rig))
+            services.enter_context(started(rig, "record"))
             # The receiver ends first: what the end of the held one leads to is not recorded.
-            with watching(lab) as witness, receiving(rig):
-                wait_until_covered(rig, datetime.now(UTC))
+            with watching(lab) as witness, started(rig, "receive"):
+                rig.wait_until_recorded()
                 began = datetime.now(UTC)
                 sents = {kind: make_traffic(lab, kind) for kind in kinds}
                 sents |= {"before": before, **_name_companions(sents)}
@@ -88,7 +89,7 @@ def recording_all(
                 sents["held"] = held.sent
                 events = [e for e in witness.entries() if e.event in ("NEW", "DESTROY")]
                 assert witness.lost == 0
-                wait_until_covered(rig, datetime.now(UTC) + timedelta(seconds=1))
+                rig.wait_until_recorded(datetime.now(UTC) + timedelta(seconds=1))
         yield Recorded(rig, sents, events, table, known, made)
 
 
@@ -99,9 +100,3 @@ def _name_companions(sents: Mapping[str, Sent]) -> dict[str, Sent]:
     if "tftp" in sents:
         companions["tftp data"] = {"proto": 17, "dst": a.GATEWAY, **sents["tftp"]["expected"]}
     return companions
-
-
-def wait_until_covered(rig: Rig, moment: datetime) -> None:
-    """Until the store says that it has all that the kernel sent before that moment."""
-    reached = "SELECT FROM ctaudit.coverage WHERE covered_until > greatest(covered_from, %s)"
-    wait_until(lambda: bool(rig.query(reached, moment)), log=rig.directory / "recorder.log")

@@ -1,16 +1,19 @@
-"""ctaudit itself in the lab: its configuration, its database, its two processes, its commands."""
+"""ctaudit in the lab: a configuration, a spool and a database, and the commands on them.
+
+Its two daemons are started with lab.service.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from lab.cluster import Cluster, ClusterError
-from lab.namespaces import Lab
+from lab.namespaces import ROOT, Lab
+from lab.waiting import wait_until
 
-ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "ctaudit")
 RECORDER, AUDITOR = "lab_recorder", "lab_auditor"
 TEMPLATE = "rig_template"
@@ -43,6 +46,10 @@ class Rig:
     @property
     def spool(self) -> Path:
         return self.directory / "spool"
+
+    def log(self, command: str) -> Path:
+        """What ``ctaudit receive`` or ``ctaudit record`` has said."""
+        return self.directory / f"{command}.log"
 
     @property
     def owner_dsn(self) -> str:
@@ -67,6 +74,13 @@ class Rig:
         """An auditor's question: ``ctaudit ARGUMENT... --dsn ...``."""
         return self.run(*arguments, "--dsn", self.auditor_dsn)
 
+    def who(self, public: Sequence[str], at: datetime, *arguments: str) -> Any:
+        """The JSON of ``ctaudit who PUBLIC --at AT ARGUMENT...``; ``public``: its words."""
+        done = self.ask("who", *public, "--at", at.isoformat(), *arguments, "--json")
+        reply = json.loads(done.stdout)
+        assert reply["exit_status"] == done.returncode, done.stderr
+        return reply
+
     def replay(self, segment: Path) -> subprocess.CompletedProcess[str]:
         """``ctaudit record --replay``: a kept segment into this rig's database."""
         return self.run("record", "--replay", str(segment), "--config", str(self.config))
@@ -79,16 +93,45 @@ class Rig:
     def execute(self, statement: str) -> None:
         """Changes something as the owner of everything."""
         with psycopg.connect(self.owner_dsn) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A table of the store, column name to value."""
         with psycopg.connect(self.owner_dsn, row_factory=dict_row) as connection:
-            return connection.execute(f"SELECT * FROM ctaudit.{table}").fetchall()  # type: ignore[arg-type]
+            return connection.execute(f"SELECT * FROM ctaudit.{table}").fetchall()
 
     def count(self, table: str) -> int:
         found: int = self.query(f"SELECT count(*) FROM ctaudit.{table}")[0][0]
         return found
+
+    def wait_until(self, condition: Callable[[], bool], patience: float = 20) -> None:
+        """Until the condition holds; AssertionError with what the services said last."""
+        wait_until(condition, patience, explain=self._last_words)
+
+    def wait_until_listening(self) -> None:
+        """Until the first coverage has begun: the receiver listens and its first dump is over."""
+        self.wait_until(lambda: self.count("coverage") > 0)
+
+    def wait_until_recorded(self, moment: datetime | None = None, patience: float = 60) -> None:
+        """Until the record covers all that the kernel sent before that moment, by default now."""
+        covered = "SELECT FROM ctaudit.coverage WHERE covered_until > greatest(covered_from, %s)"
+        moment = moment or datetime.now(UTC)
+        self.wait_until(lambda: bool(self.query(covered, moment)), patience)
+
+    def twin(self, cluster: Cluster) -> Rig:
+        """The rig's database once more, in another cluster, with nothing in it."""
+        other = replace(self, cluster=cluster)
+        other.create_database()
+        return other
+
+    def create_database(self) -> None:
+        """A copy of the template with the schema and the logins, made once a cluster."""
+        _install_template(self)
+        self.cluster.create_database(self.database, TEMPLATE)
+
+    def _last_words(self) -> str:
+        said = (self.log(command) for command in ("receive", "record"))
+        return "\n".join(log.read_text()[-2000:] for log in said if log.exists())
 
 
 def environment() -> dict[str, str]:
@@ -109,8 +152,7 @@ def rigging(
         database = f"rig_{Path(place).name.replace('-', '_').lower()}"
         rig = Rig(lab, cluster, Path(place), database, node)
         rig.config.write_text(_write_config(rig, settings or {}))
-        _install_template(rig)
-        cluster.create_database(database, TEMPLATE)
+        rig.create_database()
         yield rig
 
 
@@ -126,7 +168,6 @@ def _write_config(rig: Rig, settings: Mapping[str, str]) -> str:
 
 
 def _install_template(rig: Rig) -> None:
-    """The schema and the logins, once a cluster: a rig's database is a copy of it."""
     template = replace(rig, database=TEMPLATE)
     try:
         rig.cluster.create_database(TEMPLATE)
@@ -142,49 +183,6 @@ def _install_template(rig: Rig) -> None:
 
 
 @contextmanager
-def receiving(rig: Rig) -> Iterator[subprocess.Popen[str]]:
-    """``ctaudit receive`` in the gateway's namespace, listening when the body begins."""
-    argv = [
-        "ip",
-        "netns",
-        "exec",
-        rig.lab.gateway,
-        *COMMAND,
-        "receive",
-        "--config",
-        str(rig.config),
-    ]
-    log = rig.directory / "receiver.log"
-    with _running(argv, log) as process:
-        wait_until(lambda: "receiving" in log.read_text(), process, log)
-        yield process
-
-
-@contextmanager
-def recording(rig: Rig) -> Iterator[subprocess.Popen[str]]:
-    """``ctaudit record``; its live lines go to recorder.log in the rig's directory."""
-    argv = [*COMMAND, "record", "--config", str(rig.config)]
-    log = rig.directory / "recorder.log"
-    with _running(argv, log) as process:
-        wait_until(lambda: "recording" in log.read_text(), process, log)
-        yield process
-
-
-@contextmanager
-def _running(argv: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
-    with (
-        log.open("w") as output,
-        subprocess.Popen(
-            argv, env=environment(), stdout=output, stderr=output, text=True
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            stop(process)
-
-
-@contextmanager
 def replaying(original: Rig, cluster: Cluster, segments: Sequence[Path]) -> Iterator[Rig]:
     """Kept segments of a rig recorded into a database of their own."""
     with rigging(original.lab, cluster, node=original.node) as rig:
@@ -192,30 +190,3 @@ def replaying(original: Rig, cluster: Cluster, segments: Sequence[Path]) -> Iter
             done = rig.replay(segment)
             assert done.returncode == 0, done.stderr
         yield rig
-
-
-def stop(process: subprocess.Popen[str], patience: float = 20) -> int:
-    """SIGTERM, and SIGKILL for one that does not go; its exit status."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    return process.wait()
-
-
-def wait_until(
-    reached: Callable[[], bool],
-    process: subprocess.Popen[str] | None = None,
-    log: Path | None = None,
-    patience: float = 20,
-) -> None:
-    """Waits for something to become true; AssertionError with the log's end when it does not."""
-    deadline = time.monotonic() + patience
-    while not reached():
-        ended = process is not None and process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            said = log.read_text()[-2000:] if log else ""
-            raise AssertionError(f"{'it ended' if ended else 'not in time'}: {said}")
-        time.sleep(0.02)

@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from lab import addresses as a
-from lab import packets, pptp
 from lab.guard import require_lab
-from lab.namespaces import ROOT, Lab, popen_in
-from lab.record import LabError
+from lab.namespaces import ROOT, Lab, LabError, popen_in
+from lab.traffic import packets, pptp
 
 TIMEOUT = 2.0
 SERVER_TAG = 0x5EBE5EBE

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 from lab.fleet import keeper
 from lab.fleet.plan import read_fleet
-from lab.fleet.traffic import TrafficError, send_through, who_words
-from lab.machines.tree import MachineError
+from lab.fleet.traffic import send_through, who_words
+from lab.namespaces import LabError
 
 
 def _up(words: list[str]) -> None:
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         act(words)
-    except (MachineError, TrafficError) as error:
+    except LabError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

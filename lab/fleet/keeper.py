@@ -15,25 +15,23 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lab.fleet.plan import Fleet
-from lab.fleet.tree import ready_host
 from lab.fleet.wires import wired
-from lab.machines.machine import (
-    DISKS,
-    RECORDS,
-    ROOT,
-    Machine,
-    find_leader,
-    prepared_machine,
-    read_record,
-    shut_down,
-    start_nspawn,
-    wait_for_boot,
-    write_record,
+from lab.machines.booting import prepared_machine, wait_for_boot
+from lab.machines.machine import Machine, MachineError
+from lab.machines.nspawn import DISKS, find_leader, shut_down, start_nspawn
+from lab.machines.register import (
+    REGISTER,
+    find_registration,
+    list_registrations,
+    write_registration,
 )
-from lab.machines.tree import MachineError
-from lab.record import process_start
+from lab.machines.trees import host_tree
+from lab.namespaces import ROOT
+from lab.processes import process_start
+from lab.waiting import comes_true
 
 _REBOOT = 133  # nspawn's exit status when the machine has asked for a reboot, systemd-nspawn(1)
 _PATIENCE = 60.0
@@ -50,7 +48,9 @@ class _Keeping:
     def boot(self, name: str) -> None:
         self.running[name] = start_nspawn(name, DISKS / name / "root")
         public = {gateway.name: gateway.public for gateway in self.fleet.gateways}.get(name)
-        write_record(name, fleet=self.fleet.name, nspawn=self.running[name].pid, public=public)
+        write_registration(
+            name, fleet=self.fleet.name, nspawn=self.running[name].pid, public=public
+        )
 
     def look_after(self) -> None:
         for name, nspawn in self.running.items():
@@ -76,7 +76,7 @@ def keep(fleet: Fleet, told: int) -> None:
     signal.signal(signal.SIGUSR1, switch_on)
     with ExitStack() as standing:
         for member in fleet.members:
-            tree = ready_host(member.release)
+            tree = host_tree(member.release)
             standing.enter_context(prepared_machine(member.name, member.release, tree))
         standing.enter_context(wired(fleet))
         standing.callback(_shut_all_down, keeping.running)
@@ -116,40 +116,34 @@ def start(fleet: Fleet, words: list[str]) -> None:
 
 
 def _log(fleet: str) -> Path:
-    return RECORDS / f"fleet-{fleet}.log"
+    return REGISTER / f"fleet-{fleet}.log"
 
 
 def end(fleet: str) -> bool:
     """Takes a standing fleet away; False if there is none."""
-    owners = {record["owner"] for record in _records(fleet).values()}
+    owners = _find_owners(fleet)
     for owner in owners:
         os.kill(owner, signal.SIGTERM)
-    deadline = time.monotonic() + _PATIENCE
-    while _records(fleet):
-        if time.monotonic() > deadline:
-            raise MachineError(f"the fleet {fleet} does not end: see {_log(fleet)}")
-        time.sleep(0.05)
+    if not comes_true(lambda: not _find_owners(fleet), _PATIENCE):
+        raise MachineError(f"the fleet {fleet} does not end: see {_log(fleet)}")
     if owners:
         _log(fleet).unlink(missing_ok=True)
     return bool(owners)
 
 
-def _records(fleet: str) -> dict[str, Mapping[str, object]]:
-    """The machines of a fleet whose keeper lives."""
-    found = {}
-    for path in RECORDS.glob("*.json"):
-        record = read_record(path.stem)
-        if record is None or record.get("fleet") != fleet:
-            continue
-        if process_start(record["owner"]) == record["started"]:
-            found[path.stem] = record
-    return found
+def _find_owners(fleet: str) -> set[int]:
+    """The process that keeps a fleet, if one lives."""
+    return {
+        machine["owner"]
+        for machine in list_registrations().values()
+        if machine.get("fleet") == fleet and process_start(machine["owner"]) == machine["started"]
+    }
 
 
 def machine(name: str) -> Machine:
     """A machine that a keeper holds, as it runs at this moment."""
-    record = read_record(name)
-    leader = find_leader(record["nspawn"]) if record and "nspawn" in record else None
+    registration = find_registration(name) or {}
+    leader = find_leader(registration["nspawn"]) if "nspawn" in registration else None
     if leader is None:
         raise MachineError(f"no machine {name!r} is running here")
     return Machine(name, DISKS / name / "root", leader)
@@ -157,28 +151,30 @@ def machine(name: str) -> Machine:
 
 def switch_off(name: str) -> None:
     """As if its power had failed."""
-    record = read_record(name)
-    os.kill(machine(name).leader, signal.SIGKILL)
-    deadline = time.monotonic() + _PATIENCE
-    while record and process_start(record["nspawn"]) is not None:
-        if time.monotonic() > deadline:
-            raise MachineError(f"the machine {name!r} does not end")
-        time.sleep(0.02)
+    leader = machine(name).leader
+    nspawn = _held(name)["nspawn"]
+    os.kill(leader, signal.SIGKILL)
+    if not comes_true(lambda: process_start(nspawn) is None, _PATIENCE):
+        raise MachineError(f"the machine {name!r} does not end")
 
 
 def switch_on(name: str) -> None:
     """Boots what was switched off of its fleet; returns when it is up."""
-    record = read_record(name)
-    if record is None or "nspawn" not in record:
+    os.kill(_held(name)["owner"], signal.SIGUSR1)
+    if not comes_true(lambda: _is_up(name), _PATIENCE, pause=0.05):
+        raise MachineError(f"the machine {name!r} did not boot: see {DISKS / name / 'console'}")
+
+
+def _is_up(name: str) -> bool:
+    try:
+        return machine(name).is_up()
+    except MachineError:
+        return False
+
+
+def _held(name: str) -> Mapping[str, Any]:
+    """The registration of a machine that a keeper holds, on or off."""
+    registration = find_registration(name)
+    if registration is None or "nspawn" not in registration:
         raise MachineError(f"there is no machine {name!r}")
-    os.kill(record["owner"], signal.SIGUSR1)
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            said = machine(name).run(["systemctl", "is-system-running"], check=False).stdout
-        except MachineError:
-            said = ""
-        if said.strip() in ("running", "degraded"):
-            return
-        time.sleep(0.05)
-    raise MachineError(f"the machine {name!r} did not boot: see {DISKS / name / 'console'}")
+    return registration

@@ -16,16 +16,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.burst import burst_tuple
 from lab.fleet import keeper
-from lab.machines.gateway import Gateway
+from lab.machines.gateway import BootedGateway
 from lab.namespaces import ROOT, run_in
+from lab.traffic.burst import burst_tuple
 
 RATE = 2_000  # openings a second within a burst; two cores upgrade packages beside it
 _CHUNK = 2 * RATE
 
 
-class MachineGateway(Gateway):
+class FleetGateway(BootedGateway):
     """A gateway that is the machine itself."""
 
     def in_gateway(self, line: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -57,7 +57,7 @@ def _burst(gateway: str, first: int) -> None:
 
 def compare(gateway: str, sent: int) -> list[str]:
     """A sentence for each thing that is wrong with the record."""
-    machine = MachineGateway(keeper.machine(gateway))
+    machine = FleetGateway(keeper.machine(gateway))
     machine.settle()
     expected = {burst_tuple(index) for index in range(sent)}
     wrong = []

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.machines.machine import network_of
-from lab.machines.tree import MachineError
+from lab.machines.machine import MachineError
+from lab.machines.nspawn import network_of
 
 GATEWAY, DATABASE = "gateway", "database"
 DATABASE_ADDRESS = "10.20.0.1"

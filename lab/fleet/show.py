@@ -7,8 +7,8 @@ import sys
 import time
 
 from lab.fleet import keeper
-from lab.fleet.traffic import TrafficError, send_through, who_words
-from lab.machines.tree import MachineError
+from lab.fleet.traffic import send_through, who_words
+from lab.namespaces import LabError
 
 _GATEWAYS = ("gw1", "gw2")
 _ASKED_ON = "db"
@@ -32,7 +32,7 @@ def main() -> int:
         for gateway, sent in send_through(_GATEWAYS, _number()).items():
             print(f"\n=== {gateway}: who was behind {sent['public']}?")
             _ask(who_words(sent))
-    except (MachineError, TrafficError) as error:
+    except LabError as error:
         print(error, file=sys.stderr)
         return 1
     print(_COMMANDS)

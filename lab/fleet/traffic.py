@@ -12,14 +12,10 @@ from typing import Any
 
 from lab import addresses as a
 from lab.fleet.plan import FIRST_NAT_SPORT, FIRST_SPORT, FIXED_PORTS
-from lab.machines.machine import read_record
-from lab.namespaces import ROOT, popen_in
+from lab.machines.register import find_registration
+from lab.namespaces import ROOT, LabError, popen_in
 
 Sent = dict[str, Any]
-
-
-class TrafficError(Exception):
-    """The traffic was not made; the text is one sentence for a person."""
 
 
 def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
@@ -30,7 +26,7 @@ def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
     ``private``, ``public`` and ``to``, with their ports.
     """
     if not 0 <= number < FIXED_PORTS:
-        raise TrafficError(f"--number {number}: take 0 to {FIXED_PORTS - 1}")
+        raise LabError(f"--number {number}: take 0 to {FIXED_PORTS - 1}")
     publics = {gateway: _find_public(gateway) for gateway in gateways}
     sport = FIRST_SPORT + number
     time.sleep(1.05 - time.time() % 1)  # all of it within one second
@@ -51,7 +47,7 @@ def send_through(gateways: Sequence[str], number: int = 0) -> dict[str, Sent]:
     found = {}
     for gateway, (said, error) in answers.items():
         if not said:
-            raise TrafficError(f"no traffic through {gateway}: {error.strip()}")
+            raise LabError(f"no traffic through {gateway}: {error.strip()}")
         sent = json.loads(said)
         found[gateway] = {
             "at": at,
@@ -68,7 +64,7 @@ def who_words(sent: Sent) -> list[str]:
 
 
 def _find_public(gateway: str) -> str:
-    record = read_record(gateway)
+    record = find_registration(gateway)
     if record is None or not record.get("public"):
-        raise TrafficError(f"{gateway!r} is no gateway that stands here")
+        raise LabError(f"{gateway!r} is no gateway that stands here")
     return str(record["public"])

@@ -9,24 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from pyroute2 import NetNS, netns
 
 from lab import addresses as a
 from lab.fleet.plan import DATABASE_ADDRESS, Fleet, Member
-from lab.machines.tree import MachineError
-from lab.namespaces import run_in
-from lab.network import _add_veth, _bring_up, _end_processes
-from lab.record import (
-    NAMED_NAMESPACES,
-    Record,
-    locked,
-    namespace_identity,
-    process_start,
-    remove_record,
-    write_record,
-)
+from lab.links import add_veth, bring_up, find_link
+from lab.namespaces import feed_in
+from lab.processes import end_processes_in, identities_of, process_start
+from lab.register import Registration, locked, remove_registration, write_registration
 from lab.rules import LINK_SETTINGS, SERVER_RULES, settings_script
 from lab.serve import serving_role
 
@@ -44,14 +35,14 @@ def wired(fleet: Fleet) -> Iterator[None]:
         _remove(fleet)  # what a crash left behind
         for namespace in fleet.namespaces:
             netns.create(namespace)
-            _apply(namespace, ["sh"], settings_script(LINK_SETTINGS))
-        _apply(fleet.server, ["nft", "-f", "-"], SERVER_RULES)
+            feed_in(namespace, ["sh"], settings_script(LINK_SETTINGS))
+        feed_in(fleet.server, ["nft", "-f", "-"], SERVER_RULES)
         _link_outside(fleet)
         for gateway in fleet.gateways:
             _link_client(gateway)
         if fleet.database is not None:
             _link_database(fleet.database, fleet.gateways)
-        _record(fleet)
+        _register(fleet)
         undo.enter_context(serving_role("server", fleet.server))
         yield
 
@@ -61,24 +52,24 @@ def _link_outside(fleet: Fleet) -> None:
         for gateway in fleet.gateways:
             name = f"wan{gateway.number}"
             with NetNS(gateway.network, flags=0) as here:
-                outside = _add_veth(here, "outside", name, fleet.server)
-                _bring_up(here, outside, (f"{gateway.public}/32",))
+                outside = add_veth(here, "outside", name, fleet.server)
+                bring_up(here, outside, (f"{gateway.public}/32",))
                 for address in _OUTSIDE:
                     here.route("add", dst=f"{address}/32", oif=outside)
-            wan = server.link_lookup(ifname=name)[0]
+            wan = find_link(server, name)
             # The same server on each of its links.
             mine = (*(f"{address}/32" for address in _OUTSIDE), f"{a.SERVER6}/64")
-            _bring_up(server, wan, mine)
+            bring_up(server, wan, mine)
             server.route("add", dst=f"{gateway.public}/32", oif=wan)
 
 
 def _link_client(gateway: Member) -> None:
     with NetNS(gateway.network, flags=0) as here:
-        inside = _add_veth(here, "inside", "lan", gateway.client)
-        _bring_up(here, inside, (f"{a.GATEWAY_INSIDE}/24",))
+        inside = add_veth(here, "inside", "lan", gateway.client)
+        bring_up(here, inside, (f"{a.GATEWAY_INSIDE}/24",))
     with NetNS(gateway.client, flags=0) as client:
-        lan = client.link_lookup(ifname="lan")[0]
-        _bring_up(client, lan, tuple(f"{address}/24" for address in a.CLIENT_ADDRESSES))
+        lan = find_link(client, "lan")
+        bring_up(client, lan, tuple(f"{address}/24" for address in a.CLIENT_ADDRESSES))
         client.route("add", dst="0.0.0.0/0", gateway=a.GATEWAY_INSIDE)
 
 
@@ -87,41 +78,33 @@ def _link_database(database: Member, gateways: tuple[Member, ...]) -> None:
         here.addr("add", index=1, address=DATABASE_ADDRESS, prefixlen=32)
         for gateway in gateways:
             theirs, ours = gateway.database_link
-            link = _add_veth(here, f"to-{gateway.name}", "backbone", gateway.network)
-            _bring_up(here, link, (f"{ours}/30",))
+            link = add_veth(here, f"to-{gateway.name}", "backbone", gateway.network)
+            bring_up(here, link, (f"{ours}/30",))
             with NetNS(gateway.network, flags=0) as there:
-                backbone = there.link_lookup(ifname="backbone")[0]
-                _bring_up(there, backbone, (f"{theirs}/30",))
+                backbone = find_link(there, "backbone")
+                bring_up(there, backbone, (f"{theirs}/30",))
                 there.route("add", dst=f"{DATABASE_ADDRESS}/32", gateway=ours)
 
 
-def _record(fleet: Fleet) -> None:
+def _register(fleet: Fleet) -> None:
     """What the traffic maker's guard wants to know, as of a lab."""
     started = process_start(os.getpid())
     assert started is not None
-    names = (*fleet.namespaces, *(member.network for member in fleet.members))
-    found = {name: namespace_identity(NAMED_NAMESPACES / name) for name in names}
-    identities = {name: identity for name, identity in found.items() if identity is not None}
+    identities = identities_of((*fleet.namespaces, *(member.network for member in fleet.members)))
     with locked():
-        write_record(Record(_record_name(fleet), os.getpid(), started, False, identities))
+        write_registration(
+            Registration(_registered_name(fleet), os.getpid(), started, False, identities)
+        )
 
 
-def _record_name(fleet: Fleet) -> str:
+def _registered_name(fleet: Fleet) -> str:
     return f"fleet-{fleet.name}"
 
 
 def _remove(fleet: Fleet) -> None:
-    paths = [Path(NAMED_NAMESPACES, name) for name in fleet.namespaces]
-    there = [path for path in paths if path.exists()]
-    identities = (namespace_identity(path) for path in there)
-    _end_processes({identity for identity in identities if identity is not None})
-    for path in there:
-        netns.remove(path.name)
+    standing = identities_of(fleet.namespaces)
+    end_processes_in(set(standing.values()))
+    for namespace in standing:
+        netns.remove(namespace)
     with locked():
-        remove_record(_record_name(fleet))
-
-
-def _apply(namespace: str, argv: list[str], text: str) -> None:
-    done = run_in(namespace, argv, input=text, text=True, capture_output=True, timeout=30)
-    if done.returncode:
-        raise MachineError(f"{' '.join(argv)} failed in {namespace}: {done.stderr.strip()}")
+        remove_registration(_registered_name(fleet))

@@ -15,13 +15,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lab.burst import burst_tuple
-from lab.machines.machine import ROOT, Machine, booted_machine
+from lab.machines.booting import booted_machine
+from lab.machines.machine import Machine
+from lab.namespaces import ROOT
+from lab.traffic.burst import Tuple, burst_tuple
+from lab.waiting import wait_until
 
 RECEIVER, RECORDER = "ctaudit-receiver.service", "ctaudit.service"
 CHECKOUT = "/opt/ctaudit"
 SPOOL = "/var/lib/ctaudit/spool"
 _PACKAGING = ROOT / "packaging/debian"
+LAB_DROP_IN = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
 _NETNS = "NetworkNamespacePath=/run/netns/ctaudit-{}"
 _COMMAND = f"""#!/usr/bin/python3
 import sys
@@ -34,7 +38,7 @@ raise SystemExit(main())
 Row = dict[str, Any]
 
 
-class Gateway:
+class BootedGateway:
     """The machine as a gateway, and the questions that tests ask of it."""
 
     def __init__(self, machine: Machine) -> None:
@@ -72,16 +76,16 @@ class Gateway:
     def start_postgresql(self) -> None:
         """Again and again: right after a kill its memory may still be held by who is dying."""
         start = ["systemctl", "start", self.postgresql]
-        self.wait_for(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
+        self.wait_until(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
 
-    def wait_for_reconciled(self) -> None:
+    def wait_until_reconciled(self) -> None:
         """Until all of the past is recorded, the newest dump has ended, and no gap is open."""
-        self._wait_for_recorded()
+        self.wait_until_recorded()
         statement = (
             "SELECT FROM ctaudit.dump WHERE NOT EXISTS (SELECT FROM ctaudit.gap WHERE gap_until"
             " IS NULL) HAVING bool_and(reconciled_at IS NOT NULL) AND count(*) > 0"
         )
-        self.wait_for(lambda: bool(self.query(statement)))
+        self.wait_until(lambda: bool(self.query(statement)))
 
     def count_drops(self) -> int:
         """Events that the kernel has dropped for the receiver's socket, whoever holds it."""
@@ -101,7 +105,7 @@ class Gateway:
             " ctaudit.dump_entry CASCADE"
         )
         self.machine.systemctl("start", RECEIVER, RECORDER)
-        self.wait_for_reconciled()
+        self.wait_until_reconciled()
 
     def query_script(self, script: str) -> None:
         words = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "ctaudit", "-c", script]
@@ -140,7 +144,7 @@ class Gateway:
                 ended.set()
             sending.result()
 
-    def tuples(self, since: int) -> set[tuple[str, int, int]]:
+    def tuples(self, since: int) -> set[Tuple]:
         """What the loads from number ``since`` on have opened: source, its port, and the other."""
         return {burst_tuple(index) for index in range(since, self._next)}
 
@@ -151,10 +155,14 @@ class Gateway:
 
     def end_connections(self) -> None:
         """Ends what is open, no faster than it is received."""
-        deadline = time.monotonic() + 60
-        while self.count_connections():
-            assert time.monotonic() < deadline
-            self.delete_connections()
+
+        def end_some() -> bool:
+            left = self.count_connections()
+            if left:
+                self.delete_connections()
+            return not left
+
+        wait_until(end_some, patience=60, pause=0)
 
     def delete_connections(self) -> None:
         # Status 1: there was none.
@@ -184,31 +192,31 @@ class Gateway:
         lines = self.machine.run(words).stdout.splitlines()
         return [json.loads(line) for line in lines]
 
-    def wait_for(
-        self, reached: Callable[[], bool], patience: float = 30, pause: float = 0.05
+    def wait_until(
+        self, condition: Callable[[], bool], patience: float = 30, pause: float = 0.05
     ) -> None:
-        deadline = time.monotonic() + patience
-        while not reached():
-            if time.monotonic() > deadline:
-                shell = "systemctl --no-pager status 'ctaudit*'; journalctl -p 5 -n 30 --no-pager"
-                said = self.machine.run(["sh", "-c", shell], check=False).stdout
-                raise AssertionError(f"not in time:\n{said}")
-            time.sleep(pause)
+        """Until the condition holds; AssertionError with the units' state and their last words."""
+        wait_until(condition, patience, pause, self._last_words)
+
+    def _last_words(self) -> str:
+        shell = "systemctl --no-pager status 'ctaudit*'; journalctl -p 5 -n 30 --no-pager"
+        return self.machine.run(["sh", "-c", shell], check=False).stdout
 
     def settle(self, patience: float = 300) -> None:
         """Ends all connections, and waits until all that was sent about them is committed."""
         self.end_connections()
-        self._wait_for_recorded(patience)
+        self.wait_until_recorded(patience)
 
-    def _wait_for_recorded(self, patience: float = 60) -> None:
+    def wait_until_recorded(self, patience: float = 60) -> None:
+        """Until the database has all that the kernel has sent so far."""
         now = time.time()
         statement = (
             "SELECT FROM ctaudit.stream WHERE stopped_at IS NULL"
             f" AND covered_until > to_timestamp({now})"
         )
-        self.wait_for(lambda: bool(self.query(statement)), patience, pause=0.2)
+        self.wait_until(lambda: bool(self.query(statement)), patience, pause=0.2)
 
-    def recorded(self, table: str) -> list[tuple[tuple[str, int, int], str]]:
+    def recorded(self, table: str) -> list[tuple[Tuple, str]]:
         """(source, its port, the other port) and provenance of each UDP row, from loads."""
         copy = (
             "COPY (SELECT host(orig_src), orig_sport, orig_dport, provenance"
@@ -230,13 +238,13 @@ def _traffic(kind: str, options: Mapping[str, Any]) -> list[str]:
 
 
 @contextmanager
-def running_gateway(name: str, release: str = "bookworm") -> Iterator[Gateway]:
+def running_gateway(name: str, release: str = "bookworm") -> Iterator[BootedGateway]:
     """A booted machine with the lab, PostgreSQL and both services, which are ready."""
     with booted_machine(name, release) as machine:
         _install(machine)
-        _make_lab(machine)
+        make_lab(machine)
         _make_database(machine)
-        gateway = Gateway(machine)
+        gateway = BootedGateway(machine)
         gateway.configure()
         machine.systemctl("start", RECEIVER, RECORDER)
         yield gateway
@@ -245,7 +253,7 @@ def running_gateway(name: str, release: str = "bookworm") -> Iterator[Gateway]:
 def _install(machine: Machine) -> None:
     """What the package will do; with the sources that CTAUDIT_SRC names, as in the lab."""
     machine.put(Path(os.environ.get("CTAUDIT_SRC", ROOT / "src")), f"{CHECKOUT}/src")
-    for part in ("sql", "lab", "tests"):
+    for part in ("sql", "lab"):
         machine.put(ROOT / part, f"{CHECKOUT}/{part}")
     machine.run(["python3", "-m", "compileall", "-q", f"{CHECKOUT}/src", f"{CHECKOUT}/lab"])
     machine.write("/usr/bin/ctaudit", _COMMAND, 0o755)
@@ -255,12 +263,17 @@ def _install(machine: Machine) -> None:
     machine.put(_PACKAGING / "ctaudit.tmpfiles", "/usr/lib/tmpfiles.d/ctaudit.conf")
     machine.run(["systemd-sysusers", "ctaudit.conf"])
     machine.run(["systemd-tmpfiles", "--create", "ctaudit.conf"])
-    drop_in = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
-    machine.write(drop_in, f"[Service]\n{_NETNS.format('gateway')}\n")
+    listen_in_lab(machine)
     machine.systemctl("daemon-reload")
 
 
-def _make_lab(machine: Machine) -> None:
+def listen_in_lab(machine: Machine) -> None:
+    """Has the receiver run in the gateway's namespace, once systemd has read it."""
+    machine.write(LAB_DROP_IN, f"[Service]\n{_NETNS.format('gateway')}\n")
+
+
+def make_lab(machine: Machine) -> None:
+    """The lab's namespaces in the machine, with its servers, from the checkout that is there."""
     machine.run(["env", "-C", CHECKOUT, "python3", "-m", "lab.network", "up"])
     for role in ("server", "client"):
         machine.run(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.machines.gateway import Gateway
+from lab.machines.gateway import BootedGateway
 
 CONNECTIONS = 11_000  # a second while a load runs: with their ends, over 20,000 events
 # Room for what comes while one kill follows another: at this rate 10 s, of 1280 bytes an event.
@@ -32,7 +32,7 @@ class Struck:
 
 
 def strike_at_random(
-    gateway: Gateway,
+    gateway: BootedGateway,
     units: Sequence[str],
     times: int,
     *,
@@ -53,16 +53,16 @@ def strike_at_random(
                 time.sleep(0.005)
             after()
     seconds = time.monotonic() - began
-    gateway.wait_for(lambda: all(gateway.machine.processes(unit) for unit in units))
+    gateway.wait_until(lambda: all(gateway.machine.processes(unit) for unit in units))
     gateway.settle()
     return Struck(times, gateway.opened - first, seconds)
 
 
-def _wait_for_processes(gateway: Gateway, units: Sequence[str]) -> None:
-    gateway.wait_for(lambda: all(gateway.machine.processes(unit) for unit in units), pause=0.005)
+def _wait_for_processes(gateway: BootedGateway, units: Sequence[str]) -> None:
+    gateway.wait_until(lambda: all(gateway.machine.processes(unit) for unit in units), pause=0.005)
 
 
-def check_nothing_lost(gateway: Gateway, first: int) -> None:
+def check_nothing_lost(gateway: BootedGateway, first: int) -> None:
     """Each connection of the loads since ``first`` stands once in opening and flow, no gap."""
     gaps = gateway.gaps()
     assert gaps == [], gaps

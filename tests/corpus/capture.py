@@ -25,8 +25,8 @@ from ctaudit.conntrack.netlink import (
     open_dump_socket,
     open_event_socket,
 )
-from lab.namespaces import Lab
-from lab.network import LabError, build_lab
+from lab.namespaces import Lab, LabError
+from lab.network import build_lab
 from lab.serve import serving
 from lab.traffic import KINDS, make_traffic
 from lab.witness import delete_all

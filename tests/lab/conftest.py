@@ -1,4 +1,4 @@
-"""Fixtures of everything that needs the lab."""
+"""A lab for each module, PostgreSQL, and all kinds of traffic recorded once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from lab.network import build_lab
 from lab.recorded import LONG_TIMEOUTS, Recorded, recording_all
 from lab.serve import serving
 from lab.witness import Witness, delete_all, watching
+
+_COVERAGE = os.environ.get("CTAUDIT_COVERAGE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Services measure their coverage, but not where a test counts on their speed."""
+    if _COVERAGE and item.get_closest_marker("timed") is None:
+        os.environ["CTAUDIT_COVERAGE"] = _COVERAGE
+    else:
+        os.environ.pop("CTAUDIT_COVERAGE", None)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +48,13 @@ def cluster() -> Iterator[Cluster]:
     Nothing here crashes the machine, so fsync would only take time.
     """
     with private_cluster(settings={"fsync": "off"}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """One for the module, that a test may stop, kill and restore; fsync is on."""
+    with private_cluster() as made:
         yield made
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 
 import pytest
 
 from bench.flood import flood
-from lab.burst import PER_PORT, burst_tuple
-from lab.namespaces import Lab
-from lab.record import LabError
+from lab.namespaces import Lab, LabError
+from lab.traffic.burst import PER_PORT, burst_tuple
 from lab.witness import Witness
 
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
     pytest.mark.skipif(not shutil.which("gcc"), reason="the generator needs gcc"),
 ]
 

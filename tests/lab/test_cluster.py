@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,9 +14,7 @@ import pytest
 
 from lab.cluster import Cluster, ClusterError, private_cluster, remove_leftovers
 from lab.namespaces import ROOT
-from lab.record import process_start
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to run PostgreSQL as another user")
+from lab.processes import process_start
 
 
 @pytest.fixture(scope="module")

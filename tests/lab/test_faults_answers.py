@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,25 +16,16 @@ import pytest
 from ctaudit.spool.decoder import Batch, Decoder, describe_row
 from ctaudit.spool.segment import list_segments
 from lab import addresses as a
-from lab.burst import FIRST_SPORT, burst_tuple
+from lab.accounting import expect_closed_accounting, stored
 from lab.cluster import Cluster
-from lab.faults import (
-    RATE,
-    Service,
-    expect_closed_accounting,
-    loading,
-    started,
-    stored,
-    wait_until_listening,
-    wait_until_recorded,
-)
 from lab.namespaces import Lab
-from lab.rewrite import rewrite_segment, stop_before_start
-from lab.rig import RECORDER, Rig, rigging, stop, wait_until
+from lab.rig import RECORDER, Rig, rigging
+from lab.segments.rewrite import rewrite_segment, stop_before_start
+from lab.service import started
 from lab.traffic import make_traffic
+from lab.traffic.burst import FIRST_SPORT, burst_tuple
+from lab.traffic.load import RATE, loading
 from lab.witness import delete_all
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
 ONE, NONE, UNKNOWN = 0, 1, 4
 HOUR = timedelta(hours=1)
@@ -58,12 +49,11 @@ def test_what_is_not_covered_is_unknown_never_none(rig: Rig) -> None:
     before = datetime.now(UTC)
     assert ask(rig, before)[0] == UNKNOWN
     with started(rig, "record") as recorder, started(rig, "receive"):
-        wait_until_listening(rig)
+        rig.wait_until_listening()
         began = datetime.now(UTC)
-        wait_until_recorded(rig)
+        rig.wait_until_recorded()
         inside = began + timedelta(seconds=0.2)
-        wait_until(lambda: datetime.now(UTC) > inside + timedelta(seconds=1))
-        wait_until_recorded(rig)
+        rig.wait_until_recorded(inside + timedelta(seconds=1))
         assert ask(rig, inside)[0] == NONE
         assert ask(rig, before - HOUR)[0] == UNKNOWN
         assert ask(rig, before)[0] == UNKNOWN
@@ -76,7 +66,7 @@ def test_what_is_not_covered_is_unknown_never_none(rig: Rig) -> None:
         assert ask(rig, stopped)[0] == UNKNOWN
         assert ask(rig, inside)[0] == NONE
         recorder.start()
-        wait_until_recorded(rig)
+        rig.wait_until_recorded()
         status, said = ask(rig, now, a.ARTICLE_NAT_SPORT)
         assert (status, f"{sent['src']}:{sent['sport']}" in said) == (ONE, True)
     # Retention takes everything before this moment away.
@@ -89,40 +79,33 @@ def test_what_is_not_covered_is_unknown_never_none(rig: Rig) -> None:
 def test_step_of_the_wall_clock(rig: Rig, hours: int) -> None:
     offset = rig.directory / "offset"
     offset.write_text("0")
-    receiver = Service(rig, "receive")
-    module = receiver._argv.index("ctaudit")
-    receiver._argv[module : module + 1] = ["lab.stepped_receiver", str(offset)]
-    try:
-        receiver.start()
-        with started(rig, "record"):
-            wait_until_listening(rig)
-            make_traffic(rig.lab, "article")
-            made = datetime.now(UTC)
-            wait_until_recorded(rig)
-            assert ask(rig, made, a.ARTICLE_NAT_SPORT)[0] == ONE
-            offset.write_text(str(hours * 3600 * 10**9))
-            stepped = "SELECT step_seconds FROM ctaudit.clock WHERE step_seconds IS NOT NULL"
-            wait_until(lambda: bool(rig.query(stepped)))
-            ((step,),) = rig.query(stepped)
-            assert abs(step - hours * 3600) < 0.1
-            status, said = ask(rig, made, a.ARTICLE_NAT_SPORT)
-            assert (status, "the clock was stepped by" in said) == (UNKNOWN, True)
-            assert str(a.ARTICLE_SPORT) in said
-            states = rig.query("SELECT count(*) FROM ctaudit.clock WHERE synchronised IS NOT NULL")
-            assert states[0][0] >= 2
-    finally:
-        assert receiver.process is not None
-        stop(receiver.process)
+    program = (sys.executable, "-m", "lab.stepped_receiver", str(offset))
+    with started(rig, "receive", program=program), started(rig, "record"):
+        rig.wait_until_listening()
+        make_traffic(rig.lab, "article")
+        made = datetime.now(UTC)
+        rig.wait_until_recorded()
+        assert ask(rig, made, a.ARTICLE_NAT_SPORT)[0] == ONE
+        offset.write_text(str(hours * 3600 * 10**9))
+        stepped = "SELECT step_seconds FROM ctaudit.clock WHERE step_seconds IS NOT NULL"
+        rig.wait_until(lambda: bool(rig.query(stepped)))
+        ((step,),) = rig.query(stepped)
+        assert abs(step - hours * 3600) < 0.1
+        status, said = ask(rig, made, a.ARTICLE_NAT_SPORT)
+        assert (status, "the clock was stepped by" in said) == (UNKNOWN, True)
+        assert str(a.ARTICLE_SPORT) in said
+        states = rig.query("SELECT count(*) FROM ctaudit.clock WHERE synchronised IS NOT NULL")
+        assert states[0][0] >= 2
 
 
 def test_stop_before_its_start_is_kept_as_sent(
     rig: Rig, lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
     with started(rig, "record"), started(rig, "receive"):
-        wait_until_listening(rig)
+        rig.wait_until_listening()
         make_traffic(lab, "article")
         delete_all(lab)
-        wait_until_recorded(rig)
+        rig.wait_until_recorded()
     ((_, segment),) = list_segments(rig.spool)
     path, changed = rewrite_segment(segment, tmp_path, stop_before_start(3600))
     assert changed > 0
@@ -158,7 +141,7 @@ def make_picky_procedure(rig: Rig) -> None:
             f"CREATE PROCEDURE site.record_picky({row[0]}) LANGUAGE plpgsql AS $$ BEGIN "
             f"IF {POISON} = ANY (p_orig_sport) THEN "
             f"RAISE EXCEPTION '{WORDS}' USING ERRCODE = 'invalid_parameter_value'; END IF; "
-            f"CALL ctaudit.record_live({', '.join(row[1])}); END $$"  # type: ignore[arg-type]
+            f"CALL ctaudit.record_live({', '.join(row[1])}); END $$"
         )
         connection.execute(f"GRANT USAGE ON SCHEMA site TO {RECORDER}")
 
@@ -175,7 +158,7 @@ def test_event_that_the_database_refuses_is_set_aside_alone(lab: Lab, cluster: C
     with rigging(lab, cluster, settings={"": 'procedure = "site.record_picky"'}) as rig:
         make_picky_procedure(rig)
         with started(rig, "record") as recorder, started(rig, "receive"):
-            wait_until_listening(rig)
+            rig.wait_until_listening()
             recorder.kill()
             began = datetime.now(UTC)
             with loading(lab, count) as load:
@@ -183,7 +166,7 @@ def test_event_that_the_database_refuses_is_set_aside_alone(lab: Lab, cluster: C
             # It is refused later than it came: its time is when it came.
             ended = datetime.now(UTC)
             recorder.start()
-            wait_until_recorded(rig)
+            rig.wait_until_recorded()
         every = Counter(burst_tuple(index) for index in range(count))
         refused = Counter({key: 1 for key in every if key[1] == POISON})
         assert len(refused) == len(a.PLAIN_CLIENTS)
@@ -208,10 +191,10 @@ def test_message_that_cannot_be_decoded_is_set_aside_alone(
     rig: Rig, lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
     with started(rig, "record"), started(rig, "receive"):
-        wait_until_listening(rig)
+        rig.wait_until_listening()
         with loading(lab, 500, rate=None) as load:
             load.wait()
-        wait_until_recorded(rig)
+        rig.wait_until_recorded()
     ((_, segment),) = list_segments(rig.spool)
     seen = [0]
 
@@ -238,7 +221,7 @@ def test_message_that_cannot_be_decoded_is_set_aside_alone(
 def test_accounting_is_closed_at_any_moment(rig: Rig, lab: Lab) -> None:
     seen = []
     with started(rig, "record"), started(rig, "receive"):
-        wait_until_listening(rig)
+        rig.wait_until_listening()
         with loading(lab, 2 * RATE) as load:
             while load.is_sending:
                 told = json.loads(rig.ask("status", "--json").stdout)
@@ -249,7 +232,7 @@ def test_accounting_is_closed_at_any_moment(rig: Rig, lab: Lab) -> None:
                 seen.append(stream["received"])
                 expect_closed_accounting(rig)
             load.wait()
-        wait_until_recorded(rig)
+        rig.wait_until_recorded()
     assert len(set(seen)) > 2
     sums = expect_closed_accounting(rig)
     assert sums["received"] == 2 * len(load.indexes) + rig.count("dump_entry")

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from lab import addresses as a
-from lab.burst import burst_tuple
-from lab.compare import fits
-from lab.namespaces import Lab
-from lab.network import LabError, build_lab
+from lab.namespaces import Lab, LabError
+from lab.network import build_lab
 from lab.traffic import KINDS, holding, make_traffic
-from lab.witness import Entry, Witness, delete_all, list_table, parse_line, watching
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.traffic.burst import burst_tuple
+from lab.witness import Witness, delete_all, list_table, watching
+from lab.witness.compare import fits
+from lab.witness.conntrack_text import Entry, parse_line
 
 NAME = f"ctlab-{os.getpid()}"
 TCP, UDP, ICMP, ICMPV6, GRE, SCTP = 6, 17, 1, 58, 47, 132

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,17 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lab.cluster import Cluster
-from lab.compare import expect_columns, expect_end, name_public, read_row, the
 from lab.namespaces import Lab
-from lab.recorded import wait_until_covered
-from lab.rig import Rig, receiving, recording, rigging, wait_until
+from lab.rig import Rig, rigging
+from lab.service import started
 from lab.traffic import make_traffic
-from lab.witness import Entry, delete_all, watching
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.witness import delete_all, watching
+from lab.witness.compare import expect_columns, expect_end, name_public, read_row, the
+from lab.witness.conntrack_text import Entry
 
 KINDS = ("tcp-close", "udp-answered", "icmp-echo", "dnat-tcp")
 SITE = Path(__file__).with_name("site.sql")
@@ -34,13 +29,13 @@ def recorded_with(lab: Lab, cluster: Cluster, **settings: str) -> Iterator[tuple
     with rigging(lab, cluster, settings={"": settings.pop("top", ""), **settings}) as rig:
         if "site." in rig.config.read_text():
             rig.execute(SITE.read_text())
-        with recording(rig), receiving(rig), watching(lab) as witness:
+        with started(rig, "record"), started(rig, "receive"), watching(lab) as witness:
             for kind in KINDS:
                 make_traffic(lab, kind)
             delete_all(lab)
             events = witness.entries()
             assert witness.lost == 0
-            wait_until_covered(rig, datetime.now(UTC))
+            rig.wait_until_recorded()
             yield rig, events
 
 
@@ -56,11 +51,11 @@ def test_nat_mode_keeps_openings_only(lab: Lab, cluster: Cluster) -> None:
             expected = expect_columns(entry, rig.node)
             assert read_row(the(rows, entry), expected) == expected
         assert rig.count("flow") == 0
-        (batch,) = rig.rows("batch")
-        assert (batch["mode"], batch["received"]) == ("nat", batch["stored"])
+        (stream,) = rig.rows("stream")
+        assert (stream["mode"], stream["received"]) == ("nat", stream["stored"])
         assert {(row["openings"], row["ends"]) for row in rig.rows("coverage")} == {(True, False)}
         row = rows[0]
-        reply = _who(rig, row, row["started_at"])
+        reply = rig.who(name_public(row), row["started_at"])
         (answer,) = reply["answers"]
         assert reply["exit_status"] == 4
         assert (answer["ct_id"], answer["state"], answer["exact"]) == (
@@ -78,11 +73,11 @@ def test_history_mode_keeps_ends_only(lab: Lab, cluster: Cluster) -> None:
             expected = expect_end(entry, rig.node)
             assert read_row(the(rows, entry), expected) == expected
         assert rig.count("opening") == 0
-        (batch,) = rig.rows("batch")
-        assert (batch["mode"], batch["received"]) == ("history", batch["stored"])
+        (stream,) = rig.rows("stream")
+        assert (stream["mode"], stream["received"]) == ("history", stream["stored"])
         assert {(row["openings"], row["ends"]) for row in rig.rows("coverage")} == {(False, True)}
         row = rows[0]
-        reply = _who(rig, row, row["started_at"])
+        reply = rig.who(name_public(row), row["started_at"])
         (answer,) = reply["answers"]
         assert (reply["exit_status"], answer["ct_id"]) == (4, row["ct_id"])
 
@@ -91,8 +86,8 @@ def test_history_mode_is_certain_after_the_next_dump(lab: Lab, cluster: Cluster)
     with recorded_with(lab, cluster, top='mode = "history"', dumps='interval = "1s"') as (rig, _):
         row = rig.rows("flow")[0]
         after = row["ended_at"] + timedelta(milliseconds=1)
-        wait_until(lambda: _who(rig, row, after)["exit_status"] == 1)
-        reply = _who(rig, row, row["ended_at"])
+        rig.wait_until(lambda: rig.who(name_public(row), after)["exit_status"] == 1)
+        reply = rig.who(name_public(row), row["ended_at"])
         (answer,) = reply["answers"]
         assert (reply["exit_status"], answer["ct_id"]) == (0, row["ct_id"])
 
@@ -103,10 +98,10 @@ def test_updates_are_shown_and_filtered(lab: Lab, cluster: Cluster) -> None:
         updates = of(events, "UPDATE")
         assert len(updates) > len(KINDS)
         assert (rig.count("opening"), rig.count("flow")) == (len(KINDS), len(KINDS))
-        (batch,) = rig.rows("batch")
-        assert batch["filtered"] == len(updates)
-        assert batch["received"] == batch["filtered"] + batch["stored"]
-        lines = (rig.directory / "recorder.log").read_text().splitlines()
+        (stream,) = rig.rows("stream")
+        assert stream["filtered"] == len(updates)
+        assert stream["received"] == stream["filtered"] + stream["stored"]
+        lines = rig.log("record").read_text().splitlines()
         shown = [line for line in lines if line.startswith("UPDATE ")]
         assert len(shown) == len(updates)
         for entry in updates:
@@ -127,31 +122,25 @@ def test_a_site_s_own_procedure(lab: Lab, cluster: Cluster) -> None:
         assert len(wanted) == 2
         assert sorted(rig.query(mine)) == sorted(wanted)
         assert rig.count("opening") == rig.count("flow") == 0
-        (batch,) = rig.rows("batch")
-        assert (batch["stored"], batch["filtered"]) == (2, 2 * len(KINDS) - 2)
+        (stream,) = rig.rows("stream")
+        assert (stream["stored"], stream["filtered"]) == (2, 2 * len(KINDS) - 2)
 
 
 def _with_sum(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "bytes": row["orig_bytes"] + row["reply_bytes"]}
 
 
-def _who(rig: Rig, row: Any, at: datetime) -> Any:
-    done = rig.ask("who", *name_public(row), "--at", at.isoformat(), "--json")
-    assert done.returncode in (0, 1, 3, 4), done.stderr
-    return json.loads(done.stdout)
-
-
 def test_event_after_a_quiet_time_waits_for_no_batch(lab: Lab, cluster: Cluster) -> None:
     delete_all(lab)
     with (
         rigging(lab, cluster, settings={"batch": 'wait = "6s"'}) as rig,
-        recording(rig),
-        receiving(rig),
+        started(rig, "record"),
+        started(rig, "receive"),
     ):
-        wait_until_covered(rig, datetime.now(UTC))
+        rig.wait_until_recorded()
         time.sleep(6.5)
         make_traffic(lab, "udp-unanswered")
-        wait_until(lambda: rig.count("opening") > 0, log=rig.directory / "record.log")
+        rig.wait_until(lambda: rig.count("opening") > 0)
         (opening,) = rig.rows("opening")
         assert datetime.now(UTC) - opening["started_at"] < timedelta(seconds=3)
     delete_all(lab)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -12,14 +11,12 @@ from typing import Any
 import pytest
 
 from lab.cluster import Cluster
-from lab.compare import Row, expect_columns, expect_end, name_public, read_row, the, to_time
 from lab.network import build_lab
 from lab.recorded import CONNECTIONS, LONG_TIMEOUTS, Recorded, recording_all
 from lab.rig import Rig, replaying
+from lab.segments.strip import strip_segment
 from lab.serve import serving
-from lab.strip import strip_segment
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.witness.compare import expect_columns, expect_end, name_public, read_row, the, to_time
 
 # The receiver reads within its burst; a busy test machine may let it wait.
 READ_LAG = timedelta(seconds=2)
@@ -80,8 +77,8 @@ def test_who_answers_the_same_of_what_has_ended(
 ) -> None:
     row = the(recorded.flows, recorded.event(connection, "DESTROY"))
     middle = row["started_at"] + (row["ended_at"] - row["started_at"]) / 2
-    reply = _who(older, row, middle)
-    assert reply == _who(recorded.rig, row, middle)
+    reply = older.who(name_public(row), middle)
+    assert reply == recorded.rig.who(name_public(row), middle)
     (answer,) = reply["answers"]
     assert (answer["ct_id"], answer["state"]) == (row["ct_id"], "ended")
 
@@ -89,14 +86,14 @@ def test_who_answers_the_same_of_what_has_ended(
 def test_who_answers_of_what_is_open(recorded: Recorded, older: Rig) -> None:
     """Also at a moment between the start and the receiver's time, and not before."""
     row = the(older.rows("opening"), recorded.event("held", "NEW"))
-    (answer,) = _who(older, row, row["started_at"])["answers"]
+    (answer,) = older.who(name_public(row), row["started_at"])["answers"]
     assert (answer["host"], answer["host_port"]) == ("192.168.1.129", row["orig_sport"])
     assert (answer["state"], answer["started_source"]) == ("open", "receiver")
     exact = the(recorded.openings, recorded.event("held", "NEW"))["started_at"]
     at = exact + (row["started_at"] - exact) / 2
-    assert _who(older, row, at)["answers"] != []
+    assert older.who(name_public(row), at)["answers"] != []
     earlier = row["started_after"] - timedelta(seconds=1)
-    assert _who(older, row, earlier)["answers"] == []
+    assert older.who(name_public(row), earlier)["answers"] == []
 
 
 @pytest.mark.parametrize("connection", BARE)
@@ -134,7 +131,8 @@ def test_who_still_answers(bare: Recorded, connection: str) -> None:
     # The first connection may have begun before the coverage does.
     ((covered_from,),) = bare.rig.query("SELECT min(covered_from) FROM ctaudit.coverage")
     lag = opening["started_at"] - max(opening["started_after"], covered_from)
-    reply = _who(bare.rig, flow, opening["started_at"], "--within", str(lag.total_seconds()))
+    within = ("--within", str(lag.total_seconds()))
+    reply = bare.rig.who(name_public(flow), opening["started_at"], *within)
     (answer,) = reply["answers"]
     assert (reply["exit_status"], answer["ct_id"]) == (0, flow["ct_id"]), reply
     assert (answer["started_source"], answer["ended_source"]) == ("receiver", "receiver")
@@ -146,7 +144,7 @@ def test_who_is_not_sure_of_the_middle(bare: Recorded) -> None:
     opening = the(bare.openings, bare.event("tcp-close", "NEW"))
     flow = the(bare.flows, bare.event("tcp-close", "DESTROY"))
     middle = opening["started_at"] + (flow["ended_at"] - opening["started_at"]) / 2
-    reply = _who(bare.rig, flow, middle)
+    reply = bare.rig.who(name_public(flow), middle)
     (answer,) = reply["answers"]
     assert (reply["exit_status"], reply["complete"], answer["exact"]) == (4, True, False)
     assert answer["ct_id"] == flow["ct_id"]
@@ -162,13 +160,6 @@ def _assert_read_in_time(time: datetime, seen_at: Any) -> None:
     """Within the lag of what the witness noted when it read the same event."""
     witnessed = to_time(int(seen_at * 10**9))
     assert witnessed is not None and abs(time - witnessed) < READ_LAG
-
-
-def _who(rig: Rig, row: Row, at: datetime, *more: str) -> Any:
-    """The answer to who was behind the row's public end."""
-    done = rig.ask("who", *name_public(row), "--at", at.isoformat(), *more, "--json")
-    assert done.returncode in (0, 1, 3, 4), done.stderr
-    return json.loads(done.stdout)
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,6 @@ from ctaudit.spool.segment import opened_segment
 from lab.cluster import Cluster
 from lab.recorded import Recorded
 from lab.rig import Rig, replaying
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
 TABLES = (
     "opening",

@@ -28,9 +28,8 @@ from ctaudit.host.privileges import in_network_of
 from lab.cluster import Cluster
 from lab.namespaces import Lab, popen_in, run_in
 from lab.network import build_lab
-from lab.rig import environment, receiving, rigging
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.rig import environment, rigging
+from lab.service import started
 
 SKELETON = """
 table inet t {
@@ -58,6 +57,14 @@ RULES: dict[tuple[str, str], list[Action]] = {
     ("inet t raw", "tcp dport set 80"): [REWRITE],
     ("inet t raw", "ip dscp set af11"): [],
     ("inet t raw", "ip ttl set 3"): [],
+    ("inet t raw", "@nh,96,32 set 0x01020304"): [REWRITE],
+    ("inet t raw", "ip saddr vmap { 9.9.9.9 : drop, 8.8.8.8 : accept }"): [],
+    ("inet t raw", 'log prefix "häh" group 2 snaplen 10'): [],
+    ("inet t raw", "limit rate over 10/second burst 5 packets drop"): [],
+    ("inet t raw", "fib daddr type local accept"): [],
+    ("inet t raw", "meta mark set jhash ip saddr . tcp sport mod 7"): [],
+    ("inet t raw", "ct zone set 3"): [],
+    ("inet t raw", "ip option rr exists drop"): [],
     ("inet t sources", "masquerade fully-random"): [PORTS],
     ("inet t sources", "masquerade random"): [PORTS],
     ("inet t sources", "masquerade"): [],
@@ -66,6 +73,8 @@ RULES: dict[tuple[str, str], list[Action]] = {
     ("inet t sources", "meta l4proto tcp snat ip to 1.2.3.4:1-9 persistent"): [],
     ("ip u out", "ip saddr 1.1.1.1 notrack"): [NOTRACK],
     ("netdev n in", "ip daddr set 1.1.1.1"): [REWRITE],
+    ("netdev n in", 'ip daddr set 1.1.1.2 fwd to "inside"'): [REWRITE],
+    ("netdev n in", 'fwd to "inside"'): [],
 }
 
 
@@ -211,7 +220,7 @@ def test_lab_s_own_rules_hide_nothing(lab: Lab) -> None:
 
 
 def test_check_looks_where_the_receiver_listens(lab: Lab, cluster: Cluster) -> None:
-    with rigging(lab, cluster) as rig, receiving(rig), loaded(lab, SKELETON):
+    with rigging(lab, cluster) as rig, started(rig, "receive"), loaded(lab, SKELETON):
         handle = add_rule(lab, "inet t raw", "notrack")
         said = json.loads(rig.run("check", "--json", "--config", str(rig.config)).stdout)
     findings = {each["name"]: each for each in said["findings"]}

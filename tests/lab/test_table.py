@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from lab import addresses as a
-from lab.compare import expect_columns, read_row, to_time
-from lab.conntrack_text import Entry
 from lab.namespaces import Lab, run_in
 from lab.network import build_lab
 from lab.recorded import LONG_TIMEOUTS
@@ -21,8 +19,8 @@ from lab.rig import COMMAND, environment
 from lab.serve import serving
 from lab.traffic import KINDS, make_traffic
 from lab.witness import list_table
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.witness.compare import expect_columns, read_row, to_time
+from lab.witness.conntrack_text import Entry
 
 _MANY = 30_000
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,14 +9,15 @@ import pytest
 
 from ctaudit.spool.segment import list_segments, opened_segment
 from lab import addresses as a
-from lab.burst import PAYLOAD, burst_tuple
 from lab.cluster import Cluster
 from lab.namespaces import Lab
-from lab.rig import Rig, receiving, recording, rigging
+from lab.rig import Rig, rigging
+from lab.service import started
 from lab.traffic import make_traffic
+from lab.traffic.burst import PAYLOAD, burst_tuple
 from lab.witness import delete_all
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+pytestmark = pytest.mark.timed
 
 COUNT = 10_000
 SIZE = 20 + 8 + len(PAYLOAD)
@@ -27,7 +27,7 @@ SIZE = 20 + 8 + len(PAYLOAD)
 def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
     """The burst, opened and ended, in a database whose services have stopped."""
     with rigging(lab, cluster) as made:
-        with recording(made), receiving(made):
+        with started(made, "record"), started(made, "receive"):
             make_traffic(lab, "burst", count=COUNT)
             delete_all(lab)
         yield made
@@ -66,24 +66,24 @@ def test_counters(rig: Rig) -> None:
 
 
 def test_accounting_adds_up(rig: Rig) -> None:
-    (batch,) = rig.rows("batch")
+    (stream,) = rig.rows("stream")
     dumped = rig.count("dump_entry")
-    assert batch["received"] == batch["stored"] == 2 * COUNT + dumped
-    assert batch["filtered"] == batch["undecodable"] == batch["dropped"] == 0
+    assert stream["received"] == stream["stored"] == 2 * COUNT + dumped
+    assert stream["filtered"] == stream["undecodable"] == stream["dropped"] == 0
     assert rig.count("gap") == rig.count("undecodable") == 0
-    assert batch["stopped_at"] is not None
+    assert stream["stopped_at"] is not None
 
 
 def test_the_position_is_the_stream_s_end(rig: Rig) -> None:
     (last,) = [path for _, path in list_segments(rig.spool)][-1:]
-    (batch,) = rig.rows("batch")
+    (stream,) = rig.rows("stream")
     with opened_segment(last, writable=False) as segment:
-        assert segment.base + segment.end == segment.base + segment.committed == batch["position"]
+        assert segment.base + segment.end == segment.base + segment.committed == stream["position"]
 
 
 def test_live_lines_and_their_sum_are_all_of_them(rig: Rig) -> None:
     """At most journal.rate lines a second; the others are summed up, never left out."""
-    lines = (rig.directory / "recorder.log").read_text().splitlines()
+    lines = rig.log("record").read_text().splitlines()
     shown = [line for line in lines if line.startswith(("NEW", "DESTROY"))]
     sums = [line.split()[2] for line in lines if line.startswith("… and ")]
     assert 0 < len(shown) < COUNT

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.namespaces import ROOT, Lab, popen_in, run_in
-from lab.network import LabError, build_lab, lab_of, remove_lab
-from lab.record import NAMED_NAMESPACES, namespace_identity, processes_in
+from lab.namespaces import ROOT, Lab, LabError, popen_in, run_in
+from lab.network import build_lab, lab_of, remove_lab
+from lab.processes import NAMED_NAMESPACES, namespace_identity, processes_in
 from lab.serve import serving
 from lab.traffic import make_traffic
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
 NAME = f"ctlab-{os.getpid()}"
 
@@ -51,7 +49,7 @@ def test_refused_traffic_opens_no_internet_socket(lab: Lab) -> None:
         "import socket, sys\n"
         "def refuse(*_, **__): raise SystemExit('a socket was opened')\n"
         "socket.socket = refuse\n"
-        "from lab.traffic import main\n"
+        "from lab.traffic.__main__ import main\n"
         "sys.exit(main(['udp-unanswered']))\n"
     )
     command = [sys.executable, "-c", code]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,15 +13,14 @@ import pytest
 
 from lab import addresses as a
 from lab.cluster import Cluster
-from lab.compare import Row, fits, name_public, the, to_time
 from lab.namespaces import Lab, run_in
-from lab.recorded import wait_until_covered
-from lab.rig import Rig, receiving, recording, rigging
-from lab.senders import Sent
+from lab.rig import Rig, rigging
+from lab.service import started
 from lab.traffic import holding, make_traffic
-from lab.witness import Entry, Witness, delete_all, list_table, watching
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.traffic.senders import Sent
+from lab.witness import Witness, delete_all, list_table, watching
+from lab.witness.compare import Row, fits, name_public, the, to_time
+from lab.witness.conntrack_text import Entry
 
 ENDED = ("article", "udp-answered", "icmp-echo", "nat66-tcp", "dnat-tcp", "dnat6-tcp", "zone-tcp")
 HELD: Mapping[str, Mapping[str, Any]] = {
@@ -62,19 +59,16 @@ class Scene:
         return self.rig.ask("who", *words, "--at", at.isoformat())
 
     def reply(self, *words: str, at: datetime) -> Any:
-        done = self.ask(*words, "--json", at=at)
-        reply = json.loads(done.stdout)
-        assert reply["exit_status"] == done.returncode, done.stderr
-        return reply
+        return self.rig.who(words, at)
 
 
 @pytest.fixture(scope="module")
 def scene(lab: Lab, cluster: Cluster) -> Iterator[Scene]:
     with rigging(lab, cluster) as rig, ExitStack() as open_still:
-        open_still.enter_context(recording(rig))
-        open_still.enter_context(receiving(rig))
+        open_still.enter_context(started(rig, "record"))
+        open_still.enter_context(started(rig, "receive"))
         witness = open_still.enter_context(watching(lab))
-        wait_until_covered(rig, datetime.now(UTC))
+        rig.wait_until_recorded()
         sents = {"natural": end_by_itself(lab, witness)}
         sents |= {kind: make_traffic(lab, kind) for kind in ENDED}
         for name, client in (("reused first", FIRST), ("reused second", SECOND)):
@@ -90,7 +84,7 @@ def scene(lab: Lab, cluster: Cluster) -> Iterator[Scene]:
             held = open_still.enter_context(holding(lab, **options))
             held.exchange(1000)
             sents[name] = held.sent
-        wait_until_covered(rig, datetime.now(UTC) + timedelta(seconds=1))
+        rig.wait_until_recorded(datetime.now(UTC) + timedelta(seconds=1))
         assert witness.lost == 0
         yield Scene(rig, sents, witness.entries())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 
@@ -10,9 +9,8 @@ import pytest
 
 from lab.cluster import Cluster
 from lab.namespaces import Lab, run_in
-from lab.rig import COMMAND, Rig, environment, receiving, recording, rigging
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+from lab.rig import COMMAND, Rig, environment, rigging
+from lab.service import started
 
 UNPRIVILEGED = ("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
 
@@ -52,19 +50,19 @@ def test_receive_without_the_capability(rig: Rig) -> None:
 
 
 def test_a_second_receiver_on_the_spool(rig: Rig) -> None:
-    with receiving(rig) as first:
+    with started(rig, "receive") as first:
         done = receive(rig)
         assert done.stderr.count("\n") == 1
         said = sentence(done, 2)
         assert str(rig.spool) in said and "another receiver" in said
-        assert first.poll() is None
+        assert first.is_running
 
 
 def test_a_second_recorder_on_the_spool(rig: Rig) -> None:
-    with recording(rig) as first:
+    with started(rig, "record") as first:
         said = sentence(record(rig), 2)
         assert str(rig.spool) in said and "another recorder" in said
-        assert first.poll() is None
+        assert first.is_running
 
 
 def test_no_room_in_the_spool(lab: Lab, cluster: Cluster) -> None:
@@ -100,7 +98,7 @@ def test_a_schema_of_another_version(lab: Lab, cluster: Cluster, change: str, wa
 
 
 def test_a_replay_without_a_database(rig: Rig) -> None:
-    with receiving(rig):
+    with started(rig, "receive"):
         pass
     segment = next(rig.spool.glob("*.segment"))
     dsn = rig.cluster.dsn("nowhere", "lab_recorder")

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.machines.gateway import Gateway, running_gateway
+from lab.machines.gateway import BootedGateway, running_gateway
 
 
 @pytest.fixture(scope="session")
-def booted() -> Iterator[Gateway]:
+def booted() -> Iterator[BootedGateway]:
     with running_gateway(f"test-{os.getpid()}") as made:
         yield made
 
 
 @pytest.fixture
-def gateway(booted: Gateway) -> Gateway:
+def gateway(booted: BootedGateway) -> BootedGateway:
     """Both services with an empty store and a stream of their own."""
     booted.begin_anew()
     return booted

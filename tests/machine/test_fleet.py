@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from lab.fleet import keeper
 from lab.fleet.plan import DATABASE_ADDRESS, read_fleet
-from lab.machines.machine import DISKS, RECORDS, Machine
-from lab.machines.tree import MachineError
-from lab.record import read_records
+from lab.machines.machine import Machine, MachineError
+from lab.machines.nspawn import DISKS
+from lab.machines.register import REGISTER
+from lab.register import list_registrations
+from lab.waiting import wait_until
 
 _PID = os.getpid()
 _GATEWAYS, _DATABASE = (f"g1-{_PID}", f"g2-{_PID}"), f"d-{_PID}"
@@ -51,17 +53,14 @@ def test_a_reboot_is_one() -> None:
     before = _boot_id(machine)
     machine.write("/root/kept", "")
     machine.run(["systemctl", "reboot"])
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            again = keeper.machine(_GATEWAYS[0])
-            if _boot_id(again) != before:
-                break
-        except (MachineError, OSError):
-            pass
-        time.sleep(0.05)
-    else:
-        pytest.fail("it did not come back")
+
+    def is_back() -> bool:
+        with suppress(MachineError, OSError):
+            return _boot_id(keeper.machine(_GATEWAYS[0])) != before
+        return False
+
+    wait_until(is_back, patience=30, pause=0.05)
+    again = keeper.machine(_GATEWAYS[0])
     assert again.leader != machine.leader
     assert again.path("/root/kept").exists()
     assert "refused" in _reach(again, DATABASE_ADDRESS)
@@ -90,8 +89,8 @@ def test_nothing_is_left_of_it() -> None:
     assert not left & (members | set(_FLEET.namespaces))
     for name in (*_GATEWAYS, _DATABASE):
         assert not (DISKS / name).exists()
-        assert not (RECORDS / f"{name}.json").exists()
-    assert f"fleet-{_FLEET.name}" not in {record.name for record in read_records()}
+        assert not (REGISTER / f"{name}.json").exists()
+    assert f"fleet-{_FLEET.name}" not in {record.name for record in list_registrations()}
     assert not keeper.end(_FLEET.name)
 
 

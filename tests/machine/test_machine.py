@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from lab.machines.gateway import Gateway
-from lab.machines.machine import ROOT, booted_machine
-from lab.machines.tree import MachineError
+from lab.machines.booting import booted_machine
+from lab.machines.gateway import BootedGateway
+from lab.machines.machine import MachineError
+from lab.namespaces import ROOT
 
 _NAME = f"crash-{os.getpid()}"
 _BOOT = f"""
 import time
-from lab.machines.machine import booted_machine
+from lab.machines.booting import booted_machine
 with booted_machine("{_NAME}") as machine:
     print(machine.leader, flush=True)
     time.sleep(600)
@@ -39,7 +40,7 @@ def test_leftovers_of_a_crash_are_cleared() -> None:
     assert not Path(f"/run/netns/ctaudit-machine-{_NAME}").exists()
 
 
-def test_name_in_use_is_refused(booted: Gateway) -> None:
+def test_name_in_use_is_refused(booted: BootedGateway) -> None:
     with (
         pytest.raises(MachineError, match="is in use by another process"),
         booted_machine(booted.machine.name),

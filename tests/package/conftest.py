@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab.machines.machine import ROOT
-from tests.package.site import NEWER, Site, build_package, here, is_here, standing_site
+from lab.namespaces import ROOT
+from lab.package import NEWER, build_package
+from tests.package.installation import Installation, here, is_here, standing_installation
 
 RELEASES = os.environ.get("CTAUDIT_RELEASES", "bookworm").split()
 
@@ -37,9 +38,9 @@ def newer(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", params=["here"] if is_here() else RELEASES)
-def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+def installed(request: pytest.FixtureRequest) -> Iterator[Installation]:
     if is_here():
         yield here()
         return
-    with standing_site(request.param, request.getfixturevalue("package")) as standing:
+    with standing_installation(request.param, request.getfixturevalue("package")) as standing:
         yield standing

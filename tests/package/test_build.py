@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.machines.machine import Machine, booted_machine
-from lab.machines.package_tree import ready_build
+from lab.machines.booting import booted_machine
+from lab.machines.machine import Machine
+from lab.machines.trees import build_tree
 from tests.package.conftest import RELEASES
-from tests.package.site import is_here
+from tests.package.installation import is_here
 
 pytestmark = pytest.mark.skipif(is_here(), reason="for a host that builds packages")
 # On the newer release: one source has one version of Debian's policy, that of the older one.
@@ -70,7 +71,7 @@ def test_completion(checkout: Path) -> None:
 def builder(request: pytest.FixtureRequest, package: Path) -> Iterator[Machine]:
     """A machine that has built the source package in /root/tree, on each release."""
     release = request.param
-    with booted_machine(f"build-{release}", release, ready_build(release)) as machine:
+    with booted_machine(f"build-{release}", release, build_tree(release)) as machine:
         for file in package.parent.glob("ctaudit_*"):
             machine.put(file, f"/root/source/{file.name}")
         build = (

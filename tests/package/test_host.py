@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from ctaudit.host.log import MESSAGE_IDS
-from lab.machines.gateway import RECEIVER, RECORDER, Gateway
-from lab.machines.machine import Machine, prepared_machine, shut_down, start_nspawn, wait_for_boot
-from lab.machines.package_tree import ready_bare
+from lab.machines.booting import prepared_machine, wait_for_boot
+from lab.machines.gateway import RECEIVER, RECORDER, BootedGateway
+from lab.machines.machine import Machine
+from lab.machines.nspawn import shut_down, start_nspawn
+from lab.machines.trees import bare_tree
 from tests.package.conftest import RELEASES
-from tests.package.site import check, install, is_here
+from tests.package.installation import check, install, is_here
 
 pytestmark = pytest.mark.skipif(is_here(), reason="it boots machines")
 _TRACK = (
@@ -49,8 +51,8 @@ class Host:
     nspawn: subprocess.Popen[bytes]
 
     @property
-    def gateway(self) -> Gateway:
-        return Gateway(self.machine)
+    def gateway(self) -> BootedGateway:
+        return BootedGateway(self.machine)
 
     def reboot(self) -> None:
         machine = self.machine
@@ -72,7 +74,7 @@ class Host:
         words = [*where.split(), "python3", "-c", _SEND, str(port)]
         self.machine.run(words)
         statement = f"SELECT FROM ctaudit.opening WHERE orig_sport = {port}"
-        self.gateway.wait_for(lambda: bool(self.gateway.query(statement)))
+        self.gateway.wait_until(lambda: bool(self.gateway.query(statement)))
 
     def streams(self) -> int:
         counted = self.gateway.query("SELECT count(DISTINCT stream) AS n FROM ctaudit.stream")
@@ -82,7 +84,7 @@ class Host:
 @pytest.fixture(scope="module", params=RELEASES)
 def host(request: pytest.FixtureRequest, package: Path) -> Iterator[Host]:
     name = f"host-{request.param}"
-    with prepared_machine(name, request.param, ready_bare(request.param)) as root:
+    with prepared_machine(name, request.param, bare_tree(request.param)) as root:
         nspawn = start_nspawn(name, root)
         standing = Host(Machine(name, root, wait_for_boot(name, nspawn)), nspawn)
         try:
@@ -137,11 +139,11 @@ def test_journal_of_its_own(host: Host) -> None:
     def lines(*words: str) -> str:
         return machine.run(["journalctl", "--no-pager", "-u", RECORDER, *words], check=False).stdout
 
-    host.gateway.wait_for(lambda: "127.0.0.1:1002" in lines("--namespace=ctaudit"))
+    host.gateway.wait_until(lambda: "127.0.0.1:1002" in lines("--namespace=ctaudit"))
     assert "127.0.0.1:1002" not in lines()
     host.change(RECORDER, "")
     host.record_one(1003)
-    host.gateway.wait_for(lambda: "127.0.0.1:1003" in lines())
+    host.gateway.wait_until(lambda: "127.0.0.1:1003" in lines())
 
 
 def test_clock_is_asked_at_times_and_not_at_each_reload(host: Host) -> None:
@@ -167,7 +169,7 @@ def test_answer_of_the_clock_reaches_the_record(host: Host) -> None:
     assert json.loads(host.machine.path("/run/ctaudit/clock.json").read_text())["synchronised"]
     host.machine.systemctl("restart", RECEIVER)
     statement = "SELECT FROM ctaudit.clock WHERE synchronised AND estimated_error_us = 17"
-    host.gateway.wait_for(lambda: bool(host.gateway.query(statement)))
+    host.gateway.wait_until(lambda: bool(host.gateway.query(statement)))
 
 
 def test_restart_in_another_network_namespace_listens_there(host: Host) -> None:
@@ -213,11 +215,11 @@ def test_reboot(host: Host) -> None:
     gaps = len(host.gateway.gaps())
     host.reboot()
     machine, gateway = host.machine, host.gateway
-    gateway.wait_for(lambda: machine.show(RECORDER, "ActiveState") == "active")
+    gateway.wait_until(lambda: machine.show(RECORDER, "ActiveState") == "active")
     assert machine.run(["sysctl", "-n", *_SYSCTLS]).stdout.split() == ["1", "1", "1"]
     assert machine.show("ctaudit-maintain.timer", "ActiveState") == "active"
     assert machine.systemctl("list-units", "--failed", "--no-legend", "ctaudit*") == ""
-    gateway.wait_for_reconciled()
+    gateway.wait_until_reconciled()
     machine.run(["nft", _TRACK])
     host.record_one(3001)
     assert host.streams() == streams + 1

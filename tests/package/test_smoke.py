@@ -9,12 +9,12 @@ import pytest
 
 from lab import addresses
 from lab.machines.gateway import RECEIVER, RECORDER
-from tests.package.site import Site, is_here
+from tests.package.installation import Installation, is_here
 
 
-def test_installed_package_says_what_is_missing(site: Site) -> None:
-    findings = site.before["findings"]
-    assert (site.before["status"], site.before["verdict"]) == (2, "not fit")
+def test_installed_package_says_what_is_missing(installed: Installation) -> None:
+    findings = installed.before["findings"]
+    assert (installed.before["status"], installed.before["verdict"]) == (2, "not fit")
     assert findings["database"]["level"] == "not fit"
     assert findings["database"]["remedy"].startswith("ctaudit setup --local")
     # It receives already.
@@ -22,44 +22,44 @@ def test_installed_package_says_what_is_missing(site: Site) -> None:
         assert findings[name]["level"] == "good", findings[name]
 
 
-def test_setup_makes_what_was_missing(site: Site) -> None:
-    assert "Created database ctaudit." in site.setup
-    assert "is being recorded." in site.setup.splitlines()[-1]
-    again = site.machine.run(["ctaudit", "setup", "--local"]).stdout
+def test_setup_makes_what_was_missing(installed: Installation) -> None:
+    assert "Created database ctaudit." in installed.setup
+    assert "is being recorded." in installed.setup.splitlines()[-1]
+    again = installed.machine.run(["ctaudit", "setup", "--local"]).stdout
     assert "Database ctaudit exists already, with encoding UTF8." in again
-    after = site.check()
+    after = installed.check()
     left = {name for name, item in after["findings"].items() if item["level"] != "good"}
     # The machine's clock is its host's; nothing is tracked before there is traffic.
     assert left <= {"clock", "table"}, after
     assert after["status"] == (1 if left else 0)
-    timer = site.machine.show("ctaudit-maintain.timer", "ActiveState")
+    timer = installed.machine.show("ctaudit-maintain.timer", "ActiveState")
     assert timer == "active"
-    site.machine.systemctl("start", "ctaudit-maintain.service")
-    assert site.machine.show("ctaudit-maintain.service", "Result") == "success"
+    installed.machine.systemctl("start", "ctaudit-maintain.service")
+    assert installed.machine.show("ctaudit-maintain.service", "Result") == "success"
 
 
-def test_who_answers(site: Site) -> None:
-    gateway = site.gateway
+def test_who_answers(installed: Installation) -> None:
+    gateway = installed.gateway
     time.sleep(1.1 - time.time() % 1)
     gateway.traffic("article")
-    gateway.wait_for(lambda: bool(gateway.query("SELECT FROM ctaudit.opening")))
+    gateway.wait_until(lambda: bool(gateway.query("SELECT FROM ctaudit.opening")))
     started = gateway.query("SELECT max(started_at) AS at FROM ctaudit.opening")[0]["at"]
     second = datetime.fromisoformat(started).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     public = f"{addresses.GATEWAY}:{addresses.ARTICLE_NAT_SPORT}"
     time.sleep(2)  # until that second is over and covered
     words = ["ctaudit", "who", public, "--at", second, "--to", f"{addresses.SERVER}:443"]
-    answer = site.machine.run(words, check=False)
+    answer = installed.machine.run(words, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert f"{addresses.CLIENT}:{addresses.ARTICLE_SPORT} was behind {public}" in answer.stdout
 
 
-def test_what_comes_with_it(site: Site) -> None:
-    machine = site.machine
+def test_what_comes_with_it(installed: Installation) -> None:
+    machine = installed.machine
     for name in ("acct", "timestamp", "events"):
         value = machine.run(["sysctl", "-n", f"net.netfilter.nf_conntrack_{name}"]).stdout
         assert value.strip() == "1", name
     explained = machine.run(["journalctl", "-x", "--no-pager", "-u", RECORDER]).stdout
-    assert "Subject: The database is away, events wait in the spool" in explained
+    assert "Subject: The database is unreachable, events wait in the spool" in explained
     for section, page in ((1, "ctaudit"), (5, "ctaudit.toml"), (8, "ctaudit.service")):
         machine.run(["man", "--pager=cat", str(section), page])
     news = machine.run(["zcat", "/usr/share/doc/ctaudit/NEWS.Debian.gz"]).stdout
@@ -71,15 +71,15 @@ def test_what_comes_with_it(site: Site) -> None:
 
 
 @pytest.mark.skipif(is_here(), reason="autopkgtest has installed it")
-def test_apt_brings_a_database_by_itself(site: Site) -> None:
-    assert "Inst postgresql " in site.foreseen
+def test_apt_brings_a_database_by_itself(installed: Installation) -> None:
+    assert "Inst postgresql " in installed.foreseen
 
 
-def test_services_are_enabled_and_never_failed(site: Site) -> None:
+def test_services_are_enabled_and_never_failed(installed: Installation) -> None:
     for unit in (RECEIVER, RECORDER):
-        assert site.machine.show(unit, "UnitFileState") == "enabled"
-        said = site.machine.run(["journalctl", "--no-pager", "-u", unit]).stdout
+        assert installed.machine.show(unit, "UnitFileState") == "enabled"
+        said = installed.machine.run(["journalctl", "--no-pager", "-u", unit]).stdout
         assert "Traceback" not in said
         assert "Failed with result" not in said
-    failed = site.machine.systemctl("list-units", "--failed", "--no-legend", "ctaudit*")
+    failed = installed.machine.systemctl("list-units", "--failed", "--no-legend", "ctaudit*")
     assert failed == ""

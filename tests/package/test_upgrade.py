@@ -7,21 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from lab.machines.gateway import RECEIVER, RECORDER, SPOOL
+from lab.machines.gateway import LAB_DROP_IN, RECEIVER, RECORDER, SPOOL
 from lab.machines.kills import check_nothing_lost
-from tests.package.site import _DROP_IN, NEWER, Site, apt, is_here, offer
+from lab.package import NEWER
+from tests.package.installation import Installation, apt, is_here, offer
 
 _RATE = 5_000  # openings a second; their ends come on top
 _CONFIGURATION = "/etc/ctaudit/ctaudit.toml"
 
 
-def test_upgrade_under_load_loses_nothing(site: Site, newer: Path, tmp_path: Path) -> None:
+def test_upgrade_under_load_loses_nothing(
+    installed: Installation, newer: Path, tmp_path: Path
+) -> None:
     """By name from a signed archive, with a configuration file changed on both sides."""
-    gateway, machine = site.gateway, site.machine
+    gateway, machine = installed.gateway, installed.machine
     offer(machine, newer, tmp_path)
     edited = machine.path(_CONFIGURATION)
     edited.write_text(edited.read_text().replace("rate = 50", "rate = 7"))
-    gateway.wait_for_reconciled()
+    gateway.wait_until_reconciled()
     before = {unit: machine.processes(unit) for unit in (RECEIVER, RECORDER)}
     first = gateway.opened
     with gateway.loading(_RATE):
@@ -41,10 +44,10 @@ def test_upgrade_under_load_loses_nothing(site: Site, newer: Path, tmp_path: Pat
     assert machine.show("ctaudit-maintain.timer", "ActiveState") == "active"
 
 
-def test_remove_keeps_data_and_configuration(site: Site) -> None:
+def test_remove_keeps_data_and_configuration(installed: Installation) -> None:
     if is_here():
         pytest.skip("autopkgtest's own package stays")
-    machine = site.machine
+    machine = installed.machine
     apt(machine, "remove", "ctaudit")
     assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
     assert list(machine.path(SPOOL).glob("*.seg*")), "no segment was kept"
@@ -54,13 +57,13 @@ def test_remove_keeps_data_and_configuration(site: Site) -> None:
     assert "waiting" not in units
 
 
-def test_installed_again_it_goes_on(site: Site) -> None:
+def test_installed_again_it_goes_on(installed: Installation) -> None:
     if is_here():
         pytest.skip("autopkgtest's own package stays")
-    gateway, machine = site.gateway, site.machine
+    gateway, machine = installed.gateway, installed.machine
     apt(machine, "install", "ctaudit")
     assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
-    gateway.wait_for_reconciled()
+    gateway.wait_until_reconciled()
     first = gateway.opened
     with gateway.load(50):
         pass
@@ -71,14 +74,14 @@ def test_installed_again_it_goes_on(site: Site) -> None:
     assert recorded >= gateway.tuples(first)
 
 
-def test_purge_leaves_nothing_but_the_database(site: Site) -> None:
+def test_purge_leaves_nothing_but_the_database(installed: Installation) -> None:
     if is_here():
         pytest.skip("autopkgtest's own package stays")
-    machine = site.machine
-    rows = site.gateway.query("SELECT count(*) AS n FROM ctaudit.opening")
+    machine = installed.machine
+    rows = installed.gateway.query("SELECT count(*) AS n FROM ctaudit.opening")
     apt(machine, "purge", "ctaudit")
-    machine.path(_DROP_IN).unlink()
-    machine.path(_DROP_IN).parent.rmdir()
+    machine.path(LAB_DROP_IN).unlink()
+    machine.path(LAB_DROP_IN).parent.rmdir()
     others = ["/proc", "/root", "/srv", "/opt/ctaudit", "/run/ctaudit-lab", "/run/netns"]
     others.append("/var/cache/man")  # man's own, for pages that were read
     pruned = " -o ".join(f"-path {path}" for path in others)
@@ -91,5 +94,5 @@ def test_purge_leaves_nothing_but_the_database(site: Site) -> None:
     assert machine.run(words, check=False).stdout == ""
     for database in ("passwd", "group"):
         assert "ctaudit" not in machine.run(["getent", database]).stdout
-    assert site.gateway.query("SELECT count(*) AS n FROM ctaudit.opening") == rows
+    assert installed.gateway.query("SELECT count(*) AS n FROM ctaudit.opening") == rows
     assert rows[0]["n"] > 0

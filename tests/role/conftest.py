@@ -12,8 +12,9 @@ import pytest
 
 from lab.fleet import authority, keeper
 from lab.fleet.plan import read_fleet
-from lab.machines.machine import ROOT, Machine
-from tests.package.site import NEWER, build_package
+from lab.machines.machine import Machine
+from lab.namespaces import ROOT
+from lab.package import NEWER, build_package
 
 RELEASE = os.environ.get("CTAUDIT_RELEASE", "bookworm")
 FLEET = "role"

@@ -6,12 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.machines.machine import ROOT
+from lab.namespaces import ROOT
+from lab.waiting import wait_until
 
 _VENV = Path(os.environ.get("CTAUDIT_ANSIBLE", ROOT / ".venv-ansible"))
 _SETTINGS = {
@@ -108,13 +108,14 @@ def _command(inventory: Path, words: Sequence[str]) -> list[str]:
 
 def _kill_session(leader: int) -> None:
     """Ansible's workers have process groups of their own, and one session."""
-    deadline = time.monotonic() + 10
-    while left := [process for process in _processes() if _session_of(process) == leader]:
+
+    def kill_all() -> bool:
+        left = [process for process in _processes() if _session_of(process) == leader]
         for process in left:
             os.kill(process, signal.SIGKILL)
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{left} do not end")
-        time.sleep(0.02)
+        return not left
+
+    wait_until(kill_all, patience=10)
 
 
 def _processes() -> list[int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from lab.fleet import keeper
-from lab.machines.machine import network_of
+from lab.machines.nspawn import network_of
 from tests.role.conftest import DATABASE_NAME, Site
 from tests.role.playing import assert_done, assert_stopped, play
 

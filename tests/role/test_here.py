@@ -17,7 +17,8 @@ import pytest
 
 from lab.fleet import keeper
 from lab.fleet.plan import read_fleet
-from lab.machines.machine import ROOT, Machine
+from lab.machines.machine import Machine
+from lab.namespaces import ROOT
 
 RELEASE = os.environ.get("CTAUDIT_RELEASE", "bookworm")
 _CORES = {"bookworm": ("2.14.18", "3.11"), "trixie": ("2.21.5", "3.13")}

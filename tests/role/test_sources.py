@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from lab.machines.machine import ROOT
-from tests.package.site import NEWER
+from lab.package import NEWER, build_archive
 from tests.role.conftest import Site
 from tests.role.playing import Played, assert_done, play
 
@@ -95,10 +93,9 @@ def test_from_a_url(site: Site) -> None:
 @pytest.fixture
 def archive(site: Site, newer: Path, tmp_path: Path) -> Path:
     """A signed archive in r1 with the newer version."""
-    words = [str(ROOT / "tools/apt-repo"), str(newer.parent), str(tmp_path / "archive")]
-    subprocess.run(words, check=True, capture_output=True)
-    site.machine("r1").put(tmp_path / "archive", "/srv/archive")
-    return tmp_path / "archive"
+    made = build_archive(newer.parent, tmp_path / "archive")
+    site.machine("r1").put(made, "/srv/archive")
+    return made
 
 
 def test_upgrade_from_a_signed_archive(site: Site, archive: Path, tmp_path: Path) -> None:
@@ -108,11 +105,7 @@ def test_upgrade_from_a_signed_archive(site: Site, archive: Path, tmp_path: Path
     source = {"uri": "file:/srv/archive", "key": (archive / "ctaudit-archive.asc").read_text()}
     from_archive = {"ctaudit_package_file": "", "ctaudit_repository": source}
 
-    stranger = tmp_path / "stranger"
-    subprocess.run(
-        [str(ROOT / "tools/apt-repo"), str(site.package.parent), str(stranger)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    stranger = build_archive(site.package.parent, tmp_path / "stranger")
     other = {**source, "key": (stranger / "ctaudit-archive.asc").read_text()}
     site.write(r1={**from_archive, "ctaudit_repository": other})
     run = play(site.inventory, ONE)

@@ -41,13 +41,13 @@ def rows_of(batch: Batch) -> list[dict[str, Any]]:
 def read_one(decoder: Decoder, data: bytes) -> dict[str, Any] | Undecodable | Note | None:
     """What one message comes to: its row, what stopped the reading, or None if it says nothing."""
     batch = Batch()
-    stretch = decoder.read(data, 0, RECEIVED, batch, 1)
+    step = decoder.read(data, 0, RECEIVED, batch, 1)
     rows = rows_of(batch)
     assert len(rows) == batch.count <= 1
     if not rows:
-        return stretch.stop
-    assert stretch.stop is None
-    assert stretch.offset == stretch.after
+        return step.stop
+    assert step.stop is None
+    assert step.offset == step.after
     assert rows[0].pop("received_at") == RECEIVED
     return rows[0]
 

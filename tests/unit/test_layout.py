@@ -1,4 +1,4 @@
-"""A layout matches only its own kind of message, and what is no event is refused by name."""
+"""A layout matches only its own kind of message; what is not an event is rejected by name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import struct
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_other_values_have_the_same_layout(entry: Entry, chooser: random.Random)
     learned = learn(build(entry))
     other = refill(build(entry), chooser)
     if not matches(learned, other):
-        assert "beyond PostgreSQL's signed range" in refused(other)
+        assert "exceeds PostgreSQL's signed range" in refused(other)
         return
     again = learn(other)
     assert (again.mask, again.skeleton) == (learned.mask, learned.skeleton)
@@ -93,7 +94,8 @@ def test_each_header_byte_counts(entry: Entry) -> None:
 
 def _attribute_headers(data: bytes) -> list[int]:
     """Offsets of the top-level attributes' headers."""
-    found, at = [], 20
+    found: list[int] = []
+    at = 20
     while at < len(data):
         found += range(at, at + 4)
         at += (struct.unpack_from("=H", data, at)[0] + 3) & ~3
@@ -108,7 +110,7 @@ def test_too_short(size: int) -> None:
 def test_wrong_length() -> None:
     data = build(ENTRY)
     assert refused(data + b"\0\0\0\0") == (
-        f"nlmsg_len says {len(data)} bytes, {len(data) + 4} are there"
+        f"nlmsg_len is {len(data)}, the message has {len(data) + 4} bytes"
     )
 
 
@@ -116,7 +118,7 @@ def test_wrong_length() -> None:
 def test_other_messages(kind: int) -> None:
     data = bytearray(build(ENTRY))
     struct.pack_into("=H", data, 4, kind)
-    assert refused(bytes(data)) == f"nlmsg_type {kind:#06x} is no conntrack event"
+    assert refused(bytes(data)) == f"nlmsg_type {kind:#06x} is not a conntrack event"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_twice(path: tuple[int, ...]) -> None:
     siblings = nodes if len(path) == 1 else _find(nodes, path[:-1]).children
     assert siblings is not None
     siblings.append(Node(node.kind, node.payload, node.children))
-    assert refused(render(build(ENTRY), nodes)).endswith("stands in it twice")
+    assert refused(render(build(ENTRY), nodes)).endswith("appears twice")
 
 
 def test_nests_share_nothing_out() -> None:
@@ -175,7 +177,7 @@ def test_nests_share_nothing_out() -> None:
     counters = _find(nodes, (9,))
     assert counters.children is not None
     nodes.append(Node(counters.kind, children=[counters.children.pop()]))
-    assert refused(render(build(ENTRY), nodes)) == "attribute 9 stands in it twice"
+    assert refused(render(build(ENTRY), nodes)) == "attribute 9 appears twice"
 
 
 def test_both_families_in_one_place() -> None:
@@ -183,7 +185,7 @@ def test_both_families_in_one_place() -> None:
     addresses = _find(nodes, (1, 1)).children
     assert addresses is not None
     addresses.append(Node(3, bytes(16)))
-    assert refused(render(build(ENTRY), nodes)) == "orig_src stands in it twice"
+    assert refused(render(build(ENTRY), nodes)) == "orig_src appears twice"
     addresses.pop(0)
     assert refused(render(build(ENTRY), nodes)) == (
         "orig_src and orig_dst are of different families"
@@ -193,7 +195,7 @@ def test_both_families_in_one_place() -> None:
 def test_two_protocols() -> None:
     nodes = parse(build(ENTRY))
     _find(nodes, (2, 2, 1)).payload = bytes([ICMP])
-    assert refused(render(build(ENTRY), nodes)) == "orig is of protocol 6, reply of 1"
+    assert refused(render(build(ENTRY), nodes)) == "orig has protocol 6, reply has 1"
 
 
 @pytest.mark.parametrize(
@@ -202,9 +204,10 @@ def test_two_protocols() -> None:
 def test_beyond_the_signed_range(field: str) -> None:
     wide = 1 << 31 if field == "status" else 1 << 63
     for value in (wide, 2 * wide - 1):
-        given_value = value if field in ("status", "event_at") else (value, 0)
-        entry = replace(ENTRY, **{field: given_value})
-        assert "beyond PostgreSQL's signed range" in refused(build(entry))
+        given_value: Any = value if field in ("status", "event_at") else (value, 0)
+        changed: dict[str, Any] = {field: given_value}
+        entry = replace(ENTRY, **changed)
+        assert "exceeds PostgreSQL's signed range" in refused(build(entry))
     learn(build(replace(ENTRY, status=(1 << 31) - 1, event_at=(1 << 63) - 1)))
     learn(build(replace(ENTRY, mark=(1 << 32) - 1, ct_id=(1 << 32) - 1)))
 
@@ -212,19 +215,19 @@ def test_beyond_the_signed_range(field: str) -> None:
 def test_attribute_longer_than_its_nest() -> None:
     data = bytearray(build(ENTRY))
     struct.pack_into("=H", data, 20, 0xFFFF)
-    assert refused(bytes(data)).startswith("attribute at 20 says 65535 bytes of ")
+    assert refused(bytes(data)).startswith("attribute at 20: its length is 65535, ")
 
 
 @pytest.mark.parametrize("length", range(4))
 def test_attribute_shorter_than_its_header(length: int) -> None:
     data = bytearray(build(ENTRY))
     struct.pack_into("=H", data, 20, length)
-    assert refused(bytes(data)).startswith(f"attribute at 20 says {length} bytes of ")
+    assert refused(bytes(data)).startswith(f"attribute at 20: its length is {length}, ")
 
 
 def test_bytes_left_over() -> None:
     data = message(0x100, 0x600, build(ENTRY)[16:] + b"\0\0")
-    assert refused(data).startswith("2 bytes left over at ")
+    assert refused(data).startswith("2 bytes remain at ")
 
 
 def test_nested_deep() -> None:

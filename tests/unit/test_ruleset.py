@@ -163,6 +163,22 @@ def test_rule_that_offloads() -> None:
     assert read == Rule("inet", "t", "forwards", 7, (Effect(Action.OFFLOAD, flowtable="ft2"),))
 
 
+def test_rule_with_what_pyroute2_cannot_decode() -> None:
+    """It has no type for an attribute of fwd, and gives all expressions as bytes then."""
+    forward = nest(1, [named(1, "fwd"), nest(2, [attribute(3, bytes(4))])])
+    mask = nest(2, [attribute(1, b"\0\0\0\1"), nest(2, [attribute(1, MASK)])])
+    put_mask = nest(1, [named(1, "immediate"), mask])
+    key = (0x12).to_bytes(4, "big")
+    events = nest(2, [attribute(2, key), attribute(4, b"\0\0\0\1")])
+    set_events = nest(1, [named(1, "ct"), events])
+    notrack = nest(1, [named(1, "notrack")])
+    body = named(1, "n") + named(2, "in") + attribute(3, (2).to_bytes(8, "big"))
+    message = received(nft_rule_msg, 5, body + nest(4, [put_mask, set_events, forward, notrack]))
+    assert isinstance(message.get_attr("NFTA_RULE_EXPRESSIONS"), bytes)
+    effects = ruleset._read_rule(message).effects
+    assert effects == (Effect(Action.EVENTS, events=5), NOTRACK)
+
+
 @pytest.mark.parametrize(("flags", "counts"), [(None, False), (0, False), (1, False), (2, True)])
 def test_flowtable(flags: int | None, counts: bool) -> None:
     body = named(1, "t") + named(2, "ft2")

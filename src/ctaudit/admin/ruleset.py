@@ -17,8 +17,11 @@ from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.nfnetlink import nfgen_msg
-from pyroute2.netlink.nfnetlink.nftsocket import NFT_MSG_GETFLOWTABLE
+from pyroute2.netlink.nfnetlink.nftsocket import NFT_MSG_GETFLOWTABLE, nft_rule_msg
 from pyroute2.nftables.main import NFTables
+
+from ctaudit.conntrack.layout import NFGEN_SIZE
+from ctaudit.conntrack.nlmsg import HEADER, align
 
 # It logs a traceback for what it cannot decode.
 logging.getLogger("pyroute2").setLevel(logging.CRITICAL)
@@ -39,6 +42,10 @@ _RANDOM = {"NF_NAT_RANGE_PROTO_RANDOM", "NF_NAT_RANGE_PROTO_RANDOM_FULLY"}
 _RANDOM_BITS = 0x4 | 0x10
 _CT_TARGET = struct.Struct("=HHI")  # struct xt_ct_target_info: flags, zone, ct_events
 _CT_NOTRACK = 0x1
+
+_ATTRIBUTE = struct.Struct("=HH")  # struct nlattr: length, type
+_NESTED, _TYPE_MASK = 0x8000, 0x3FFF  # NLA_F_NESTED, NLA_TYPE_MASK
+_EXPRESSIONS, _LIST_ELEMENT, _NAME = 4, 1, 1  # NFTA_RULE_EXPRESSIONS, _LIST_ELEM, _EXPR_NAME
 
 Attributes = Mapping[str, Any]
 Expression = tuple[str, Attributes]
@@ -127,17 +134,48 @@ def _dump(ask: Callable[[], Iterable[Any]]) -> list[Any]:
 
 def _read_rule(message: Any) -> Rule:
     family = _name_family(message)
-    expressions = (
-        (each.get_attr("NFTA_EXPR_NAME"), read_attributes(each.get_attr("NFTA_EXPR_DATA")))
-        for each in message.get_attr("NFTA_RULE_EXPRESSIONS") or ()
-    )
     return Rule(
         family,
         message.get_attr("NFTA_RULE_TABLE"),
         message.get_attr("NFTA_RULE_CHAIN"),
         message.get_attr("NFTA_RULE_HANDLE"),
-        tuple(find_effects(family, expressions)),
+        tuple(find_effects(family, _list_expressions(message))),
     )
+
+
+def _list_expressions(message: Any) -> Iterator[Expression]:
+    """All that pyroute2 can decode: of what it cannot, such as fwd, only the name is known."""
+    listed = message.get_attr("NFTA_RULE_EXPRESSIONS")
+    if not isinstance(listed, bytes):
+        for each in listed or ():
+            yield each.get_attr("NFTA_EXPR_NAME"), _read_attributes(each.get_attr("NFTA_EXPR_DATA"))
+        return
+    # Where it cannot decode one of them it gives the bytes of all; each is decoded alone then.
+    for _, expression in _split_attributes(listed[_ATTRIBUTE.size :]):
+        alone = _decode_rule(_nest(_EXPRESSIONS, _nest(_LIST_ELEMENT, expression)))
+        if isinstance(alone.get_attr("NFTA_RULE_EXPRESSIONS"), bytes):
+            yield dict(_split_attributes(expression))[_NAME].rstrip(b"\0").decode(), {}
+        else:
+            yield from _list_expressions(alone)
+
+
+def _decode_rule(attributes: bytes) -> Any:
+    size = HEADER.size + NFGEN_SIZE + len(attributes)
+    message = nft_rule_msg(HEADER.pack(size, 0, 0, 0, 0) + bytes(NFGEN_SIZE) + attributes)
+    message.decode()
+    return message
+
+
+def _split_attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The types and payloads of netlink attributes that stand one after the other."""
+    while len(data) >= _ATTRIBUTE.size:
+        length, kind = _ATTRIBUTE.unpack_from(data)
+        yield kind & _TYPE_MASK, data[_ATTRIBUTE.size : length]
+        data = data[align(max(length, _ATTRIBUTE.size)) :]
+
+
+def _nest(kind: int, payload: bytes) -> bytes:
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(payload), kind | _NESTED) + payload
 
 
 def _read_flowtable(message: Any) -> Flowtable:
@@ -154,17 +192,17 @@ def _name_family(message: Any) -> str:
     return _FAMILIES.get(number, str(number))
 
 
-def read_attributes(data: Any) -> Attributes:
+def _read_attributes(data: Any) -> Attributes:
     """pyroute2's attributes of an expression as a dictionary, nests as dictionaries in it.
 
     An expression that it does not know stands whole under the empty name, in hexadecimal.
     """
-    if data is None:
-        return {}
     if isinstance(data, str):
         return {"": data}
+    if not hasattr(data, "get_attr"):
+        return {}
     return {
-        name: read_attributes(value) if hasattr(value, "get_attr") else value
+        name: _read_attributes(value) if hasattr(value, "get_attr") else value
         for name, value in data["attrs"]
     }
 

@@ -1,8 +1,7 @@
-"""What an event is: its columns in the order the record procedures take them, and its times.
+"""The columns of an event, and the kernel's numbers for protocols, states and status.
 
-The columns are those of sql's documented signature; all of an event's values come from one
-ctnetlink message (linux/netfilter/nfnetlink_conntrack.h) but for received_at, which is the
-receiver's.
+COLUMNS has the order of the record procedures' parameters (docs/sql.md). The values come from
+one ctnetlink message (linux/netfilter/nfnetlink_conntrack.h), but received_at is the receiver's.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What the kernel said; DUMP is an entry seen in a table dump."""
+    """What the kernel sent: one of three kinds of event, or an entry of a table dump."""
 
     NEW = 1
     UPDATE = 2
@@ -22,7 +21,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class ElementType:
-    """A PostgreSQL type as an array's element: its oid and, for integers, its width in bytes."""
+    """A PostgreSQL type as an array's element; ``width``: bytes of a fixed-width type."""
 
     oid: int
     array_oid: int
@@ -105,7 +104,7 @@ def name_protocol(number: int) -> str:
 
 
 def name_state(proto: int, state: int | None) -> str | None:
-    """The kernel's word for a connection's state, the number where it has none, or None."""
+    """The kernel's name for a connection's state, or its number; None for None."""
     if state is None:
         return None
     names = STATES.get(proto, ())

@@ -1,12 +1,13 @@
-"""A ctnetlink message's skeleton, learned once and compiled; how an event is decoded.
+"""Layouts: how a ctnetlink message is decoded.
 
-The kernel writes the same attribute headers for the same kind of connection. ``learn`` walks
-the first message of a kind, attribute by attribute, and gives a Layout: a mask over every
-header byte with the value they must have, and one struct that picks the leaves. A later
-message is of that layout only if all its header bytes are equal; otherwise it is walked and
-learned anew. There is no second decoder that could disagree with the first.
+The kernel writes the same attribute headers for every connection of the same kind. ``learn``
+walks the first message of a kind, attribute by attribute, and returns a Layout: a mask over
+all header bytes, the value that they must have (the skeleton), and one struct that extracts the
+leaves, which are the attributes' payloads. A later message has this layout only if all its
+header bytes are equal; otherwise it is walked as well and gives a new layout. So every message
+is decoded by the same rules.
 
-Leaves stay as the kernel sent them: in network byte order, which is PostgreSQL's too.
+Leaves remain as the kernel sent them, in network byte order, which PostgreSQL uses, too.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ Path = tuple[int, ...]
 
 
 class MalformedMessage(ValueError):
-    """Why a message is not taken for an event."""
+    """Why a message is not an event."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """Where an attribute's bytes go: a column, and the sizes the kernel may send it in."""
+    """The column for an attribute's payload, and the sizes in bytes that the kernel sends."""
 
     column: str
     sizes: tuple[int, ...]
 
 
 def _name_tuple_leaves(side: str, attribute: int) -> dict[Path, Leaf]:
-    # An ICMP query id takes the place of the client's port: source in orig, destination in reply.
+    # An ICMP query id counts as the client's port: source in orig, destination in reply (0004).
     query = f"{side}_sport" if side == "orig" else f"{side}_dport"
     leaves = {
         (1, 1): (f"{side}_src", 4),
@@ -90,9 +91,9 @@ LEAVES: dict[Path, Leaf] = {
     (27,): Leaf("event_at", (8,)),
 }
 _NESTS = {path[:depth] for path in LEAVES for depth in range(1, len(path))}
-# The constants of a layout: part of what must be equal, not picked from each message.
+# Constant in a layout: compared with the skeleton, not extracted.
 _PROTOCOLS = ("orig_proto", "reply_proto")
-# Unsigned in the kernel, signed in PostgreSQL: a value with the highest bit set is refused.
+# Unsigned in the kernel, signed in PostgreSQL: a value with the highest bit set is rejected.
 _SIGNED = {
     "status", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes",
     "start_sent", "stop_sent", "event_at",
@@ -102,10 +103,10 @@ _REQUIRED = ("orig_src", "orig_dst", "reply_src", "reply_dst", "ct_id")
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One kind of message. ``columns`` and ``sizes`` belong to the leaves that ``leaves`` picks.
+    """One kind of message. ``columns`` and ``sizes`` are of the leaves that ``leaves`` extracts.
 
-    A message at ``offset`` has this layout if ``length`` bytes from there, taken as a
-    little-endian number, give ``skeleton`` under ``mask``.
+    A message has this layout if its ``length`` bytes, as a little-endian number, give
+    ``skeleton`` under ``mask``. ``span``: the length with padding.
     """
 
     kind: Kind
@@ -130,9 +131,9 @@ class Layouts:
         self._count = 0
 
     def learn(self, message: bytes) -> Layout:
-        """The layout of ``message``, kept for the next of its kind; MalformedMessage if none.
+        """The layout of ``message``, remembered for the next of its kind.
 
-        A flood of different kinds empties the memory instead of filling it.
+        Raises MalformedMessage. At _MAX_LAYOUTS all are forgotten, so that memory is bounded.
         """
         layout = learn(message)
         if self._count >= _MAX_LAYOUTS:
@@ -144,7 +145,7 @@ class Layouts:
 
 
 def learn(message: bytes) -> Layout:
-    """Walks one whole message (``len(message)`` is its nlmsg_len)."""
+    """Walks a whole message; its length must be its nlmsg_len. Raises MalformedMessage."""
     kind = _read_kind(message)
     found: dict[str, tuple[int, int]] = {}
     mask = bytearray(len(message))
@@ -154,7 +155,7 @@ def learn(message: bytes) -> Layout:
     for path, start, end in _walk(message, HEADER.size + NFGEN_SIZE, len(message), ()):
         mask[start - 4 : start] = b"\xff" * 4
         if path in met and (path in LEAVES or path in _NESTS):
-            raise MalformedMessage(f"attribute {'/'.join(map(str, path))} stands in it twice")
+            raise MalformedMessage(f"attribute {'/'.join(map(str, path))} appears twice")
         met.add(path)
         leaf = LEAVES.get(path)
         if leaf is None:
@@ -162,16 +163,16 @@ def learn(message: bytes) -> Layout:
         if end - start not in leaf.sizes:
             raise MalformedMessage(f"{leaf.column} has {end - start} bytes")
         if leaf.column in found:
-            raise MalformedMessage(f"{leaf.column} stands in it twice")
+            raise MalformedMessage(f"{leaf.column} appears twice")
         found[leaf.column] = (start, end)
         if leaf.column in _PROTOCOLS:
             mask[start] = 0xFF
         elif leaf.column in _SIGNED:
             if message[start] & 0x80:
-                raise MalformedMessage(f"{leaf.column} is beyond PostgreSQL's signed range")
+                raise MalformedMessage(f"{leaf.column} exceeds PostgreSQL's signed range")
             mask[start] = 0x80
     proto = _check(message, found)
-    picked = sorted((span, column) for column, span in found.items() if column not in _PROTOCOLS)
+    leaves = sorted((span, column) for column, span in found.items() if column not in _PROTOCOLS)
     number = int.from_bytes(mask, "little")
     return Layout(
         kind=kind,
@@ -179,9 +180,9 @@ def learn(message: bytes) -> Layout:
         length=len(message),
         mask=number,
         skeleton=int.from_bytes(message, "little") & number,
-        leaves=_compile(picked, len(message)),
-        columns=tuple(column for _, column in picked),
-        sizes=tuple(end - start for (start, end), _ in picked),
+        leaves=_compile(leaves, len(message)),
+        columns=tuple(column for _, column in leaves),
+        sizes=tuple(end - start for (start, end), _ in leaves),
     )
 
 
@@ -190,9 +191,9 @@ def _read_kind(message: bytes) -> Kind:
         raise MalformedMessage(f"{len(message)} bytes are too short for a ctnetlink message")
     length, kind, flags, _, _ = HEADER.unpack_from(message)
     if length != len(message):
-        raise MalformedMessage(f"nlmsg_len says {length} bytes, {len(message)} are there")
+        raise MalformedMessage(f"nlmsg_len is {length}, the message has {len(message)} bytes")
     if kind >> 8 != _SUBSYSTEM_CTNETLINK or kind & 0xFF not in (_MESSAGE_NEW, _MESSAGE_DELETE):
-        raise MalformedMessage(f"nlmsg_type {kind:#06x} is no conntrack event")
+        raise MalformedMessage(f"nlmsg_type {kind:#06x} is not a conntrack event")
     if kind & 0xFF == _MESSAGE_DELETE:
         return Kind.DESTROY
     if flags & _FLAG_MULTI:
@@ -201,13 +202,17 @@ def _read_kind(message: bytes) -> Kind:
 
 
 def _walk(message: bytes, start: int, end: int, above: Path) -> Iterator[tuple[Path, int, int]]:
-    """(path, start, end) of the payload of each attribute, nests before what they hold."""
+    """(path, start, end) of each attribute's payload; a nest comes before what is in it."""
     while start < end:
         if end - start < _ATTRIBUTE.size:
-            raise MalformedMessage(f"{end - start} bytes left over at {start}")
+            raise MalformedMessage(
+                f"{end - start} bytes remain at {start}, too few for an attribute"
+            )
         length, kind = _ATTRIBUTE.unpack_from(message, start)
         if not _ATTRIBUTE.size <= length <= end - start:
-            raise MalformedMessage(f"attribute at {start} says {length} bytes of {end - start}")
+            raise MalformedMessage(
+                f"attribute at {start}: its length is {length}, {end - start} bytes remain"
+            )
         path = (*above, kind & _TYPE_MASK)
         yield path, start + _ATTRIBUTE.size, start + length
         if path in _NESTS:
@@ -216,7 +221,7 @@ def _walk(message: bytes, start: int, end: int, above: Path) -> Iterator[tuple[P
 
 
 def _check(message: bytes, found: dict[str, tuple[int, int]]) -> int:
-    """The protocol number, when the message has what every event has."""
+    """Checks that the message has what every event has; returns its protocol number."""
     for column in (*_REQUIRED, *_PROTOCOLS):
         if column not in found:
             raise MalformedMessage(f"no {column}")
@@ -226,15 +231,15 @@ def _check(message: bytes, found: dict[str, tuple[int, int]]) -> int:
             raise MalformedMessage(f"{side}_src and {side}_dst are of different families")
     numbers = [message[found[column][0]] for column in _PROTOCOLS]
     if numbers[0] != numbers[1]:
-        raise MalformedMessage(f"orig is of protocol {numbers[0]}, reply of {numbers[1]}")
+        raise MalformedMessage(f"orig has protocol {numbers[0]}, reply has {numbers[1]}")
     return numbers[0]
 
 
-def _compile(picked: list[tuple[tuple[int, int], str]], length: int) -> struct.Struct:
+def _compile(leaves: list[tuple[tuple[int, int], str]], length: int) -> struct.Struct:
     parts, at = ["="], 0
-    for (start, end), _ in picked:
+    for (start, end), _ in leaves:
         parts.append(f"{start - at}x{end - start}s")
         at = end
-    # As long as the message: one that is cut off after its last leaf must not be picked either.
+    # As long as the message, so that unpacking fails for one that is cut off after its last leaf.
     parts.append(f"{length - at}x")
     return struct.Struct("".join(parts))

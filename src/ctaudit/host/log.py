@@ -1,4 +1,4 @@
-"""Where faults are told: in the journal with a MESSAGE_ID, or on standard error."""
+"""Logging: to the journal, where a fault has a MESSAGE_ID, or to standard error."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 
 try:
     from systemd import journal as _journal
-except ImportError:  # without python3-systemd they go to standard error
+except ImportError:  # without python3-systemd everything goes to standard error
     _journal = None
 
-# One identity for each (`journalctl MESSAGE_ID=...`), and an entry in the message catalog.
+# One for each kind (`journalctl MESSAGE_ID=...`); packaging/debian/ctaudit.catalog explains them.
 MESSAGE_IDS = {
     "event": "521b4bfe597740da9e6e3e88115a3b5f",
     "summary": "78a3c6f770c343848cb356c24d2f6fee",
     "overrun": "eaf8fed8bbb04059b5e2d03dd1580706",
     "spool full": "50a11ab6d52c49549a610fb465c0362d",
-    "database away": "4c80754c94a74aaebc6f7ccc720f53b2",
+    "database unreachable": "4c80754c94a74aaebc6f7ccc720f53b2",
     "database back": "c51ce220501b4e87b03088ae4bddcb78",
     "undecodable": "e55e731952734402b2f34b05de3d43f5",
     "damage": "97b7168d8d464c6b88f0c2f1ac546f5c",
@@ -36,7 +36,7 @@ def is_journal_connected() -> bool:
 
 
 def start_logging(name: str) -> None:
-    """Sends this program's log records to where its faults are read."""
+    """Sends the program's log records, under ``name``, to the journal or to standard error."""
     if is_journal_connected():
         handler: logging.Handler = _journal.JournalHandler(SYSLOG_IDENTIFIER=name)
     else:
@@ -50,5 +50,5 @@ def start_logging(name: str) -> None:
 def log_fault(
     logger: logging.Logger, fault: str, sentence: str, level: int = logging.ERROR
 ) -> None:
-    """One sentence with the fault's MESSAGE_ID."""
+    """Logs one sentence with the MESSAGE_ID of ``fault``, a key of MESSAGE_IDS."""
     logger.log(level, "%s", sentence, extra={"MESSAGE_ID": MESSAGE_IDS[fault]})

@@ -1,6 +1,6 @@
-"""Acting for a while as another user of this host, or in another network namespace: root's right.
+"""Root's means to act as another user of this host or in another network namespace for a while.
 
-PostgreSQL's peer authentication goes by the effective user (SO_PEERCRED).
+PostgreSQL's peer authentication uses the effective user (SO_PEERCRED).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def is_root() -> bool:
 
 
 def current_user() -> str:
-    """The effective user's name, or its number where it has none."""
+    """The effective user's name, or its number if it has no name."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -36,7 +36,7 @@ def has_user(name: str) -> bool:
 
 @contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """The user's effective identity and home during the body. The process must be root's."""
+    """Within it the process has this user's effective identity and HOME. It must be root's."""
     user = pwd.getpwnam(name)
     group, groups, home = os.getegid(), os.getgroups(), os.environ.get("HOME")
     os.setgroups(os.getgrouplist(name, user.pw_gid))
@@ -56,7 +56,7 @@ def acting_as(name: str) -> Iterator[None]:
 
 @contextmanager
 def in_network_of(process: int) -> Iterator[None]:
-    """The network namespace of a process during the body. Raises OSError where it may not."""
+    """Within it the process is in the network namespace of ``process``. Raises OSError."""
     own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         other = os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)

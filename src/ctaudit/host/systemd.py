@@ -1,7 +1,7 @@
 """What systemd offers a service: readiness, a watchdog, and a store that keeps the socket open.
 
-sd_notify(3), systemd.service(5) FileDescriptorStoreMax=. Without python3-systemd, or run by
-hand, all of this does nothing and the socket lives as long as its process.
+sd_notify(3); systemd.service(5), FileDescriptorStoreMax=. Without python3-systemd, or for a
+process started by hand, all of this does nothing: the socket is closed with the process.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """A list that SIGTERM and SIGINT fill."""
-    heard: list[int] = []
+    """Within it SIGTERM and SIGINT do not end the process; their numbers go into the list."""
+    received: list[int] = []
     earlier = {
-        number: signal.signal(number, lambda number, _: heard.append(number))
+        number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
-        yield heard
+        yield received
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
 
 
 def notify(*lines: str) -> bool:
-    """Tells systemd ``READY=1``, ``STATUS=...``; False where nobody listens."""
+    """Sends ``READY=1``, ``STATUS=...`` to systemd; False if there is no service manager."""
     return bool(_daemon is not None and _daemon.notify("\n".join(lines)))
 
 
 def take_stored(name: str) -> socket.socket | None:
-    """The stored socket of that name; sockets of other names are closed and forgotten."""
+    """The stored socket of that name. All others are closed and removed from the store."""
     if _daemon is None:
         return None
     taken = None
@@ -58,9 +58,10 @@ def take_stored(name: str) -> socket.socket | None:
 
 
 def store_socket(kept: socket.socket, name: str) -> bool:
-    """Puts a socket into systemd's store, where a kill of this process does not close it.
+    """Puts a socket into systemd's store, so that it stays open when this process is killed.
 
-    FDPOLL=0: a pending ENOBUFS would otherwise make systemd drop it at the first overrun.
+    FDPOLL=0: otherwise systemd removes it at the first overrun, since a pending ENOBUFS is
+    EPOLLERR. False if there is no service manager.
     """
     if _daemon is None:
         return False
@@ -69,7 +70,7 @@ def store_socket(kept: socket.socket, name: str) -> bool:
 
 
 class Watchdog:
-    """Tells systemd that work advances, at most twice in its interval (sd_watchdog_enabled(3))."""
+    """Tells systemd that the process works, twice in its interval (sd_watchdog_enabled(3))."""
 
     def __init__(self) -> None:
         self._every = int(os.environ.get("WATCHDOG_USEC", "0")) / 2e6

@@ -1,7 +1,8 @@
-"""Rows -> column arrays in PostgreSQL's binary format, handed to psycopg by a Dumper each.
+"""Rows -> one array a column in PostgreSQL's binary format, sent by a psycopg Dumper each.
 
 Array format: src/backend/utils/adt/arrayfuncs.c, array_recv; inet: network.c, network_recv.
-A leaf is in network byte order already, so most columns are joined, never computed.
+Leaves are in network byte order already, so most columns are joined, not computed (decision
+0001).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from ctaudit.spool.decoder import Batch, Row, decode_text
 _ARRAY = struct.Struct("!iiIii")  # dimensions, has nulls, element oid, length, lower bound
 _NULL = b"\xff\xff\xff\xff"
 _INET = {4: b"\0\0\0\x08\x02\x20\0\x04", 16: b"\0\0\0\x14\x03\x80\0\x10"}
-# PostgreSQL counts microseconds from 2000-01-01
+# 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
 _EPOCH = 946_684_800_000_000
 
 RECEIVED = "received_at"
 
 
 class ColumnArray(bytes):
-    """One column of a batch, ready for the wire; a subclass for each element type."""
+    """One column of a batch in binary format; each element type has a subclass."""
 
     element: ClassVar[ElementType]
 
@@ -49,7 +50,7 @@ _ARRAYS = _array_classes()
 
 
 def register_columns(adapters: AdaptersMap) -> None:
-    """Lets psycopg send column arrays, each with its type's oid."""
+    """Makes psycopg send each column array with its type's oid."""
     for element, array in _ARRAYS.items():
         dumper = type(
             f"ColumnDumper{element.array_oid}", (_ColumnDumper,), {"oid": element.array_oid}
@@ -60,8 +61,8 @@ def register_columns(adapters: AdaptersMap) -> None:
 def build_columns(batch: Batch) -> list[ColumnArray]:
     """The batch's columns in the order of event.COLUMNS.
 
-    Rows stand by layout, in the order of arrival within each. A column that nothing in the
-    batch has is an empty array; ``kind`` always has the full length.
+    Rows are grouped by layout; within one they are in the order of arrival. A column that no
+    row of the batch has is an empty array; ``kind`` always has the full length.
     """
     parts: dict[str, list[bytes]] = {name: [] for name in COLUMNS}
     absent = dict.fromkeys(COLUMNS, 0)

@@ -1,4 +1,4 @@
-"""Live lines: to journald with fields, or to standard error when run by hand."""
+"""Event lines: to journald with fields, or to standard error when run by hand."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from ctaudit.conntrack.event import STATUS_DST_NAT, Kind, name_protocol, name_state
 from ctaudit.host.log import MESSAGE_IDS, is_journal_connected
+from ctaudit.record.positions import Span
 from ctaudit.spool.decoder import Batch, describe_row
 
 try:
@@ -23,12 +25,12 @@ _COUNTERS = {"orig_packets", "orig_bytes", "reply_packets", "reply_bytes"}
 
 
 def pick_writer() -> Writer:
-    """Where live lines go."""
+    """What writes event lines: to the journal if standard error goes there."""
     if not is_journal_connected():
         return lambda line, _: print(line, file=sys.stderr, flush=True)
 
     def send(line: str, fields: Mapping[str, str]) -> None:
-        # journal.send would walk the stack for the line of code, for each entry.
+        # Not journal.send: it looks up the line of code on the stack for each entry.
         _journal.sendv(
             f"MESSAGE={line}",
             "PRIORITY=6",
@@ -39,8 +41,8 @@ def pick_writer() -> Writer:
     return send
 
 
-class LiveLines:
-    """Writes at most ``rate`` event lines a second and sums the others up once a second."""
+class EventLines:
+    """Writes at most ``rate`` event lines a second, and once a second a sum of the others."""
 
     def __init__(
         self, rate: int, write: Writer, clock: Callable[[], float] = time.monotonic
@@ -51,9 +53,16 @@ class LiveLines:
         self._second = clock()
         self._left = rate
         self._unshown: Counter[Kind] = Counter()
+        self._shown: dict[UUID, int] = {}
+
+    def show_once(self, span: Span, batch: Batch) -> None:
+        """Shows a batch, unless its end was shown before: what is read again is not shown again."""
+        if span.until > self._shown.get(span.stream, 0):
+            self.show(batch)
+            self._shown[span.stream] = span.until
 
     def show(self, batch: Batch) -> None:
-        """Shows what the second's budget allows; a dump's entries are no events and not shown."""
+        """Shows as many events as this second's budget allows; entries of a dump are no events."""
         self.turn()
         for layout, rows in batch.rows.items():
             if layout.kind is Kind.DUMP:
@@ -67,7 +76,7 @@ class LiveLines:
                 self._unshown[layout.kind] += len(rows) - shown
 
     def turn(self) -> None:
-        """Once a second: the sum of what was not shown, and a new budget."""
+        """Once a second: writes the sum of what was not shown, and renews the budget."""
         now = self._clock()
         if now - self._second < 1.0:
             return
@@ -76,7 +85,7 @@ class LiveLines:
         self.finish()
 
     def finish(self) -> None:
-        """The sum of what was not shown so far, also when no further second comes."""
+        """Writes the sum of what has not been shown so far."""
         if self._unshown:
             counts = {kind.name: count for kind, count in sorted(self._unshown.items())}
             total = sum(counts.values())
@@ -92,7 +101,7 @@ class LiveLines:
 
 
 def format_line(values: Mapping[str, Any]) -> str:
-    """``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
+    """Such as ``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
     proto = values["proto"]
     line = (
         f"{values['kind'].name:<7} {name_protocol(proto):<5} "
@@ -119,7 +128,7 @@ def format_line(values: Mapping[str, Any]) -> str:
 
 
 def build_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """CT_EVENT, CT_PROTO and a CT_ field for each column that the event has."""
+    """CT_EVENT, and a CT_ field for each other column that the event has."""
     fields = {"MESSAGE_ID": MESSAGE_IDS["event"], "CT_EVENT": values["kind"].name}
     for column, value in values.items():
         if column == "kind":

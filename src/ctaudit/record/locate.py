@@ -1,101 +1,125 @@
-"""The spool as the recorder sees it: where in which segment the database's position lies."""
+"""Where in the spool the recorder has to read on. Nothing here changes the spool."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from ctaudit.errors import PrivilegeError
-from ctaudit.spool.segment import (
-    DamagedSegment,
-    Segment,
-    list_segments,
-    open_segment,
-    opened_segment,
-)
+from ctaudit.record.positions import Span
+from ctaudit.spool.segment import DamagedSegment, Segment, list_segments, opened_segment
 
 FindPosition = Callable[[str, UUID], "int | None"]
 
 
 @dataclass(frozen=True)
-class MissingBytes:
-    """Bytes of a stream that no segment has: from what the database holds to what is next.
+class Ready:
+    """A segment with something to record, from ``offset`` on.
 
-    ``closed``: when the next segment was made, nanoseconds: what is missing had been read then.
+    ``true_end``: where a sealed segment ends if its header says something else.
     """
 
-    node: str
-    stream: UUID
-    first: int
-    until: int
-    known: bool
-    closed: int = field(default=0, compare=False)
+    path: Path
+    offset: int
+    true_end: int | None = None
+
+
+@dataclass(frozen=True)
+class MissingBytes:
+    """Bytes of a stream that are in no segment.
+
+    ``is_known``: the database knows the stream. ``closed``: when the next segment was made,
+    nanoseconds since 1970; what is missing had been received by then.
+    """
+
+    span: Span
+    is_known: bool
+    closed: int
 
 
 @dataclass(frozen=True)
 class NotASegment:
-    """A file with a segment's name that is none."""
+    """A file that has the name of a segment and cannot be read as one."""
 
     path: Path
     reason: str
 
 
-def find_place(
-    paths: Sequence[Path], find_position: FindPosition, *, writable: bool = True
-) -> tuple[Segment, int] | MissingBytes | NotASegment | None:
-    """The first segment with something to record, opened, and the offset to go on from.
+@dataclass(frozen=True)
+class Located:
+    """``place``: what comes next; None: everything has been recorded.
 
-    Or what stands in the way, or None when all that is there has been recorded. A segment
-    that is still being written counts as something to record.
+    ``stored``: earlier segments that the database has in full and that are not marked as such.
     """
+
+    place: Ready | MissingBytes | NotASegment | None
+    stored: tuple[Path, ...] = ()
+
+
+def locate(paths: Sequence[Path], find_position: FindPosition) -> Located:
+    """The first of the segments, oldest first, that is not recorded in full.
+
+    A segment that is still being written is always Ready. Raises PrivilegeError, and what
+    ``find_position`` raises.
+    """
+    stored: list[Path] = []
     for path in paths:
+        place: Ready | MissingBytes | NotASegment | None
         try:
-            segment = open_segment(path, writable=writable)
+            with opened_segment(path, writable=False) as segment:
+                place = _place_in(segment, paths, find_position)
+                is_unmarked = segment.committed != segment.end
         except FileNotFoundError:
             continue
         except PermissionError:
             raise PrivilegeError(f"{path}: the recorder may not open this segment") from None
         except DamagedSegment as damaged:
-            return NotASegment(path, str(damaged))
-        known = find_position(segment.node, segment.stream)
-        position = known or 0
-        if position < segment.base:
-            segment.close()
-            return MissingBytes(
-                segment.node,
-                segment.stream,
-                position,
-                segment.base,
-                known is not None,
-                segment.created,
-            )
-        # Sealed is read first: what is published before the seal is then seen, too.
-        sealed, offset = segment.sealed, position - segment.base
-        if offset < segment.end or not sealed:
-            if sealed and writable:
-                repair_end(paths, segment)
-            return segment, min(offset, segment.end)
-        if writable:
-            segment.commit(segment.end)
-        segment.close()
-    return None
+            place = NotASegment(path, str(damaged))
+        if place is not None:
+            return Located(place, tuple(stored))
+        if is_unmarked:
+            stored.append(path)
+    return Located(None, tuple(stored))
 
 
-def repair_end(paths: Sequence[Path], segment: Segment) -> None:
-    """Sets a sealed segment's end to where the next one begins: only that has a checksum.
+def _place_in(
+    segment: Segment, paths: Sequence[Path], find_position: FindPosition
+) -> Ready | MissingBytes | None:
+    known = find_position(segment.node, segment.stream)
+    position = known or 0
+    if position < segment.base:
+        span = Span(segment.node, segment.stream, position, segment.base)
+        return MissingBytes(span, known is not None, segment.created)
+    # The seal is read before the end: what was published before the seal is then seen, too.
+    sealed, offset, end = segment.sealed, position - segment.base, segment.end
+    if not sealed:
+        return Ready(segment.path, min(offset, end))
+    if offset >= end:
+        return None
+    true_end = find_end(paths, segment)
+    return Ready(segment.path, min(offset, true_end), true_end if true_end != end else None)
 
-    An end that is too far on would lead into the middle of the next segment.
+
+def find_end(paths: Sequence[Path], segment: Segment) -> int:
+    """The end of a sealed segment: the base of the next one of its stream, if there is one.
+
+    The header's checksum covers the base but not the end. An end that is too large would lead
+    into the middle of the next segment.
     """
+    name = f"{segment.sequence + 1:012d}{segment.path.suffix}"
     for path in paths:
-        if path.name != f"{segment.sequence + 1:012d}{segment.path.suffix}":
+        if path.name != name:
             continue
-        with contextlib.suppress(DamagedSegment, OSError), opened_segment(path) as later:
-            length = later.base - segment.base
-            if later.stream == segment.stream and 0 <= length != segment.end:
-                segment.publish(length)
+        with (
+            contextlib.suppress(DamagedSegment, OSError),
+            opened_segment(path, writable=False) as later,
+        ):
+            if later.stream == segment.stream and later.base >= segment.base:
+                return later.base - segment.base
+    return segment.end
 
 
 def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
@@ -103,7 +127,10 @@ def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
     for path in reversed(paths):
         if path == segment.path:
             return False
-        with contextlib.suppress(DamagedSegment, OSError), opened_segment(path) as later:
+        with (
+            contextlib.suppress(DamagedSegment, OSError),
+            opened_segment(path, writable=False) as later,
+        ):
             if later.sequence > segment.sequence and later.end:
                 return True
     return False

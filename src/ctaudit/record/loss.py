@@ -1,58 +1,64 @@
-"""What could not be recorded as an event: told to the journal, and made a note in the database."""
+"""What could not be recorded as an event: the note for the database, the sentence for the log."""
 
 from __future__ import annotations
 
 import base64
 import logging
-import time
+from dataclasses import dataclass
 
 from ctaudit.host.log import log_fault
 from ctaudit.record.locate import MissingBytes
-from ctaudit.record.procedures import Span, Store
+from ctaudit.spool.note import Note
 from ctaudit.spool.segment import Segment
 
 log = logging.getLogger(__name__)
 
 
-def record_undecodable(
-    store: Store, span: Span, at: int, reason: str, message: bytes, words: str = ""
-) -> None:
-    """A message that is no event, or that the server refused in these ``words``."""
-    log_fault(log, "undecodable", f"a message is undecodable: {reason}" + (words and f": {words}"))
-    detail: dict[str, object] = {
+@dataclass(frozen=True)
+class Loss:
+    """A note for the database, and a sentence to be logged as ``fault`` (host.log)."""
+
+    fault: str
+    sentence: str
+    note: Note
+
+
+def log_loss(loss: Loss) -> None:
+    log_fault(log, loss.fault, loss.sentence)
+
+
+def undecodable(received: int, reason: str, message: bytes, server_words: str = "") -> Loss:
+    """A message that is not an event, or whose content the server rejected in these words."""
+    detail = {
         "reason": reason,
         "message": base64.b64encode(message).decode(),
-        "server_words": words or None,
+        "server_words": server_words or None,
     }
-    store.record_note(span, at, "undecodable", detail)
+    sentence = f"a message is undecodable: {reason}" + (server_words and f": {server_words}")
+    return Loss("undecodable", sentence, Note("undecodable", received, detail))
 
 
-def record_missing(store: Store, hole: MissingBytes, mode: str) -> Span:
-    """Bytes of a stream that are in no segment any more; ``mode`` is for a stream not known."""
-    span = Span(hole.node, hole.stream, hole.first, hole.until)
-    log_fault(log, "damage", f"bytes {hole.first} to {hole.until} of stream {hole.stream} are gone")
-    cause = "segments are gone"
-    _record_missing_bytes(store, span, hole.closed, cause, mode=None if hole.known else mode)
-    return span
+def missing_segments(missing: MissingBytes, mode: str, now: int) -> Loss:
+    """Bytes of a stream that are in no segment. ``mode``: the configured one."""
+    span = missing.span
+    sentence = f"bytes {span.first} to {span.until} of stream {span.stream} are gone"
+    new_mode = None if missing.is_known else mode
+    return Loss("damage", sentence, _missing("segments are gone", missing.closed, new_mode, now))
 
 
-def record_damage(
-    store: Store, span: Span, segment: Segment, at: int, reason: str, mode: str | None
-) -> None:
-    """The rest of a segment from offset ``at`` on, which cannot be read.
+def damaged_rest(segment: Segment, offset: int, reason: str, mode: str | None, now: int) -> Loss:
+    """The rest of a segment from ``offset`` on, which cannot be read.
 
-    ``mode``: of a stream that is not known, because its start note is what is damaged.
+    ``mode``: the configured one if the database does not know the stream, because its start
+    note is what is damaged.
     """
-    log_fault(log, "damage", f"{segment.path}: damaged at byte {at} of {segment.end}: {reason}")
-    closed = segment.sealed or time.time_ns()
-    _record_missing_bytes(store, span, closed, f"damaged segment: {reason}", mode=mode)
+    sentence = f"{segment.path}: damaged at byte {offset} of {segment.end}: {reason}"
+    note = _missing(f"damaged segment: {reason}", segment.sealed or now, mode, now)
+    return Loss("damage", sentence, note)
 
 
-def _record_missing_bytes(
-    store: Store, span: Span, closed: int, cause: str, *, mode: str | None
-) -> None:
-    """``closed``: when all that is missing had been read, nanoseconds since 1970."""
+def _missing(cause: str, closed: int, mode: str | None, now: int) -> Note:
+    """``closed``: when all that is missing had been received. Nanoseconds since 1970."""
     if mode is None:
-        store.record_note(span, time.time_ns(), "missing", {"cause": cause, "until": closed})
-    else:
-        store.record_note(span, closed, "start", {"mode": mode, "cause": cause})
+        return Note("missing", now, {"cause": cause, "until": closed})
+    return Note("start", closed, {"mode": mode, "cause": cause})

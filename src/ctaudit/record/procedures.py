@@ -1,6 +1,9 @@
-"""The recorder's statements: one CALL a batch or note, and the position the database holds.
+"""The recorder's statements: a CALL for each batch and each note, and the position of a stream.
 
-A batch's CALL goes through libpq itself, so that the recorder reads on while the server works.
+A batch's CALL goes through libpq's own functions (psycopg.pq), so that the recorder reads the
+next batch while the server works (decision 0006). psycopg's generators and Connection.wait are
+not in its documentation; tests/store/test_batch_calls.py runs them on the oldest version and
+the newest.
 """
 
 from __future__ import annotations
@@ -8,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from select import select
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import generators
 from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, Format
@@ -22,35 +26,36 @@ from psycopg.types.numeric import Int8
 
 from ctaudit.conntrack.event import COLUMNS
 from ctaudit.record.encoder import build_columns, register_columns
+from ctaudit.record.positions import Span
 from ctaudit.spool.decoder import Batch
+from ctaudit.spool.note import Note
 
 _STATEMENT = b"record"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Raised by the record procedures: the position does not fit, the stream is not known.
+# Raised by the record procedures: the position does not fit; the stream is not known.
 _POSITION_CONFLICT = ("CT001", "CT002")
-# SQLSTATE classes that speak of the data, not of the server's state or of this program.
+# Classes of SQLSTATE that are about the data, not about the server's state or this program:
+# cardinality violation, data exception, integrity constraint violation, PL/pgSQL error.
 _REJECTED_CONTENT = ("21", "22", "23", "P0")
 
 
-def is_position_conflict(error: Exception) -> bool:
-    """Whether the database's position is another than was thought."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in _POSITION_CONFLICT
+class Fault(Enum):
+    """What an error asks for."""
+
+    CONTENT = "the server rejects the data, and would reject the same data again"
+    POSITION = "the database's position is not the one that was assumed"
+    UNREACHABLE = "there is no connection, or the server cannot do it now"
 
 
-def is_rejected_content(error: Exception) -> bool:
-    """Whether the server refuses the content: the same again would be refused again."""
-    return isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_REJECTED_CONTENT)
-
-
-@dataclass(frozen=True)
-class Span:
-    """Bytes of a node's stream: what one CALL makes recorded, exactly once."""
-
-    node: str
-    stream: UUID
-    first: int
-    until: int
+def classify(error: Exception) -> Fault:
+    """The fault behind an error, by its SQLSTATE."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state in _POSITION_CONFLICT:
+        return Fault.POSITION
+    if state is not None and state.startswith(_REJECTED_CONTENT):
+        return Fault.CONTENT
+    return Fault.UNREACHABLE
 
 
 @dataclass(frozen=True)
@@ -63,22 +68,22 @@ class Call:
 
 
 class Store:
-    """An open connection and the procedure that takes its batches."""
+    """An open connection, in autocommit, and the procedure that takes the batches."""
 
     def __init__(self, connection: psycopg.Connection[Any], procedure: str) -> None:
-        self.connection = connection
+        self._connection = connection
         connection.autocommit = True
         register_columns(connection.adapters)
         placeholders = ", ".join(f"${number}" for number in range(1, 6 + len(COLUMNS)))
-        # The name is checked by config: a schema and a procedure, lower case.
+        # config has checked the name: a schema and a procedure, lower case.
         self._record = f"CALL {procedure}({placeholders})".encode()
         self._is_prepared = False
 
     def encode(self, span: Span, batch: Batch) -> Call:
-        """What ``send`` takes. An empty batch moves the position and the coverage."""
+        """The batch as ``send`` takes it. An empty one advances position and coverage only."""
         covered = to_time(batch.covered_until) if batch.covered_until else None
         place = (span.node, span.stream, Int8(span.first), Int8(span.until), covered)
-        transformer = Transformer(self.connection)
+        transformer = Transformer(self._connection)
         values = transformer.dump_sequence(
             (*place, *build_columns(batch)),
             [PyFormat.AUTO] * len(place) + [PyFormat.BINARY] * len(COLUMNS),
@@ -86,53 +91,44 @@ class Store:
         return Call(values, transformer.types or (), transformer.formats or ())
 
     def send(self, call: Call) -> None:
-        """Sends a batch; ``receive`` comes before anything else."""
-        server = self.connection.pgconn
+        """Sends a batch. ``receive`` must come before anything else on this connection."""
+        server = self._connection.pgconn
         if not self._is_prepared:
             _raise_for(server.prepare(_STATEMENT, self._record, call.types))
             self._is_prepared = True
         server.send_query_prepared(_STATEMENT, call.values, call.formats)
-        # The server reads a message whole before it begins.
-        while server.flush():
-            select((server.socket,), (server.socket,), ())
-            server.consume_input()
+        # The server reads a message whole before it begins to work on it.
+        self._connection.wait(generators.send(server))
 
     def receive(self) -> None:
-        """Waits until what was sent is committed. Raises what the server says otherwise."""
-        server = self.connection.pgconn
-        refused = None
-        while True:
-            while server.is_busy():
-                select((server.socket,), (), ())
-                server.consume_input()
-            result = server.get_result()
-            if result is None:
-                break
-            refused = refused or result
-        if refused is not None:
-            _raise_for(refused)
+        """Waits for the answer to what was sent. Raises psycopg.Error if it is an error."""
+        for result in self._connection.wait(generators.fetch_many(self._connection.pgconn)):
+            _raise_for(result)
 
-    def record_note(self, span: Span, at: int, note: str, detail: dict[str, object]) -> None:
-        """Stores a note that came at ``at`` nanoseconds."""
-        self.connection.execute(
+    def record_note(self, span: Span, note: Note) -> None:
+        """Records a note whose bytes are ``span``."""
+        self._connection.execute(
             "CALL ctaudit.record_note(%s, %s, %s, %s, %s, %s, %s)",
             (
                 span.node,
                 span.stream,
                 Int8(span.first),
                 Int8(span.until),
-                to_time(at),
-                note,
-                Jsonb(detail),
+                to_time(note.at),
+                note.name,
+                Jsonb(note.detail),
             ),
         )
 
     def find_position(self, node: str, stream: UUID) -> int | None:
-        """The position committed last, None for a stream that the database does not know."""
-        row = self.connection.execute(
+        """The position committed last; None: the database does not know the stream."""
+        row = self._connection.execute(
             "SELECT ctaudit.resume_position(%s, %s)", (node, stream)
         ).fetchone()
         return None if row is None else row[0]
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _raise_for(result: PGresult) -> None:
@@ -141,5 +137,5 @@ def _raise_for(result: PGresult) -> None:
 
 
 def to_time(nanoseconds: int) -> datetime:
-    """PostgreSQL's microseconds; what is finer is cut off."""
+    """In PostgreSQL's microseconds, rounded down."""
     return _EPOCH + timedelta(microseconds=nanoseconds // 1000)

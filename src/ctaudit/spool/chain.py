@@ -1,4 +1,4 @@
-"""The chain of frames in a segment: the one at an offset, and the one that holds an offset."""
+"""The frames of a segment, one after the other: loading one, and finding the one at an offset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ctaudit.spool.segment import HEADER_SIZE, Segment
 
 @contextlib.contextmanager
 def viewing(segment: Segment) -> Iterator[memoryview]:
-    """The published data of a segment."""
+    """A view of the segment's published data."""
     with (
         memoryview(segment.memory) as whole,
         whole[HEADER_SIZE : HEADER_SIZE + segment.end] as data,
@@ -21,16 +21,16 @@ def viewing(segment: Segment) -> Iterator[memoryview]:
 
 
 def load_frame(segment: Segment, offset: int) -> tuple[Frame, bytes]:
-    """The frame whose head is at ``offset``, and its body. Raises DamagedFrame."""
+    """The frame that begins at ``offset``, and its body. Raises DamagedFrame."""
     with viewing(segment) as data:
         frame = read_frame(data, offset, segment.base + offset)
         return frame, bytes(data[frame.start : frame.end])
 
 
 def find_frame(segment: Segment, offset: int) -> int:
-    """The head of the frame that holds ``offset``, ``offset`` itself where one begins there.
+    """Where the frame that holds ``offset`` begins: ``offset`` itself if one begins there.
 
-    Raises DamagedFrame when the frames before it cannot be walked, or no message begins there.
+    Raises DamagedFrame if a frame before it is damaged, or no frame and no message begins there.
     """
     with viewing(segment) as data:
         at = 0
@@ -46,7 +46,7 @@ def find_frame(segment: Segment, offset: int) -> int:
 
 
 def _check_boundary(body: memoryview, offset: int) -> None:
-    """Whether one of the frame's messages begins at ``offset``."""
+    """Raises DamagedFrame unless one of the frame's messages begins at ``offset``."""
     at = 0
     while at < offset and at + HEADER.size <= len(body):
         length = HEADER.unpack_from(body, at)[0]

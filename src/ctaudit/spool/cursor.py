@@ -1,71 +1,53 @@
-"""Reading one segment: frame by frame, as far as it has been published."""
+"""Reading one segment, frame by frame, as far as it has been published."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ctaudit.spool.chain import find_frame, load_frame
-from ctaudit.spool.decoder import Batch, Decoder, Undecodable
+from ctaudit.spool.decoder import Batch, Decoder, DecodeStep
 from ctaudit.spool.frame import Frame
-from ctaudit.spool.note import Note
 from ctaudit.spool.segment import Segment
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What one step brought besides the events that went into the batch.
-
-    ``taken``: the messages of those events; ``stop``: what ended the step, its bytes are
-    ``stopper`` and it was received at ``received`` (nanoseconds); ``after``: the segment's
-    offset behind it.
-    """
-
-    taken: memoryview
-    stop: Note | Undecodable | None
-    stopper: memoryview
-    received: int
-    after: int
-
-
 class Cursor:
-    """``offset`` is behind what has been read. Raises DamagedFrame where the chain is broken."""
+    """``offset``: the end of what has been read, in bytes of the segment's data."""
 
     def __init__(self, segment: Segment, offset: int) -> None:
-        head = find_frame(segment, offset)
         self.segment = segment
         self.offset = offset
-        self._frame: tuple[Frame, bytes] | None = None
-        if head != offset:
-            self._frame = load_frame(segment, head)
+        self._frame: Frame | None = None
+        self._body = b""
+        # Only the offset that the database gave may lie within a frame that is not loaded.
+        self._is_at_head = False
 
-    def read(self, decoder: Decoder, batch: Batch, limit: int) -> Reading | None:
-        """At most ``limit`` events, of one frame; None where nothing more has been published."""
-        if self._frame is None:
+    def read(self, decoder: Decoder, batch: Batch, limit: int) -> DecodeStep | None:
+        """Adds at most ``limit`` events of one frame to the batch; None: no more is published.
+
+        Raises DamagedFrame where the frames cannot be followed.
+        """
+        frame = self._frame
+        if frame is None:
             if self.offset >= self.segment.end:
                 return None
-            self._frame = load_frame(self.segment, self.offset)
-            self.offset = self._frame[0].start
-        frame, body = self._frame
-        first = self.offset - frame.start
-        stretch = decoder.read(body, first, frame.received, batch, limit)
-        view = memoryview(body)
-        reading = Reading(
-            taken=view[first : stretch.offset],
-            stop=stretch.stop,
-            stopper=view[stretch.offset : stretch.after],
-            received=frame.received,
-            after=frame.start + stretch.after,
-        )
-        self.move(frame.start + stretch.offset)
-        return reading
+            frame = self._load()
+        step = decoder.read(self._body, self.offset - frame.start, frame.received, batch, limit)
+        self.move(frame.start + step.offset)
+        return step
 
     def move(self, offset: int) -> None:
-        """Goes on at ``offset``, in the frame being read or at its end."""
+        """Reads on from ``offset``: within the loaded frame, or where another frame begins."""
         self.offset = offset
-        if self._frame is not None and offset >= self._frame[0].end:
+        if self._frame is None or offset >= self._frame.end:
             self._frame = None
+            self._is_at_head = True
 
     def has_ended(self) -> bool:
-        """Whether everything has been read and nothing more will come."""
-        # The seal is read first: what was published before it is then seen, too.
+        """Whether the segment is complete and has been read to its end."""
+        # The seal is read before the end: what was published before the seal is then seen, too.
         return bool(self.segment.sealed) and self.offset >= self.segment.end
+
+    def _load(self) -> Frame:
+        head = self.offset if self._is_at_head else find_frame(self.segment, self.offset)
+        frame, self._body = load_frame(self.segment, head)
+        self._frame = frame
+        self.offset = max(self.offset, frame.start)
+        return frame

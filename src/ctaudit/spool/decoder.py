@@ -1,4 +1,4 @@
-"""A frame's messages -> rows by layout, up to a note or a message that is no event."""
+"""A frame's messages -> rows by layout, up to a note or an undecodable message."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Batch:
-    """Events on their way to one CALL.
+    """The events of one CALL, rows by layout.
 
-    A row is its layout's leaves, bytes as the kernel sent them, followed by the receiver's
-    time in nanoseconds. ``since``: that of the first. ``covered_until``: everything sent before
-    it was read, nanoseconds, 0 when nothing is said of it.
+    A row holds the leaves of its layout, as the bytes that the kernel sent, and the time of
+    receipt in nanoseconds. ``since``: when the first event was received. ``covered_until``:
+    everything that the kernel sent before this time has been read; 0: not known. Times are
+    nanoseconds since 1970.
     """
 
     rows: defaultdict[Layout, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -35,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Undecodable:
-    """A message that is no event, and why."""
+    """A message that is not an event, and why."""
 
     reason: str
     message: bytes
@@ -43,27 +44,43 @@ class Undecodable:
 
 @dataclass(frozen=True)
 class DecodeStep:
-    """What one reading came to: ``offset`` is after the last message taken.
+    """What one call of ``Decoder.read`` did with a frame's body; the offsets are the body's.
 
-    What stopped it, if not the end or the limit, lies between ``offset`` and ``after``.
+    ``body[first:offset]`` are the messages of the events taken. ``stop`` is what ended the step,
+    None at the limit or at the body's end; its bytes are ``body[offset:after]``.
     """
 
+    body: bytes
+    received: int
+    first: int
     offset: int
     after: int
-    stop: Note | Undecodable | None = None
+    stop: Note | Undecodable | None
+
+    @property
+    def taken(self) -> bytes:
+        return self.body[self.first : self.offset]
+
+    @property
+    def stop_bytes(self) -> bytes:
+        return self.body[self.offset : self.after]
 
 
 class Decoder:
-    """Reads messages one after the other and remembers their layouts."""
+    """Decodes frames one after the other and remembers the layouts of their messages."""
 
     def __init__(self) -> None:
         self.layouts = Layouts()
 
-    def read(self, body: bytes, offset: int, received: int, batch: Batch, limit: int) -> DecodeStep:
-        """Takes at most ``limit`` events of a frame's body, from ``offset`` on."""
+    def read(self, body: bytes, first: int, received: int, batch: Batch, limit: int) -> DecodeStep:
+        """Adds at most ``limit`` events of ``body``, from offset ``first`` on, to the batch.
+
+        A message's bytes are compared with a layout as one number (decision 0001); a message
+        that no layout matches is looked at by ``_read_rare``.
+        """
         by_head, rows, number = self.layouts.by_head, batch.rows, int.from_bytes
         stamp = (received,)
-        end, count = len(body), 0
+        end, count, offset = len(body), 0, first
         stop: Note | Undecodable | None = None
         after = 0
         try:
@@ -91,18 +108,17 @@ class Decoder:
             batch.since = received
         batch.count += count
         offset = min(offset, end)
-        return DecodeStep(offset, after if stop else offset, stop)
+        return DecodeStep(body, received, first, offset, after if stop else offset, stop)
 
     def _read_rare(
         self, body: bytes, offset: int, batch: Batch
     ) -> tuple[Layout | Note | Undecodable | None, int]:
-        """What the message is that no layout matched, and the offset after it."""
+        """What the message at ``offset`` is, and the offset after it; None: nothing to keep."""
         rest = body[offset:]
         length, kind = HEADER.unpack_from(rest)[:2] if len(rest) >= HEADER.size else (0, 0)
         if not HEADER.size <= length <= len(rest):
-            return Undecodable(f"nlmsg_len says {length} bytes, {len(rest)} are there", rest), len(
-                body
-            )
+            reason = f"nlmsg_len is {length}, {len(rest)} bytes remain"
+            return Undecodable(reason, rest), len(body)
         message, after = rest[:length], min(len(body), offset + align(length))
         if kind == DRAINED:
             drained = unpack_drained(message)
@@ -121,13 +137,13 @@ class Decoder:
 
 
 def decode_text(leaf: bytes) -> str:
-    """A zero-terminated name; what is no text that PostgreSQL can hold stands in it as \\x.."""
+    """A zero-terminated name; bytes that PostgreSQL's text cannot hold become \\x escapes."""
     text = leaf.rstrip(b"\0").decode("utf-8", "backslashreplace")
     return text.replace("\0", "\\x00")
 
 
 def describe_row(layout: Layout, row: Row) -> dict[str, Any]:
-    """A row as column -> Python value: addresses as objects, times in nanoseconds, the rest int."""
+    """A row as column -> value: addresses as objects, times in nanoseconds, else int."""
     values: dict[str, Any] = {"kind": layout.kind, "proto": layout.proto, "received_at": row[-1]}
     for column, leaf in zip(layout.columns, row, strict=False):
         if column in _ADDRESSES:

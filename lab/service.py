@@ -1,0 +1,138 @@
+"""The two daemons of a rig: started, killed and stopped as often as a test wants."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from lab.rig import COMMAND, Rig, environment
+from lab.waiting import wait_until
+
+Command = Literal["receive", "record"]
+_READY = {"receive": "receiving conntrack events", "record": "recording from"}
+_LONGEST_STOP = 20.0
+
+
+class Service:
+    """``ctaudit receive`` in the gateway's namespace, or ``ctaudit record``.
+
+    What it says is appended to ``log``. ``program``: what is run in place of ``ctaudit``.
+    """
+
+    def __init__(
+        self, rig: Rig, command: Command, *more: str, program: Sequence[str] = COMMAND
+    ) -> None:
+        inside = ("ip", "netns", "exec", rig.lab.gateway) if command == "receive" else ()
+        self.log = rig.log(command)
+        self.log.touch()
+        self._argv = [*inside, *program, command, "--config", str(rig.config), *more]
+        self._ready = _READY[command]
+        self._begins = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The one that was started last."""
+        assert self._process is not None, "it has not been started"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts it and does not wait for it."""
+        self._begins = self.log.stat().st_size
+        with self.log.open("a") as output:
+            self._process = subprocess.Popen(
+                self._argv, env=_environment(), stdout=output, stderr=output, text=True
+            )
+
+    def wait_until_ready(self) -> None:
+        """Until it listens, or reads the spool; AssertionError when it ends instead."""
+        wait_until(lambda: self._has_said_ready() or not self.is_running, explain=self.last_words)
+        assert self._has_said_ready(), self.last_words()
+
+    def kill(self) -> None:
+        """SIGKILL; AssertionError when it had ended by itself."""
+        assert self.is_running, self.last_words()
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM; AssertionError when it does not end in order."""
+        self.end()
+        assert self.process.returncode == 0, self.last_words()
+
+    def end(self) -> None:
+        """SIGTERM if it runs, and SIGKILL if it does not go."""
+        if not self.is_running:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(_LONGEST_STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Not run by the kernel during the body, as where all CPUs are busy with packets."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def cpu_seconds(self) -> float:
+        """User and system time used so far. proc(5), /proc/pid/stat."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self.log.read_text()[-2000:]
+
+    def _has_said_ready(self) -> bool:
+        with self.log.open() as said:
+            said.seek(self._begins)
+            return self._ready in said.read()
+
+
+def _environment() -> dict[str, str]:
+    """The rig's; CTAUDIT_COVERAGE names the configuration of coverage.py where it is measured."""
+    configuration = os.environ.get("CTAUDIT_COVERAGE")
+    return environment() | ({"COVERAGE_PROCESS_START": configuration} if configuration else {})
+
+
+@contextmanager
+def started(
+    rig: Rig, command: Command, *more: str, program: Sequence[str] = COMMAND
+) -> Iterator[Service]:
+    """A service that is ready when the body begins; what still runs at its end is ended."""
+    service = Service(rig, command, *more, program=program)
+    try:
+        service.start()
+        service.wait_until_ready()
+        yield service
+    finally:
+        service.end()
+
+
+def kill_at_random(service: Service, times: int, longest: float) -> None:
+    """Kills it so often, each time at a random moment within ``longest`` seconds of its start."""
+    for _ in range(times):
+        time.sleep(random.uniform(0.02, longest))
+        service.kill()
+        service.start()

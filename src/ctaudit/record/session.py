@@ -1,0 +1,84 @@
+"""The recorder's session with the database: when it connects, and how long it waits."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from ctaudit.database.connection import check_schema_version, connect
+from ctaudit.host.log import log_fault
+from ctaudit.host.systemd import notify
+from ctaudit.record.procedures import Store
+
+log = logging.getLogger(__name__)
+
+_FIRST_DELAY = 0.2  # seconds
+_LONGEST_DELAY = 5.0
+
+
+def open_store(dsn: str, procedure: str) -> Store:
+    """Connects and checks the schema's version. Raises DatabaseError, SchemaError."""
+    connection = connect(dsn, "recorder")
+    try:
+        check_schema_version(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return Store(connection, procedure)
+
+
+def longest_delay(failures: int) -> float:
+    """Seconds that the next try waits at most, after so many failures in a row."""
+    return min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(failures - 1, 10))
+
+
+class Session:
+    """A connection that is opened when it is needed.
+
+    The journal and systemd are told when the database becomes unreachable and when it is back.
+    """
+
+    def __init__(
+        self, open_store: Callable[[], Store], sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self._open_store = open_store
+        self._sleep = sleep
+        self._store: Store | None = None
+        self._failures = 0
+
+    def open(self) -> Store:
+        """The store of this session; connects if needed. Raises what ``open_store`` raises."""
+        if self._store is None:
+            self._store = self._open_store()
+        return self._store
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+        self._store = None
+
+    def back_off(self, reason: str) -> None:
+        """Closes the connection and waits before the next try, longer after each failure."""
+        self.close()
+        if not self._failures:
+            log_fault(
+                log,
+                "database unreachable",
+                f"database unreachable, events wait in the spool: {reason}",
+            )
+            notify(f"STATUS=database unreachable: {reason}")
+        self._failures += 1
+        # Random, so that a fleet of gateways does not come back at the same moment.
+        longest = longest_delay(self._failures)
+        self._sleep(random.uniform(longest / 2, longest))  # noqa: S311
+
+    def confirm(self) -> None:
+        """Something has been committed: the database is there."""
+        if self._failures:
+            log_fault(
+                log, "database back", "the database is back, recording continues", logging.INFO
+            )
+            notify("STATUS=recording")
+        self._failures = 0

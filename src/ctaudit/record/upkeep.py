@@ -1,0 +1,79 @@
+"""What the recorder changes in the spool; a replay changes nothing.
+
+Besides, it marks in the header of the segment being read how far it is committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ctaudit.errors import PrivilegeError
+from ctaudit.host.log import log_fault
+from ctaudit.record.locate import NotASegment, Ready, has_later_data
+from ctaudit.spool.segment import DamagedSegment, Segment, move_aside, open_segment
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0  # seconds
+
+
+def mark_committed(paths: Iterable[Path]) -> None:
+    """Marks sealed segments as committed in full, so that retention may delete them."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError, DamagedSegment):
+            segment = _open(path)
+            segment.commit(segment.end)
+            segment.close()
+
+
+def open_ready(ready: Ready, *, writable: bool) -> Segment | None:
+    """Opens a segment and, if writable, repairs its end; None if it has changed meanwhile."""
+    try:
+        segment = _open(ready.path, writable=writable)
+    except (FileNotFoundError, DamagedSegment):
+        return None
+    if writable and ready.true_end is not None:
+        segment.publish(ready.true_end)
+    return segment
+
+
+def rename_foreign(found: NotASegment) -> None:
+    """Renames a file that is not a segment, so that it is not looked at again."""
+    new = move_aside(found.path)
+    log_fault(log, "damage", f"{found.path} is not a segment: {found.reason}; now {new.name}")
+
+
+class SealRepair:
+    """Seals a segment again if a loss of power has undone its seal.
+
+    Without it the recorder would wait for ever for more data there. Looks once a second at most.
+    """
+
+    def __init__(self, list_segments: Callable[[], Sequence[Path]]) -> None:
+        self._list = list_segments
+        self._next_look = 0.0
+
+    def restore(self, segment: Segment, *, at_once: bool) -> bool:
+        """Seals the segment if a later one has data: the writer seals one before it uses the next.
+
+        False if there was nothing to do.
+        """
+        now = time.monotonic()
+        if not at_once and now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_EVERY
+        if segment.sealed or not has_later_data(self._list(), segment):
+            return False
+        segment.seal()
+        return True
+
+
+def _open(path: Path, *, writable: bool = True) -> Segment:
+    try:
+        return open_segment(path, writable=writable)
+    except PermissionError:
+        raise PrivilegeError(f"{path}: the recorder may not open this segment") from None

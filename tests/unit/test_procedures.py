@@ -1,0 +1,40 @@
+"""What an error of the server asks for, and times as PostgreSQL takes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from ctaudit.errors import DatabaseError
+from ctaudit.record.procedures import Fault, classify, to_time
+from tests.unit.database import lost_connection, server_error
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (psycopg.errors.CheckViolation("a constraint"), Fault.CONTENT),
+        (psycopg.errors.NumericValueOutOfRange("smallint"), Fault.CONTENT),
+        (psycopg.errors.CardinalityViolation("more than one row"), Fault.CONTENT),
+        (psycopg.errors.RaiseException("a trigger's"), Fault.CONTENT),
+        (server_error("CT001"), Fault.POSITION),
+        (server_error("CT002"), Fault.POSITION),
+        (server_error("CT003"), Fault.UNREACHABLE),
+        (psycopg.errors.AdminShutdown("terminating connection"), Fault.UNREACHABLE),
+        (psycopg.errors.DiskFull("no space"), Fault.UNREACHABLE),
+        (psycopg.errors.UndefinedFunction("no procedure"), Fault.UNREACHABLE),
+        (psycopg.errors.SerializationFailure("again"), Fault.UNREACHABLE),
+        (lost_connection(), Fault.UNREACHABLE),
+        (DatabaseError("cannot connect"), Fault.UNREACHABLE),
+    ],
+    ids=lambda value: getattr(value, "sqlstate", None) or str(value),
+)
+def test_fault_of_an_error(error: Exception, fault: Fault) -> None:
+    assert classify(error) is fault
+
+
+def test_times_are_cut_to_microseconds() -> None:
+    moment = datetime(2024, 2, 22, 11, 59, 43, 123456, tzinfo=UTC)
+    assert to_time(1_708_603_183_123_456_999) == moment
