@@ -38,7 +38,7 @@ BEGIN
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
-            jsonb_build_object('started_at', p_at)
+            jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
         );
     END IF;
     RETURN true;

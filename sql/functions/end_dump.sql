@@ -26,8 +26,12 @@ BEGIN
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
     -- What was lost after it began may be missing in it as well.
+    -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
-        gap_until = greatest(p_at, g.gap_from), sound_from = greatest(d.began_at, g.gap_from)
+        gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
+        sound_from = greatest(
+            d.began_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz
+        )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
         AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;

@@ -22,6 +22,9 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_unannounced bigint;
+    v_untold bigint;
+    v_seen_at timestamptz;
 BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
@@ -33,6 +36,7 @@ BEGIN
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
     IF v_stream.mode IN ('live', 'nat') THEN
+        WITH added AS (
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -82,7 +86,23 @@ BEGIN
             )
         ORDER BY
             e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
+            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at
+        RETURNING started_at, started_source
+        )
+        SELECT count(*) INTO v_unannounced FROM added AS a
+        WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.gap AS g
+                WHERE g.node = p_node AND g.hides_openings AND g.gap_from <= a.started_at
+                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
+            );
+        IF v_unannounced > 0 THEN
+            PERFORM ctaudit.open_gap(
+                p_node, p_stream, v_stream.mode,
+                coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
+                v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
+            );
+        END IF;
     END IF;
 
     IF v_stream.mode = 'live' AND EXISTS (
@@ -91,44 +111,18 @@ BEGIN
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
-        INSERT INTO ctaudit.flow (
-            received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
-            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_icmp_type, a.orig_icmp_code
-        )
-            v_dump.ended_at, a.started_at, a.started_source, a.last_seen_at, v_dump.ended_at,
-            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
-            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
-            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
-            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-        -- The start is no later than a receiver's time of it, so these had begun before the dump.
-        -- One that the receiver read later may have begun, or ended, while the dump ran.
-        WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry AS e
-                WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
-                    AND e.received_at >= v_dump.began_at - interval '2 hours'
-                    AND e.received_at <= v_dump.ended_at + interval '2 hours'
-                    AND ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-        ORDER BY
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source;
+        PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
+    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+        SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
+        FROM ctaudit.insert_unobserved(
+            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+        ) AS u;
+        IF v_untold > 0 THEN
+            PERFORM ctaudit.open_gap(
+                p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
+                jsonb_build_object('dump_id', v_dump.dump_id)
+            );
+        END IF;
     END IF;
 
     UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()

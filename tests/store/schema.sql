@@ -138,6 +138,7 @@ CREATE TYPE ctaudit.life AS (
 	ct_id bigint,
 	clashed boolean,
 	received_at timestamp with time zone,
+	opened_at timestamp with time zone,
 	started_at timestamp with time zone,
 	start_from timestamp with time zone,
 	start_until timestamp with time zone,
@@ -159,7 +160,7 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) RETURNS boolean
+CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -176,6 +177,13 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
             p_stream, p_node USING ERRCODE = 'CT002';
+    END IF;
+    IF NOT p_kinds @> (CASE v_stream.mode
+        WHEN 'live' THEN '{1,3,4}' WHEN 'nat' THEN '{1,4}' ELSE '{3,4}' END)::smallint[]
+    THEN
+        RAISE EXCEPTION 'stream % of node % was received in mode %, the procedure stores kinds %',
+            p_stream, p_node, v_stream.mode, p_kinds
+            USING ERRCODE = 'CT003', HINT = 'Record it with the procedure of its mode.';
     END IF;
     IF p_events > 0 AND p_until = p_from THEN
         RAISE EXCEPTION 'stream % of node %: % events in no byte', p_stream, p_node, p_events
@@ -200,6 +208,9 @@ BEGIN
         stored = s.stored + p_stored,
         filtered = s.filtered + p_events - p_stored
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF v_stream.stopped_at < p_covered_until THEN
+        PERFORM ctaudit.extend_twin_gap(v_stream, p_covered_until);
+    END IF;
     IF p_covered_until > v_stream.covered_until + interval '1 hour' THEN
         INSERT INTO ctaudit.late_read (node, stream, sent_from, read_at)
         VALUES (p_node, p_stream, v_stream.covered_until, p_covered_until)
@@ -213,7 +224,7 @@ BEGIN
     RETURN true;
 END
 $$;
-ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -366,11 +377,15 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
+    UPDATE ctaudit.stream AS s SET stopped_at = p_at
+    WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
+        AND s.started_at <= p_at;
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
-            jsonb_build_object('started_at', p_at)
+            jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
         );
     END IF;
     RETURN true;
@@ -498,10 +513,8 @@ AS $$
             END AS why
         FROM gapped
         LEFT JOIN LATERAL (
-            SELECT k.at, k.step_seconds FROM ctaudit.clock AS k
-            WHERE k.node = gapped.node AND k.step_seconds IS NOT NULL
-                AND k.at + abs(k.step_seconds) * interval '1 second' >= p_from
-                AND k.at - abs(k.step_seconds) * interval '1 second' < p_until
+            SELECT k.at, k.step_seconds FROM ctaudit.clock_doubt AS k
+            WHERE k.node = gapped.node AND k.doubt_from < p_until AND k.doubt_until >= p_from
             ORDER BY k.at LIMIT 1
         ) AS clock_step ON true
         LEFT JOIN LATERAL (
@@ -718,14 +731,6 @@ AS $$
     END;
 $$;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
-    LANGUAGE sql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    UPDATE ctaudit.stream AS s SET covered_from = NULL, dump_id = NULL
-    WHERE s.node = p_node AND s.stream = p_stream;
-$$;
-ALTER FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.stream (
     node text NOT NULL,
     stream uuid NOT NULL,
@@ -750,6 +755,64 @@ CREATE TABLE ctaudit.stream (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_step interval := p_step_seconds * interval '1 second';
+    v_before timestamptz := p_at - v_step;
+    v_right timestamptz;
+    v_coverage ctaudit.coverage;
+BEGIN
+    SELECT k.at INTO v_right FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND k.stream IN (
+        SELECT s.stream FROM ctaudit.stream AS s
+        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
+            OR s.stream = p_stream.stream
+    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    ORDER BY k.clock_id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
+        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
+        v_right := coalesce(v_right, p_stream.started_at);
+        -- The wrong clock must not make the gateway older than it is.
+        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+        WHERE n.node = p_stream.node AND n.first_seen = v_right AND v_step > interval '0';
+    END IF;
+    INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
+    SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
+    FROM (VALUES
+        (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
+        (v_right + v_step, p_at)
+    ) AS d (doubt_from, doubt_until)
+    WHERE d.doubt_from <= d.doubt_until;
+
+    UPDATE ctaudit.coverage AS c
+    SET covered_until = greatest(c.covered_from, least(c.covered_until, v_before))
+    WHERE c.node = p_stream.node AND c.stream = p_stream.stream
+        AND c.covered_from = p_stream.covered_from
+    RETURNING c.* INTO v_coverage;
+    IF FOUND THEN
+        PERFORM ctaudit.begin_coverage(
+            p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
+        );
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        covered_until = CASE WHEN p_step_seconds < 0
+            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+END
+$$;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    UPDATE ctaudit.stream AS s SET covered_from = NULL, dump_id = NULL
+    WHERE s.node = p_node AND s.stream = p_stream;
+$$;
+ALTER FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -764,8 +827,12 @@ BEGIN
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
     -- What was lost after it began may be missing in it as well.
+    -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
-        gap_until = greatest(p_at, g.gap_from), sound_from = greatest(d.began_at, g.gap_from)
+        gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
+        sound_from = greatest(
+            d.began_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz
+        )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
         AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
@@ -819,6 +886,23 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    WHERE g.node = p_stream.node AND g.stream = p_stream.stream
+        AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
+    IF NOT FOUND THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
+            'two gateways with one name', 0, '{}'
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1044,6 +1128,72 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.dump (
+    dump_id bigint NOT NULL,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    "position" bigint NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reconciled_at timestamp with time zone,
+    entries bigint,
+    cause text
+);
+ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+AS $$
+BEGIN
+    WITH added AS (
+        INSERT INTO ctaudit.flow (
+            received_at, started_at, started_source, ended_after, ended_before, provenance,
+            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
+            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
+            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT DISTINCT ON (
+            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
+            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code
+        )
+            p_shown.ended_at, a.started_at, a.started_source, a.last_seen_at, p_gone_by.ended_at,
+            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
+            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
+            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
+            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
+        FROM ctaudit.alive(p_node, p_since) AS a
+        -- The start is no later than a receiver's time of it, so these had begun before the dump.
+        -- One that the receiver read later may have begun, or ended, while the dump ran.
+        WHERE coalesce(a.started_at, a.last_seen_at) < p_gone_by.began_at
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.dump_entry AS e
+                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node = p_node
+                    AND e.received_at >= p_gone_by.began_at - interval '2 hours'
+                    AND e.received_at <= p_shown.ended_at + interval '2 hours'
+                    AND a.orig_zone IS NOT DISTINCT FROM e.orig_zone
+                    AND a.reply_zone IS NOT DISTINCT FROM e.reply_zone
+                    AND ctaudit.same_tuple(
+                        a.zone, a.proto, a.orig_src, a.orig_dst,
+                        a.orig_sport, a.orig_dport, a.ct_id,
+                        e.zone, e.proto, e.orig_src, e.orig_dst,
+                        e.orig_sport, e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
+                        e.received_at, e.started_at
+                    )
+            )
+        ORDER BY
+            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
+            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
+            a.started_at DESC NULLS LAST, a.started_source
+        RETURNING ended_after
+    )
+    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
+END
+$$;
+ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1153,13 +1303,14 @@ BEGIN
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
-            CONTINUE WHEN v_life.ct_id IS DISTINCT FROM v_seen.ct_id
-                OR v_life.start_from > v_seen.start_until OR v_life.start_until < v_seen.start_from
+            CONTINUE WHEN NOT ctaudit.is_one(
+                    v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
+                    coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
+                    v_seen.start_from, v_seen.start_until, v_seen.received_at
+                )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
-                OR (v_seen.started_at IS NULL OR v_life.started_at IS NULL)
-                    AND v_seen.received_at < v_life.received_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1173,6 +1324,9 @@ BEGIN
         v_life.ct_id := v_seen.ct_id;
         v_life.clashed := coalesce(v_life.clashed, false) OR coalesce(v_seen.clashed, false);
         v_life.received_at := coalesce(v_life.received_at, v_seen.received_at);
+        IF v_seen.kind = 'opening' THEN
+            v_life.opened_at := v_seen.received_at;
+        END IF;
         v_life.start_from := greatest(v_life.start_from, v_seen.start_from);
         v_life.start_until := least(v_life.start_until, v_seen.start_until);
         v_life.started_at := CASE WHEN v_life.start_from = v_life.start_until
@@ -1428,6 +1582,9 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_unannounced bigint;
+    v_untold bigint;
+    v_seen_at timestamptz;
 BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
@@ -1439,6 +1596,7 @@ BEGIN
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
     IF v_stream.mode IN ('live', 'nat') THEN
+        WITH added AS (
         INSERT INTO ctaudit.opening (
             received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
             reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
@@ -1488,7 +1646,23 @@ BEGIN
             )
         ORDER BY
             e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at;
+            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at
+        RETURNING started_at, started_source
+        )
+        SELECT count(*) INTO v_unannounced FROM added AS a
+        WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.gap AS g
+                WHERE g.node = p_node AND g.hides_openings AND g.gap_from <= a.started_at
+                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
+            );
+        IF v_unannounced > 0 THEN
+            PERFORM ctaudit.open_gap(
+                p_node, p_stream, v_stream.mode,
+                coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
+                v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
+            );
+        END IF;
     END IF;
 
     IF v_stream.mode = 'live' AND EXISTS (
@@ -1497,44 +1671,18 @@ BEGIN
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
-        INSERT INTO ctaudit.flow (
-            received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
-            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_icmp_type, a.orig_icmp_code
-        )
-            v_dump.ended_at, a.started_at, a.started_source, a.last_seen_at, v_dump.ended_at,
-            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
-            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
-            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
-            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-        -- The start is no later than a receiver's time of it, so these had begun before the dump.
-        -- One that the receiver read later may have begun, or ended, while the dump ran.
-        WHERE coalesce(a.started_at, a.last_seen_at) < v_dump.began_at
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry AS e
-                WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
-                    AND e.received_at >= v_dump.began_at - interval '2 hours'
-                    AND e.received_at <= v_dump.ended_at + interval '2 hours'
-                    AND ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-        ORDER BY
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source;
+        PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
+    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+        SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
+        FROM ctaudit.insert_unobserved(
+            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+        ) AS u;
+        IF v_untold > 0 THEN
+            PERFORM ctaudit.open_gap(
+                p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
+                jsonb_build_object('dump_id', v_dump.dump_id)
+            );
+        END IF;
     END IF;
 
     UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
@@ -1556,7 +1704,8 @@ BEGIN
     SELECT count(*) INTO v_stored
     FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
     IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored
+        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored,
+        p_kinds
     ) THEN
         RETURN;
     END IF;
@@ -1651,6 +1800,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
     v_dropped bigint;
+    v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
@@ -1724,18 +1874,15 @@ BEGIN
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL THEN
+            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+        END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
         ) VALUES (
-            p_node, p_stream, p_at, (v_detail ->> 'step_seconds')::double precision,
-            (v_detail ->> 'synchronised')::boolean, (v_detail ->> 'estimated_error_us')::bigint,
-            v_detail
+            p_node, p_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean,
+            (v_detail ->> 'estimated_error_us')::bigint, v_detail
         );
-        -- After a step back the kernel sends events with times that were covered before.
-        IF (v_detail ->> 'step_seconds')::double precision < 0 THEN
-            UPDATE ctaudit.stream AS s SET covered_until = least(s.covered_until, p_at)
-            WHERE s.node = p_node AND s.stream = p_stream;
-        END IF;
     ELSE
         NULL;
     END CASE;
@@ -1819,6 +1966,16 @@ BEGIN
     DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
+
+    object := 'clock_doubt';
+    DELETE FROM ctaudit.clock_doubt AS k WHERE k.doubt_until < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'late_read';
+    DELETE FROM ctaudit.late_read AS r WHERE r.read_at < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
 END
 $$;
 ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
@@ -1878,6 +2035,16 @@ ALTER TABLE ctaudit.clock ALTER COLUMN clock_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.clock_doubt (
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    step_seconds double precision NOT NULL,
+    doubt_from timestamp with time zone NOT NULL,
+    doubt_until timestamp with time zone NOT NULL,
+    CONSTRAINT clock_doubt_check CHECK ((doubt_from <= doubt_until))
+);
+ALTER TABLE ctaudit.clock_doubt OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.coverage (
     node text NOT NULL,
     stream uuid NOT NULL,
@@ -1889,18 +2056,6 @@ CREATE TABLE ctaudit.coverage (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.coverage OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.dump (
-    dump_id bigint NOT NULL,
-    node text NOT NULL,
-    stream uuid NOT NULL,
-    "position" bigint NOT NULL,
-    began_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
-    reconciled_at timestamp with time zone,
-    entries bigint,
-    cause text
-);
-ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.dump ALTER COLUMN dump_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.dump_dump_id_seq
     START WITH 1
@@ -2225,6 +2380,7 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
@@ -2261,7 +2417,7 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
@@ -2274,9 +2430,11 @@ REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with t
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
@@ -2287,6 +2445,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;

@@ -9,6 +9,7 @@ import uuid
 import psycopg
 import pytest
 
+from ctaudit.config import MODES
 from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
@@ -192,6 +193,10 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         ).fetchone()
         assert row is not None
         values = {"stream": row[0], "first": row[1], "until": row[1] + 1}
+        # A batch procedure takes the streams of its mode only.
+        mode = routine.removeprefix("record_")
+        mode = mode if mode in MODES else "live"
+        connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(TRAPS)
