@@ -131,6 +131,8 @@ AS $function$
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
+            -- What a wrong clock stamped may have begun at any time until it was stepped.
+            greatest(f.began_by, d.stepped_at) AS begun_by,
             -- While no end is known: as long as it would have been heard.
             CASE WHEN f.ending IS NULL THEN greatest(f.last_alive_at, h.heard_until)
                 ELSE f.last_alive_at END AS alive_until
@@ -141,6 +143,10 @@ AS $function$
             ORDER BY s.started_at DESC LIMIT 1
         ) AS m ON true
         LEFT JOIN LATERAL (
+            SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
+            WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
+        ) AS d ON true
+        LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
         ) AS h ON true
@@ -148,9 +154,9 @@ AS $function$
     judged AS (
         SELECT
             k.*,
-            k.mode <> 'nat' AND k.began_by < $2 AND (
-                k.not_before >= $1
-                OR coalesce(k.alive_until >= greatest(k.began_by, $1), false)
+            k.mode <> 'nat' AND k.begun_by < $2 AND (
+                k.not_before >= $1 AND k.begun_by = k.began_by
+                OR coalesce(k.alive_until >= greatest(k.begun_by, $1), false)
             ) AS surely_alive,
             CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
                 row_number() OVER (
