@@ -38,6 +38,8 @@ DECLARE
     v_inward text := 'r.orig_dst = $11';
     v_answers bigint;
 BEGIN
+    p_address := ctaudit.plain_address(p_address);
+    p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
         v_inward := v_inward || ' AND r.orig_dport = $12';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -57,7 +58,7 @@ def test_a_procedure_of_the_site(cluster: Cluster, place: str) -> None:
     example = text.split("```sql\n-- site.record_translated")[1].split("```")[0]
     with psycopg.connect(cluster.dsn(place), autocommit=True) as owner:
         owner.execute("-- site.record_translated" + example)  # type: ignore[arg-type]
-    gateway = Gateway(cluster.dsn(place, user="rex"), "site")
+    gateway = Gateway(cluster.dsn(place, user="rex"), "site", mode="nat")
     gateway.listen(NOW)
     with psycopg.connect(cluster.dsn(place, user="rex"), autocommit=True) as recorder:
         gateway.connection.close()
@@ -80,7 +81,7 @@ class _Renamed:
         self._connection = connection
 
     def execute(self, query: str, values: tuple[object, ...]) -> None:
-        named = query.replace("ctaudit.record_live", "site.record_translated")
+        named = re.sub(r"ctaudit\.record_(live|nat)\b", "site.record_translated", query)
         self._connection.execute(named, values)  # type: ignore[arg-type]
 
 
