@@ -36,7 +36,7 @@ def count_stored(rig: Rig) -> int:
 
 
 def wait_for_room(rig: Rig) -> None:
-    """Until the receiver stores events again and a dump has shown what is there."""
+    """Waits until the receiver stores events again and a dump has shown what is there."""
     told = "SELECT FROM ctaudit.dump WHERE cause = 'spool full' AND reconciled_at IS NOT NULL"
     rig.wait_until(lambda: bool(rig.query(told)), patience=60)
 

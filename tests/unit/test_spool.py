@@ -378,7 +378,7 @@ def test_event_taken_when_the_receiver_is_killed_is_counted(
             take(taken)
             segment.words[_DROPPED] = before + 1
         else:
-            writer.drop(lambda into: (take(into) and os.kill(os.getpid(), signal.SIGKILL)) or 0)
+            writer.drop(take_and_die)
 
     die_after(die)
     with writing(tmp_path):
@@ -397,6 +397,12 @@ def take(into: memoryview) -> int:
     assert bytes(bytes_of) == bytes(8)
     bytes_of[:] = MESSAGE[:8]
     return 8
+
+
+def take_and_die(into: memoryview) -> int:
+    taken = take(into)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return taken
 
 
 def test_a_dump_is_owed_once_more_after_events_were_dropped(tmp_path: Path) -> None:
