@@ -116,11 +116,12 @@ def kill_receiver_while_dropping(lab: Lab, cluster: Cluster, times: int) -> int:
 
 
 def is_dropping(rig: Rig) -> bool:
+    from ctaudit.spool.drop_counter import DropCounter
     from ctaudit.spool.segment import opened_segment
 
     _, last = list_segments(rig.spool)[-1]
     with opened_segment(last, writable=False) as segment:
-        return segment.dropped[0] > 0
+        return DropCounter(segment.words).events > 0
 
 
 @contextmanager
