@@ -17,7 +17,13 @@ from ctaudit.capture.overrun import OverrunNotes
 from ctaudit.capture.pace import Pace, poll_timeout
 from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.config import Config, format_size
-from ctaudit.conntrack.netlink import groups_of, open_event_socket, read_sysctl, set_reliable
+from ctaudit.conntrack.netlink import (
+    groups_of,
+    open_dump_socket,
+    open_event_socket,
+    read_sysctl,
+    set_reliable,
+)
 from ctaudit.host.clock import StepWatch, read_synchronisation
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
@@ -100,13 +106,16 @@ class Receiver:
         self,
         config: Config,
         source: EventSource,
+        open_dump: Callable[[], socket.socket] = open_dump_socket,
+        monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
         self._source = source
+        self._monotonic = monotonic
         self._sleep = sleep
         self._spool = SpoolWriter(config)
-        self._dump = TableDump(self._spool, config.dumps.interval)
+        self._dump = TableDump(self._spool, config.dumps.interval, open_dump, monotonic)
         self._overruns = OverrunNotes(source, self._spool, reliable=config.socket.reliable)
         self._pace = Pace()
         self._steps = StepWatch()
@@ -152,7 +161,7 @@ class Receiver:
                 self._take_dump()
         else:
             self._drop_events()
-        now = time.monotonic()
+        now = self._monotonic()
         if self._config.spool.sync and now >= self._next_sync:
             self._next_sync = now + self._config.spool.sync
             self._spool.sync()
@@ -163,9 +172,9 @@ class Receiver:
     def finish(self, *, going_on: bool) -> None:
         """Takes what is queued; ends the stream unless its socket lives on (``going_on``)."""
         self._dump.abandon()
-        deadline = time.monotonic() + _LONGEST_STOP
-        self._pace = Pace()
-        while not self._pace.drained and time.monotonic() < deadline:
+        deadline = self._monotonic() + _LONGEST_STOP
+        self._pace = self._pace._replace(drained=False)
+        while not self._pace.drained and self._monotonic() < deadline:
             if not self._spool.current.has_room() and not self._roll():
                 break
             self._take_events()
@@ -222,7 +231,7 @@ class Receiver:
         Drops of the kernel are noted when there is room again: they lie in the same gap.
         """
         self._dump.abandon()
-        self._pace = Pace(noted_at=self._pace.noted_at)
+        self._pace = self._pace._replace(drained=False)
         try:
             for _ in range(_BURST):
                 self._spool.drop(self._source.recv_into)
