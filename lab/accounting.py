@@ -29,7 +29,7 @@ def stored(rig: Rig, table: str, provenance: str | None = "event") -> Counter[Tu
 
 
 def find_unannounced(rig: Rig) -> Counter[Tuple]:
-    """Connections that ended while they began: the kernel tells of their end only.
+    """Connections that ended while they began: the kernel sends their end only.
 
     nf_conntrack_ecache.c, nf_ct_deliver_cached_events: no NEW of an entry that is dying already,
     as one is that a flush finds between its insertion and that call. Microseconds, on a busy CPU
@@ -67,7 +67,7 @@ def expect_no_gap(rig: Rig) -> None:
 
 
 def expect_closed_accounting(rig: Rig) -> dict[str, int]:
-    """Received = stored + filtered + undecodable of all streams together; returns the sums."""
+    """Received = stored + filtered + undecodable over all streams; returns the sums."""
     names = ("received", "stored", "filtered", "undecodable", "dropped")
     columns = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in names)
     (row,) = rig.query(f"SELECT {columns} FROM ctaudit.stream")

@@ -79,14 +79,14 @@ def demonstrate(*, keep: bool, shown: Callable[[], None] = lambda: None) -> int:
 
 def leave_to_keeper() -> int:
     """Demonstrates in a process of its own, which stays behind when all has been shown."""
-    heard, told = os.pipe()
+    heard, shown = os.pipe()
     keeper = os.fork()
     if keeper == 0:
         os.close(heard)
         os.setsid()
         # What it starts inherits this, and must not hold the caller's terminal or pipe.
-        os.dup2(told, 1)
-        os.dup2(told, 2)
+        os.dup2(shown, 1)
+        os.dup2(shown, 2)
         _KEEPER.parent.mkdir(exist_ok=True)
         _KEEPER.write_text(str(os.getpid()))
         try:
@@ -94,7 +94,7 @@ def leave_to_keeper() -> int:
         finally:
             _KEEPER.unlink(missing_ok=True)
         os._exit(status)
-    os.close(told)
+    os.close(shown)
     while said := os.read(heard, 65536):
         sys.stdout.buffer.write(said.rstrip(_ALL_SHOWN))
         sys.stdout.flush()
@@ -112,7 +112,7 @@ def _hang_up() -> None:
 
 
 def wait_for_signal() -> None:
-    """Until SIGTERM, which then leaves every context on the way out."""
+    """Waits until SIGTERM, which then leaves every context on the way out."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
         time.sleep(3600)
@@ -160,7 +160,7 @@ def show(rig: Rig) -> None:
 
 
 def wait_for_whole_second(rig: Rig) -> None:
-    """Until a second begins that the record covers from its first moment on."""
+    """Waits until a second begins that the record covers from its first moment on."""
     rig.wait_until_listening()
     time.sleep(1.05 - time.time() % 1)
 

@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 
 
 class CuttingProxy:
-    """Hands bytes on both ways; of every so many batches one is sent on and its answer is not.
+    """Relays bytes both ways. Of about ``every`` batches one is sent on and its answer is not.
 
     ``cut`` counts the connections lost so, ``answered`` those of them whose answer had come:
     there the batch was committed and its sender cannot know.
@@ -35,7 +35,7 @@ class CuttingProxy:
         self._listener.listen()
 
     def serve(self) -> None:
-        """Until the listener is shut down."""
+        """Waits until the listener is shut down."""
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()

@@ -31,7 +31,7 @@ TEMPLATE = "rig_template"
 
 @dataclass(frozen=True)
 class Rig:
-    """One gateway's ctaudit: node, files, and the database that it records into."""
+    """ctaudit of one gateway: its node name, its files, and the database that it records into."""
 
     lab: Lab
     cluster: Cluster
@@ -48,7 +48,7 @@ class Rig:
         return self.directory / "spool"
 
     def log(self, command: str) -> Path:
-        """What ``ctaudit receive`` or ``ctaudit record`` has said."""
+        """The output of ``ctaudit receive`` or ``ctaudit record``."""
         return self.directory / f"{command}.log"
 
     @property
@@ -91,7 +91,7 @@ class Rig:
             return connection.execute(statement, values).fetchall()
 
     def execute(self, statement: str) -> None:
-        """Changes something as the owner of everything."""
+        """Executes a statement as the owner of everything."""
         with psycopg.connect(self.owner_dsn) as connection:
             connection.execute(statement)
 
@@ -105,15 +105,15 @@ class Rig:
         return found
 
     def wait_until(self, condition: Callable[[], bool], patience: float = 20) -> None:
-        """Until the condition holds; AssertionError with what the services said last."""
+        """Waits until it holds. Raises AssertionError with the end of the services' logs."""
         wait_until(condition, patience, explain=self._last_words)
 
     def wait_until_listening(self) -> None:
-        """Until the first coverage has begun: the receiver listens and its first dump is over."""
+        """Waits until coverage has begun: the receiver listens and its first dump is over."""
         self.wait_until(lambda: self.count("coverage") > 0)
 
     def wait_until_recorded(self, moment: datetime | None = None, patience: float = 60) -> None:
-        """Until the record covers all that the kernel sent before that moment, by default now."""
+        """Waits until the record covers all that the kernel sent before the moment, or now."""
         covered = "SELECT FROM ctaudit.coverage WHERE covered_until > greatest(covered_from, %s)"
         moment = moment or datetime.now(UTC)
         self.wait_until(lambda: bool(self.query(covered, moment)), patience)
@@ -125,7 +125,7 @@ class Rig:
         return other
 
     def create_database(self) -> None:
-        """A copy of the template with the schema and the logins, made once a cluster."""
+        """Makes the database, from a template that is made once a cluster: schema and logins."""
         _install_template(self)
         self.cluster.create_database(self.database, TEMPLATE)
 
@@ -135,7 +135,7 @@ class Rig:
 
 
 def environment() -> dict[str, str]:
-    """The caller's, with this checkout's package first, or the one that CTAUDIT_SRC names."""
+    """The caller's environment with src of this checkout, or of CTAUDIT_SRC, on PYTHONPATH."""
     source = os.environ.get("CTAUDIT_SRC", str(ROOT / "src"))
     return {**os.environ, "PYTHONPATH": source, "PYTHONUNBUFFERED": "1"}
 

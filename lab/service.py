@@ -16,14 +16,14 @@ from lab.rig import COMMAND, Rig, environment
 from lab.waiting import wait_until
 
 Command = Literal["receive", "record"]
-_READY = {"receive": "receiving conntrack events", "record": "recording from"}
+_READY = {"receive": "receiving", "record": "recording"}
 _LONGEST_STOP = 20.0
 
 
 class Service:
     """``ctaudit receive`` in the gateway's namespace, or ``ctaudit record``.
 
-    What it says is appended to ``log``. ``program``: what is run in place of ``ctaudit``.
+    Its output is appended to ``log``. ``program``: the command line to run instead of ``ctaudit``.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Service:
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """The one that was started last."""
+        """The process that was started last."""
         assert self._process is not None, "it has not been started"
         return self._process
 
@@ -60,23 +60,23 @@ class Service:
             )
 
     def wait_until_ready(self) -> None:
-        """Until it listens, or reads the spool; AssertionError when it ends instead."""
+        """Waits until it receives, or records. Raises AssertionError if it ends instead."""
         wait_until(lambda: self._has_said_ready() or not self.is_running, explain=self.last_words)
         assert self._has_said_ready(), self.last_words()
 
     def kill(self) -> None:
-        """SIGKILL; AssertionError when it had ended by itself."""
+        """Sends SIGKILL. Raises AssertionError if it had ended by itself."""
         assert self.is_running, self.last_words()
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """SIGTERM; AssertionError when it does not end in order."""
+        """Sends SIGTERM. Raises AssertionError if its exit status is not 0."""
         self.end()
         assert self.process.returncode == 0, self.last_words()
 
     def end(self) -> None:
-        """SIGTERM if it runs, and SIGKILL if it does not go."""
+        """Ends it if it runs: SIGTERM, and after 20 s SIGKILL."""
         if not self.is_running:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -88,7 +88,7 @@ class Service:
 
     @contextmanager
     def suspended(self) -> Iterator[None]:
-        """Not run by the kernel during the body, as where all CPUs are busy with packets."""
+        """SIGSTOP during the body: as on a gateway whose CPUs are all busy with packets."""
         self.process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -111,7 +111,7 @@ class Service:
 
 
 def _environment() -> dict[str, str]:
-    """The rig's; CTAUDIT_COVERAGE names the configuration of coverage.py where it is measured."""
+    """The rig's environment, and coverage.py's where CTAUDIT_COVERAGE names its configuration."""
     configuration = os.environ.get("CTAUDIT_COVERAGE")
     return environment() | ({"COVERAGE_PROCESS_START": configuration} if configuration else {})
 
@@ -120,7 +120,7 @@ def _environment() -> dict[str, str]:
 def started(
     rig: Rig, command: Command, *more: str, program: Sequence[str] = COMMAND
 ) -> Iterator[Service]:
-    """A service that is ready when the body begins; what still runs at its end is ended."""
+    """Starts a service, waits until it is ready, and ends it after the body."""
     service = Service(rig, command, *more, program=program)
     try:
         service.start()
@@ -131,7 +131,7 @@ def started(
 
 
 def kill_at_random(service: Service, times: int, longest: float) -> None:
-    """Kills it so often, each time at a random moment within ``longest`` seconds of its start."""
+    """Kills and starts it ``times`` times, within ``longest`` seconds of each start."""
     for _ in range(times):
         time.sleep(random.uniform(0.02, longest))
         service.kill()

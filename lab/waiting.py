@@ -24,6 +24,6 @@ def wait_until(
     pause: float = 0.02,
     explain: Callable[[], str] = lambda: "",
 ) -> None:
-    """Until the condition holds; AssertionError with the explanation when it does not in time."""
+    """Waits until it holds. Raises AssertionError with the explanation if it does not."""
     if not comes_true(condition, patience, pause):
         raise AssertionError(f"not within {patience:g} s: {explain()}")

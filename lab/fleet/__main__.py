@@ -28,8 +28,8 @@ def _up(words: list[str]) -> None:
 
 
 def _keep(words: list[str]) -> None:
-    told, name, *members = words
-    keeper.keep(read_fleet(name, members), int(told))
+    ready, name, *members = words
+    keeper.keep(read_fleet(name, members), int(ready))
 
 
 def _down(words: list[str]) -> None:

@@ -24,16 +24,16 @@ def compare_runs(runs: Sequence[Run], uncertain: Sequence[str] = ()) -> list[str
     if check is None or real is None:
         return ["converge.yml was not run both in check mode and for real"]
     foreseen, done = ({tuple(task) for task in run["changed"]} for run in (check, real))
-    missed = [f"not foreseen by check mode: {_tell(task)}" for task in done - foreseen]
+    missed = [f"not foreseen by check mode: {_format_task(task)}" for task in done - foreseen]
     vain = [
-        f"foreseen by check mode, but not done: {_tell(task)}"
+        f"foreseen by check mode, but not done: {_format_task(task)}"
         for task in foreseen - done
         if task[1] not in uncertain
     ]
     return sorted(missed + vain) or ([] if done else ["nothing was changed"])
 
 
-def _tell(task: tuple[str, ...]) -> str:
+def _format_task(task: tuple[str, ...]) -> str:
     return f"{task[1]} ({task[0]})"
 
 
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     for run in runs:
         what = "check mode" if run["check"] else "run"
         slowest = ", ".join(f"{name} {seconds} s" for seconds, name in run["slowest"][:3])
-        told = f"{len(run['changed'])} changes in {run['seconds']} s, the slowest: {slowest}"
-        print(f"{run['playbook']} ({what}): {told}")
+        summary = f"{len(run['changed'])} changes in {run['seconds']} s, the slowest: {slowest}"
+        print(f"{run['playbook']} ({what}): {summary}")
     print("\n".join(lines) or "what check mode foresaw is what was done")
     return 1 if lines else 0
 

@@ -1,4 +1,4 @@
-"""A fleet that stands until it is told to end: a process of its own holds all of it.
+"""A standing fleet: a process of its own, the keeper, holds all of it until SIGTERM.
 
 It boots the machines, boots again one that reboots, leaves one off that was switched off, and
 takes everything away at SIGTERM.
@@ -60,10 +60,10 @@ class _Keeping:
         self.wanted_on = False
 
 
-def keep(fleet: Fleet, told: int) -> None:
-    """Makes the fleet in the background, tells the descriptor ``told``, and holds it until SIGTERM.
+def keep(fleet: Fleet, ready: int) -> None:
+    """Makes the fleet in the background and holds it until SIGTERM.
 
-    ``told`` gets the line "ready", or nothing at all when it did not come to be.
+    Writes the line "ready" to the descriptor ``ready``, or nothing if the fleet cannot be made.
     """
     if os.fork():
         return
@@ -84,8 +84,8 @@ def keep(fleet: Fleet, told: int) -> None:
             keeping.boot(member.name)
         for name, nspawn in keeping.running.items():
             wait_for_boot(name, nspawn)
-        os.write(told, b"ready\n")
-        os.close(told)
+        os.write(ready, b"ready\n")
+        os.close(ready)
         while True:
             time.sleep(0.05)
             keeping.look_after()
@@ -98,16 +98,16 @@ def _shut_all_down(running: Mapping[str, subprocess.Popen[bytes]]) -> None:
 
 def start(fleet: Fleet, words: list[str]) -> None:
     """Has the fleet of these words kept by a process of its own; returns when all has booted."""
-    heard, told = os.pipe()
+    heard, ready = os.pipe()
     log = _log(fleet.name)
     log.parent.mkdir(exist_ok=True)
-    argv = [sys.executable, "-m", "lab.fleet", "keep", str(told), fleet.name, *words]
+    argv = [sys.executable, "-m", "lab.fleet", "keep", str(ready), fleet.name, *words]
     with log.open("wb") as output:
         subprocess.run(
             argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            pass_fds=(told,), start_new_session=True, check=True,
+            pass_fds=(ready,), start_new_session=True, check=True,
         )  # fmt: skip
-    os.close(told)
+    os.close(ready)
     with os.fdopen(heard) as answer:
         if answer.readline() != "ready\n":
             said = log.read_text().strip()

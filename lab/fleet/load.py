@@ -1,9 +1,9 @@
 """Many connections through a gateway while something is done to it: python3 -m lab.fleet.load
 
-send GATEWAY FILE     opens connections until FILE.stop exists; FILE tells how many there were, and
+send GATEWAY FILE     opens connections until FILE.stop exists; FILE holds how many there were, and
                       another run goes on from there
 stop FILE             has it end
-compare GATEWAY FILE  ends what is open, waits for the record, and tells whether each connection
+compare GATEWAY FILE  ends what is open, waits for the record, and prints whether each connection
                       stands in it once with its opening and its end, in one stream without a gap
 """
 

@@ -78,7 +78,7 @@ def booted_machine(
 
 
 def wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
-    """Until the machine's units have started; its first process."""
+    """Waits until the machine's units have started; returns its first process."""
     deadline = time.monotonic() + _BOOT_PATIENCE
     while time.monotonic() < deadline and nspawn.poll() is None:
         leader = find_leader(nspawn.pid)

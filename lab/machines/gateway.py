@@ -74,12 +74,12 @@ class BootedGateway:
         return f"postgresql@{version}-{name}.service"
 
     def start_postgresql(self) -> None:
-        """Again and again: right after a kill its memory may still be held by who is dying."""
+        """Tries again: right after a kill, processes that are ending may still hold its memory."""
         start = ["systemctl", "start", self.postgresql]
         self.wait_until(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
 
     def wait_until_reconciled(self) -> None:
-        """Until all of the past is recorded, the newest dump has ended, and no gap is open."""
+        """Waits until the past is recorded, the newest dump has ended, and no gap is open."""
         self.wait_until_recorded()
         statement = (
             "SELECT FROM ctaudit.dump WHERE NOT EXISTS (SELECT FROM ctaudit.gap WHERE gap_until"
@@ -195,7 +195,7 @@ class BootedGateway:
     def wait_until(
         self, condition: Callable[[], bool], patience: float = 30, pause: float = 0.05
     ) -> None:
-        """Until the condition holds; AssertionError with the units' state and their last words."""
+        """Waits until it holds. Raises AssertionError with the units' state and their journal."""
         wait_until(condition, patience, pause, self._last_words)
 
     def _last_words(self) -> str:
@@ -208,7 +208,7 @@ class BootedGateway:
         self.wait_until_recorded(patience)
 
     def wait_until_recorded(self, patience: float = 60) -> None:
-        """Until the database has all that the kernel has sent so far."""
+        """Waits until the database has all that the kernel has sent so far."""
         now = time.time()
         statement = (
             "SELECT FROM ctaudit.stream WHERE stopped_at IS NULL"
@@ -251,7 +251,7 @@ def running_gateway(name: str, release: str = "bookworm") -> Iterator[BootedGate
 
 
 def _install(machine: Machine) -> None:
-    """What the package will do; with the sources that CTAUDIT_SRC names, as in the lab."""
+    """Installs as the package does, from this checkout or the sources that CTAUDIT_SRC names."""
     machine.put(Path(os.environ.get("CTAUDIT_SRC", ROOT / "src")), f"{CHECKOUT}/src")
     for part in ("sql", "lab"):
         machine.put(ROOT / part, f"{CHECKOUT}/{part}")

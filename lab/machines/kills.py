@@ -16,8 +16,8 @@ _LONGEST_LIFE = 1.0  # seconds; a good part of the kills comes before the servic
 
 
 @dataclass(frozen=True)
-class Struck:
-    """What a run of kills came to."""
+class Kills:
+    """How many kills there were, under what load."""
 
     kills: int
     connections: int
@@ -31,14 +31,14 @@ class Struck:
         )
 
 
-def strike_at_random(
+def kill_units_at_random(
     gateway: BootedGateway,
     units: Sequence[str],
     times: int,
     *,
     seed: int,
     after: Callable[[], None] = lambda: None,
-) -> Struck:
+) -> Kills:
     """SIGKILL to all units at once, ``times`` times, up to a second after all have begun.
 
     ``after`` follows each kill. Ends with everything ended and recorded.
@@ -55,7 +55,7 @@ def strike_at_random(
     seconds = time.monotonic() - began
     gateway.wait_until(lambda: all(gateway.machine.processes(unit) for unit in units))
     gateway.settle()
-    return Struck(times, gateway.opened - first, seconds)
+    return Kills(times, gateway.opened - first, seconds)
 
 
 def _wait_for_processes(gateway: BootedGateway, units: Sequence[str]) -> None:
@@ -69,6 +69,6 @@ def check_nothing_lost(gateway: BootedGateway, first: int) -> None:
     expected = gateway.tuples(first)
     for table in ("opening", "flow"):
         recorded = gateway.recorded(table)
-        told = f"{table}: {len(recorded)} rows of {len(expected)} connections"
-        assert len(recorded) == len(expected), told
-        assert {key for key, provenance in recorded if provenance == "event"} == expected, told
+        counts = f"{table}: {len(recorded)} rows of {len(expected)} connections"
+        assert len(recorded) == len(expected), counts
+        assert {key for key, provenance in recorded if provenance == "event"} == expected, counts

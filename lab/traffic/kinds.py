@@ -1,4 +1,4 @@
-"""The kinds of traffic: how each is made, and which way it goes unless it is told otherwise."""
+"""The kinds of traffic: how each is made, and its usual route."""
 
 from __future__ import annotations
 

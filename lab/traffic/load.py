@@ -31,13 +31,13 @@ class Load:
         return self._process.poll() is None
 
     def join(self) -> None:
-        """Until all of them are open."""
+        """Waits until all of them are open."""
         said, failed = self._process.communicate(timeout=600)
         assert self._process.returncode == 0, failed
         assert f'"count": {len(self.indexes)}' in said
 
     def wait(self) -> None:
-        """Until all of them have been opened and ended."""
+        """Waits until all of them have been opened and ended."""
         if not self._process.stdout or not self._process.stdout.closed:
             self.join()
         delete_all(self.lab)

@@ -71,7 +71,7 @@ class Entry:
 
     @property
     def key(self) -> Key:
-        """What text and XML both say of an entry and tells it apart from most others."""
+        """What both text and XML have of an entry, and what identifies most of them."""
         return (self.event, self.id, self.proto, self.orig.src, self.orig.dst)
 
 

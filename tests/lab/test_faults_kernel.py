@@ -176,7 +176,7 @@ def wait_for_stops(witness: Witness, count: int) -> dict[Tuple, datetime]:
 
 
 def wait_until_resynced(rig: Rig) -> None:
-    """Until a dump that began after the last overrun has been reconciled."""
+    """Waits until a dump that began after the last overrun has been reconciled."""
     resynced = """
         SELECT FROM ctaudit.dump AS d WHERE d.reconciled_at IS NOT NULL AND d.position >
             (SELECT max(n.position) FROM ctaudit.note AS n WHERE n.note = 'overrun')

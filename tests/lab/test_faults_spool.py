@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ctaudit.spool.drop_counter import DropCounter
 from ctaudit.spool.segment import list_segments, opened_segment
 from lab.accounting import expect_closed_accounting, expect_no_gap, expect_once, stored
 from lab.cluster import Cluster
@@ -36,7 +37,7 @@ def count_stored(rig: Rig) -> int:
 
 
 def wait_for_room(rig: Rig) -> None:
-    """Until the receiver stores events again and a dump has shown what is there."""
+    """Waits until the receiver stores events again and a dump has shown what is there."""
     told = "SELECT FROM ctaudit.dump WHERE cause = 'spool full' AND reconciled_at IS NOT NULL"
     rig.wait_until(lambda: bool(rig.query(told)), patience=60)
 
@@ -44,7 +45,7 @@ def wait_for_room(rig: Rig) -> None:
 def is_dropping(rig: Rig) -> bool:
     _, last = list_segments(rig.spool)[-1]
     with opened_segment(last, writable=False) as segment:
-        return segment.dropped[0] > 0
+        return DropCounter(segment.words).events > 0
 
 
 def expect_counted(rig: Rig, connections: int) -> None:

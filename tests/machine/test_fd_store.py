@@ -13,7 +13,7 @@ import pytest
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.spool.segment import list_segments, opened_segment
 from lab.machines.gateway import RECEIVER, RECORDER, SPOOL, BootedGateway
-from lab.machines.kills import ROOMY, check_nothing_lost, strike_at_random
+from lab.machines.kills import ROOMY, check_nothing_lost, kill_units_at_random
 from tests.markers import torture
 
 _SMALL = {"socket": 'receive_buffer = "64KiB"\nreceive_buffer_max = "64KiB"'}
@@ -28,7 +28,7 @@ def test_killed_at_random(booted: BootedGateway, unit: str, times: int, seed: in
     """Under 20,000 events a second: nothing lost."""
     booted.begin_anew(ROOMY)
     first = booted.opened
-    print(strike_at_random(booted, [unit], times, seed=seed))
+    print(kill_units_at_random(booted, [unit], times, seed=seed))
     check_nothing_lost(booted, first)
 
 
@@ -37,7 +37,7 @@ def test_both_and_the_database_killed(booted: BootedGateway, times: int, seed: i
     booted.begin_anew(ROOMY)
     first = booted.opened
     units = [RECEIVER, RECORDER, booted.postgresql]
-    print(strike_at_random(booted, units, times, seed=seed, after=booted.start_postgresql))
+    print(kill_units_at_random(booted, units, times, seed=seed, after=booted.start_postgresql))
     check_nothing_lost(booted, first)
 
 

@@ -95,6 +95,7 @@ class Done:
 def run(*words: str, env: Mapping[str, str] | None = None) -> Done:
     """The command as its own process, without a configuration of this machine's."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), "TZ": "Europe/Berlin"}
+    environment |= {name: os.environ[name] for name in os.environ if name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-m", "ctaudit", *words],
         capture_output=True,

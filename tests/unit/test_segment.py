@@ -15,6 +15,7 @@ import pytest
 
 from ctaudit.errors import DiskError
 from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
+from ctaudit.spool.recovery import find_burst_end
 from ctaudit.spool.segment import (
     HEADER_SIZE,
     DamagedSegment,
@@ -22,7 +23,6 @@ from ctaudit.spool.segment import (
     list_segments,
     open_segment,
     opened_segment,
-    recover_end,
 )
 from tests.unit.messages import build
 from tests.unit.streams import CAPACITY, NODE, STREAM, die_after, make_segment, run_apart, size_of
@@ -95,7 +95,7 @@ def test_any_flipped_bit_of_the_header_is_refused(tmp_path: Path) -> None:
     segment = make_segment(tmp_path, capacity=64)
     segment.close()
     whole = segment.path.read_bytes()
-    for at in (*range(68), *range(256, 511)):
+    for at in (*range(84), *range(256, 511)):
         for bit in (at % 8, 7 - at % 8):
             damaged = bytearray(whole)
             damaged[at] ^= 1 << bit
@@ -113,7 +113,7 @@ def test_truncated_file_ends_where_it_ends(tmp_path: Path) -> None:
     with opened_segment(segment.path) as seen:
         assert (seen.capacity, seen.end) == (500, 500)
         assert end > 500
-        assert recover_end(seen) == 500
+        assert find_burst_end(seen) == 500
 
 
 def test_list_has_segments_only_and_the_oldest_first(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_after_a_kill_in_a_burst_all_that_was_received_is_found(tmp_path: Path) 
     die_after(burst)
     with opened_segment(tmp_path / "000000000001.segment") as seen:
         assert seen.end == size_of(MESSAGE)
-        assert recover_end(seen) == size_of(MESSAGE) + HEAD_SIZE + 5 * len(MESSAGE)
+        assert find_burst_end(seen) == size_of(MESSAGE) + HEAD_SIZE + 5 * len(MESSAGE)
         # It only looks: publishing is the writer's.
         assert seen.end == size_of(MESSAGE)
 
@@ -216,7 +216,7 @@ def test_recovery_stops_at_what_is_no_message(tmp_path: Path) -> None:
         segment = make_segment(tmp_path, number, bodies=(MESSAGE,))
         at = write_at(segment.memory, segment.end, OPEN_HEAD + MESSAGE)
         write_at(segment.memory, at, rest)
-        assert recover_end(segment) == at + taken, rest
+        assert find_burst_end(segment) == at + taken, rest
         segment.close()
 
 
@@ -226,9 +226,9 @@ def test_recovery_stays_within_the_segment(tmp_path: Path) -> None:
     for at in range(0, room, len(MESSAGE)):
         write_at(segment.memory, at, MESSAGE)
     left = CAPACITY - room
-    assert recover_end(segment) == room
+    assert find_burst_end(segment) == room
     if left > 24:
         odd = struct.pack("=IHHII", left - 1, 0x100, 0, 0, 0)
         write_at(segment.memory, room, odd)
-        assert recover_end(segment) == CAPACITY
+        assert find_burst_end(segment) == CAPACITY
     segment.close()

@@ -19,10 +19,9 @@ from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
 from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.note import Note, unpack_note
 from ctaudit.spool.segment import (
-    _DROPPED,
-    _SEALED,
     HEADER_SIZE,
     Segment,
+    Word,
     list_segments,
     open_segment,
     opened_segment,
@@ -55,16 +54,16 @@ def writing(directory: Path, **spool: Any) -> Iterator[SpoolWriter]:
 
 
 def write_frame(writer: SpoolWriter, *messages: bytes) -> int:
-    writer.open_frame()
+    writer.current.open_frame()
     for message in messages:
-        writer.append(message)
-    return writer.close_frame()
+        writer.current.append(message)
+    return writer.current.close_frame()
 
 
 def roll(writer: SpoolWriter) -> bool:
     """Rolls, waiting out the pause between two tries."""
     deadline = time.monotonic() + 1
-    while not (rolled := writer.roll()) and time.monotonic() < deadline and not writer.dropping:
+    while not (rolled := writer.roll()) and time.monotonic() < deadline and not writer.is_dropping:
         time.sleep(0.06)
     return rolled
 
@@ -103,19 +102,19 @@ def commit_all(directory: Path, *, age: float = 0.0) -> None:
         with opened_segment(path) as segment:
             segment.commit(segment.end)
             if segment.sealed and age:
-                segment.words[136 // 8] = time.time_ns() - int(age * 1e9)
+                segment.words[Word.SEALED] = time.time_ns() - int(age * 1e9)
 
 
 def test_frames_are_seen_when_closed(tmp_path: Path) -> None:
     with writing(tmp_path) as writer, opened_segment(paths(tmp_path)[0]) as reader:
         assert reader.node == "gw1"
-        writer.open_frame()
-        writer.append(MESSAGE)
+        writer.current.open_frame()
+        writer.current.append(MESSAGE)
         assert reader.end == 0
         before = time.time_ns()
-        received = writer.close_frame()
+        received = writer.current.close_frame()
         assert before <= received <= time.time_ns()
-        assert reader.end == size_of(MESSAGE) == writer.offset == writer.position
+        assert reader.end == size_of(MESSAGE) == writer.current.offset == writer.current.position
         frame, body = load_frame(reader, 0)
         assert (body, frame.received) == (MESSAGE, received)
         boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -125,16 +124,16 @@ def test_frames_are_seen_when_closed(tmp_path: Path) -> None:
 def test_empty_frame_leaves_nothing(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         write_frame(writer)
-        assert (writer.offset, writer.segment.end) == (0, 0)
+        assert (writer.current.offset, writer.current.segment.end) == (0, 0)
         write_frame(writer, MESSAGE)
-        assert bodies_of(writer.segment) == [MESSAGE]
+        assert bodies_of(writer.current.segment) == [MESSAGE]
 
 
 def test_note_stands_alone(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         before = time.time_ns()
         writer.append_note("overrun", lost=5)
-        (note,) = notes_of(writer.segment.path)
+        (note,) = notes_of(writer.current.segment.path)
         assert (note.name, note.detail) == ("overrun", {"lost": 5})
         assert before <= note.at <= time.time_ns()
 
@@ -144,8 +143,8 @@ def test_each_stream_has_its_own_segments(tmp_path: Path) -> None:
     for _ in range(3):
         with writing(tmp_path) as writer:
             write_frame(writer, MESSAGE)
-            streams.add(writer.segment.stream)
-            assert writer.segment.base == 0
+            streams.add(writer.current.segment.stream)
+            assert writer.current.segment.base == 0
     assert len(streams) == 3
     assert numbers(tmp_path) == [1, 2, 3]
     # A stream that nobody continues is complete.
@@ -159,10 +158,10 @@ def test_each_stream_has_its_own_segments(tmp_path: Path) -> None:
 def test_stream_goes_on_in_the_next_segment(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         write_frame(writer, MESSAGE)
-        stream, position = writer.segment.stream, writer.position
+        stream, position = writer.current.segment.stream, writer.current.position
         assert roll(writer)
-        assert (writer.segment.stream, writer.segment.base) == (stream, position)
-        assert writer.position == position
+        assert (writer.current.segment.stream, writer.current.segment.base) == (stream, position)
+        assert writer.current.position == position
         write_frame(writer, MESSAGE, MESSAGE)
     assert numbers(tmp_path) == [1, 2]
     with (
@@ -177,26 +176,28 @@ def test_stream_goes_on_in_the_next_segment(tmp_path: Path) -> None:
 
 def test_events_leave_room_for_a_datagram_and_notes(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
-        while writer.has_room():
+        while writer.current.has_room():
             write_frame(writer, MESSAGE * 20)
-        left = writer.segment.capacity - writer.offset
+        left = writer.current.segment.capacity - writer.current.offset
         assert left > 64 << 10
         # A whole datagram still fits where there just was room.
-        assert writer.segment.capacity - writer.limit >= (64 << 10) + HEAD_SIZE
+        assert writer.current.segment.capacity - writer.current.limit >= (64 << 10) + HEAD_SIZE
         for _ in range(10):
             writer.append_note("overrun", lost=1)
-        assert writer.segment.end == writer.offset <= writer.segment.capacity
+        assert (
+            writer.current.segment.end == writer.current.offset <= writer.current.segment.capacity
+        )
 
 
 def test_next_receiver_goes_on(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         write_frame(writer, MESSAGE)
-        stream, position = writer.segment.stream, writer.position
+        stream, position = writer.current.segment.stream, writer.current.position
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert (again.segment.stream, again.position) == (stream, position)
+    assert (again.current.segment.stream, again.current.position) == (stream, position)
     write_frame(again, MESSAGE, MESSAGE)
-    assert bodies_of(again.segment) == [MESSAGE, MESSAGE * 2]
+    assert bodies_of(again.current.segment) == [MESSAGE, MESSAGE * 2]
     again.close()
     assert numbers(tmp_path) == [1]
 
@@ -209,16 +210,16 @@ def test_killed_in_a_burst(tmp_path: Path, count: int) -> None:
         writer = SpoolWriter(config(tmp_path))
         writer.begin_stream()
         write_frame(writer, MESSAGE)
-        writer.open_frame()
+        writer.current.open_frame()
         for _ in range(count):
-            writer.append(MESSAGE)
+            writer.current.append(MESSAGE)
 
     die_after(burst)
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
     write_frame(again, MESSAGE)
     expected = [MESSAGE, *([MESSAGE * count] if count else []), MESSAGE]
-    assert bodies_of(again.segment) == expected
+    assert bodies_of(again.current.segment) == expected
     again.close()
 
 
@@ -228,12 +229,12 @@ def test_killed_between_stamping_and_publishing(tmp_path: Path) -> None:
         writer.begin_stream()
         write_frame(writer, MESSAGE)
         write_frame(writer, MESSAGE * 2)
-        writer.segment.publish(size_of(MESSAGE))
+        writer.current.segment.publish(size_of(MESSAGE))
 
     die_after(burst)
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert bodies_of(again.segment) == [MESSAGE, MESSAGE * 2]
+    assert bodies_of(again.current.segment) == [MESSAGE, MESSAGE * 2]
     again.close()
 
 
@@ -241,12 +242,12 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
     def burst() -> None:
         writer = SpoolWriter(config(tmp_path))
         writer.begin_stream()
-        writer.open_frame()
-        writer.append(MESSAGE)
+        writer.current.open_frame()
+        writer.current.append(MESSAGE)
 
     die_after(burst)
     with writing(tmp_path) as writer:
-        assert writer.segment.sequence == 2
+        assert writer.current.segment.sequence == 2
     earlier, _ = paths(tmp_path)
     with opened_segment(earlier) as first:
         assert first.sealed
@@ -265,19 +266,19 @@ def test_nothing_to_go_on_with(tmp_path: Path) -> None:
     assert not SpoolWriter(config(tmp_path)).continue_stream()
     # Nothing is written over it, and its number leads nobody astray.
     with writing(tmp_path) as later:
-        assert later.segment.sequence == 2
+        assert later.current.segment.sequence == 2
     assert (tmp_path / "000000000009.foreign").read_bytes() == b"something else" * 1000
 
 
 def test_file_of_the_highest_number_does_not_end_an_inherited_stream(tmp_path: Path) -> None:
     writer = SpoolWriter(config(tmp_path))
     writer.begin_stream()
-    end = write_frame(writer, MESSAGE) and writer.offset
+    end = write_frame(writer, MESSAGE) and writer.current.offset
     writer.close()
     (tmp_path / "999999999999.segment").write_bytes(paths(tmp_path)[0].read_bytes())
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert (again.segment.path, again.offset) == (paths(tmp_path)[0], end)
+    assert (again.current.segment.path, again.current.offset) == (paths(tmp_path)[0], end)
     assert numbers(tmp_path) == [1]
     again.close()
 
@@ -290,7 +291,7 @@ def test_seals_that_a_loss_of_power_undid(tmp_path: Path) -> None:
             assert roll(writer)
         write_frame(writer, MESSAGE)
     with opened_segment(paths(tmp_path)[0]) as first:
-        first.words[_SEALED] = 0
+        first.words[Word.SEALED] = 0
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
     again.close()
@@ -304,12 +305,12 @@ def test_killed_between_two_segments(tmp_path: Path) -> None:
         writer = SpoolWriter(config(tmp_path))
         writer.begin_stream()
         write_frame(writer, MESSAGE)
-        writer._create(2, writer.segment.stream, writer.position)
+        writer._create(2, writer.current.segment.stream, writer.current.position)
 
     die_after(half_roll)
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert (again.segment.sequence, again.offset) == (2, 0)
+    assert (again.current.segment.sequence, again.current.offset) == (2, 0)
     again.close()
     with opened_segment(paths(tmp_path)[0]) as first:
         assert first.sealed
@@ -330,7 +331,7 @@ def test_bound_stops_the_roll_and_the_loss_is_counted(tmp_path: Path) -> None:
             first.commit(first.end)
         time.sleep(0.06)
         assert writer.roll()
-        assert not writer.dropping
+        assert not writer.is_dropping
         assert numbers(tmp_path) == [2, 3]
         (note,) = notes_of(paths(tmp_path)[1])
         assert (note.name, note.detail["count"]) == ("dropped", 7)
@@ -354,10 +355,10 @@ def test_loss_counted_before_a_kill_is_told_by_the_next_receiver(tmp_path: Path)
 def test_room_is_room_for_an_event_behind_the_frame_s_head(tmp_path: Path, left: int) -> None:
     """Else a receiver would open frames for ever and neither fill them nor roll."""
     with writing(tmp_path) as writer:
-        writer.offset = writer.limit - left
-        has_room = writer.has_room()
-        writer.open_frame()
-        assert has_room == (writer.offset <= writer.limit)
+        writer.current.offset = writer.current.limit - left
+        has_room = writer.current.has_room()
+        writer.current.open_frame()
+        assert has_room == (writer.current.offset <= writer.current.limit)
 
 
 @pytest.mark.parametrize("counted", [False, True])
@@ -370,15 +371,16 @@ def test_event_taken_when_the_receiver_is_killed_is_counted(
     def die() -> None:
         writer = SpoolWriter(config(tmp_path, max_bytes=WHOLE))
         writer.begin_stream()
+        write_frame(writer, MESSAGE)
         drop(writer, earlier)
-        segment = writer.segment
-        taken = segment.next_dropped()
+        segment = writer.current.segment
+        taken = writer._drops.next_slot()
         if counted:
-            before = segment.words[_DROPPED]
+            before = segment.words[Word.DROPPED]
             take(taken)
-            segment.words[_DROPPED] = before + 1
+            segment.words[Word.DROPPED] = before + 1
         else:
-            writer.drop(lambda into: (take(into) and os.kill(os.getpid(), signal.SIGKILL)) or 0)
+            writer.drop(take_and_die)
 
     die_after(die)
     with writing(tmp_path):
@@ -399,20 +401,26 @@ def take(into: memoryview) -> int:
     return 8
 
 
+def take_and_die(into: memoryview) -> int:
+    taken = take(into)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return taken
+
+
 def test_a_dump_is_owed_once_more_after_events_were_dropped(tmp_path: Path) -> None:
     with writing(tmp_path, max_bytes=2 * WHOLE) as writer:
-        assert writer.segment.dumped == 0
-        writer.segment.set_dumped(5)
+        assert writer.dump_ended == 0
+        writer.set_dump_ended(5)
         write_frame(writer, MESSAGE)
         assert roll(writer)
-        assert writer.segment.dumped == 5
+        assert writer.dump_ended == 5
         write_frame(writer, MESSAGE)
         assert not writer.roll()
         drop(writer, 1)
         commit_all(tmp_path)
         time.sleep(0.06)
         assert writer.roll()
-        assert writer.segment.dumped == 0
+        assert writer.dump_ended == 0
 
 
 @pytest.mark.parametrize("wanted", [0.0, 0.1])
@@ -529,7 +537,7 @@ def test_two_receivers_on_one_spool(tmp_path: Path) -> None:
             with pytest.raises(UsageError) as caught, spool_lock(directory, who):
                 pass
             assert str(caught.value) == (
-                f"{directory}: another {who} is at work on this spool; stop it first"
+                f"{directory}: another {who} is using this spool; stop it first"
             )
 
     # And after it has ended, or was killed, the next may.
@@ -567,10 +575,10 @@ def test_spool_without_permission(tmp_path: Path) -> None:
 
 def test_open_head_alone_is_no_frame(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
-        writer.open_frame()
-        path = writer.segment.path
-        assert bytes(writer.view[: len(OPEN_HEAD)]) == OPEN_HEAD
-        assert writer.segment.end == 0
+        writer.current.open_frame()
+        path = writer.current.segment.path
+        assert bytes(writer.current.view[: len(OPEN_HEAD)]) == OPEN_HEAD
+        assert writer.current.segment.end == 0
     segment = open_segment(path)
     assert bodies_of(segment) == []
     segment.close()

@@ -1,4 +1,4 @@
-"""Process one: from the kernel's socket into segment files. Decodes nothing, asks no database."""
+"""Process one: from the kernel's socket into the spool. Decodes nothing, asks no database."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import contextlib
 import errno
 import logging
 import platform
-import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ctaudit import __version__
-from ctaudit.capture.table_dump import RETRY, TableDump
+from ctaudit.capture.event_source import EventSource
+from ctaudit.capture.overrun import OverrunNotes
+from ctaudit.capture.pace import Pace, poll_timeout
+from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.config import Config, format_size
 from ctaudit.conntrack.netlink import (
-    clear_congestion,
-    count_drops,
     groups_of,
+    open_dump_socket,
     open_event_socket,
     read_sysctl,
-    set_receive_buffer,
     set_reliable,
 )
+from ctaudit.host.boot import read_boot_id
 from ctaudit.host.clock import StepWatch, read_synchronisation
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
@@ -34,16 +35,10 @@ from ctaudit.spool.writer import SpoolWriter
 
 log = logging.getLogger(__name__)
 
-_BURST = 256  # messages between two looks at the clock: well under a millisecond
-_HEARTBEAT = 0.25  # seconds between two DRAINED notes of an idle stream
-_DRAINED_EVERY = 50_000_000  # nanoseconds between two of a busy one
-# Seconds that follow a look which emptied the queue: what comes meanwhile is read at once, at a
-# fraction of the price of a look for each event. Its time is later by as much.
-_COALESCE_DELAY = 0.08
-_ROOM_FOR_DELAY = 24 << 20  # bytes of receive buffer: 18,750 events, 230,000 a second
-_TICK = 1.0
-_LONGEST_STOP = 5.0  # seconds that a stop goes on reading what is there, at most
+_BURST = 256  # events in a frame, at most: well under a millisecond of reading
+_TICK = 1.0  # seconds between two looks at the drops, the clock and the retention
 _CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
+_LONGEST_STOP = 5.0  # seconds for which a stop goes on reading what is queued, at most
 _NAMESPACE = Path("/proc/self/ns/net")
 
 
@@ -51,13 +46,14 @@ def run(config: Config) -> int:
     """Receives until SIGTERM or SIGINT. Raises PrivilegeError, DiskError, UsageError."""
     with (
         spool_lock(config.spool.directory, "receiver"),
-        _opening_events(config) as (events, inherited),
+        _event_socket(config) as (events, inherited),
         stop_signals() as stop,
     ):
-        # From here on systemd keeps the socket open across a kill, where it keeps anything.
-        stored = store_socket(events, _name_socket(config))
-        receiver = Receiver(config, events)
+        receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
         receiver.begin(inherited=inherited)
+        # From here on systemd keeps the socket open across a kill, if it has a store. Not before
+        # its stream has begun: the next receiver would continue the stream of an earlier socket.
+        stored = store_socket(events, _name_socket(config))
         notify("READY=1", f"STATUS=receiving, mode {config.mode}")
         log.info(
             "receiving conntrack events of mode %s into %s", config.mode, config.spool.directory
@@ -74,18 +70,18 @@ def run(config: Config) -> int:
 
 
 def _name_socket(config: Config) -> str:
-    """Tells a stored socket that cannot go on with this stream from the one that can.
+    """The name under which systemd stores the socket: equal only if the stream can go on with it.
 
-    Other groups or another network namespace: it would not hear what is wanted; another node:
-    its stream is under that name.
+    A socket of other groups or of another network namespace receives other events; the stream of
+    another node is recorded under that node's name.
     """
     groups = "-".join(str(group) for group in groups_of(config.mode, config.socket))
     return f"conntrack-{config.mode}-{groups}-{_NAMESPACE.stat().st_ino}-{config.node}"
 
 
 @contextlib.contextmanager
-def _opening_events(config: Config) -> Iterator[tuple[socket.socket, bool]]:
-    """The event socket, and whether it was listening before this process began."""
+def _event_socket(config: Config) -> Iterator[tuple[socket.socket, bool]]:
+    """The event socket, and whether it was subscribed before this process began."""
     stored = take_stored(_name_socket(config))
     groups = groups_of(config.mode, config.socket)
     with stored or open_event_socket(groups, config.socket.receive_buffer) as events:
@@ -95,48 +91,62 @@ def _opening_events(config: Config) -> Iterator[tuple[socket.socket, bool]]:
 
 
 class Receiver:
-    """The event socket, the dump under way, and the spool they are written to."""
+    """Takes events from the source and writes them, its notes and the dumps into the spool.
 
-    def __init__(self, config: Config, events: socket.socket) -> None:
+    A turn finds it in one of three states; the fourth is beside them:
+    idle: the last burst emptied the queue. Sleeps, then polls; each look that brings nothing
+        writes a DRAINED note. A burst that does not empty the queue makes it busy.
+    busy: the queue has more than a burst. Neither sleeps nor waits; idle once it is empty.
+    dropping: the segment is full and there is no room for another (spool.max_bytes, disk).
+        Events are taken and counted, dumps wait. When a segment can be begun, it notes the
+        count, a dump becomes due, and the receiver is busy.
+    overrun: the kernel has dropped events, and a note says so. A dump becomes due; until it
+        begins, further drops are not noted one by one. See OverrunNotes.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        source: EventSource,
+        open_dump: Callable[[], socket.socket] = open_dump_socket,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._config = config
-        self._events = events
-        self._spool = SpoolWriter(config)
-        self._dump = TableDump(self._spool, config.dumps.interval)
+        self._source = source
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._spool = SpoolWriter(config, monotonic)
+        self._dump = TableDump(self._spool, config.dumps.interval, open_dump, monotonic)
+        self._overruns = OverrunNotes(source, self._spool, reliable=config.socket.reliable)
+        self._pace = Pace()
         self._steps = StepWatch()
-        self._poll = select.poll()
-        self._poll.register(events, select.POLLIN)
-        self._buffer = events.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        self._drops = 0
-        self._is_gap_told = False
         self._last_read = time.time_ns()
-        self._last_drained = 0
-        self._is_drained = False
         self._next_tick = 0.0
         self._next_clock = 0.0
         self._next_sync = 0.0
 
     def begin(self, *, inherited: bool) -> None:
-        """Goes on with the stream of an inherited socket, or begins one.
+        """Continues the stream of an inherited socket, or begins one.
 
-        A new one begins with a dump: it tells what was there before, and closes the gap.
+        A new stream begins with a dump: it shows the connections that were there before.
         """
         if inherited and self._spool.continue_stream():
-            self._drops = self._spool.segment.kernel_drops
-            if self._spool.has_room():
-                self._note("resume", ctaudit=__version__)
+            self._overruns.resume()
+            if self._spool.current.has_room():
+                self._spool.append_note("resume", ctaudit=__version__)
             self._dump.resume()
             return
         self._spool.begin_stream()
-        self._drops = count_drops(self._events)
-        self._spool.segment.set_kernel_drops(self._drops)
-        self._note(
+        self._overruns.begin()
+        self._spool.append_note(
             "start",
             mode=self._config.mode,
             ctaudit=__version__,
-            boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+            boot_id=str(read_boot_id()),
             kernel=platform.release(),
             inherited=inherited,
-            receive_buffer=self._buffer,
+            receive_buffer=self._source.buffer,
             reliable=self._config.socket.reliable,
             acct=read_sysctl("nf_conntrack_acct"),
             timestamp=read_sysctl("nf_conntrack_timestamp"),
@@ -144,51 +154,54 @@ class Receiver:
         )
 
     def turn(self) -> None:
-        """Waits for the kernel, then takes one burst of events and one piece of a dump."""
-        if self._is_drained and self._buffer >= _ROOM_FOR_DELAY and self._dump.wait:
-            time.sleep(_COALESCE_DELAY)
-        self._is_drained = False
-        self._poll.poll(1000 * min(_HEARTBEAT, self._dump.wait))
-        if self._spool.has_room() or self._roll():
+        """Waits for the kernel, then takes one burst of events and one datagram of a dump."""
+        self._wait()
+        if self._spool.current.has_room() or self._roll():
             self._take_events()
-            # Its frame must fit as well, and the burst may have filled the segment.
-            if self._spool.has_room():
+            # The burst may have filled the segment, and the dump's frame must fit as well.
+            if self._spool.current.has_room():
                 self._take_dump()
         else:
             self._drop_events()
-        now = time.monotonic()
+        now = self._monotonic()
         if self._config.spool.sync and now >= self._next_sync:
             self._next_sync = now + self._config.spool.sync
-            self._spool.segment.sync()
+            self._spool.sync()
         if now >= self._next_tick:
             self._next_tick = now + _TICK
             self._tick(now)
 
     def finish(self, *, going_on: bool) -> None:
-        """Takes what is there; ends the stream unless its socket goes on listening."""
+        """Takes what is queued; ends the stream unless its socket lives on (``going_on``)."""
         self._dump.abandon()
-        deadline = time.monotonic() + _LONGEST_STOP
-        self._is_drained = False
-        while not self._is_drained and time.monotonic() < deadline:
-            if not self._spool.has_room() and not self._roll():
+        deadline = self._monotonic() + _LONGEST_STOP
+        self._pace = self._pace._replace(drained=False)
+        while not self._pace.drained and self._monotonic() < deadline:
+            if not self._spool.current.has_room() and not self._roll():
                 break
             self._take_events()
-        if count_drops(self._events) != self._spool.segment.kernel_drops:
-            self._note_overrun()
+        self._overruns.note_rest(self._last_read)
         if going_on:
             self._spool.close()
-            return
-        self._spool.end_stream()
+        else:
+            self._spool.end_stream()
+
+    def _wait(self) -> None:
+        delay = self._pace.sleep_before(self._source.buffer, self._dump.wait())
+        if delay:
+            self._sleep(delay)
+        self._source.wait(poll_timeout(self._dump.wait()))
 
     def _take_events(self) -> None:
-        spool = self._spool
+        segment, pace = self._spool.current, self._pace
         began = time.time_ns()
-        spool.open_frame()
-        view, offset, limit = spool.view, spool.offset, spool.limit
-        receive = self._events.recv_into
+        segment.open_frame()
+        view, offset, limit = segment.view, segment.offset, segment.limit
+        receive = self._source.recv_into
         count, drained, overrun = 0, False, False
         try:
             while count < _BURST and offset <= limit:
+                # align() inlined: the call would cost 20 ns an event (a sixth of this loop).
                 offset += (receive(view[offset : offset + ROOM]) + 3) & ~3
                 count += 1
         except BlockingIOError:
@@ -197,96 +210,70 @@ class Receiver:
             if error.errno != errno.ENOBUFS:
                 raise
             overrun = True
-        spool.offset = offset
-        if drained and (count == 0 or began - self._last_drained >= _DRAINED_EVERY):
-            # What the kernel could not queue has been sent as well, and was not read.
-            overrun = self._find_drops()
+        segment.offset = offset
+        noted_at = pace.noted_at
+        if drained and pace.is_note_due(count, began):
+            # DRAINED says that all events up to now were read: not so if the kernel dropped some.
+            overrun = self._overruns.detect()
             if overrun:
-                clear_congestion(self._events)
+                self._source.clear_congestion()
             else:
-                self._last_drained = began
-                spool.append(pack_drained(began))
-        read = spool.close_frame()
-        self._is_drained = drained
+                segment.append(pack_drained(began))
+                noted_at = began
+        read_at = segment.close_frame()
+        self._pace = Pace(drained, noted_at)
         if overrun:
             self._handle_overrun()
         if count:
-            self._last_read = read
+            self._last_read = read_at
 
     def _drop_events(self) -> None:
-        """Takes events out of the socket without storing them: their number is kept.
+        """Takes a burst out of the socket and counts it without storing it.
 
-        Drops of the kernel are told when there is room again: the gap of the dropped events
-        holds them as well.
+        Drops of the kernel are noted when there is room again: they lie in the same gap.
         """
         self._dump.abandon()
+        self._pace = self._pace._replace(drained=False)
         try:
             for _ in range(_BURST):
-                self._spool.drop(self._events.recv_into)
+                self._spool.drop(self._source.recv_into)
         except BlockingIOError:
             pass
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self._grow_buffer()
+            self._source.grow_buffer()
 
     def _take_dump(self) -> None:
-        if self._dump.is_due:
-            if count_drops(self._events) != self._spool.segment.kernel_drops:
-                self._note_overrun()
-            self._is_gap_told = False
+        if self._dump.is_due():
+            self._overruns.note_before_dump(self._last_read)
         self._dump.turn()
 
     def _roll(self) -> bool:
-        dropping = self._spool.dropping
+        was_dropping = self._spool.is_dropping
         rolled = self._spool.roll()
-        if rolled and dropping:
+        if rolled and was_dropping:
             log.info("the spool has room again; events are stored from here on")
-            self._dump.want("spool full")
+            self._dump.request("spool full")
         return rolled
 
-    def _note(self, name: str, **detail: object) -> None:
-        self._spool.append_note(name, **detail)
-
-    def _find_drops(self) -> bool:
-        """Whether the kernel has dropped events since the last look."""
-        before, self._drops = self._drops, count_drops(self._events)
-        return self._drops != before
-
     def _handle_overrun(self) -> None:
-        """Tells of a gap unless one is open; a dump follows as soon as the rush is over."""
-        self._grow_buffer()
-        if not self._is_gap_told:
-            self._note_overrun()
+        """Notes the drops unless the gap is open already; a dump follows after the rush."""
+        self._source.grow_buffer()
+        if not self._overruns.is_gap_open:
+            self._overruns.note(self._last_read)
             log_fault(
                 log,
                 "overrun",
-                "the receive buffer overran and events are lost; "
-                f"it has {format_size(self._buffer)} now",
+                "the receive buffer was full and the kernel dropped events; "
+                f"the buffer now has {format_size(self._source.buffer)}",
             )
-        self._dump.want("overrun", RETRY)
-
-    def _note_overrun(self) -> None:
-        """Notes what the kernel has dropped since the last such note."""
-        segment = self._spool.segment
-        segment.set_dumped(0)
-        self._drops = count_drops(self._events)
-        drops = (self._drops - segment.kernel_drops) % (1 << 32)
-        # What is kept and tried again counts as dropped each time: how many are lost is unknown.
-        lost = None if self._config.socket.reliable else drops or None
-        self._note("overrun", last_read_at=self._last_read, lost=lost, undelivered=drops)
-        segment.set_kernel_drops(self._drops)
-        self._is_gap_told = True
-
-    def _grow_buffer(self) -> None:
-        grown = min(2 * self._buffer, self._config.socket.receive_buffer_max)
-        if grown > self._buffer:
-            self._buffer = set_receive_buffer(self._events, grown)
+        self._dump.request("overrun", RETRY_AFTER)
 
     def _tick(self, now: float) -> None:
-        # Without room for events the little that is left is kept for what ends the stream.
-        if self._spool.has_room():
-            if self._find_drops():
+        # While there is no room for events, the rest of the segment is kept for the last notes.
+        if self._spool.current.has_room():
+            if self._overruns.detect():
                 self._handle_overrun()
             step = self._steps.find_step()
             if step:
@@ -298,7 +285,7 @@ class Receiver:
 
     def _note_clock(self, step: int) -> None:
         known = read_synchronisation()
-        self._note(
+        self._spool.append_note(
             "clock",
             step_seconds=step / 1e9 if step else None,
             synchronised=known.synchronised if known else None,

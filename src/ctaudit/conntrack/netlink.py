@@ -1,4 +1,4 @@
-"""The conntrack netlink socket: subscribing, its buffer, its drops, and table dumps.
+"""The conntrack netlink socket: its groups, its buffer, the kernel's drops, and table dumps.
 
 linux/netlink.h, linux/netfilter/nfnetlink_compat.h, linux/netfilter/nfnetlink_conntrack.h.
 """
@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 
 from ctaudit.config import SocketSection
-from ctaudit.conntrack.nlmsg import HEADER
+from ctaudit.conntrack.nlmsg import HEADER, align
 from ctaudit.errors import PrivilegeError
 
 NETLINK_NETFILTER = 12
@@ -31,9 +31,10 @@ _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 
 
 def groups_of(mode: str, wanted: SocketSection) -> tuple[int, ...]:
-    """The multicast groups that a mode listens to.
+    """The multicast groups to join in a mode.
 
-    A lost NEW may come back only as its DESTROY: ``reliable`` listens to it in every mode.
+    With ``reliable`` DESTROY is joined in every mode: a connection whose NEW was lost may show
+    only in its DESTROY.
     """
     groups = {"live": {GROUP_NEW, GROUP_DESTROY}, "nat": {GROUP_NEW}, "history": {GROUP_DESTROY}}
     chosen = set(groups[mode])
@@ -45,21 +46,21 @@ def groups_of(mode: str, wanted: SocketSection) -> tuple[int, ...]:
 
 
 def set_reliable(events: socket.socket, *, wanted: bool) -> None:
-    """Whether the kernel keeps an event that did not fit and tries again (reliable delivery).
+    """Switches reliable delivery: the kernel retries an event that found the buffer full.
 
-    nf_conntrack_ecache.c: a connection's DESTROY is retried until it is delivered, its entry
-    stays in the table so long; a NEW that was lost is not told again.
+    nf_conntrack_ecache.c: a DESTROY is retried until it is delivered, and its entry stays in the
+    table until then. A NEW that was lost is not sent again.
     """
     events.setsockopt(SOL_NETLINK, NETLINK_BROADCAST_ERROR, int(wanted))
 
 
 def clear_congestion(events: socket.socket) -> None:
-    """Lets the kernel queue events again for a socket that has been read empty.
+    """Clears NETLINK_S_CONGESTED, for a socket whose queue is empty.
 
-    af_netlink.c: after an overrun nothing is queued until a read empties the queue. Where the
-    queue was read empty between the kernel's finding it full and its saying so, no such read
-    comes any more, and the socket would be deaf for good. Switching the report of overruns off
-    takes that back; in between they are seen in the count of drops all the same.
+    After ENOBUFS the kernel queues nothing until a recv() empties the queue (af_netlink.c). If the
+    queue was emptied between the failed enqueue and the setting of that flag, no such recv()
+    follows, and the socket never receives again. Setting NETLINK_NO_ENOBUFS clears the flag;
+    drops meanwhile still count in SK_MEMINFO_DROPS.
     """
     events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
     events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 0)
@@ -91,8 +92,8 @@ def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.so
 
 
 def set_receive_buffer(events: socket.socket, size: int) -> int:
-    """Sets the buffer beyond net.core.rmem_max; returns what the kernel gave, in bytes."""
-    # The kernel doubles the number for its own book-keeping and reports the doubled one.
+    """Sets the buffer, also beyond net.core.rmem_max; returns its size in bytes."""
+    # The kernel doubles the value, to allow for its overhead, and reports the doubled one.
     try:
         events.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size // 2)
     except PermissionError:
@@ -106,14 +107,14 @@ def set_receive_buffer(events: socket.socket, size: int) -> int:
 def count_drops(events: socket.socket) -> int:
     """Messages the kernel has dropped for this socket so far, modulo 2**32.
 
-    It is the count that /proc/net/netlink shows, at a hundredth of that file's price.
+    The count of /proc/net/netlink; reading it here takes a hundredth of the time.
     """
     counts = events.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
     return int(_MEMINFO.unpack(counts)[-1])
 
 
 def open_dump_socket() -> socket.socket:
-    """A second, short-lived socket on which the kernel has begun to dump its table."""
+    """A second, short-lived socket, on which a dump of the table was requested."""
     dump = socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
     )
@@ -135,8 +136,8 @@ def open_dump_socket() -> socket.socket:
 def scan_dump(datagram: memoryview) -> tuple[int, bool, int]:
     """(entries, whether the dump ends here, errno) of one datagram of a dump.
 
-    errno is that of an NLMSG_ERROR, EINTR for a dump the kernel calls inconsistent
-    (NLM_F_DUMP_INTR), or 0.
+    errno: that of an NLMSG_ERROR, EINTR if the kernel marks the dump as inconsistent
+    (NLM_F_DUMP_INTR), EBADMSG if the datagram is malformed, else 0.
     """
     entries, offset, failed = 0, 0, 0
     while offset + HEADER.size <= len(datagram):
@@ -149,12 +150,12 @@ def scan_dump(datagram: memoryview) -> tuple[int, bool, int]:
         if flags & _NLM_F_DUMP_INTR:
             failed = errno.EINTR
         entries += 1
-        offset += (length + 3) & ~3
+        offset += align(length)
     return entries, False, failed
 
 
 def read_sysctl(name: str) -> int | None:
-    """A value below /proc/sys/net/netfilter, None where the kernel has no such key."""
+    """A value of /proc/sys/net/netfilter, None if the kernel has no such key."""
     try:
         return int(Path("/proc/sys/net/netfilter", name).read_text())
     except (OSError, ValueError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from ctaudit.errors import PrivilegeError
 from ctaudit.host.log import log_fault
 from ctaudit.record.locate import NotASegment, Ready, has_later_data
-from ctaudit.spool.segment import DamagedSegment, Segment, move_aside, open_segment
+from ctaudit.spool.segment import DamagedSegment, Segment, open_segment, rename_not_a_segment
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def open_ready(ready: Ready, *, writable: bool) -> Segment | None:
 
 def rename_foreign(found: NotASegment) -> None:
     """Renames a file that is not a segment, so that it is not looked at again."""
-    new = move_aside(found.path)
+    new = rename_not_a_segment(found.path)
     log_fault(log, "damage", f"{found.path} is not a segment: {found.reason}; now {new.name}")
 
 

@@ -1,9 +1,9 @@
-"""Frames: how a burst of messages lies in the stream, with its time and its checksum.
+"""Frames: the messages of one burst, with the time of receipt and a checksum.
 
-A frame is a head, itself shaped as a netlink message that no kernel sends, and the messages
-that one burst brought. Its time is taken after the burst: each message in it had been read by
-then. Its checksum covers its place in the stream too, so that nothing torn, flipped or left
-over from elsewhere is taken for an event.
+A frame is a head and a body. The head has the form of a netlink message, of a type that no kernel
+sends; the body is the messages that one burst brought. The time is taken after the burst: it is
+an upper bound of when each message was read. The checksum also covers the position in the
+stream, so that bytes of another place are not taken for events.
 """
 
 from __future__ import annotations
@@ -13,23 +13,35 @@ import zlib
 from dataclasses import dataclass
 
 _TYPE = 0xCA01
-_HEAD = struct.Struct("=IHHIIQQII")
+HEAD_FIELDS = (
+    ("nlmsg_len", "I"),  # HEAD_SIZE: of the head alone
+    ("nlmsg_type", "H"),  # 0xCA01
+    ("nlmsg_flags", "H"),  # 0
+    ("nlmsg_seq", "I"),  # 0
+    ("nlmsg_pid", "I"),  # 0
+    ("received", "Q"),  # CLOCK_REALTIME after the burst, nanoseconds
+    ("boot", "Q"),  # CLOCK_BOOTTIME then
+    ("size", "I"),  # bytes of the body
+    ("checksum", "I"),  # CRC-32 of position, received, boot and size (_CHECKED), then the body
+)
+_HEAD = struct.Struct("=" + "".join(code for _, code in HEAD_FIELDS))
 _CHECKED = struct.Struct("=QQQI")
 HEAD_SIZE = _HEAD.size
-# A head whose burst is still being read; what a crash leaves and recovery completes.
+# The head while its burst is being read, and what a kill leaves of it.
 OPEN_HEAD = _HEAD.pack(HEAD_SIZE, _TYPE, 0, 0, 0, 0, 0, 0, 0)
 _SIGNATURE = OPEN_HEAD[:16]
 
 
 class DamagedFrame(ValueError):
-    """Why the stream cannot be read on from here."""
+    """Why the stream cannot be read from here on."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame's body lies in ``data[start:end]``. Times in nanoseconds.
+    """A frame whose body is ``data[start:end]``.
 
-    ``received``: CLOCK_REALTIME when the last of it had been read; ``boot``: CLOCK_BOOTTIME then.
+    ``received``: CLOCK_REALTIME after its last message was read; ``boot``: CLOCK_BOOTTIME then.
+    Both in nanoseconds.
     """
 
     start: int
@@ -39,15 +51,15 @@ class Frame:
 
 
 def pack_head(body: memoryview | bytes, position: int, received: int, boot: int) -> bytes:
-    """The head of a frame whose body is ``body``; ``position`` is the head's, in the stream."""
+    """The head of the frame with this body; ``position``: of the head in the stream."""
     crc = _sum(body, position, received, boot)
     return _HEAD.pack(HEAD_SIZE, _TYPE, 0, 0, 0, received, boot, len(body), crc)
 
 
 def read_frame(data: bytes | memoryview, offset: int, position: int) -> Frame:
-    """The frame at ``offset`` of ``data``, which is ``position`` of the stream.
+    """The frame whose head is at ``offset`` of ``data`` and at ``position`` of the stream.
 
-    Raises DamagedFrame when it is none, is cut off, or its checksum is wrong.
+    Raises DamagedFrame if there is no head, the body is cut off, or the checksum is wrong.
     """
     if len(data) - offset < HEAD_SIZE or data[offset : offset + 16] != _SIGNATURE:
         raise DamagedFrame("no frame begins here")

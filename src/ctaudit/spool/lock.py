@@ -13,7 +13,10 @@ from ctaudit.errors import DiskError, PrivilegeError, UsageError
 
 @contextlib.contextmanager
 def spool_lock(directory: Path, who: str) -> Iterator[None]:
-    """Holds the spool for one ``who`` ("receiver" or "recorder") at a time."""
+    """Makes sure that one ``who`` ("receiver" or "recorder") uses the spool at a time.
+
+    Creates the directory. Raises PrivilegeError, DiskError, UsageError.
+    """
     try:
         directory.mkdir(mode=0o2770, parents=True, exist_ok=True)
         lock = os.open(directory / f"{who}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
@@ -26,7 +29,7 @@ def spool_lock(directory: Path, who: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(
-                f"{directory}: another {who} is at work on this spool; stop it first"
+                f"{directory}: another {who} is using this spool; stop it first"
             ) from None
         yield
     finally:

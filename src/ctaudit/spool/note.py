@@ -1,8 +1,9 @@
-"""The receiver's own notes, written into the stream as netlink messages of types no kernel sends.
+"""Notes: the receiver's control records in the stream, as netlink messages.
 
-DRAINED stands at the end of a frame and says that everything the kernel sent before its time
-has been read; it is written all the time and is binary. The others are rare, each alone in
-its frame, and carry a JSON object whose "at" is their time. Times are nanoseconds since 1970.
+Their types are such that no kernel sends. DRAINED says that everything the kernel had sent before
+its time has been read; it is frequent, ends a frame and is binary. The named notes are rare, each
+alone in its frame, and carry a JSON object whose "at" is their time. Times are nanoseconds since
+1970.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _DRAINED = struct.Struct("=IHHIIQ")
 
 @dataclass(frozen=True)
 class Note:
-    """A note of the rare kind."""
+    """A named note; ``at``: nanoseconds since 1970."""
 
     name: str
     at: int
@@ -43,7 +44,7 @@ def pack_drained(at: int) -> bytes:
 
 
 def unpack_drained(message: bytes) -> int | None:
-    """Its time, or None when the note is damaged."""
+    """The time of a DRAINED note, or None if the note is damaged."""
     if len(message) != _DRAINED.size:
         return None
     at: int = _DRAINED.unpack(message)[5]
@@ -51,14 +52,14 @@ def unpack_drained(message: bytes) -> int | None:
 
 
 def pack_note(note: Note) -> bytes:
-    """The note as a message, padded to netlink's alignment of 4."""
+    """The note as a message, padded with blanks to netlink's alignment of 4."""
     body = json.dumps({"at": note.at, **note.detail}, separators=(",", ":")).encode()
     body += b" " * (-len(body) % 4)
     return HEADER.pack(HEADER.size + len(body), _TYPES[note.name], 0, 0, 0) + body
 
 
 def unpack_note(message: bytes) -> Note | None:
-    """The note in ``message``, or None when it is no note or a damaged one."""
+    """The named note in ``message``, or None if it is another message or a damaged note."""
     name = NAMED.get(HEADER.unpack_from(message)[1])
     if name is None:
         return None

@@ -1,4 +1,9 @@
-"""Which segments stay: those not committed always, the others for a while and within a bound."""
+"""Retention of segments.
+
+A segment that is not committed is never deleted. Committed ones are kept for spool.keep and up to
+spool.keep_bytes, so that a database whose position goes back can be filled again; they give way
+where a new segment needs their room.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +17,16 @@ from ctaudit.spool.segment import HEADER_SIZE, DamagedSegment, list_segments, op
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Committed:
+    """A sealed segment that the database holds in full; ``age``: seconds since it was sealed."""
+
     path: Path
     size: int
     age: float
 
 
 def has_room_for_segment(spool: SpoolSection) -> bool:
-    """Whether spool.max_bytes allows one more."""
+    """Whether one more segment stays within spool.max_bytes."""
     return measure_spool(spool.directory) + HEADER_SIZE + spool.segment_bytes <= spool.max_bytes
 
 
@@ -33,14 +40,15 @@ def measure_spool(directory: Path) -> int:
 
 
 def prune_segments(spool: SpoolSection, current: Path) -> None:
-    """Deletes committed segments past spool.keep or beyond spool.keep_bytes.
+    """Deletes committed segments older than spool.keep or beyond spool.keep_bytes.
 
-    The oldest go, too, as long as they take the room that the next segment needs.
+    The oldest are also deleted while they take the room of the next segment (spool.max_bytes).
+    ``current`` is never deleted.
     """
-    kept = _list_committed(spool.directory, current)
+    committed = _list_committed(spool.directory, current)
     excess = measure_spool(spool.directory) + HEADER_SIZE + spool.segment_bytes - spool.max_bytes
-    total = sum(segment.size for segment in kept)
-    for segment in kept:
+    total = sum(segment.size for segment in committed)
+    for segment in committed:
         if segment.age <= spool.keep and total <= spool.keep_bytes and excess <= 0:
             break
         with contextlib.suppress(OSError):
@@ -49,16 +57,17 @@ def prune_segments(spool: SpoolSection, current: Path) -> None:
         excess -= segment.size
 
 
-def drop_oldest(spool: SpoolSection, current: Path) -> bool:
-    """Deletes the oldest committed segment: a new one comes before one that is merely kept."""
-    for segment in _list_committed(spool.directory, current)[:1]:
-        segment.path.unlink(missing_ok=True)
-        return True
-    return False
+def delete_oldest(spool: SpoolSection, current: Path) -> bool:
+    """Deletes the oldest committed segment; False if there is none."""
+    committed = _list_committed(spool.directory, current)
+    if not committed:
+        return False
+    committed[0].path.unlink(missing_ok=True)
+    return True
 
 
-def _list_committed(directory: Path, current: Path) -> list[_Kept]:
-    """Sealed segments that the database holds in full, oldest first."""
+def _list_committed(directory: Path, current: Path) -> list[_Committed]:
+    """Oldest first."""
     now = time.time_ns()
     found = []
     for _, path in list_segments(directory):
@@ -70,5 +79,5 @@ def _list_committed(directory: Path, current: Path) -> list[_Kept]:
         ):
             if segment.sealed and segment.committed >= segment.end:
                 age = (now - segment.sealed) / 1e9
-                found.append(_Kept(path, HEADER_SIZE + segment.capacity, age))
+                found.append(_Committed(path, HEADER_SIZE + segment.capacity, age))
     return found

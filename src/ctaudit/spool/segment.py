@@ -1,19 +1,8 @@
 """Segment files: the receive buffer and the spool in one, preallocated and memory-mapped.
 
-A stream is one socket's life; its bytes lie in segments, one after the other. A segment is a
-page of header and then netlink messages. The receiver appends and publishes the end; the
-recorder reads up to there, never by nlmsg_len alone, and notes in the same header how far
-the database has committed, so that the receiver knows what it may delete.
-
-    offset  0  magic, version; 16 stream id; 32 sequence, base, capacity, created
-           64  checksum of what stands before it and of the node's name
-          128  published: end (bytes of data), sealed (nanoseconds, 0: still being written)
-          192  committed: bytes of data that the database holds
-          200  dumped: CLOCK_BOOTTIME of the last dump's end, 0 while one is owed
-          208  dropped: events that found no room after this segment, the time of the first,
-               the offset from which on a note may tell of them; 232 the kernel's count of drops
-          240  two words that dropped events are received to in turn
-          256  node's name
+A segment is a header of 4096 bytes and the data: frames, one after the other. The receiver
+appends to the newest segment and publishes the end of its data; the recorder reads up to there
+and writes back how much of it the database holds. docs/spool-format.md has the whole format.
 """
 
 from __future__ import annotations
@@ -27,33 +16,67 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from uuid import UUID
 
-from ctaudit.conntrack.nlmsg import HEADER, align
 from ctaudit.errors import DiskError
+from ctaudit.host import boot
 
 HEADER_SIZE = 4096
+# Bytes for one recv(): the largest datagram is a table dump's, 32 KiB (NLMSG_GOODSIZE).
+ROOM = 64 << 10
+
 _MAGIC = b"CTAUDIT\0"
 _VERSION = 1
-_FIXED = struct.Struct("=8sQ16sQQQQ")
-_CHECK = struct.Struct("=I")
-_NODE_OFFSET, _NODE_SIZE = 256, 255
-_END, _SEALED, _COMMITTED, _DUMPED = 128 // 8, 136 // 8, 192 // 8, 200 // 8
-_DROPPED, _DROPPED_SINCE, _DROPPED_AT, _KERNEL_DROPS = 208 // 8, 216 // 8, 224 // 8, 232 // 8
-_TAKEN = 240 // 8
-_NAME = re.compile(r"(\d{12})\.segment")
-# One datagram: a table dump's is the largest, 32 KiB (NLMSG_GOODSIZE and netlink_dump).
-ROOM = 64 << 10
+# The fixed part of the header, from offset 0: written before the file has its name, then constant.
+FIXED_FIELDS = (
+    ("magic", "8s"),
+    ("version", "Q"),  # of the file format
+    ("stream", "16s"),  # the stream's UUID
+    ("sequence", "Q"),  # the segment's number, as in its file name
+    ("base", "Q"),  # position in the stream of the first byte of data
+    ("capacity", "Q"),  # bytes of data that the file has room for
+    ("created", "Q"),  # CLOCK_REALTIME, nanoseconds
+    ("boot_id", "16s"),  # the machine's boot during which it was created, a UUID
+)
+_FIXED = struct.Struct("=" + "".join(code for _, code in FIXED_FIELDS))
+_CHECKSUM = struct.Struct("=I")  # after the fixed part: CRC-32 of it and of the node's name
+_NODE_OFFSET, _NODE_SIZE = 256, 255  # the node's name, UTF-8, padded with zero bytes
+_FILE_NAME = re.compile(r"(\d{12})\.segment")
+
+
+class Word(IntEnum):
+    """The variable part of the header: unsigned words of 8 bytes, at offset 8 * word.
+
+    No checksum covers them; a store changes one word as a whole.
+    """
+
+    END = 16  # bytes of data that are published
+    SEALED = 17  # when the segment was completed, CLOCK_REALTIME in ns; 0: not yet
+    COMMITTED = 24  # bytes of data that the database holds
+    DUMP_ENDED = 25  # when the last dump ended, CLOCK_BOOTTIME in ns; 0: a dump is due
+    DROPPED = 26  # events dropped while the spool was full, after the last one in this segment
+    DROPPED_SINCE = 27  # when the first of them was dropped, CLOCK_REALTIME in ns
+    DROPPED_AT = 28  # END at that time: the note that counts them can only follow
+    KERNEL_DROPS = 29  # the kernel's count of drops, as of the last note that reported it
+    EVEN_SLOT = 30  # the two slots of DropCounter
+    ODD_SLOT = 31
 
 
 class DamagedSegment(ValueError):
-    """Why a file is no segment that can be read."""
+    """Why a file cannot be read as a segment."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One mapped segment. Positions of a stream are bytes of data, counted over its segments."""
+    """One mapped segment.
+
+    ``base``: position in the stream of the first byte of data; ``capacity``: bytes of data that
+    the file has room for; ``created``: nanoseconds since 1970; ``boot_id``: the machine's boot
+    during which it was created; ``words``: the header by Word; ``is_truncated``: the file is
+    shorter than it was made.
+    """
 
     path: Path
     stream: UUID
@@ -61,77 +84,35 @@ class Segment:
     base: int
     capacity: int
     created: int
+    boot_id: UUID
     node: str
     memory: mmap.mmap
     words: memoryview
+    is_truncated: bool = False
 
     @property
     def end(self) -> int:
-        """Published bytes of data; never beyond the capacity, whatever the header says."""
-        return min(self.words[_END], self.capacity)
+        """Published bytes of data; never more than the capacity, whatever the header says."""
+        return min(self.words[Word.END], self.capacity)
 
     @property
     def sealed(self) -> int:
-        """When it was closed, nanoseconds since 1970; 0 while it is written."""
-        return int(self.words[_SEALED])
+        """When the segment was completed, nanoseconds since 1970; 0: it is still written."""
+        return int(self.words[Word.SEALED])
 
     @property
     def committed(self) -> int:
-        return int(self.words[_COMMITTED])
-
-    @property
-    def dropped(self) -> tuple[int, int, int]:
-        """(events, nanoseconds since 1970 of the first, offset of a note that may tell)."""
-        return self.words[_DROPPED], self.words[_DROPPED_SINCE], self.words[_DROPPED_AT]
-
-    def begin_dropping(self, since: int, at: int) -> None:
-        self.words[_DROPPED_SINCE] = since
-        self.words[_DROPPED_AT] = at
-
-    def next_dropped(self) -> memoryview:
-        """Eight bytes, all zero, that the next event to be dropped is received to.
-
-        Its length stands there then and says, also to who comes after a kill, that it has
-        been taken from the kernel but not counted.
-        """
-        word = _TAKEN + self.words[_DROPPED] % 2
-        return self.words[word : word + 1]
-
-    def count_dropped(self) -> None:
-        count = self.words[_DROPPED]
-        self.words[_DROPPED] = count + 1
-        self.words[_TAKEN + count % 2] = 0
-
-    def settle_dropped(self) -> None:
-        """Counts the event that was taken but not counted when the receiver was killed."""
-        if self.words[_TAKEN + self.words[_DROPPED] % 2]:
-            self.count_dropped()
-        self.words[_TAKEN] = self.words[_TAKEN + 1] = 0
-
-    @property
-    def dumped(self) -> int:
-        """When the last dump ended, CLOCK_BOOTTIME; 0 when something was lost since."""
-        return int(self.words[_DUMPED])
-
-    def set_dumped(self, boot: int) -> None:
-        self.words[_DUMPED] = boot
-
-    @property
-    def kernel_drops(self) -> int:
-        """/proc/net/netlink's count for the socket, as the receiver has last told of it."""
-        return int(self.words[_KERNEL_DROPS])
-
-    def set_kernel_drops(self, drops: int) -> None:
-        self.words[_KERNEL_DROPS] = drops
+        """Bytes of data that the database holds."""
+        return int(self.words[Word.COMMITTED])
 
     def publish(self, end: int) -> None:
-        self.words[_END] = end
+        self.words[Word.END] = end
 
     def seal(self) -> None:
-        self.words[_SEALED] = time.time_ns()
+        self.words[Word.SEALED] = time.time_ns()
 
     def commit(self, end: int) -> None:
-        self.words[_COMMITTED] = end
+        self.words[Word.COMMITTED] = end
 
     def copy_data(self, start: int, end: int) -> bytes:
         return self.memory[HEADER_SIZE + start : HEADER_SIZE + end]
@@ -147,14 +128,14 @@ class Segment:
 def create_segment(
     directory: Path, sequence: int, stream: UUID, base: int, capacity: int, node: str
 ) -> Segment:
-    """Allocates, touches and maps a new segment under its final name.
+    """Allocates and maps a new segment; it has its name once its header is complete.
 
-    Raises DiskError when the file system has no room: never a SIGBUS later.
+    All blocks are allocated here, so that a full disk is a DiskError now and no SIGBUS later.
     """
     path = directory / f"{sequence:012d}.segment"
     draft = path.with_suffix(".new")
     size = HEADER_SIZE + capacity
-    created = time.time_ns()
+    created, boot_id = time.time_ns(), boot.read_boot_id()
     try:
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o660)
         try:
@@ -163,11 +144,13 @@ def create_segment(
             memory = mmap.mmap(descriptor, size, mmap.MAP_SHARED | mmap.MAP_POPULATE)
         finally:
             os.close(descriptor)
-        fixed = _FIXED.pack(_MAGIC, _VERSION, stream.bytes, sequence, base, capacity, created)
+        fixed = _FIXED.pack(
+            _MAGIC, _VERSION, stream.bytes, sequence, base, capacity, created, boot_id.bytes
+        )
         memory[: len(fixed)] = fixed
         name = node.encode()[:_NODE_SIZE]
         memory[_NODE_OFFSET : _NODE_OFFSET + len(name)] = name
-        _CHECK.pack_into(memory, _FIXED.size, _sum_header(memory))
+        _CHECKSUM.pack_into(memory, _FIXED.size, _sum_header(memory))
         draft.rename(path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -177,14 +160,11 @@ def create_segment(
             "free space there or lower spool.segment_bytes"
         ) from error
     words = memoryview(memory)[:HEADER_SIZE].cast("Q")
-    return Segment(path, stream, sequence, base, capacity, created, node, memory, words)
+    return Segment(path, stream, sequence, base, capacity, created, boot_id, node, memory, words)
 
 
 def open_segment(path: Path, *, writable: bool = True) -> Segment:
-    """Maps an existing segment. Raises DamagedSegment, or OSError as open does.
-
-    A segment under another's number is as good as none: it would come at the wrong turn.
-    """
+    """Maps an existing segment. Raises DamagedSegment, or OSError as open() does."""
     descriptor = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
@@ -194,22 +174,44 @@ def open_segment(path: Path, *, writable: bool = True) -> Segment:
         memory = mmap.mmap(descriptor, size, mmap.MAP_SHARED, protection)
     finally:
         os.close(descriptor)
-    magic, version, stream, sequence, base, capacity, created = _FIXED.unpack_from(memory)
+    try:
+        return _read_segment(path, memory)
+    except DamagedSegment:
+        memory.close()
+        raise
+
+
+def _read_segment(path: Path, memory: mmap.mmap) -> Segment:
+    """The segment that its header describes. Raises DamagedSegment."""
+    magic, version, *fixed = _FIXED.unpack_from(memory)
     if magic != _MAGIC or version != _VERSION:
-        memory.close()
         raise DamagedSegment(f"no segment of version {_VERSION}: it begins with {magic!r}")
-    if _CHECK.unpack_from(memory, _FIXED.size)[0] != _sum_header(memory):
-        memory.close()
+    if _CHECKSUM.unpack_from(memory, _FIXED.size)[0] != _sum_header(memory):
         raise DamagedSegment("its header has a wrong checksum")
-    named = _NAME.fullmatch(path.name)
+    stream, sequence, base, capacity, created, boot_id = fixed
+    # Under another number it would be read at the wrong place of the order.
+    named = _FILE_NAME.fullmatch(path.name)
     if named and int(named[1]) != sequence:
-        memory.close()
         raise DamagedSegment(f"it is a copy of segment {sequence}")
-    if capacity > size - HEADER_SIZE:
-        capacity = size - HEADER_SIZE
-    node = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE].rstrip(b"\0").decode("utf-8", "replace")
-    words = memoryview(memory)[:HEADER_SIZE].cast("Q")
-    return Segment(path, UUID(bytes=stream), sequence, base, capacity, created, node, memory, words)
+    room = len(memory) - HEADER_SIZE
+    return Segment(
+        path,
+        stream=UUID(bytes=stream),
+        sequence=sequence,
+        base=base,
+        capacity=min(capacity, room),
+        created=created,
+        boot_id=UUID(bytes=boot_id),
+        node=_read_node(memory),
+        memory=memory,
+        words=memoryview(memory)[:HEADER_SIZE].cast("Q"),
+        is_truncated=room < capacity,
+    )
+
+
+def _read_node(memory: mmap.mmap) -> str:
+    name = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE]
+    return name.rstrip(b"\0").decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
@@ -222,23 +224,23 @@ def opened_segment(path: Path, *, writable: bool = True) -> Iterator[Segment]:
 
 
 def _sum_header(memory: mmap.mmap) -> int:
-    """A flipped bit in the header would give every event to a wrong stream or node."""
+    """CRC-32 of what says to which node, stream and position the events belong."""
     name = memory[_NODE_OFFSET : _NODE_OFFSET + _NODE_SIZE]
     return zlib.crc32(name, zlib.crc32(memory[: _FIXED.size]))
 
 
-def move_aside(path: Path) -> Path:
-    """Takes a file that is no segment out of the way; returns where it is now."""
-    aside = path.with_suffix(".foreign")
-    if aside.exists():
-        aside = path.with_suffix(f".foreign-{time.time_ns()}")
+def rename_not_a_segment(path: Path) -> Path:
+    """Renames a file that is not a segment, so that nobody reads it; returns its new path."""
+    renamed = path.with_suffix(".foreign")
+    if renamed.exists():
+        renamed = path.with_suffix(f".foreign-{time.time_ns()}")
     with contextlib.suppress(FileNotFoundError):
-        path.rename(aside)
-    return aside
+        path.rename(renamed)
+    return renamed
 
 
 def preserve_damaged(path: Path) -> Path:
-    """A second name for a damaged segment, under which it outlives its time in the spool."""
+    """Links a damaged segment to a second name, which retention does not delete."""
     kept = path.with_suffix(".damaged")
     with contextlib.suppress(FileExistsError):
         kept.hardlink_to(path)
@@ -248,22 +250,9 @@ def preserve_damaged(path: Path) -> Path:
 def list_segments(directory: Path) -> list[tuple[int, Path]]:
     """(sequence, path) of the files that have a segment's name, oldest first."""
     found = []
-    for entry in os.scandir(directory):
-        name = _NAME.fullmatch(entry.name)
-        if name and entry.is_file():
-            found.append((int(name[1]), Path(entry.path)))
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            name = _FILE_NAME.fullmatch(entry.name)
+            if name and entry.is_file():
+                found.append((int(name[1]), Path(entry.path)))
     return sorted(found)
-
-
-def recover_end(segment: Segment) -> int:
-    """The end of the whole messages that follow the published end after a crash.
-
-    What ``recv`` had returned is there in full; behind it are the zeros of the allocation.
-    """
-    end = segment.end
-    while end + HEADER.size <= segment.capacity:
-        length, kind = HEADER.unpack_from(segment.memory, HEADER_SIZE + end)[:2]
-        if length < HEADER.size or end + length > segment.capacity or kind == 0:
-            break
-        end += align(length)
-    return min(end, segment.capacity)
