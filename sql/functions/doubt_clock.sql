@@ -40,7 +40,13 @@ BEGIN
         v_right := coalesce(v_right, p_stream.started_at);
         -- The wrong clock must not make the gateway older than it is.
         UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right AND v_step > interval '0';
+        WHERE n.node = p_stream.node AND n.first_seen = v_right
+            AND v_step > interval '0' AND v_before >= v_right;
+    END IF;
+    -- A step that was noted late: when it was made is not known.
+    IF v_before < v_right THEN
+        v_before := p_at;
+        v_step := interval '0';
     END IF;
     INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,12 @@ def ask(rig: Rig, moment: datetime, port: int = 6) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def once_read() -> datetime:
+    """A moment after what was sent until now has been read: until then a start has no bound."""
+    time.sleep(0.3)
+    return datetime.now(UTC)
+
+
 def test_what_is_not_covered_is_unknown_never_none(rig: Rig) -> None:
     before = datetime.now(UTC)
     assert ask(rig, before)[0] == UNKNOWN
@@ -60,7 +67,7 @@ def test_what_is_not_covered_is_unknown_never_none(rig: Rig) -> None:
         recorder.stop()
         stopped = datetime.now(UTC)
         sent = make_traffic(rig.lab, "article")
-        now = datetime.now(UTC)
+        now = once_read()
         status, said = ask(rig, now, a.ARTICLE_NAT_SPORT)
         assert (status, "not yet recorded" in said) == (UNKNOWN, True)
         assert ask(rig, stopped)[0] == UNKNOWN
@@ -83,7 +90,7 @@ def test_step_of_the_wall_clock(rig: Rig, hours: int) -> None:
     with started(rig, "receive", program=program), started(rig, "record"):
         rig.wait_until_listening()
         make_traffic(rig.lab, "article")
-        made = datetime.now(UTC)
+        made = once_read()
         rig.wait_until_recorded()
         assert ask(rig, made, a.ARTICLE_NAT_SPORT)[0] == ONE
         offset.write_text(str(hours * 3600 * 10**9))
