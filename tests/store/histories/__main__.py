@@ -10,16 +10,13 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from tests.store.histories.features import FEATURES
-from tests.store.histories.questions import make_questions
 from tests.store.histories.report import format_causes, format_tally
-from tests.store.histories.scoring import FALSE, NEEDLESS, Scored, Tally, score_history
+from tests.store.histories.scoring import FALSE, NEEDLESS, Tally, score_history
 from tests.store.histories.sending import Store, judged_store
 from tests.store.histories.shrink import causes, shrink
 from tests.store.histories.timeline import format_history, format_scored
-from tests.store.histories.truth import History
 from tests.store.histories.world import make_history
 
 

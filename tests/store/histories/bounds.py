@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from tests.store.histories.evidence import NEVER, Evidence
 from tests.store.histories.recording import Fact
-from tests.store.histories.truth import FOREVER, SECOND, Connection, Gateway
+from tests.store.histories.truth import FOREVER, MILLISECOND, SECOND, Connection, Gateway
 
 # An entry has expired for up to a minute before its DESTROY is sent.
 LAZY = 65 * SECOND
+# From the kernel's stamp of a start to the sending of its NEW.
+_SENDING = MILLISECOND
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _bound_start(
         return NEVER, min(known)
     if one.stamped and gateway.event_times:
         return one.start - one.lead, min(known)
-    return openings[0].since, min(known)
+    return openings[0].since - _SENDING, min(known)
 
 
 def _bound_open_end(

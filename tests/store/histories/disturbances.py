@@ -33,19 +33,30 @@ def disturb(
     end: int,
 ) -> Gateway:
     """The gateway with losses, damages and dumps in its streams."""
-    streams = []
-    for stream in gateway.streams:
-        last = min(stream.end, end)
-        moments = [at for at in _moments(connections) if stream.begin <= at < last]
-        interval = _choose_interval(rng, stream, moments, features, last - stream.begin)
-        stream = replace(stream, interval=interval)
-        stream = _lose(rng, gateway, stream, moments, features, last)
-        stream = _delay(rng, stream, features, last)
-        first = gateway.number * 1000 + len(streams) * 100
-        stream = replace(stream, dumps=tuple(plan_dumps(rng, stream, end, first)))
-        stream = _damage(rng, stream, connections, features)
-        streams.append(stream)
+    streams = [
+        _disturb_stream(rng, gateway, place, connections, features, end)
+        for place in range(len(gateway.streams))
+    ]
     return replace(gateway, streams=tuple(streams))
+
+
+def _disturb_stream(
+    rng: random.Random,
+    gateway: Gateway,
+    place: int,
+    connections: Sequence[Connection],
+    features: frozenset[str],
+    end: int,
+) -> Stream:
+    whole = gateway.streams[place]
+    last = min(whole.end, end)
+    moments = [at for at in _moments(connections) if whole.begin <= at < last]
+    interval = _choose_interval(rng, whole, moments, features, last - whole.begin)
+    lossy = _lose(rng, gateway, whole, moments, features, last)
+    late = _delay(rng, replace(lossy, interval=interval), features, last)
+    first = gateway.number * 1000 + place * 100
+    dumped = replace(late, dumps=tuple(plan_dumps(rng, late, end, first)))
+    return _damage(rng, dumped, connections, features)
 
 
 def _moments(connections: Sequence[Connection]) -> Iterator[int]:

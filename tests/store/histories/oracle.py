@@ -229,8 +229,7 @@ def _is_stamped_wrong(gateway: Gateway, one: Connection, evidence: Evidence) -> 
     times = [one.start, one.stop, one.destroyed]
     times += [fact.at for fact in evidence.facts.get(one.number, [])]
     return any(
-        span.holds(at) and at < FOREVER
-        for (span, _), at in product(gateway.clock.wrong(), times)
+        span.holds(at) and at < FOREVER for (span, _), at in product(gateway.clock.wrong(), times)
     )
 
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from ctaudit.conntrack.event import Kind
+from tests.store.histories.frames import Event, Frame, Item, Note
+from tests.store.histories.notes import clock_notes, dropped_notes, life_notes, overrun_notes
 from tests.store.histories.truth import (
     FOREVER,
-    HOUR,
     MILLISECOND,
-    SECOND,
     Connection,
     Damage,
     Dump,
@@ -29,45 +27,7 @@ from tests.store.histories.truth import (
 
 _HEARTBEAT = 250 * MILLISECOND
 _DRAINED_EVERY = 50 * MILLISECOND
-_TICK = SECOND
 _BURST = 50  # microseconds within which events share a frame
-
-
-@dataclass(frozen=True)
-class Item:
-    """One message: of ``connection``, sent at ``sent``; of dump ``dump``; or ``damaged``."""
-
-    kind: Kind
-    connection: Connection
-    sent: int
-    dump: int = 0
-    damaged: bool = False
-
-
-@dataclass(frozen=True)
-class Note:
-    """``lost_from``: where true time lost what the note tells of; FOREVER: nothing is lost."""
-
-    name: str
-    detail: dict[str, Any] = field(default_factory=dict)
-    lost_from: int = FOREVER
-    dump: int = 0
-
-
-@dataclass(frozen=True)
-class Frame:
-    """``read``: true time at which the burst had been read."""
-
-    read: int
-    items: tuple[Item, ...] = ()
-    drained: int | None = None
-    note: Note | None = None
-
-
-@dataclass(frozen=True)
-class _Event:
-    item: Item
-    read: int
 
 
 def receive(
@@ -87,12 +47,12 @@ def receive(
 
     unread = _Unread([event for event in events if event not in lost])
     frames = list(_frame_events(rng, kept, unread, silent))
+    reads = [frame.read for frame in frames]
     frames += _dump_frames(gateway, stream, connections)
-    reads = [frame.read for frame in frames if frame.items]
-    frames += _overrun_notes(gateway, stream, overruns, lost, reads)
-    frames += _dropped_notes(gateway, full, dropped)
-    frames += _clock_notes(rng, gateway, stream, full, max(looks))
-    frames += _life_notes(gateway, stream)
+    frames += overrun_notes(gateway, stream, overruns, lost, reads)
+    frames += dropped_notes(gateway, full, dropped)
+    frames += clock_notes(rng, gateway, stream, full, max(looks))
+    frames += life_notes(gateway, stream)
     frames.sort(key=lambda frame: frame.read)
     frames += _heartbeats(rng, stream, frames, unread, silent, looks)
     frames.sort(key=lambda frame: frame.read)
@@ -100,7 +60,7 @@ def receive(
     return list(_take_out_missing(stream, frames))
 
 
-def _read_events(stream: Stream, connections: Iterable[Connection]) -> Iterator[_Event]:
+def _read_events(stream: Stream, connections: Iterable[Connection]) -> Iterator[Event]:
     """Each event that the socket hears, with the time at which it is read."""
     sent = []
     for one in connections:
@@ -124,10 +84,10 @@ def _read_events(stream: Stream, connections: Iterable[Connection]) -> Iterator[
         if stream.ending == "stop" and item.sent < stream.end - 20:
             read = min(read, stream.end - 10)
         last = read = max(last, read)
-        yield _Event(item, read)
+        yield Event(item, read)
 
 
-def _is_overrun(event: _Event, overruns: Sequence[Loss]) -> bool:
+def _is_overrun(event: Event, overruns: Sequence[Loss]) -> bool:
     for loss in overruns:
         if loss.begin <= event.item.sent <= loss.end:
             drawn = random.Random(f"{event.item.connection.ct_id} {event.item.sent} {loss.begin}")
@@ -141,7 +101,7 @@ def _falls_into(at: int, losses: Iterable[Loss]) -> bool:
 
 def _frame_events(
     rng: random.Random,
-    kept: Sequence[_Event],
+    kept: Sequence[Event],
     unread: _Unread,
     silent: Sequence[tuple[int, int]],
 ) -> Iterator[Frame]:
@@ -162,7 +122,7 @@ def _frame_events(
 class _Unread:
     """What waits in the socket; events are read, or dropped, in the order of their sending."""
 
-    def __init__(self, events: Sequence[_Event]) -> None:
+    def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
 
     def first_sent(self, at: int) -> int:
@@ -195,92 +155,15 @@ def _entries(
     gateway: Gateway, stream: Stream, dump: Dump, connections: Iterable[Connection]
 ) -> Iterator[Item]:
     """What the dump comes across: an entry counts as it is when its bucket is read."""
+    last = max(dump.begin, dump.end - 2)
+    moment = random.Random(f"dump {dump.number}").randint(dump.begin, last)
     for one in connections:
         rng = random.Random(f"bucket {one.ct_id} {dump.number}")
-        first, last = dump.begin, dump.end - 2
-        if not gateway.blurs:
-            first, last = max(first, one.start), min(last, one.stop - 1)
-        if first > last:
-            continue
         for _ in range(1 + (gateway.doubles and rng.random() < 0.3)):
-            at = rng.randint(first, last)
+            at = rng.randint(dump.begin, last) if gateway.blurs else moment
             if one.start <= at < one.stop:
                 damaged = Damage(one.number, "entry", dump.number) in stream.damages
                 yield Item(Kind.DUMP, one, at, dump.number, damaged)
-
-
-def _overrun_notes(
-    gateway: Gateway,
-    stream: Stream,
-    overruns: Iterable[Loss],
-    lost: Sequence[_Event],
-    reads: Sequence[int],
-) -> Iterator[Frame]:
-    """At the first read after a loss; a second one where more is lost until the dump begins."""
-    for loss in overruns:
-        hit = [each.item.sent for each in lost if loss.begin <= each.item.sent <= loss.end]
-        noted = min(loss.begin + 80 * MILLISECOND, loss.end)
-        for at, count in (
-            (noted, 1 + sum(sent <= noted for sent in hit)),
-            (loss.end + 100 * MILLISECOND, sum(sent > noted for sent in hit)),
-        ):
-            if count:
-                before = [read for read in reads if read < loss.begin]
-                since = max([stream.begin, *before, *(p.end for p in stream.pauses if p.end < at)])
-                detail = {"last_read_at": gateway.clock.wall(since) * 1000, "lost": count}
-                yield Frame(at, note=Note("overrun", detail, lost_from=loss.begin))
-
-
-def _dropped_notes(
-    gateway: Gateway, full: Iterable[Loss], dropped: Sequence[_Event]
-) -> Iterator[Frame]:
-    for loss in full:
-        hit = [event.read for event in dropped if loss.begin <= event.read <= loss.end]
-        if hit:
-            wall = gateway.clock.wall
-            detail = {
-                "count": len(hit),
-                "from": wall(min(hit)) * 1000,
-                "until": wall(loss.end) * 1000,
-            }
-            yield Frame(loss.end, note=Note("dropped", detail, lost_from=loss.begin))
-
-
-def _clock_notes(
-    rng: random.Random, gateway: Gateway, stream: Stream, full: Sequence[Loss], last: int
-) -> Iterator[Frame]:
-    """At the receiver's start and each hour the synchronisation; within a second each step."""
-    ticks = [stream.begin + _HEARTBEAT]
-    ticks += range(stream.begin + HOUR, min(stream.end, last), HOUR)
-    ticks += [pause.end + _HEARTBEAT for pause in stream.pauses]
-    steps = {}
-    for at, size in gateway.clock.steps():
-        is_away = any(pause.begin <= at <= pause.end for pause in stream.pauses)
-        if stream.begin < at < stream.end and not is_away:
-            steps[at + rng.randrange(MILLISECOND, _TICK)] = size
-    for at in sorted({*ticks, *steps}):
-        if any(pause.begin <= at < pause.end for pause in stream.pauses):
-            continue
-        written = next((loss.end + 5 for loss in full if loss.begin <= at <= loss.end), at)
-        right = gateway.clock.offset(at) == 0
-        step = steps.get(at)
-        detail = {
-            "step_seconds": None if step is None else step / SECOND,
-            "synchronised": right,
-        }
-        yield Frame(written, note=Note("clock", detail))
-
-
-def _life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
-    detail = {
-        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1, "events": 1,
-        "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
-    }  # fmt: skip
-    yield Frame(stream.begin, note=Note("start", detail, lost_from=stream.begin))
-    for pause in stream.pauses:
-        yield Frame(pause.end, note=Note("resume"))
-    if stream.ending == "stop" and stream.end < FOREVER:
-        yield Frame(stream.end, note=Note("stop"))
 
 
 def _heartbeats(

@@ -15,11 +15,11 @@ from uuid import UUID
 
 from ctaudit.conntrack.event import Kind
 from ctaudit.spool.frame import HEAD_SIZE
-from tests.store.histories.receiving import Frame, Item, Note, receive
+from tests.store.histories.frames import Frame, Item, Note
+from tests.store.histories.receiving import receive
 from tests.store.histories.truth import (
     FOREVER,
     MILLISECOND,
-
     Gateway,
     History,
     Stream,
@@ -54,6 +54,7 @@ class Fact:
 class Call:
     """One CALL: a note, or a batch where ``note`` is empty. ``at``: when it is committed.
 
+    ``procedure``: what records the batch, where it is not that of the stream's mode.
     ``wall``: the note's time, ``covered``: the batch's covered_until (0: none); nanoseconds of the
     gateway's clock. ``messages``: bytes and their time of receipt, in nanoseconds too.
     """
@@ -70,6 +71,7 @@ class Call:
     wall: int = 0
     detail: dict[str, Any] = field(default_factory=dict)
     covered: int = 0
+    procedure: str = ""
     messages: tuple[tuple[bytes, int], ...] = ()
 
 
@@ -219,5 +221,3 @@ def make_entry(gateway: Gateway, item: Item) -> Entry:
         orig_counters=_COUNTS[0], reply_counters=_COUNTS[1],
         timestamps=(start, stop) if has_times else None, event_at=event_at,
     )  # fmt: skip
-
-

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
@@ -22,13 +23,13 @@ from lab.cluster import Cluster, private_cluster
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
 
-# A history is small and never kept; the server's own log of each question would be most of the work.
+# A history is small and never kept; the server's own log of each question costs the most.
 SETTINGS = {
     "fsync": "off", "synchronous_commit": "off", "jit": "off", "autovacuum": "off",
     "log_min_messages": "fatal",
 }  # fmt: skip
 _NOTE = "CALL ctaudit.record_note(%s, %s, %s::bigint, %s::bigint, %s, %s, %s)"
-_BATCH = "CALL ctaudit.record_{}(%s, %s, %s::bigint, %s::bigint, %s, {})"
+_BATCH = "CALL {}(%s, %s, %s::bigint, %s::bigint, %s, {})"
 _TYPES = {
     "address": "inet", "port": "integer", "begin": "timestamptz", "until": "timestamptz",
     "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
@@ -36,9 +37,7 @@ _TYPES = {
 _ASKED = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()), ", ".join(_TYPES)
 )
-_WHO = (
-    "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node)"
-)
+_WHO = "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node)"
 _COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until)"
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
@@ -53,7 +52,6 @@ class Said:
     answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
     verdict: Verdict
-
 
 
 @contextmanager
@@ -76,7 +74,8 @@ def open_store(cluster: Cluster, name: str = "histories") -> Iterator[Store]:
 def _keep_default_partitions(connection: psycopg.Connection[Any]) -> None:
     """Fewer partitions are planned faster, and hold the same."""
     names = connection.execute(
-        "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid "
+        "SELECT c.oid::regclass::text "
+        "FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid "
         "WHERE c.relnamespace = 'ctaudit'::regnamespace AND c.relkind = 'r' "
         "AND c.relname !~ '_default$'"
     ).fetchall()
@@ -105,18 +104,30 @@ class Store:
             self.connection.execute(f"TRUNCATE {names}, ctaudit.inquiry, ctaudit.node")
 
     def send(self, calls: Sequence[Call]) -> None:
+        """Raises psycopg.Error where the store refuses one."""
         with self.connection.pipeline():
             for call in calls:
-                if call.note:
-                    self._send_note(call)
-                else:
-                    self._send_batch(call)
+                self._send_one(call)
+
+    def send_each(self, calls: Sequence[Call], refused: set[UUID]) -> None:
+        """The same, but what is refused is added to the streams that wait, and goes no further."""
+        for call in calls:
+            if call.stream not in refused:
+                try:
+                    with self.connection.transaction():
+                        self._send_one(call)
+                except psycopg.Error:
+                    refused.add(call.stream)
+
+    def _send_one(self, call: Call) -> None:
+        if call.note:
+            self._send_note(call)
+        else:
+            self._send_batch(call)
 
     def _send_note(self, call: Call) -> None:
         place = (call.node, call.stream, call.first, call.until)
-        self.connection.execute(
-            _NOTE, (*place, to_time(call.wall), call.note, Jsonb(call.detail))
-        )
+        self.connection.execute(_NOTE, (*place, to_time(call.wall), call.note, Jsonb(call.detail)))
 
     def _send_batch(self, call: Call) -> None:
         batch = Batch()
@@ -125,7 +136,8 @@ class Store:
             assert step.stop is None, step
         columns = build_columns(batch)
         assert len(columns) == len(COLUMNS)
-        statement = _BATCH.format(call.mode, ", ".join(["%b"] * len(columns)))
+        procedure = call.procedure or f"ctaudit.record_{call.mode}"
+        statement = _BATCH.format(procedure, ", ".join(["%b"] * len(columns)))
         covered = to_time(call.covered) if call.covered else None
         self.connection.execute(
             statement, (call.node, call.stream, call.first, call.until, covered, *columns)

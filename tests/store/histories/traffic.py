@@ -116,15 +116,15 @@ class Traffic:
             orig = Side(host, public, (port, _FORWARDED))
             return TCP, orig, Side(_SERVER, _INSIDE, (443, public_port)), SRC_NAT | DST_NAT
         if kind == "icmp":
-            number, public_number = rng.randrange(1, 4), rng.randrange(1, 4)
-            orig = Side(host, remote, icmp=(number, 8, 0))
-            return ICMP, orig, Side(remote, public, icmp=(public_number, 0, 0)), SRC_NAT
+            inner, outer = rng.randrange(1, 4), rng.randrange(1, 4)
+            orig = Side(host, remote, icmp=(inner, 8, 0))
+            return ICMP, orig, Side(remote, public, icmp=(outer, 0, 0)), SRC_NAT
         if kind == "portless":
             return ESP, Side(host, remote), Side(remote, public), SRC_NAT
         if kind == "ipv6":
-            source = rng.choice(_HOSTS6)
-            orig = Side(source, _REMOTE6, (public_port, 443))
-            return proto, orig, Side(_REMOTE6, source, (443, public_port)), 0
+            client = rng.choice(_HOSTS6)
+            orig = Side(client, _REMOTE6, (public_port, 443))
+            return proto, orig, Side(_REMOTE6, client, (443, public_port)), 0
         orig = Side(host, remote, (port, service))
         return proto, orig, Side(remote, public, (service, public_port)), SRC_NAT
 
@@ -174,11 +174,7 @@ class Traffic:
             lead=min(first.lead, 45),
             features=first.features | {"begun twice"},
         )
-        self._replace(
-            replace(
-                first, stop=stop, destroyed=stop + 1, features=first.features | {"begun twice"}
-            )
-        )
+        self._replace(replace(first, stop=stop, destroyed=stop + 1, features=second.features))
         self.connections.append(second)
 
     def _add(
@@ -202,10 +198,10 @@ class Traffic:
             if start <= other.stop and other.start <= stop + 100:
                 return
         for other in self.connections:
-            if other.proto == proto and (other.reply == reply or other.orig == orig):
-                if other.stop < start < other.destroyed < FOREVER:
-                    gone = max(other.stop, start - self._rng.randrange(2, 20))
-                    self._replace(replace(other, destroyed=gone))
+            same = other.proto == proto and (other.reply == reply or other.orig == orig)
+            if same and other.stop < start < other.destroyed < FOREVER:
+                gone = max(other.stop, start - self._rng.randrange(2, 20))
+                self._replace(replace(other, destroyed=gone))
         dies = stop == boot.end or stop == FOREVER
         made = self._decorate(
             Connection(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from uuid import UUID
 
 from tests.unit.messages import Side
@@ -51,7 +52,7 @@ class Clock:
 
     def steps(self) -> Iterator[tuple[int, int]]:
         """(when, by how much) the clock was stepped."""
-        for (_, before), (at, after) in zip(self.offsets, self.offsets[1:], strict=False):
+        for (_, before), (at, after) in pairwise(self.offsets):
             yield at, after - before
 
     def wrong(self) -> Iterator[tuple[Span, int]]:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from uuid import UUID
 
 from tests.store.histories.disturbances import disturb
@@ -105,7 +106,8 @@ def _make_streams(
     if "mode change" in features:
         modes = rng.sample(["live", "nat", "history"], 2)
     stamps = "unstamped" not in features and "stamped later" not in features
-    streams, reboots = [], []
+    streams: list[Stream] = []
+    reboots = []
     at = since
     for ending in endings[:2]:
         if at + 5 * MINUTE > end:
@@ -200,7 +202,7 @@ def _make_traffic(
     rng: random.Random, gateway: Gateway, features: frozenset[str], begin: int, end: int
 ) -> list[Connection]:
     edges = [0, *gateway.reboots, FOREVER]
-    boots = [Span(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    boots = [Span(first, last) for first, last in pairwise(edges)]
     anchors = [at for at, _ in gateway.clock.steps() if begin <= at < end]
     for stream in gateway.streams:
         anchors += [stream.begin, stream.end] if stream.end < end else [stream.begin]
@@ -222,7 +224,7 @@ def _make_stages(
 ) -> list[Stage]:
     """Half-way, and at the end; then a gateway may lag."""
     middle = Stage(_avoid_steps(gateways, rng.randrange(begin + (end - begin) // 4, end)))
-    lags = ()
+    lags: tuple[tuple[int, int], ...] = ()
     if "lag" in features:
         behind = rng.choice(gateways)
         first = min(max(behind.streams[0].begin + 10 * SECOND, middle.at), end - SECOND)
