@@ -1,0 +1,86 @@
+"""The notes that a receiver writes of its own life, of losses, and of its clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+
+from tests.store.histories.frames import Event, Frame, Note
+from tests.store.histories.truth import FOREVER, HOUR, MILLISECOND, SECOND, Gateway, Loss, Stream
+
+_FIRST_TICK = 250 * MILLISECOND
+_TICK = SECOND
+
+
+def overrun_notes(
+    gateway: Gateway,
+    stream: Stream,
+    overruns: Iterable[Loss],
+    lost: Sequence[Event],
+    reads: Sequence[int],
+) -> Iterator[Frame]:
+    """At the first read after a loss; a second one where more is lost until the dump begins."""
+    for loss in overruns:
+        hit = [each.item.sent for each in lost if loss.begin <= each.item.sent <= loss.end]
+        noted = min(loss.begin + 80 * MILLISECOND, loss.end)
+        for at, count in (
+            (noted, 1 + sum(sent <= noted for sent in hit)),
+            (loss.end + 100 * MILLISECOND, sum(sent > noted for sent in hit)),
+        ):
+            if count:
+                before = [read for read in reads if read < loss.begin]
+                since = max([stream.begin, *before, *(p.end for p in stream.pauses if p.end < at)])
+                detail = {"last_read_at": gateway.clock.wall(since) * 1000, "lost": count}
+                yield Frame(at, note=Note("overrun", detail, lost_from=loss.begin))
+
+
+def dropped_notes(
+    gateway: Gateway, full: Iterable[Loss], dropped: Sequence[Event]
+) -> Iterator[Frame]:
+    for loss in full:
+        hit = [event.read for event in dropped if loss.begin <= event.read <= loss.end]
+        if hit:
+            wall = gateway.clock.wall
+            detail = {
+                "count": len(hit),
+                "from": wall(min(hit)) * 1000,
+                "until": wall(loss.end) * 1000,
+            }
+            yield Frame(loss.end, note=Note("dropped", detail, lost_from=loss.begin))
+
+
+def clock_notes(
+    rng: random.Random, gateway: Gateway, stream: Stream, full: Sequence[Loss], last: int
+) -> Iterator[Frame]:
+    """At the receiver's start and each hour the synchronisation; within a second each step."""
+    ticks = [stream.begin + _FIRST_TICK]
+    ticks += range(stream.begin + HOUR, min(stream.end, last), HOUR)
+    ticks += [pause.end + _FIRST_TICK for pause in stream.pauses]
+    steps = {}
+    for at, size in gateway.clock.steps():
+        is_away = any(pause.begin <= at <= pause.end for pause in stream.pauses)
+        if stream.begin < at < stream.end and not is_away:
+            steps[at + rng.randrange(MILLISECOND, _TICK)] = size
+    for at in sorted({*ticks, *steps}):
+        if any(pause.begin <= at < pause.end for pause in stream.pauses):
+            continue
+        written = next((loss.end + 5 for loss in full if loss.begin <= at <= loss.end), at)
+        right = gateway.clock.offset(at) == 0
+        step = steps.get(at)
+        detail = {
+            "step_seconds": None if step is None else step / SECOND,
+            "synchronised": right,
+        }
+        yield Frame(written, note=Note("clock", detail))
+
+
+def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
+    detail = {
+        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1, "events": 1,
+        "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
+    }  # fmt: skip
+    yield Frame(stream.begin, note=Note("start", detail, lost_from=stream.begin))
+    for pause in stream.pauses:
+        yield Frame(pause.end, note=Note("resume"))
+    if stream.ending == "stop" and stream.end < FOREVER:
+        yield Frame(stream.end, note=Note("stop"))

@@ -1,0 +1,240 @@
+"""What is true, and whether the record proves it. Shares no code with the SQL.
+
+The truth of a question: the connections that fit it and were alive in its span, in true time.
+
+``provable`` is said only where the committed record, read by an ideal reader, leaves one
+possible answer; where it is doubtful, it is not said (so an answer *unknown* is needless only
+where this is sure). All of this must hold for each node asked:
+  - The span lies in a stream that keeps openings and ends (live), and touches no loss window:
+    from the last DRAINED before a loss to the end of the next complete dump that began after
+    it. The start of a stream, a stop, the end of what is committed are losses, too. In history
+    mode a complete dump that began after the span is needed, and all ends until 65 s after it.
+    In nat mode nothing is provable, nor where two machines record under one name.
+  - It touches no time in which the clock was wrong or may have been: from the last note that
+    found it synchronised before a step until a complete dump after it; nor where such a clock
+    said that it was.
+  - It touches no time in which the kernel did not announce what began or ended: from the
+    complete dump before until the first complete one after all is over.
+  - Each connection that fits, and of which anything is recorded, was surely alive in the span or
+    surely not, by the times that the record has of it (bounds.py). A dump that shows it after a
+    gap proves it alive from its start until then; what ended inside a gap was alive until the
+    gap, less the 65 s for which an entry may have expired before its DESTROY.
+    What a wrong clock stamped of it, or a second connection of the same tuple and id without
+    the kernel's stamps, leaves it in doubt.
+
+``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
+shows; what a gateway carried before the first of its streams is known. ``ghosts``: ended, but
+nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from tests.store.histories.bounds import LAZY, find_bounds
+from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
+from tests.store.histories.questions import Question
+from tests.store.histories.recording import Call
+from tests.store.histories.truth import FOREVER, MINUTE, SECOND, Connection, Gateway, History
+
+
+class UnsoundOracle(AssertionError):
+    """A thing was called provable, and is not true: the oracle is wrong."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``doubt``: why it is not provable, empty where it is."""
+
+    alive: tuple[Connection, ...]
+    optional: tuple[Connection, ...]
+    ghosts: tuple[Connection, ...]
+    doubt: str
+
+    @property
+    def provable(self) -> bool:
+        return not self.doubt
+
+
+class Oracle:
+    """One history, as far as it had been committed at a stage."""
+
+    def __init__(self, history: History, calls: Sequence[Call], stage: int) -> None:
+        cut = history.stages[stage].cut
+        committed = [call for call in calls if call.at <= cut(call.gateway)]
+        self._connections = history.connections
+        self._gateways = history.gateways
+        self._nodes: dict[str, list[Gateway]] = {}
+        for gateway in history.gateways:
+            self._nodes.setdefault(gateway.name, []).append(gateway)
+        self._evidence = {
+            name: read_evidence([call for call in committed if call.node == name])
+            for name in self._nodes
+        }
+        self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
+
+    def answer(self, question: Question) -> Truth:
+        fitting = [
+            one
+            for one in self._connections
+            if question.node in (None, self._gateways[one.gateway].name) and question.fits(one)
+        ]
+        alive = [one for one in fitting if one.alive(question.begin, question.end)]
+        optional = tuple(one for one in alive if self._is_hidden(one, question))
+        ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
+        doubt = self._find_doubt(question, fitting, alive)
+        return Truth(tuple(alive), optional, ghosts, doubt)
+
+    def _known(self, one: Connection) -> Evidence:
+        return self._evidence[self._gateways[one.gateway].name]
+
+    def _is_hidden(self, one: Connection, question: Question) -> bool:
+        evidence = self._known(one)
+        if evidence.started >= question.end:
+            return True
+        untold = not one.opening_told or not one.end_told
+        is_read = question.end <= evidence.covered
+        return untold and is_read and one.number not in evidence.facts
+
+    def _is_ghost(self, one: Connection, question: Question) -> bool:
+        evidence = self._known(one)
+        if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
+            return False
+        first = evidence.dump_after(one.stop)
+        return first is None or evidence.dump_after(first.begin + 2 * MINUTE) is None
+
+    def _find_doubt(
+        self, question: Question, fitting: Sequence[Connection], alive: Sequence[Connection]
+    ) -> str:
+        asked = [question.node] if question.node else sorted(self._nodes)
+        if all(self._evidence[name].started >= question.end for name in asked):
+            return "no node had a record yet"
+        for name in asked:
+            evidence = self._evidence[name]
+            own = [one for one in fitting if self._gateways[one.gateway].name == name]
+            if evidence.started >= question.end and question.node is None:
+                # The store does not ask a node that had no record yet.
+                if any(one.alive(question.begin, question.end) for one in own):
+                    return f"{name}: had no record yet"
+                continue
+            doubt = self._doubt_node(name, question) or self._doubt_connections(
+                evidence, own, question
+            )
+            if doubt:
+                return f"{name}: {doubt}"
+        proven = [
+            one for one in fitting if self._is_surely_alive(one, question.begin, question.end)
+        ]
+        if set(proven) != set(alive):
+            raise UnsoundOracle(f"{question}: proven {proven}, true {alive}")
+        return ""
+
+    def _is_surely_alive(self, one: Connection, begin: int, end: int) -> bool:
+        bounds = find_bounds(self._gateways[one.gateway], one, self._known(one))
+        return bounds is not None and bounds.surely_alive(begin, end)
+
+    def _doubt_node(self, name: str, question: Question) -> str:
+        begin, end = question.begin, question.end
+        evidence = self._evidence[name]
+        if len(self._nodes[name]) > 1:
+            return "two machines of one name"
+        for window, why in self._doubts[name]:
+            if window.meets(begin, end):
+                return why
+        for span, mode in evidence.modes:
+            if not span.meets(begin, end):
+                continue
+            if mode == "nat":
+                return "nat mode"
+            if mode == "history":
+                return _doubt_history(evidence, end)
+        return ""
+
+    def _doubt_connections(
+        self, evidence: Evidence, fitting: Iterable[Connection], question: Question
+    ) -> str:
+        for one in fitting:
+            gateway = self._gateways[one.gateway]
+            bounds = find_bounds(gateway, one, evidence)
+            if bounds is None:
+                continue
+            if not one.end_told and one.start < question.end and one.stop < FOREVER:
+                return f"c{one.number} ended untold"
+            if _is_stamped_wrong(gateway, one, evidence):
+                return f"c{one.number} was stamped by a wrong clock"
+            if not one.stamped and self._has_twin(one):
+                return f"c{one.number} has no stamps, and its tuple and id came twice"
+            begin, end = question.begin, question.end
+            if not bounds.surely_alive(begin, end) and not bounds.surely_not(begin, end):
+                return f"c{one.number} may have been alive"
+        return ""
+
+    def _has_twin(self, one: Connection) -> bool:
+        return any(
+            other.gateway == one.gateway
+            and other.proto == one.proto
+            and other.orig == one.orig
+            and other.ct_id == one.ct_id
+            and other is not one
+            for other in self._connections
+        )
+
+    def _doubtful(self, name: str) -> Iterator[tuple[Window, str]]:
+        """Spans in which nothing is provable of a node, and why."""
+        evidence = self._evidence[name]
+        for window in evidence.losses:
+            yield window, "something may have been lost"
+        for gateway in self._nodes[name]:
+            for window in _doubt_clock(gateway, evidence):
+                yield window, "the clock was or may have been wrong"
+            for one in self._connections:
+                silent = not one.end_told and one.stop < FOREVER
+                if one.gateway == gateway.number and (not one.opening_told or silent):
+                    yield _window_around(evidence, one), f"c{one.number} was not announced"
+
+
+def _doubt_history(evidence: Evidence, end: int) -> str:
+    """By ends: those who were alive have ended since, or stand in a dump after the span."""
+    dump = evidence.dump_after(end)
+    if dump is None:
+        return "no dump after it"
+    if any(window.meets(end, dump.end + LAZY) for window in evidence.losses):
+        return "ends may have been lost before the next dump"
+    return ""
+
+
+def _doubt_clock(gateway: Gateway, evidence: Evidence) -> Iterator[Window]:
+    first = min((stream.begin for stream in gateway.streams), default=FOREVER)
+    spans: list[tuple[int, int, int]] = []
+    for span, offset in gateway.clock.wrong():
+        spans.append((max(first, span.begin), span.end, offset))
+    for at, size in gateway.clock.steps():
+        spans.append((at, at, size))
+    for begin, end, offset in spans:
+        good = max(min(evidence.last_right(begin), begin), NEVER)
+        good = first if good == NEVER else good
+        good = min(good, begin) - SECOND
+        if end >= FOREVER:
+            yield Window(good, FOREVER)
+            continue
+        dump = evidence.dump_after(end)
+        yield Window(good, dump.end + SECOND if dump else FOREVER)
+        for sign in (-1, 1):
+            yield Window(good + sign * offset, end + sign * offset + 2 * SECOND)
+
+
+def _is_stamped_wrong(gateway: Gateway, one: Connection, evidence: Evidence) -> bool:
+    times = [one.start, one.stop, one.destroyed]
+    times += [fact.at for fact in evidence.facts.get(one.number, [])]
+    return any(
+        span.holds(at) and at < FOREVER for (span, _), at in product(gateway.clock.wrong(), times)
+    )
+
+
+def _window_around(evidence: Evidence, one: Connection) -> Window:
+    before = evidence.dump_before(one.start)
+    gone = one.destroyed if one.end_told else one.stop
+    after = evidence.dump_after(max(gone, one.start)) if gone < FOREVER else None
+    return Window(before.begin if before else NEVER, after.end + SECOND if after else FOREVER)

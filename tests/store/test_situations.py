@@ -1,0 +1,814 @@
+"""The table of situations: what happened, what is asked, and the answer that is right.
+
+tests/store/situation.py says how a line is read. Each question is a test; one that is answered
+wrongly today says so behind ``now``, and fails as soon as the answer is right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from ctaudit.database import schema
+from lab.cluster import Cluster
+from tests.store.histories.questions import Question, near_end
+from tests.store.histories.sending import Said, Store, open_store
+from tests.store.situation import (
+    Lines,
+    Row,
+    read_connections,
+    read_question,
+    read_rows,
+    write_calls,
+)
+
+# The words of A, B and a..: the lists of reported cases that a row was made after.
+CONNECTIONS = read_connections("""
+    a   tcp  192.168.1.129:53400 > 19.1.16.7:443,     19.1.16.7:443 > 1.2.3.4:53500     snat
+    b   tcp  192.168.1.130:53400 > 19.1.16.7:443,     19.1.16.7:443 > 1.2.3.4:53500     snat
+    c   tcp  192.168.1.131:53400 > 68.232.35.139:443, 68.232.35.139:443 > 1.2.3.4:53500 snat
+    u   udp  192.168.1.132:5353 > 19.1.16.7:53,       19.1.16.7:53 > 1.2.3.4:53500      snat
+    o   tcp  192.168.1.133:1000 > 19.1.16.7:443,      19.1.16.7:443 > 1.2.3.4:53599     snat
+    d   tcp  61.174.51.209:6000 > 1.2.3.4:8443,   192.168.1.10:443 > 61.174.51.209:6000 dnat
+    e   tcp  5.6.7.8:6000 > 1.2.3.4:8443,         192.168.1.11:443 > 5.6.7.8:6000       dnat
+    h   tcp  192.168.1.129:7000 > 1.2.3.4:8443,   192.168.1.10:443 > 192.168.1.1:53501  both
+    p   icmp 192.168.1.129:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:78                snat
+    q   icmp 192.168.1.130:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:79                snat
+    s   esp  192.168.1.129 > 19.1.16.7,           19.1.16.7 > 1.2.3.4                   snat
+    x   tcp  [2001:db8:1::129]:51162 > [2001:db8::7]:22, [2001:db8::7]:22 > [2001:db8:1::129]:51162
+    t1  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53601   snat zone 1
+    t2  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53602   snat zone 2
+    d1  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.1.0.2:443 > 5.6.7.9:6001        dnat zone 1
+    d2  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.2.0.2:443 > 5.6.7.9:6001        dnat zone 2
+    d3  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.3.0.2:443 > 5.6.7.9:6001        dnat zone 3
+""")
+
+SITUATIONS = """
+# One connection.
+
+Open
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 to 19.1.16.7:443 proto tcp node gw1 = one a
+  ? 1.2.3.4:53500 at 10:30:00.000001 = one a
+  ? 1.2.3.4:53501 at 10:30:00 = none
+  ? 1.2.3.4:53500 at 10:30:00 to 19.1.16.8 = none
+  ? 1.2.3.4:53500 at 10:30:00 proto udp = none
+  ? 1.2.3.4:53500 at 10:04:30 = none
+  ? 1.2.3.4:53500 at 10:04:59.96 = unknown            # read then, sent up to 50 ms before
+  ? 1.2.3.4:53599 at 09:59:00 = unknown               # before the first record
+  ? 1.2.3.4:53599 at 11:00:30 = unknown               # not recorded yet
+  ? 1.2.3.4:53599 at 10:30:00 node gw9 = unknown      # no such gateway
+
+Ended
+  10:00 begin
+  10:05 NEW a start=10:04:59.999
+  10:20:01 END a stop=10:20:00.5
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53500 at 10:20:00.500000 = one a
+  ? 1.2.3.4:53500 at 10:20:00.500001 = none
+  ? 1.2.3.4:53500 at 10:20:01 = none
+  ? 1.2.3.4:53500 at 10:04:59.998 = none
+  ? 1.2.3.4:53500 at 10:04:59.999 = one a
+  ? 1.2.3.4:53500 at 10:20:05 within 5 = one a
+
+It began after the second asked for; its end came hours later
+  10:00 begin
+  12:00:01.080 NEW a start=12:00:01.020
+  12:30 dump a
+  15:00 END a
+  16:00 covered
+  ? 1.2.3.4:53500 at 12:00:00 = none, now one a (a2)
+  ? 1.2.3.4:53500 at 12:00:01 = one a
+
+A table dump told the kernel's start
+  10:00 begin
+  10:05 NEW a start=10:04:59.99
+  10:30 dump a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:04:59.96 = none, now unknown (point 10)
+
+The closing time-out belongs to it
+  10:00 begin
+  10:05 NEW a
+  10:12 END a stop=10:12:00          # the last packet was seen at 10:10
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:11:00 = one a
+  ? 1.2.3.4:53500 at 10:12:01 = none
+
+It expired, and its DESTROY came 40 s later
+  10:00 begin
+  10:05 NEW a
+  10:30:40 END a stop=10:30:00
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:29:59 = one a
+  ? 1.2.3.4:53500 at 10:30:20 = none
+
+It expired, and its DESTROY has not come yet
+  10:00 begin
+  10:05 NEW a
+  10:30:30 covered                   # the DESTROY of 10:30:40 will say 10:30:00
+  ? 1.2.3.4:53500 at 10:30:20 = unknown, now one a (an end is up to a minute under way)
+  ? 1.2.3.4:53500 at 10:29:00 = one a
+
+Without the kernel's stamps
+  10:00 begin unstamped
+  10:05:00.5 NEW a
+  10:20 END a unstamped
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = unknown               # it may have expired long before
+  ? 1.2.3.4:53500 at 10:05:00 = one a
+  ? 1.2.3.4:53500 at 10:20:01 = none
+
+# Its event's own time, which comes before its start.
+
+A queue held the first packet for 20 ms
+  10:00 begin
+  10:05:00.021 NEW a event=10:05:00 start=10:05:00.020
+  10:20 END a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a, now several a a (a1, point 3)
+  ? 1.2.3.4:53500 at 10:30:00 = none, now one a (a1, point 3)
+
+A queue held the first packet, and a table dump came
+  10:00 begin
+  10:05:00.021 NEW a event=10:05:00 start=10:05:00.020
+  10:30 dump a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = one a
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+
+# A port used again.
+
+By another host, a second later
+  10:00 begin
+  10:05 NEW a
+  10:06 END a stop=10:05:59.9
+  10:06:01 NEW b
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:05:30 = one a
+  ? 1.2.3.4:53500 at 10:06:30 = one b
+  ? 1.2.3.4:53500 at 10:06:00.0 = none
+
+By another host within the second
+  10:00 begin
+  10:05 NEW a
+  10:06:00.5 END a stop=10:06:00.3
+  10:06:00.7 NEW b start=10:06:00.69
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:06:00 = several a b
+  ? 1.2.3.4:53500 at 10:06:00.2 = one a
+  ? 1.2.3.4:53500 at 10:06:00.4 = none
+  ? 1.2.3.4:53500 at 10:06:00.8 = one b
+
+By another host at once, all in one read
+  10:00 begin
+  10:05 NEW a
+  10:06 END a stop=10:05:59.999 ; NEW b start=10:05:59.999100
+  10:07 END b
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:05:59.999050 = none
+  ? 1.2.3.4:53500 at 10:05:59.999200 = one b
+
+By another host hours later
+  10:00 begin
+  10:05 NEW a
+  10:06 END a
+  14:00 NEW b
+  15:00 covered
+  ? 1.2.3.4:53500 at 12:00:00 = none
+  ? 1.2.3.4:53500 at 14:30:00 = one b
+
+Towards two remotes at once
+  10:00 begin
+  10:05 NEW a
+  10:06 NEW c
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = several a c
+  ? 1.2.3.4:53500 at 10:30:00 to 68.232.35.139 = one c
+  ? 1.2.3.4:53500 at 10:05:30 = one a
+
+By two protocols at once
+  10:00 begin
+  10:05 NEW a
+  10:05 NEW u
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = several a u
+  ? 1.2.3.4:53500 at 10:30:00 proto udp = one u
+
+The same tuple and id hours later
+  10:00 begin
+  10:05 NEW a
+  10:06 END a
+  13:00 NEW a'
+  14:00 covered
+  ? 1.2.3.4:53500 at 10:05:30 = one a
+  ? 1.2.3.4:53500 at 12:00:00 = none
+  ? 1.2.3.4:53500 at 13:30:00 = one a
+
+# The same tuple and id twice within microseconds (A18).
+
+The second is open
+  10:00 begin
+  10:05:00.001 NEW a start=10:05:00 ; END a stop=10:05:00.000100 ; NEW a' start=10:05:00.000150
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+
+The second is open, the kernel tells the events' times
+  10:00 begin
+  10:05:00.001 NEW a event=10:05:00 ; END a stop=10:05:00.0001 ; NEW a' event=10:05:00.00013
+  10:20 dump a'
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 = one a, now none (A18, point 3)
+
+The second has ended, the kernel tells the events' times
+  10:00 begin
+  10:05:00.001 NEW a event=10:05:00 ; END a stop=10:05:00.0001 ; NEW a' event=10:05:00.00013
+  10:20 END a'
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a, now several a a (A18, point 3)
+  ? 1.2.3.4:53500 at 10:05:00 = several a a, now several a a a (A18, point 3)
+  ? 1.2.3.4:53500 at 10:30:00 = none, now one a (A18, point 3)
+
+# Translated destinations, both, and none.
+
+A forwarded port
+  10:00 begin
+  10:05 NEW d
+  10:06 NEW e
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:05:30 = one d
+  ? 1.2.3.4:8443 at 10:30:00 = several d e
+  ? 1.2.3.4:8443 at 10:30:00 to 5.6.7.8:6000 = one e
+  ? 1.2.3.4:443 at 10:30:00 = none                    # the internal port is not the public one
+
+From inside to the public address (hairpin)
+  10:00 begin
+  10:05 NEW h
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:30:00 = one h
+  ? 192.168.1.1:53501 at 10:30:00 = one h
+
+A forwarded port that three tenants have
+  10:00 begin
+  10:05 NEW d1
+  10:05:01 NEW d2
+  10:05:02 NEW d3
+  11:00 covered
+  ? 1.2.3.4:8444 at 10:30:00 = several d1 d2 d3, now one d3 (A17, a5)
+
+Two tenants with equal tuples
+  10:00 begin
+  10:05 NEW t1
+  10:05:01 NEW t2
+  11:00 covered
+  ? 1.2.3.4:53601 at 10:30:00 = one t1
+  ? 1.2.3.4:53602 at 10:30:00 = one t2
+  ? 1.2.3.4 at 10:30:00 = several t1 t2, now one t2 (A17, a5)
+
+IPv6, not translated
+  10:00 begin
+  10:05 NEW x
+  11:00 covered
+  ? [2001:db8:1:0::129]:51162 at 10:30:00 = one x
+  ? [2001:db8:1::129]:51162 at 10:30:00 to [2001:db8::7]:22 = one x
+  ? [2001:db8:1::130]:51162 at 10:30:00 = none
+
+ICMP by its id, and without
+  10:00 begin
+  10:05 NEW p
+  10:06 NEW q
+  11:00 covered
+  ? 1.2.3.4:78 at 10:30:00 proto icmp = one p
+  ? 1.2.3.4 at 10:30:00 proto icmp = several p q
+  ? 1.2.3.4:77 at 10:30:00 proto icmp = none          # the inner id
+
+An ICMP error belongs to what it answers
+  10:00 begin
+  10:05 NEW u
+  11:00 covered
+  ? 1.2.3.4 at 10:30:00 proto icmp = none
+  ? 1.2.3.4:53500 at 10:30:00 = one u
+
+A protocol without ports
+  10:00 begin
+  10:05 NEW s
+  10:20 END s
+  11:00 covered
+  ? 1.2.3.4 at 10:10:00 proto esp = one s
+  ? 1.2.3.4 at 10:30:00 proto esp = none
+
+# Before a gap, inside it, after it.
+
+The receiver was stopped for three seconds
+  10:00 begin
+  10:05 NEW a
+  10:30 covered
+  10:30 stop
+  10:30:03 begin with a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:45:00 = one a, now unknown (B1)
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53599 at 10:30:01 = unknown
+  ? 1.2.3.4:53599 at 10:45:00 = none
+
+Power was lost half an hour after the last dump
+  10:00 begin
+  10:00:10 NEW a
+  10:30 dump a
+  11:20 covered
+  11:22 power off
+  11:25 begin
+  11:40 covered
+  ? 1.2.3.4:53500 at 11:10:00 = one a, now unknown (B2)
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53599 at 11:21:00 = unknown
+  ? 1.2.3.4:53500 at 11:30:00 = none
+
+It ended inside a gap
+  10:00 begin
+  10:05 NEW a
+  10:30 overrun lost=3 last=10:29:59
+  10:31 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = one a, now unknown (B2, point 10)
+  ? 1.2.3.4:53500 at 10:30:30 = unknown
+  ? 1.2.3.4:53500 at 10:40:00 = none
+
+It ended inside a gap, asked about just before its start
+  10:00 begin
+  10:05 NEW a start=10:04:59.99
+  10:30 overrun lost=3 last=10:29:59
+  10:31 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:04:59.97 = unknown, now none (the start of an end that nobody observed)
+
+It began inside a gap
+  10:00 begin
+  10:30 overrun lost=3 last=10:29:59
+  10:31 dump a@10:30:10
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:30 = unknown
+  ? 1.2.3.4:53500 at 10:45:00 = one a, now unknown (B1, point 10)
+  ? 1.2.3.4:53500 at 10:29:00 = none
+
+An overrun of a stream that was idle
+  10:00 begin
+  10:29:59.9 covered
+  10:30 overrun lost=3 last=10:00:00
+  10:31 dump
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:15:00 = none, now unknown (all sent before 10:29:59.9 had been read)
+
+A dump that an overrun broke off ends no gap
+  10:00 begin
+  10:30 dump begins
+  10:30:00.1 overrun lost=3 last=10:29:59
+  10:30:00.2 dump ends
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+
+The spool was full
+  10:00 begin
+  10:05 NEW a
+  10:40 dropped from=10:30:00 count=77
+  10:40:01 dump a
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:35:00 = unknown
+  ? 1.2.3.4:53500 at 10:45:00 = one a
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+
+A segment was damaged
+  10:00 begin
+  10:30 covered
+  11:00 missing until=10:40
+  11:30 covered
+  ? 1.2.3.4:53599 at 10:35:00 = unknown
+  ? 1.2.3.4:53599 at 11:15:00 = unknown               # an opening may have been lost
+  ? 1.2.3.4:53599 at 10:20:00 = none
+
+A segment was damaged, and a dump came
+  10:00 begin
+  10:30 covered
+  11:00 missing until=10:40
+  11:30 dump
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:45:00 = none
+
+An opening is undecodable while a dump runs
+  10:00 begin
+  10:30 dump begins
+  10:30:00.1 undecodable
+  10:30:00.2 dump ends
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:45:00 = unknown, now none (a4)
+
+An entry of the dump is undecodable
+  10:00 begin
+  10:05 NEW a
+  10:30 dump begins
+  10:30:00.1 undecodable
+  10:30:00.2 dump ends
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:45:00 = unknown, now none (a4)
+  ? 1.2.3.4:53500 at 10:20:00 = one a, now unknown (a4, point 10)
+
+An opening is undecodable, a dump follows
+  10:00 begin
+  10:30 undecodable
+  10:40 dump a@10:29:59
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:35:00 = unknown
+  ? 1.2.3.4:53500 at 10:50:00 = one a, now unknown (B1, point 10)
+
+Two gateways, one of them behind
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW a
+  10:20 gw2: covered
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 = unknown
+  ? 1.2.3.4:53500 at 10:30:00 node gw1 = one a
+
+# Table dumps.
+
+An entry begins, and one ends, while the dump runs
+  10:00 begin
+  10:05 NEW a
+  10:30 dump begins
+  10:30:00.2 NEW b start=10:30:00.15
+  10:30:00.3 END a stop=10:30:00.1
+  10:30:00.4 entries b
+  10:30:00.5 dump ends
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = one b
+  ? 1.2.3.4:53500 at 10:30:00.05 = one a
+  ? 1.2.3.4:53500 at 10:30:00.12 = none, now unknown (point 10)
+
+An entry stands in the dump twice
+  10:00 begin
+  10:05 NEW a
+  10:30 dump a a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:45:00 = one a
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+
+It had expired before the dump, its DESTROY comes after it
+  10:00 begin
+  10:05 NEW a
+  10:30 dump
+  10:30:40 END a stop=10:29:50
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:29:45 = one a
+  ? 1.2.3.4:53500 at 10:29:55 = none
+
+A dump shows what no event announced
+  10:00 begin
+  10:59 covered
+  11:00 dump o@10:40
+  11:30 covered
+  ? 1.2.3.4:53500 at 10:50:00 = unknown, now none (A2, a11, point 6)
+  ? 1.2.3.4:53599 at 10:50:00 = unknown, now one o (A2, a11, point 6)
+  ? 1.2.3.4:53599 at 11:15:00 = one o
+
+Two dumps lack what no DESTROY ended
+  10:00 begin
+  10:05 NEW a
+  10:30 dump
+  10:40 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = unknown, now one a (point 6)
+  ? 1.2.3.4:53500 at 10:50:00 = none
+
+nf_conntrack_events was 0 from the start
+  10:00 begin events=0
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown, now none (A1)
+
+The table was flushed, the same tuple and id began again within a second
+  10:00 begin
+  10:05 NEW a
+  10:30 dump a
+  10:30:00.4 END a stop=10:30:00.3
+  10:30:00.8 NEW a' start=10:30:00.7
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:45:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00.5 = none
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+
+# What a stream holds.
+
+Nat mode knows no ends
+  10:00 begin nat
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown
+  ? 1.2.3.4:53599 at 10:30:00 = unknown
+
+History mode: before a dump, and after
+  10:00 begin history
+  10:20 END a start=10:05:00
+  10:29 covered
+  ? 1.2.3.4:53500 at 10:10:00 = unknown
+  10:30 dump b@10:25
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:22:00 = none
+  ? 1.2.3.4:53500 at 10:26:00 = one b
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+History mode: the DESTROY is still under way when the dump has ended
+  10:00 begin history
+  10:30 dump                         # a: 10:05 to 10:29:50, to be told at 10:30:40
+  10:30:05 covered
+  ? 1.2.3.4:53500 at 10:20:00 = unknown, now none (an end is up to a minute under way)
+
+A live stream through record_nat
+  10:00 begin live
+  10:05 NEW a
+  10:06 through nat
+  10:19 END a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = refused, now one a (a3, point 4)
+
+A live stream through record_history
+  10:00 begin live
+  10:01 through history
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = refused, now none (a3, point 4)
+
+A live stream through the documented procedure of a site
+  10:00 begin live
+  10:01 through site.record_translated
+  10:05 NEW a
+  10:14 END a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:50:00 = refused or unknown, now one a (a9, point 4)
+
+The documented procedure of a site, asked just before a start
+  10:00 begin nat
+  10:01 through site.record_translated
+  10:05:00.05 NEW a start=10:04:59.98
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:04:59 = unknown
+
+Openings read eight hours late
+  03:00 begin
+  03:00:10 covered
+  03:00:10 away
+  11:00 resume
+  11:00:01 NEW a
+  11:30 covered
+  ? 1.2.3.4:53500 at 03:10:00 = unknown, now none (a10)
+  ? 1.2.3.4:53500 at 11:10:00 = one a
+
+A batch of no bytes
+  10:00 begin
+  10:05 NEW a
+  10:20 END a
+  10:20 again
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = refused or one a, now several a a (a12)
+
+An address with a prefix
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4/24:53500 at 10:30:00 = refused or one a, now none (a12)
+
+# Nodes.
+
+A gateway whose first start was a year ahead
+  10:00 begin
+  2025-02-22T10:00 gw2: begin
+  10:10 gw2: clock step=-31622400 synchronised
+  10:12 gw2: dump
+  11:00 gw2: covered
+  13:00 covered
+  ? 1.2.3.4:53500 at 12:00:00 = unknown, now none (a6)
+
+An older stream is recorded after a newer one
+  09:00 gw2: begin
+  17:00 begin
+  18:00 covered
+  10:00 gw1.2: begin
+  12:00 gw1.2: covered
+  20:00 gw2: covered
+  ? 1.2.3.4:53500 at 15:00:00 = unknown, now none (a6)
+
+Two machines under one name
+  10:00 begin
+  10:05 covered
+  10:03 gw1.2: begin
+  10:10 covered
+  12:00 gw1.2: covered
+  ? 1.2.3.4:53500 at 11:00:00 = refused or unknown, now none (a7)
+
+# Clocks.
+
+A boot with the saved clock, 43 minutes behind
+  14:00 begin
+  14:05 NEW a
+  14:58 covered
+  14:59 power off
+  14:17 begin                        # really 15:00
+  14:17:01 clock unsynchronised
+  14:17:40 NEW b                     # really 15:00:40
+  15:01:30 clock step=2580 synchronised
+  15:05 dump b@14:17:40
+  15:30 covered
+  ? 1.2.3.4:53500 at 14:17:41 = unknown, now one b (A4)
+  ? 1.2.3.4:53500 at 15:00:50 = unknown
+  ? 1.2.3.4:53599 at 15:20:00 = none, now unknown (point 8)
+
+A boot with a clock six hours behind
+  08:00 begin
+  14:05 NEW a
+  14:58 covered
+  14:59 power off
+  09:00 begin                        # really 15:00
+  09:00:01 clock unsynchronised
+  09:00:40 NEW b                     # really 15:00:40
+  15:01:30 clock step=21600 synchronised
+  15:05 dump b@09:00:40
+  15:30 covered
+  ? 1.2.3.4:53500 at 09:00:41 = unknown, now one b (A5)
+  ? 1.2.3.4:53599 at 14:30:00 = none, now unknown (A5)
+
+A step of a day at boot
+  2024-02-21T10:00 begin
+  2024-02-21T10:00:01 clock unsynchronised
+  10:01:30 clock step=86400 synchronised
+  10:02 dump
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:30:00 = none, now unknown (A6)
+
+A boot in 1970
+  1970-01-01T00:00:20 begin
+  1970-01-01T00:00:21 clock unsynchronised
+  10:01:30 clock step=1708596060 synchronised
+  10:02 dump
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:30:00 = none, now unknown (A6)
+
+A step of three years at boot
+  2021-02-22T10:00 begin
+  2021-02-22T10:00:01 clock unsynchronised
+  10:00:30 clock step=94694400 synchronised
+  10:05 dump
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 = none, now unknown (a8)
+  ? 1.2.3.4:53599 at 10:00:10 = unknown
+
+A clock an hour slow, found so all day
+  10:00 begin
+  10:00:01 clock unsynchronised
+  11:00:01 clock unsynchronised
+  12:00:01 clock unsynchronised
+  14:00 covered
+  ? 1.2.3.4:53599 at 12:00:00 = unknown, now none (a8)
+
+The correction of an hour
+  10:00 begin
+  10:00:01 clock unsynchronised
+  13:00 covered
+  14:00 clock step=3600 synchronised
+  14:05 dump
+  15:00 covered
+  ? 1.2.3.4:53599 at 14:30:00 = none, now unknown (a8)
+  ? 1.2.3.4:53599 at 12:30:00 = unknown, now none (a8)
+
+A step while the receiver restarts
+  2023-11-01T10:00 begin
+  2023-11-01T10:00:01 clock unsynchronised
+  2023-11-01T10:02 covered
+  2023-11-01T10:02 away
+  10:02 resume
+  10:02:00.25 clock synchronised
+  11:00 covered
+  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown, now none (a8)
+
+A step back: half an hour comes twice
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  10:30 clock step=-1800 synchronised
+  10:31 dump a
+  12:00 covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+  ? 1.2.3.4:53599 at 11:30:00 = none
+
+# Counters.
+
+Zeroed by another tool
+  10:00 begin
+  10:05 NEW a
+  10:10 dump begins
+  10:10:00.1 entries a@bytes=1003176
+  10:10:00.2 dump ends
+  10:20 END a packets=3 bytes=1156
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 1003176 bytes, now one a (A10, point 9)
+
+Offloaded to a flowtable
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@offloaded
+  10:20 END a packets=3 bytes=180
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a of unknown bytes, now one a (A11, point 9)
+"""
+
+ROWS = list(read_rows(SITUATIONS))
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster) -> Iterator[Store]:
+    with open_store(cluster, "situations") as opened:
+        text = (schema.find_sql().parent / "docs" / "sql.md").read_text()
+        example = text.split("```sql\n-- site.record_translated")[1].split("```")[0]
+        opened.connection.execute("-- site.record_translated" + example)
+        yield opened
+
+
+def ask(store: Store, row: Row) -> Said | str:
+    """What is said to the question; ``refused`` where it, or what happened, is not taken."""
+    store.begin()
+    try:
+        store.send(write_calls(row.lines, CONNECTIONS))
+        return store.ask([read_question(row.asked)])[0]
+    except psycopg.Error:
+        return "refused"
+    finally:
+        store.forget()
+
+
+def fits(said: Said | str, expected: str, asked: Question) -> bool:
+    """``refused``, a verdict, or a verdict and the connections it names."""
+    if " or " in expected:
+        return any(fits(said, one, asked) for one in expected.split(" or "))
+    if isinstance(said, str):
+        return said == expected
+    verdict, *names = expected.split()
+    if said.verdict.name != verdict:
+        return False
+    if verdict not in ("one", "several"):
+        return True
+    more = " ".join(names[1:]) if verdict == "one" else ""
+    if verdict == "one":
+        names = names[:1]
+    found = Counter((answer.host, answer.remote, answer.proto) for answer in said.answers)
+    wanted = Counter(host_of(CONNECTIONS[name], asked) for name in names)
+    return found == wanted and counts_fit(said, more)
+
+
+def host_of(one: Lines, asked: Question) -> tuple[object, ...]:
+    """The inside host, the remote and the protocol, as the question sees the connection."""
+    if one.reply.dst == asked.address:
+        return near_end(one.orig)[0], near_end(one.reply)[0], one.proto
+    return near_end(one.reply)[0], near_end(one.orig)[0], one.proto
+
+
+def counts_fit(said: Said, words: str) -> bool:
+    sent = said.answers[0].orig_bytes
+    if words.startswith("at least"):
+        return sent is not None and sent >= int(words.split()[2])
+    return sent is None if words == "of unknown bytes" else True
+
+
+def mark(row: Row) -> pytest.MarkDecorator | list[pytest.MarkDecorator]:
+    return pytest.mark.xfail(strict=True, reason=f"says {row.now}: {row.why}") if row.now else []
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=f"{row.title} {row.number}", marks=mark(row)) for row in ROWS],
+)
+def test_situation(store: Store, row: Row) -> None:
+    said = ask(store, row)
+    assert fits(said, row.right, read_question(row.asked)), said
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=f"{row.title} {row.number}") for row in ROWS if row.now],
+)
+def test_what_is_said_today(store: Store, row: Row) -> None:
+    """The table says truly what is wrong: it is a list of what is to be repaired."""
+    said = ask(store, row)
+    assert fits(said, row.now, read_question(row.asked)), said
+
+
+def test_there_are_many() -> None:
+    assert len({row.title for row in ROWS}) >= 50
+    assert len(ROWS) >= 100
