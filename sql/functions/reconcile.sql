@@ -93,7 +93,7 @@ BEGIN
         WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
-                WHERE g.node = p_node AND g.hides_openings AND g.gap_from <= a.started_at
+                WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN

@@ -646,6 +646,8 @@ AS $_$
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
+            -- What a wrong clock stamped may have begun at any time until it was stepped.
+            greatest(f.began_by, d.stepped_at) AS begun_by,
             -- While no end is known: as long as it would have been heard.
             CASE WHEN f.ending IS NULL THEN greatest(f.last_alive_at, h.heard_until)
                 ELSE f.last_alive_at END AS alive_until
@@ -656,6 +658,10 @@ AS $_$
             ORDER BY s.started_at DESC LIMIT 1
         ) AS m ON true
         LEFT JOIN LATERAL (
+            SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
+            WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
+        ) AS d ON true
+        LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
         ) AS h ON true
@@ -663,9 +669,9 @@ AS $_$
     judged AS (
         SELECT
             k.*,
-            k.mode <> 'nat' AND k.began_by < $2 AND (
-                k.not_before >= $1
-                OR coalesce(k.alive_until >= greatest(k.began_by, $1), false)
+            k.mode <> 'nat' AND k.begun_by < $2 AND (
+                k.not_before >= $1 AND k.begun_by = k.began_by
+                OR coalesce(k.alive_until >= greatest(k.begun_by, $1), false)
             ) AS surely_alive,
             CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
                 row_number() OVER (
@@ -778,7 +784,13 @@ BEGIN
         v_right := coalesce(v_right, p_stream.started_at);
         -- The wrong clock must not make the gateway older than it is.
         UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right AND v_step > interval '0';
+        WHERE n.node = p_stream.node AND n.first_seen = v_right
+            AND v_step > interval '0' AND v_before >= v_right;
+    END IF;
+    -- A step that was noted late: when it was made is not known.
+    IF v_before < v_right THEN
+        v_before := p_at;
+        v_step := interval '0';
     END IF;
     INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
@@ -1573,6 +1585,10 @@ AS $$
     SELECT p_table || '_p' || to_char(p_day, 'YYYYMMDD');
 $$;
 ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((family(p_address) = 6) AND (p_address <<= '::ffff:0.0.0.0/96'::inet)) THEN ('0.0.0.0'::inet + ((host(p_address))::inet - '::ffff:0.0.0.0'::inet)) ELSE (host(p_address))::inet END;
+ALTER FUNCTION ctaudit.plain_address(p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1653,7 +1669,7 @@ BEGIN
         WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
-                WHERE g.node = p_node AND g.hides_openings AND g.gap_from <= a.started_at
+                WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN
@@ -1988,6 +2004,8 @@ DECLARE
     v_inward text := 'r.orig_dst = $11';
     v_answers bigint;
 BEGIN
+    p_address := ctaudit.plain_address(p_address);
+    p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
         v_inward := v_inward || ' AND r.orig_dport = $12';
@@ -2458,6 +2476,7 @@ REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zo
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;

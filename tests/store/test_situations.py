@@ -85,7 +85,7 @@ It began after the second asked for; its end came hours later
   12:30 dump a
   15:00 END a
   16:00 covered
-  ? 1.2.3.4:53500 at 12:00:00 = none, now one a (a2)
+  ? 1.2.3.4:53500 at 12:00:00 = none
   ? 1.2.3.4:53500 at 12:00:01 = one a
 
 A table dump told the kernel's start
@@ -93,7 +93,7 @@ A table dump told the kernel's start
   10:05 NEW a start=10:04:59.99
   10:30 dump a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:04:59.96 = none, now unknown (point 10)
+  ? 1.2.3.4:53500 at 10:04:59.96 = none
 
 The closing time-out belongs to it
   10:00 begin
@@ -134,8 +134,8 @@ A queue held the first packet for 20 ms
   10:05:00.021 NEW a event=10:05:00 start=10:05:00.020
   10:20 END a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:10:00 = one a, now several a a (a1, point 3)
-  ? 1.2.3.4:53500 at 10:30:00 = none, now one a (a1, point 3)
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 = none
 
 A queue held the first packet, and a table dump came
   10:00 begin
@@ -226,17 +226,17 @@ The second is open, the kernel tells the events' times
   10:05:00.001 NEW a event=10:05:00 ; END a stop=10:05:00.0001 ; NEW a' event=10:05:00.00013
   10:20 dump a'
   11:00 covered
-  ? 1.2.3.4:53500 at 10:10:00 = one a
-  ? 1.2.3.4:53500 at 10:30:00 = one a, now none (A18, point 3)
+  ? 1.2.3.4:53500 at 10:10:00 = one a, now unknown (a gap until the next dump)
+  ? 1.2.3.4:53500 at 10:30:00 = one a, now unknown (A18, point 3)
 
 The second has ended, the kernel tells the events' times
   10:00 begin
   10:05:00.001 NEW a event=10:05:00 ; END a stop=10:05:00.0001 ; NEW a' event=10:05:00.00013
   10:20 END a'
   11:00 covered
-  ? 1.2.3.4:53500 at 10:10:00 = one a, now several a a (A18, point 3)
-  ? 1.2.3.4:53500 at 10:05:00 = several a a, now several a a a (A18, point 3)
-  ? 1.2.3.4:53500 at 10:30:00 = none, now one a (A18, point 3)
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:05:00 = several a a
+  ? 1.2.3.4:53500 at 10:30:00 = none
 
 # Translated destinations, both, and none.
 
@@ -263,7 +263,7 @@ A forwarded port that three tenants have
   10:05:01 NEW d2
   10:05:02 NEW d3
   11:00 covered
-  ? 1.2.3.4:8444 at 10:30:00 = several d1 d2 d3, now one d3 (A17, a5)
+  ? 1.2.3.4:8444 at 10:30:00 = several d1 d2 d3
 
 Two tenants with equal tuples
   10:00 begin
@@ -272,7 +272,7 @@ Two tenants with equal tuples
   11:00 covered
   ? 1.2.3.4:53601 at 10:30:00 = one t1
   ? 1.2.3.4:53602 at 10:30:00 = one t2
-  ? 1.2.3.4 at 10:30:00 = several t1 t2, now one t2 (A17, a5)
+  ? 1.2.3.4 at 10:30:00 = several t1 t2
 
 IPv6, not translated
   10:00 begin
@@ -315,7 +315,7 @@ The receiver was stopped for three seconds
   10:30 stop
   10:30:03 begin with a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:45:00 = one a, now unknown (B1)
+  ? 1.2.3.4:53500 at 10:45:00 = one a
   ? 1.2.3.4:53500 at 10:20:00 = one a
   ? 1.2.3.4:53599 at 10:30:01 = unknown
   ? 1.2.3.4:53599 at 10:45:00 = none
@@ -328,7 +328,7 @@ Power was lost half an hour after the last dump
   11:22 power off
   11:25 begin
   11:40 covered
-  ? 1.2.3.4:53500 at 11:10:00 = one a, now unknown (B2)
+  ? 1.2.3.4:53500 at 11:10:00 = one a
   ? 1.2.3.4:53500 at 10:20:00 = one a
   ? 1.2.3.4:53599 at 11:21:00 = unknown
   ? 1.2.3.4:53500 at 11:30:00 = none
@@ -339,7 +339,7 @@ It ended inside a gap
   10:30 overrun lost=3 last=10:29:59
   10:31 dump
   11:00 covered
-  ? 1.2.3.4:53500 at 10:20:00 = one a, now unknown (B2, point 10)
+  ? 1.2.3.4:53500 at 10:20:00 = one a
   ? 1.2.3.4:53500 at 10:30:30 = unknown
   ? 1.2.3.4:53500 at 10:40:00 = none
 
@@ -349,7 +349,7 @@ It ended inside a gap, asked about just before its start
   10:30 overrun lost=3 last=10:29:59
   10:31 dump
   11:00 covered
-  ? 1.2.3.4:53500 at 10:04:59.97 = unknown, now none (the start of an end that nobody observed)
+  ? 1.2.3.4:53500 at 10:04:59.97 = unknown
 
 It began inside a gap
   10:00 begin
@@ -357,7 +357,7 @@ It began inside a gap
   10:31 dump a@10:30:10
   11:00 covered
   ? 1.2.3.4:53500 at 10:30:30 = unknown
-  ? 1.2.3.4:53500 at 10:45:00 = one a, now unknown (B1, point 10)
+  ? 1.2.3.4:53500 at 10:45:00 = one a
   ? 1.2.3.4:53500 at 10:29:00 = none
 
 An overrun of a stream that was idle
@@ -409,7 +409,7 @@ An opening is undecodable while a dump runs
   10:30:00.1 undecodable
   10:30:00.2 dump ends
   11:00 covered
-  ? 1.2.3.4:53500 at 10:45:00 = unknown, now none (a4)
+  ? 1.2.3.4:53500 at 10:45:00 = unknown
 
 An entry of the dump is undecodable
   10:00 begin
@@ -418,8 +418,8 @@ An entry of the dump is undecodable
   10:30:00.1 undecodable
   10:30:00.2 dump ends
   11:00 covered
-  ? 1.2.3.4:53500 at 10:45:00 = unknown, now none (a4)
-  ? 1.2.3.4:53500 at 10:20:00 = one a, now unknown (a4, point 10)
+  ? 1.2.3.4:53500 at 10:45:00 = unknown
+  ? 1.2.3.4:53500 at 10:20:00 = one a
 
 An opening is undecodable, a dump follows
   10:00 begin
@@ -427,7 +427,7 @@ An opening is undecodable, a dump follows
   10:40 dump a@10:29:59
   11:00 covered
   ? 1.2.3.4:53500 at 10:35:00 = unknown
-  ? 1.2.3.4:53500 at 10:50:00 = one a, now unknown (B1, point 10)
+  ? 1.2.3.4:53500 at 10:50:00 = one a
 
 Two gateways, one of them behind
   10:00 begin
@@ -476,9 +476,9 @@ A dump shows what no event announced
   10:59 covered
   11:00 dump o@10:40
   11:30 covered
-  ? 1.2.3.4:53500 at 10:50:00 = unknown, now none (A2, a11, point 6)
-  ? 1.2.3.4:53599 at 10:50:00 = unknown, now one o (A2, a11, point 6)
-  ? 1.2.3.4:53599 at 11:15:00 = one o
+  ? 1.2.3.4:53500 at 10:50:00 = unknown
+  ? 1.2.3.4:53599 at 10:50:00 = unknown
+  ? 1.2.3.4:53599 at 11:15:00 = one o, now unknown (a gap until the next dump)
 
 Two dumps lack what no DESTROY ended
   10:00 begin
@@ -486,8 +486,8 @@ Two dumps lack what no DESTROY ended
   10:30 dump
   10:40 dump
   11:00 covered
-  ? 1.2.3.4:53500 at 10:20:00 = unknown, now one a (point 6)
-  ? 1.2.3.4:53500 at 10:50:00 = none
+  ? 1.2.3.4:53500 at 10:20:00 = unknown
+  ? 1.2.3.4:53500 at 10:50:00 = none, now unknown (a gap until the next dump)
 
 nf_conntrack_events was 0 from the start
   10:00 begin events=0
@@ -538,14 +538,14 @@ A live stream through record_nat
   10:06 through nat
   10:19 END a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:40:00 = refused, now one a (a3, point 4)
+  ? 1.2.3.4:53500 at 10:40:00 = refused
 
 A live stream through record_history
   10:00 begin live
   10:01 through history
   10:05 NEW a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:40:00 = refused, now none (a3, point 4)
+  ? 1.2.3.4:53500 at 10:40:00 = refused
 
 A live stream through the documented procedure of a site
   10:00 begin live
@@ -553,7 +553,7 @@ A live stream through the documented procedure of a site
   10:05 NEW a
   10:14 END a
   11:00 covered
-  ? 1.2.3.4:53500 at 10:50:00 = refused or unknown, now one a (a9, point 4)
+  ? 1.2.3.4:53500 at 10:50:00 = refused or unknown
 
 The documented procedure of a site, asked just before a start
   10:00 begin nat
@@ -569,7 +569,7 @@ Openings read eight hours late
   11:00 resume
   11:00:01 NEW a
   11:30 covered
-  ? 1.2.3.4:53500 at 03:10:00 = unknown, now none (a10)
+  ? 1.2.3.4:53500 at 03:10:00 = unknown
   ? 1.2.3.4:53500 at 11:10:00 = one a
 
 A batch of no bytes
@@ -578,13 +578,13 @@ A batch of no bytes
   10:20 END a
   10:20 again
   11:00 covered
-  ? 1.2.3.4:53500 at 10:10:00 = refused or one a, now several a a (a12)
+  ? 1.2.3.4:53500 at 10:10:00 = refused or one a
 
 An address with a prefix
   10:00 begin
   10:05 NEW a
   11:00 covered
-  ? 1.2.3.4/24:53500 at 10:30:00 = refused or one a, now none (a12)
+  ? 1.2.3.4/24:53500 at 10:30:00 = refused or one a
 
 # Nodes.
 
@@ -604,7 +604,7 @@ An older stream is recorded after a newer one
   10:00 gw1.2: begin
   12:00 gw1.2: covered
   20:00 gw2: covered
-  ? 1.2.3.4:53500 at 15:00:00 = unknown, now none (a6)
+  ? 1.2.3.4:53500 at 15:00:00 = unknown
 
 Two machines under one name
   10:00 begin
@@ -627,9 +627,9 @@ A boot with the saved clock, 43 minutes behind
   15:01:30 clock step=2580 synchronised
   15:05 dump b@14:17:40
   15:30 covered
-  ? 1.2.3.4:53500 at 14:17:41 = unknown, now one b (A4)
+  ? 1.2.3.4:53500 at 14:17:41 = unknown
   ? 1.2.3.4:53500 at 15:00:50 = unknown
-  ? 1.2.3.4:53599 at 15:20:00 = none, now unknown (point 8)
+  ? 1.2.3.4:53599 at 15:20:00 = none
 
 A boot with a clock six hours behind
   08:00 begin
@@ -642,7 +642,7 @@ A boot with a clock six hours behind
   15:01:30 clock step=21600 synchronised
   15:05 dump b@09:00:40
   15:30 covered
-  ? 1.2.3.4:53500 at 09:00:41 = unknown, now one b (A5)
+  ? 1.2.3.4:53500 at 09:00:41 = unknown
   ? 1.2.3.4:53599 at 14:30:00 = none, now unknown (A5)
 
 A step of a day at boot
@@ -651,7 +651,7 @@ A step of a day at boot
   10:01:30 clock step=86400 synchronised
   10:02 dump
   12:00 covered
-  ? 1.2.3.4:53599 at 11:30:00 = none, now unknown (A6)
+  ? 1.2.3.4:53599 at 11:30:00 = none
 
 A boot in 1970
   1970-01-01T00:00:20 begin
@@ -659,7 +659,7 @@ A boot in 1970
   10:01:30 clock step=1708596060 synchronised
   10:02 dump
   12:00 covered
-  ? 1.2.3.4:53599 at 11:30:00 = none, now unknown (A6)
+  ? 1.2.3.4:53599 at 11:30:00 = none
 
 A step of three years at boot
   2021-02-22T10:00 begin
@@ -667,7 +667,7 @@ A step of three years at boot
   10:00:30 clock step=94694400 synchronised
   10:05 dump
   11:00 covered
-  ? 1.2.3.4:53599 at 10:30:00 = none, now unknown (a8)
+  ? 1.2.3.4:53599 at 10:30:00 = none
   ? 1.2.3.4:53599 at 10:00:10 = unknown
 
 A clock an hour slow, found so all day
@@ -685,8 +685,8 @@ The correction of an hour
   14:00 clock step=3600 synchronised
   14:05 dump
   15:00 covered
-  ? 1.2.3.4:53599 at 14:30:00 = none, now unknown (a8)
-  ? 1.2.3.4:53599 at 12:30:00 = unknown, now none (a8)
+  ? 1.2.3.4:53599 at 14:30:00 = none
+  ? 1.2.3.4:53599 at 12:30:00 = unknown
 
 A step while the receiver restarts
   2023-11-01T10:00 begin
@@ -774,7 +774,7 @@ def fits(said: Said | str, expected: str, asked: Question) -> bool:
 
 def host_of(one: Lines, asked: Question) -> tuple[object, ...]:
     """The inside host, the remote and the protocol, as the question sees the connection."""
-    if one.reply.dst == asked.address:
+    if one.reply.dst == getattr(asked.address, "ip", asked.address):
         return near_end(one.orig)[0], near_end(one.reply)[0], one.proto
     return near_end(one.reply)[0], near_end(one.orig)[0], one.proto
 

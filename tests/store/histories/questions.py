@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ctaudit.query import notation
+from ctaudit.conntrack.endpoint import Endpoint
+from ctaudit.query.notation import TimeSpan
 from ctaudit.query.question import WhoQuestion
 from tests.store.histories.truth import (
     DST_NAT,
@@ -51,10 +52,10 @@ class Question:
         }  # fmt: skip
 
     def as_who(self) -> WhoQuestion:
-        remote = notation.Endpoint(self.remote, self.remote_port) if self.remote else None
+        remote = Endpoint(self.remote, self.remote_port) if self.remote else None
         return WhoQuestion(
-            notation.Endpoint(self.address, self.port),
-            notation.Span(as_datetime(self.begin), as_datetime(self.end)),
+            Endpoint(self.address, self.port),
+            TimeSpan(as_datetime(self.begin), as_datetime(self.end)),
             remote,
             self.proto,
             self.node,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ctaudit.query.lookup import Answer
+from ctaudit.query.answer import Answer
 from tests.store.histories.oracle import Oracle, Truth
 from tests.store.histories.questions import (
     Question,

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import schema
 from ctaudit.query import lookup
-from ctaudit.query.lookup import Answer, Coverage, Verdict, judge
+from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.verdict import Verdict, judge
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.procedures import to_time
 from ctaudit.spool.decoder import Batch, Decoder
@@ -66,6 +67,7 @@ def open_store(cluster: Cluster, name: str = "histories") -> Iterator[Store]:
     cluster.create_database(name)
     schema.install(cluster.dsn(name))
     with psycopg.connect(cluster.dsn(name), autocommit=True) as connection:
+        connection.execute("SET jit = off")
         _keep_default_partitions(connection)
         register_columns(connection.adapters)
         yield Store(connection)
