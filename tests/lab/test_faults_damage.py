@@ -50,9 +50,13 @@ def kept(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
 
 @pytest.mark.parametrize("times", [100, torture(1000)])
 def test_damaged_segments_are_read_truly(
-    kept: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, times: int
+    kept: Rig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    times: int,
 ) -> None:
-    caplog.set_level(logging.CRITICAL)  # each of them is told as a fault
+    caplog.set_level(logging.CRITICAL)  # each damage is logged as a fault
     with copied(kept.spool, tmp_path) as folder:
         whole = read_folder(folder)
     assert whole.rows.total() > 4 * COUNT
@@ -60,12 +64,13 @@ def test_damaged_segments_are_read_truly(
     lossy = 0
     for seed in range(times):
         with copied(kept.spool, tmp_path) as folder:
-            told = f"seed {seed}: {damage_folder(folder, seed)}"
+            case = f"seed {seed}: {damage_folder(folder, seed)}"
             try:
                 found = read_folder(folder)
             except Exception as error:
-                raise AssertionError(f"{told}: {error!r}") from error
-            lossy += expect_truth(whole, found, told)
+                raise AssertionError(f"{case}: {error!r}") from error
+            lossy += expect_truth(whole, found, case)
+    capsys.readouterr()  # the event lines of a thousand readings
     print(f"{lossy} of {times} lost something")
     assert lossy > 0.3 * times
 
@@ -98,18 +103,18 @@ def test_damaged_segments_are_recorded_truly(kept: Rig, cluster: Cluster, times:
     for seed in range(1000, 1000 + times):
         with rigging(kept.lab, cluster) as rig:
             with copied(kept.spool, rig.directory) as folder:
-                told = f"seed {seed}: {damage_folder(folder, seed)}"
+                case = f"seed {seed}: {damage_folder(folder, seed)}"
                 folder.rename(rig.spool)
                 folder.mkdir()
                 with started(rig, "record") as recorder:
                     recorder.stop()
             for table, moment_of in moments.items():
                 found = stored(rig, table)
-                assert set(found.values()) <= {1}, told
-                assert set(found) <= set(moment_of), told
+                assert set(found.values()) <= {1}, case
+                assert set(found) <= set(moment_of), case
                 missing = sorted(moment_of[key] for key in set(moment_of) - set(found))
                 for moment in missing[:: len(missing) // SAMPLE + 1]:
-                    assert not is_complete(rig, moment), f"{told}: {moment}"
+                    assert not is_complete(rig, moment), f"{case}: {moment}"
             gaps += rig.count("gap")
     print(f"{gaps} gaps of {times} recorded")
     assert gaps > 0

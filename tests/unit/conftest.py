@@ -1,4 +1,4 @@
-"""How long hypothesis looks: the unit tests are run often, tests/torture looks longer."""
+"""How long hypothesis looks: the unit tests are run often; tests/corpus fuzzes for longer."""
 
 from hypothesis import settings
 
