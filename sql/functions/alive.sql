@@ -13,6 +13,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 AS $function$
 DECLARE
     v_began timestamptz := '-infinity';

@@ -17,7 +17,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
             p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, '{}'
+            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
         );
     END IF;
 END

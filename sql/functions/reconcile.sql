@@ -17,6 +17,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
+SET jit = off
 AS $function$
 DECLARE
     v_stream ctaudit.stream;

@@ -229,6 +229,7 @@ CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint) RETURNS SETOF ctaudit.
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
+    SET jit TO 'off'
 AS $_$
 DECLARE
     v_began timestamptz := '-infinity';
@@ -909,7 +910,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
             p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, '{}'
+            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
         );
     END IF;
 END
@@ -1593,6 +1594,7 @@ CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
+    SET jit TO 'off'
 AS $$
 DECLARE
     v_stream ctaudit.stream;
