@@ -71,3 +71,13 @@ def test_frame_of_another_segment_is_not_taken(tmp_path: Path) -> None:
         load_frame(target, 0)
     source.close()
     target.close()
+
+
+def test_a_segment_can_be_closed_while_its_damage_is_handled(tmp_path: Path) -> None:
+    """The exception holds the frames of the stack, and these must not hold the mapping."""
+    segment = make_segment(tmp_path, bodies=(BODY,))
+    try:
+        find_frame(segment, SIZE - 4)
+    except DamagedFrame:
+        segment.close()
+    assert segment.memory.closed

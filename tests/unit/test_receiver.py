@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ctaudit.capture import receiver as module
 from ctaudit.capture.pace import COALESCE_DELAY, HEARTBEAT, Pace
 from ctaudit.capture.receiver import Receiver
 from ctaudit.capture.table_dump import RETRY_AFTER
@@ -572,3 +574,29 @@ def test_a_tick_applies_retention(rig: Rig) -> None:
     rig.clock.now += 1.0
     rig.receive(0)
     assert len(rig.segments) == 1
+
+
+def test_a_socket_is_stored_once_its_stream_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a receiver killed in between leaves a socket with the stream of an earlier one."""
+    done: list[str] = []
+
+    class Fake:
+        def begin(self, *, inherited: bool) -> None:
+            done.append(f"begin, inherited={inherited}")
+
+        def finish(self, *, going_on: bool) -> None:
+            done.append(f"finish, going_on={going_on}")
+
+    def store(*_: object) -> bool:
+        done.append("store")
+        return True
+
+    monkeypatch.setattr(module, "Receiver", lambda *_: Fake())
+    monkeypatch.setattr(module, "EventSource", lambda *_: None)
+    monkeypatch.setattr(module, "_event_socket", lambda _: nullcontext((None, False)))
+    monkeypatch.setattr(module, "stop_signals", lambda: nullcontext([15]))
+    monkeypatch.setattr(module, "store_socket", store)
+    assert module.run(Config(node="gw1", spool=SpoolSection(tmp_path))) == 0
+    assert done == ["begin, inherited=False", "store", "finish, going_on=True"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +13,6 @@ from uuid import uuid4
 import pytest
 
 from ctaudit.errors import DiskError
-from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
-from ctaudit.spool.recovery import find_burst_end
 from ctaudit.spool.segment import (
     HEADER_SIZE,
     DamagedSegment,
@@ -25,7 +22,7 @@ from ctaudit.spool.segment import (
     opened_segment,
 )
 from tests.unit.messages import build
-from tests.unit.streams import CAPACITY, NODE, STREAM, die_after, make_segment, run_apart, size_of
+from tests.unit.streams import CAPACITY, NODE, STREAM, make_segment, run_apart
 from tests.unit.test_layout import ENTRY
 
 MESSAGE = build(ENTRY) + bytes(-len(build(ENTRY)) % 4)
@@ -113,7 +110,7 @@ def test_truncated_file_ends_where_it_ends(tmp_path: Path) -> None:
     with opened_segment(segment.path) as seen:
         assert (seen.capacity, seen.end) == (500, 500)
         assert end > 500
-        assert find_burst_end(seen) == 500
+        assert seen.is_truncated
 
 
 def test_list_has_segments_only_and_the_oldest_first(tmp_path: Path) -> None:
@@ -180,55 +177,3 @@ def test_file_size_limit(tmp_path: Path) -> None:
 def test_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="No such file or directory"):
         make_segment(tmp_path / "gone")
-
-
-def write_at(memory: object, at: int, data: bytes) -> int:
-    memory[HEADER_SIZE + at : HEADER_SIZE + at + len(data)] = data  # type: ignore[index]
-    return at + len(data)
-
-
-def test_after_a_kill_in_a_burst_all_that_was_received_is_found(tmp_path: Path) -> None:
-    def burst() -> None:
-        segment = make_segment(tmp_path, bodies=(MESSAGE,))
-        at = write_at(segment.memory, segment.end, OPEN_HEAD)
-        for _ in range(5):
-            at = write_at(segment.memory, at, MESSAGE)
-
-    die_after(burst)
-    with opened_segment(tmp_path / "000000000001.segment") as seen:
-        assert seen.end == size_of(MESSAGE)
-        assert find_burst_end(seen) == size_of(MESSAGE) + HEAD_SIZE + 5 * len(MESSAGE)
-        # It only looks: publishing is the writer's.
-        assert seen.end == size_of(MESSAGE)
-
-
-def test_recovery_stops_at_what_is_no_message(tmp_path: Path) -> None:
-    rests = {
-        b"": 0,
-        bytes(32): 0,
-        struct.pack("=IHHII", 15, 0x100, 0, 0, 0): 0,
-        struct.pack("=IHHII", 0xFFFFFFF0, 0x100, 0, 0, 0): 0,
-        struct.pack("=IHHII", 20, 0, 0, 0, 0) + bytes(4): 0,
-        MESSAGE[:-4]: len(MESSAGE),  # behind it are zeros, so they count as its own
-        struct.pack("=IHHII", 17, 0x100, 0, 0, 0) + b"x": 20,
-    }
-    for number, (rest, taken) in enumerate(rests.items(), 1):
-        segment = make_segment(tmp_path, number, bodies=(MESSAGE,))
-        at = write_at(segment.memory, segment.end, OPEN_HEAD + MESSAGE)
-        write_at(segment.memory, at, rest)
-        assert find_burst_end(segment) == at + taken, rest
-        segment.close()
-
-
-def test_recovery_stays_within_the_segment(tmp_path: Path) -> None:
-    segment = make_segment(tmp_path)
-    room = CAPACITY // len(MESSAGE) * len(MESSAGE)
-    for at in range(0, room, len(MESSAGE)):
-        write_at(segment.memory, at, MESSAGE)
-    left = CAPACITY - room
-    assert find_burst_end(segment) == room
-    if left > 24:
-        odd = struct.pack("=IHHII", left - 1, 0x100, 0, 0, 0)
-        write_at(segment.memory, room, odd)
-        assert find_burst_end(segment) == CAPACITY
-    segment.close()

@@ -37,7 +37,8 @@ def find_frame(segment: Segment, offset: int) -> int:
         while at < offset:
             frame = read_frame(data, at, segment.base + at)
             if offset < frame.end:
-                _check_boundary(data[frame.start : frame.end], offset - frame.start)
+                with data[frame.start : frame.end] as body:
+                    _check_boundary(body, offset - frame.start)
                 return at
             at = frame.end
     if at != offset:

@@ -104,10 +104,11 @@ def has_dropped_note(segment: Segment) -> bool:
     """Whether the segment already contains the note that reports its drop counter."""
     drops = DropCounter(segment.words)
     offset, end = drops.noted_from, segment.end
-    while drops.events and offset < end:
-        frame, body = load_frame(segment, offset)
-        note = unpack_note(body)
-        if note is not None and note.name == "dropped":
-            return True
-        offset = frame.end
+    with contextlib.suppress(DamagedFrame):
+        while drops.events and offset < end:
+            frame, body = load_frame(segment, offset)
+            note = unpack_note(body)
+            if note is not None and note.name == "dropped":
+                return True
+            offset = frame.end
     return False

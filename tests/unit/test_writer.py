@@ -1,141 +1,38 @@
-"""The spool: a stream goes on over segments and receivers, within its bounds."""
+"""A stream goes on over segments and receivers, within the spool's bounds."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import pytest
 
-from ctaudit.config import Config, SpoolSection
-from ctaudit.errors import DiskError, PrivilegeError, UsageError
-from ctaudit.spool.chain import load_frame
-from ctaudit.spool.frame import HEAD_SIZE, OPEN_HEAD
-from ctaudit.spool.lock import spool_lock
-from ctaudit.spool.note import Note, unpack_note
-from ctaudit.spool.segment import (
-    HEADER_SIZE,
-    Segment,
-    Word,
-    list_segments,
-    open_segment,
-    opened_segment,
-)
+from ctaudit.errors import DiskError
+from ctaudit.host import boot
+from ctaudit.spool.frame import HEAD_SIZE
+from ctaudit.spool.note import Note, pack_note
+from ctaudit.spool.segment import HEADER_SIZE, Segment, Word, opened_segment
 from ctaudit.spool.writer import SpoolWriter
-from tests.unit.messages import build
-from tests.unit.streams import die_after, run_apart, size_of
-from tests.unit.test_layout import ENTRY
-
-MESSAGE = build(ENTRY) + bytes(-len(build(ENTRY)) % 4)
-SEGMENT = 256 << 10
-WHOLE = HEADER_SIZE + SEGMENT
-_NOBODY = 65534
-
-
-def config(directory: Path, **spool: Any) -> Config:
-    given = {"segment_bytes": SEGMENT, "max_bytes": 100 * WHOLE, "keep_bytes": 100 * WHOLE, **spool}
-    return Config(node="gw1", spool=SpoolSection(directory=directory, **given))
-
-
-@contextlib.contextmanager
-def writing(directory: Path, **spool: Any) -> Iterator[SpoolWriter]:
-    """A writer with a stream begun."""
-    writer = SpoolWriter(config(directory, **spool))
-    writer.begin_stream()
-    try:
-        yield writer
-    finally:
-        writer.close()
-
-
-def write_frame(writer: SpoolWriter, *messages: bytes) -> int:
-    writer.current.open_frame()
-    for message in messages:
-        writer.current.append(message)
-    return writer.current.close_frame()
-
-
-def roll(writer: SpoolWriter) -> bool:
-    """Rolls, waiting out the pause between two tries."""
-    deadline = time.monotonic() + 1
-    while not (rolled := writer.roll()) and time.monotonic() < deadline and not writer.is_dropping:
-        time.sleep(0.06)
-    return rolled
-
-
-def bodies_of(segment: Segment) -> list[bytes]:
-    found, at = [], 0
-    while at < segment.end:
-        frame, body = load_frame(segment, at)
-        found.append(body)
-        at = frame.end
-    return found
-
-
-def notes_of(path: Path) -> list[Note]:
-    with opened_segment(path) as segment:
-        notes = [unpack_note(body) for body in bodies_of(segment)]
-    return [note for note in notes if note is not None]
-
-
-def told_in(path: Path) -> list[tuple[str, int | None]]:
-    """The notes of a segment by name, with the number of what was lost."""
-    return [(note.name, note.detail.get("count")) for note in notes_of(path)]
-
-
-def paths(directory: Path) -> list[Path]:
-    return [path for _, path in list_segments(directory)]
-
-
-def numbers(directory: Path) -> list[int]:
-    return [number for number, _ in list_segments(directory)]
-
-
-def commit_all(directory: Path, *, age: float = 0.0) -> None:
-    """As the recorder does with what is in the database; sealed ``age`` seconds ago."""
-    for path in paths(directory):
-        with opened_segment(path) as segment:
-            segment.commit(segment.end)
-            if segment.sealed and age:
-                segment.words[Word.SEALED] = time.time_ns() - int(age * 1e9)
-
-
-def test_frames_are_seen_when_closed(tmp_path: Path) -> None:
-    with writing(tmp_path) as writer, opened_segment(paths(tmp_path)[0]) as reader:
-        assert reader.node == "gw1"
-        writer.current.open_frame()
-        writer.current.append(MESSAGE)
-        assert reader.end == 0
-        before = time.time_ns()
-        received = writer.current.close_frame()
-        assert before <= received <= time.time_ns()
-        assert reader.end == size_of(MESSAGE) == writer.current.offset == writer.current.position
-        frame, body = load_frame(reader, 0)
-        assert (body, frame.received) == (MESSAGE, received)
-        boot = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        assert 0 <= boot - frame.boot < 60e9
-
-
-def test_empty_frame_leaves_nothing(tmp_path: Path) -> None:
-    with writing(tmp_path) as writer:
-        write_frame(writer)
-        assert (writer.current.offset, writer.current.segment.end) == (0, 0)
-        write_frame(writer, MESSAGE)
-        assert bodies_of(writer.current.segment) == [MESSAGE]
-
-
-def test_note_stands_alone(tmp_path: Path) -> None:
-    with writing(tmp_path) as writer:
-        before = time.time_ns()
-        writer.append_note("overrun", lost=5)
-        (note,) = notes_of(writer.current.segment.path)
-        assert (note.name, note.detail) == ("overrun", {"lost": 5})
-        assert before <= note.at <= time.time_ns()
+from tests.unit.spool_contents import notes_of, read_bodies, read_notes
+from tests.unit.spool_writing import (
+    MESSAGE,
+    SEGMENT,
+    WHOLE,
+    commit_all,
+    config,
+    drop,
+    numbers,
+    paths,
+    roll,
+    take,
+    told_in,
+    write_frame,
+    writing,
+)
+from tests.unit.streams import die_after, size_of
 
 
 def test_each_stream_has_its_own_segments(tmp_path: Path) -> None:
@@ -171,22 +68,7 @@ def test_stream_goes_on_in_the_next_segment(tmp_path: Path) -> None:
         assert first.sealed
         assert not second.sealed
         assert first.base + first.end == second.base
-        assert bodies_of(second) == [MESSAGE * 2]
-
-
-def test_events_leave_room_for_a_datagram_and_notes(tmp_path: Path) -> None:
-    with writing(tmp_path) as writer:
-        while writer.current.has_room():
-            write_frame(writer, MESSAGE * 20)
-        left = writer.current.segment.capacity - writer.current.offset
-        assert left > 64 << 10
-        # A whole datagram still fits where there just was room.
-        assert writer.current.segment.capacity - writer.current.limit >= (64 << 10) + HEAD_SIZE
-        for _ in range(10):
-            writer.append_note("overrun", lost=1)
-        assert (
-            writer.current.segment.end == writer.current.offset <= writer.current.segment.capacity
-        )
+        assert read_bodies(second) == [MESSAGE * 2]
 
 
 def test_next_receiver_goes_on(tmp_path: Path) -> None:
@@ -197,7 +79,7 @@ def test_next_receiver_goes_on(tmp_path: Path) -> None:
     assert again.continue_stream()
     assert (again.current.segment.stream, again.current.position) == (stream, position)
     write_frame(again, MESSAGE, MESSAGE)
-    assert bodies_of(again.current.segment) == [MESSAGE, MESSAGE * 2]
+    assert read_bodies(again.current.segment) == [MESSAGE, MESSAGE * 2]
     again.close()
     assert numbers(tmp_path) == [1]
 
@@ -219,7 +101,7 @@ def test_killed_in_a_burst(tmp_path: Path, count: int) -> None:
     assert again.continue_stream()
     write_frame(again, MESSAGE)
     expected = [MESSAGE, *([MESSAGE * count] if count else []), MESSAGE]
-    assert bodies_of(again.current.segment) == expected
+    assert read_bodies(again.current.segment) == expected
     again.close()
 
 
@@ -234,7 +116,7 @@ def test_killed_between_stamping_and_publishing(tmp_path: Path) -> None:
     die_after(burst)
     again = SpoolWriter(config(tmp_path))
     assert again.continue_stream()
-    assert bodies_of(again.current.segment) == [MESSAGE, MESSAGE * 2]
+    assert read_bodies(again.current.segment) == [MESSAGE, MESSAGE * 2]
     again.close()
 
 
@@ -251,7 +133,7 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
     earlier, _ = paths(tmp_path)
     with opened_segment(earlier) as first:
         assert first.sealed
-        assert bodies_of(first)[0] == MESSAGE
+        assert read_bodies(first)[0] == MESSAGE
     # Whoever asks for the status learns that the earlier one is over, also under another name.
     assert told_in(earlier) == [("stop", None)]
 
@@ -351,16 +233,6 @@ def test_loss_counted_before_a_kill_is_told_by_the_next_receiver(tmp_path: Path)
     assert told_in(paths(tmp_path)[0]) == [("dropped", 9), ("stop", None)]
 
 
-@pytest.mark.parametrize("left", range(0, 2 * HEAD_SIZE, 4))
-def test_room_is_room_for_an_event_behind_the_frame_s_head(tmp_path: Path, left: int) -> None:
-    """Else a receiver would open frames for ever and neither fill them nor roll."""
-    with writing(tmp_path) as writer:
-        writer.current.offset = writer.current.limit - left
-        has_room = writer.current.has_room()
-        writer.current.open_frame()
-        assert has_room == (writer.current.offset <= writer.current.limit)
-
-
 @pytest.mark.parametrize("counted", [False, True])
 @pytest.mark.parametrize("earlier", range(4))
 def test_event_taken_when_the_receiver_is_killed_is_counted(
@@ -386,19 +258,6 @@ def test_event_taken_when_the_receiver_is_killed_is_counted(
     with writing(tmp_path):
         pass
     assert told_in(paths(tmp_path)[0]) == [("dropped", earlier + 1), ("stop", None)]
-
-
-def drop(writer: SpoolWriter, events: int) -> None:
-    for _ in range(events):
-        writer.drop(take)
-
-
-def take(into: memoryview) -> int:
-    """As recv_into does with a message that is longer than the room for it."""
-    bytes_of = into.cast("B")
-    assert bytes(bytes_of) == bytes(8)
-    bytes_of[:] = MESSAGE[:8]
-    return 8
 
 
 def take_and_die(into: memoryview) -> int:
@@ -461,55 +320,6 @@ def test_full_disk_stops_the_roll(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert not notes_of(paths(tmp_path)[1])
 
 
-def test_committed_segments_stay_for_keep(tmp_path: Path) -> None:
-    with writing(tmp_path, keep=600.0) as writer:
-        for _ in range(3):
-            write_frame(writer, MESSAGE)
-            assert roll(writer)
-        commit_all(tmp_path, age=590)
-        writer.prune()
-        assert numbers(tmp_path) == [1, 2, 3, 4]
-        commit_all(tmp_path, age=610)
-        writer.prune()
-        # The one being written stays whatever its state is.
-        assert numbers(tmp_path) == [4]
-
-
-def test_uncommitted_segments_stay_for_ever(tmp_path: Path) -> None:
-    with writing(tmp_path, keep=0.0, keep_bytes=0) as writer:
-        for _ in range(3):
-            write_frame(writer, MESSAGE)
-            assert roll(writer)
-        for path in paths(tmp_path)[:3]:
-            with opened_segment(path) as segment:
-                segment.commit(segment.end - 4)
-        writer.prune()
-        assert numbers(tmp_path) == [1, 2, 3, 4]
-        commit_all(tmp_path, age=1)
-        writer.prune()
-        assert numbers(tmp_path) == [4]
-
-
-def test_keep_bytes_lets_the_oldest_go(tmp_path: Path) -> None:
-    with writing(tmp_path, keep=600.0, keep_bytes=2 * WHOLE) as writer:
-        for _ in range(5):
-            write_frame(writer, MESSAGE)
-            assert roll(writer)
-        commit_all(tmp_path)
-        writer.prune()
-        assert numbers(tmp_path) == [4, 5, 6]
-
-
-def test_max_bytes_lets_kept_ones_go(tmp_path: Path) -> None:
-    with writing(tmp_path, keep=600.0, max_bytes=3 * WHOLE) as writer:
-        for _ in range(6):
-            write_frame(writer, MESSAGE)
-            commit_all(tmp_path)
-            assert roll(writer)
-            assert len(numbers(tmp_path)) <= 3
-        assert numbers(tmp_path) == [5, 6, 7]
-
-
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     foreign = tmp_path / "000000000001.segment"
     foreign.write_bytes(b"something else" * 1000)
@@ -530,55 +340,83 @@ def commit_all_but(foreign: Path, directory: Path) -> None:
                 segment.commit(segment.end)
 
 
-def test_two_receivers_on_one_spool(tmp_path: Path) -> None:
-    directory = tmp_path / "spool"
-    with spool_lock(directory, "receiver"), spool_lock(directory, "recorder"):
-        for who in ("receiver", "recorder"):
-            with pytest.raises(UsageError) as caught, spool_lock(directory, who):
-                pass
-            assert str(caught.value) == (
-                f"{directory}: another {who} is using this spool; stop it first"
-            )
+def test_killed_before_the_start_note(tmp_path: Path) -> None:
+    """The database would refuse each other note of a stream that has none, for ever."""
 
-    # And after it has ended, or was killed, the next may.
-    def claim_and_die() -> None:
-        claim = spool_lock(directory, "receiver")
-        claim.__enter__()
+    def begin() -> None:
+        SpoolWriter(config(tmp_path)).begin_stream()
 
-    die_after(claim_and_die)
-    with spool_lock(directory, "receiver"):
-        pass
-
-
-def test_spool_that_cannot_be(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.touch()
-    with pytest.raises(DiskError) as caught, spool_lock(file / "spool", "receiver"):
-        pass
-    assert str(caught.value) == f"{file}/spool: cannot be used as spool: Not a directory"
-
-
-def test_spool_without_permission(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-
-    def claim_unprivileged() -> None:
-        if os.geteuid() == 0:
-            os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-        with (
-            pytest.raises(PrivilegeError, match="the receiver may not write there"),
-            spool_lock(tmp_path / "spool", "receiver"),
-        ):
-            pass
-
-    run_apart(claim_unprivileged)
-
-
-def test_open_head_alone_is_no_frame(tmp_path: Path) -> None:
+    die_after(begin)
+    assert not SpoolWriter(config(tmp_path)).continue_stream()
+    with opened_segment(paths(tmp_path)[0]) as first:
+        assert (bool(first.sealed), first.end) == (True, 0)
     with writing(tmp_path) as writer:
+        assert writer.current.segment.sequence == 2
+    assert told_in(paths(tmp_path)[0]) == []
+
+
+def test_start_note_of_a_killed_receiver_counts(tmp_path: Path) -> None:
+    def begin() -> None:
+        writer = SpoolWriter(config(tmp_path))
+        writer.begin_stream()
         writer.current.open_frame()
+        writer.current.append(pack_note(Note("start", 1, {})))
+
+    die_after(begin)
+    again = SpoolWriter(config(tmp_path))
+    assert again.continue_stream()
+    assert [note.name for note in read_notes(again.current.segment)] == ["start"]
+    again.close()
+
+
+@pytest.mark.parametrize("cut", [1, 100, SEGMENT - 1])
+def test_a_segment_that_was_cut_short_ends_its_stream(tmp_path: Path, cut: int) -> None:
+    """In the next segment its positions would be used a second time, and be taken for stored."""
+    with writing(tmp_path) as writer:
+        write_frame(writer, MESSAGE)
         path = writer.current.segment.path
-        assert bytes(writer.current.view[: len(OPEN_HEAD)]) == OPEN_HEAD
-        assert writer.current.segment.end == 0
-    segment = open_segment(path)
-    assert bodies_of(segment) == []
-    segment.close()
+    os.truncate(path, HEADER_SIZE + cut)
+    assert not SpoolWriter(config(tmp_path)).continue_stream()
+    with opened_segment(path) as segment:
+        assert segment.sealed
+    with writing(tmp_path) as writer:
+        assert (writer.current.segment.sequence, writer.current.segment.base) == (2, 0)
+
+
+def test_a_burst_of_an_earlier_boot_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stamped frames are taken one by one, the open one is not."""
+    writer = SpoolWriter(config(tmp_path))
+    writer.begin_stream()
+    write_frame(writer, MESSAGE)
+    end = writer.current.offset
+    write_frame(writer, MESSAGE, MESSAGE)
+    write_frame(writer, MESSAGE)
+    writer.current.open_frame()
+    writer.current.append(MESSAGE)
+    # As if the header had not been written back since the first frame.
+    writer.current.segment.publish(end)
+    writer.close()
+    monkeypatch.setattr(boot, "read_boot_id", lambda: UUID(int=1))
+    with writing(tmp_path):
+        pass
+    with opened_segment(paths(tmp_path)[0]) as segment:
+        assert read_bodies(segment)[:-1] == [MESSAGE, MESSAGE * 2, MESSAGE]
+    assert told_in(paths(tmp_path)[0]) == [("stop", None)]
+
+
+def test_a_stream_is_ended_although_its_last_notes_are_damaged(tmp_path: Path) -> None:
+    with writing(tmp_path, max_bytes=WHOLE) as writer:
+        write_frame(writer, MESSAGE)
+        drop(writer, 3)
+        at = writer.current.offset
+        writer.append_note("overrun")
+        writer.current.view[at + HEAD_SIZE] ^= 1
+        path = writer.current.segment.path
+    with writing(tmp_path):
+        pass
+    with opened_segment(path) as segment:
+        assert segment.sealed
+        # Behind the damage: the recorder reports all of it as missing.
+        assert segment.end > at
