@@ -30,6 +30,10 @@ def overrun_notes(
             if count:
                 before = [read for read in reads if read < loss.begin]
                 since = max([stream.begin, *before, *(p.end for p in stream.pauses if p.end < at)])
+                flood = random.Random(f"flood {loss.begin}")
+                if flood.random() < 0.8:
+                    # Some of what filled the buffer had been read.
+                    since = max(since, loss.begin - flood.randrange(1, 200 * MILLISECOND))
                 detail = {"last_read_at": gateway.clock.wall(since) * 1000, "lost": count}
                 yield Frame(at, note=Note("overrun", detail, lost_from=loss.begin))
 

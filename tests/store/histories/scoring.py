@@ -82,11 +82,11 @@ def grade(question: Question, said: Said, truth: Truth) -> str:
     alive = [_ends_of(one, question) for one in truth.alive]
     if verdict == "unknown":
         return NEEDLESS_UNKNOWN if truth.provable else RIGHT
-    if verdict == "several" and not any(answer.exact for answer in said.answers) and not alive:
+    required = [_ends_of(one, question) for one in truth.alive if one not in truth.optional]
+    if verdict == "several" and not any(answer.exact for answer in said.answers) and not required:
         # Candidates only: none of them is said to have been alive.
         return NEEDLESS_SEVERAL if truth.provable else RIGHT
     if not _fits(verdict, found, alive, ()):
-        required = [_ends_of(one, question) for one in truth.alive if one not in truth.optional]
         allowed = [_ends_of(one, question) for one in (*truth.optional, *truth.ghosts)]
         return UNFORESEEN if _fits(verdict, found, required, allowed) else f"false {verdict}"
     if verdict == "several" and truth.provable and Counter(found) != Counter(alive):
