@@ -42,14 +42,14 @@ BEGIN
     p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
-        v_inward := v_inward || ' AND r.orig_dport = $12';
+        v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src = $13';
         v_inward := v_inward || ' AND r.orig_src = $13';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14';
+        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
         v_inward := v_inward || ' AND r.orig_sport = $14';
     END IF;
     IF p_proto IS NOT NULL THEN

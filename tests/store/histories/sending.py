@@ -101,9 +101,10 @@ class Store:
         self._forgotten += 1
         if self._forgotten % _EMPTY_EVERY == 0:
             # What was rolled back still takes room in tables and indexes.
-            tables = ("opening", "flow", "dump_entry", "stream", "coverage", "gap", "dump", "note")
-            names = ", ".join(f"ctaudit.{table}" for table in (*tables, "undecodable", "clock"))
-            self.connection.execute(f"TRUNCATE {names}, ctaudit.inquiry, ctaudit.node")
+            rows = ("opening_row", "flow_row", "dump_entry_row")
+            tables = ("stream", "coverage", "gap", "dump", "note", "undecodable", "clock", "inquiry")
+            names = ", ".join(f"ctaudit.{table}" for table in (*rows, *tables, "node"))
+            self.connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
 
     def send(self, calls: Sequence[Call]) -> None:
         """Raises psycopg.Error where the store refuses one."""
