@@ -123,7 +123,7 @@ def test_tenants_with_one_tuple(rig: Rig, lab: Lab) -> None:
     openings = rows_of(rig, "opening", sent)
     assert [row["orig_zone"] for row in openings] == [1, 2]
     live = rig.query("SELECT ct_id FROM ctaudit.live('gw1') WHERE orig_sport = %s", sent["sport"])
-    listed = [entry.id for entry in list_table(lab) if entry.orig.sport == sent["sport"]]
+    listed = [entry.id or 0 for entry in list_table(lab) if entry.orig.sport == sent["sport"]]
     assert sorted(row[0] for row in live) == sorted(listed)
     assert len(listed) == 2
     reply = rig.who([a.GATEWAY], moment, "--to", f"{a.SERVER}:{sent['dport']}")
