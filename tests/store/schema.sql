@@ -960,6 +960,7 @@ CREATE TABLE ctaudit.gap (
     hides_openings boolean NOT NULL,
     hides_ends boolean NOT NULL,
     sound_from timestamp with time zone,
+    proto smallint,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT gap_check CHECK ((gap_from <= gap_until))
 );
