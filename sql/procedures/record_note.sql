@@ -23,8 +23,8 @@
 --                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
---   opening, flow; dump_entry (read)
+-- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
+--   reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -130,8 +130,14 @@ BEGIN
                     + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
         END IF;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
