@@ -803,32 +803,37 @@ CREATE TABLE ctaudit.stream (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
     v_step interval := p_step_seconds * interval '1 second';
     v_before timestamptz := p_at - v_step;
+    v_known ctaudit.clock;
+    v_boots text[];
     v_right timestamptz;
     v_coverage ctaudit.coverage;
 BEGIN
-    SELECT k.at INTO v_right FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND k.stream IN (
-        SELECT s.stream FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
-            OR s.stream = p_stream.stream
-    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    SELECT k.* INTO v_known FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
     ORDER BY k.clock_id DESC LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
-        v_right := coalesce(v_right, p_stream.started_at);
-        -- The wrong clock must not make the gateway older than it is.
-        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right
-            AND v_step > interval '0' AND v_before >= v_right;
-    END IF;
+    -- A stream of which no boot is known counts as one of its own.
+    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
+        SELECT k.stream FROM ctaudit.clock AS k
+        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
+    ));
+    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
+    INTO v_right
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node
+        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
+    -- The wrong clock must not make the gateway older than it is.
+    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
+        AND v_step > interval '0' AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -838,7 +843,9 @@ BEGIN
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
         (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at)
+        (v_right + v_step, p_at),
+        (CASE WHEN v_known.synchronised AND NOT p_synchronised
+            THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
     WHERE d.doubt_from <= d.doubt_until;
 
@@ -852,13 +859,13 @@ BEGIN
             p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
         );
     END IF;
+    -- What was sent since then may bear the time after the step, however late it is noted.
     UPDATE ctaudit.stream AS s SET
-        covered_until = CASE WHEN p_step_seconds < 0
-            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
 END
 $$;
-ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1982,8 +1989,14 @@ BEGIN
                     + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
         END IF;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -2652,7 +2665,7 @@ REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with t
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
