@@ -9,7 +9,8 @@
 --
 -- Parameters:
 --   p_outward, p_inward   conditions on an r of opening_row, flow_row or dump_entry_row that make it an
---                         answer: by its reply tuple, or by its orig tuple (destination NAT)
+--                         answer: by its reply tuple, or by its orig tuple, which counts
+--                         except with source NAT alone: then it shows no public side
 -- Returns: a query for rows of ctaudit.connection with the parameters
 --   $1, $2      the asked span [from, until)
 --   $3          the node
@@ -212,7 +213,7 @@ AS $function$
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
+    , '<asked>', '(' || p_outward || ' OR (r.status & 48) <> 16 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',

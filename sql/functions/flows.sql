@@ -3,7 +3,8 @@
 -- ends, those that began in it.
 -- Parameters:
 --   p_host            network of the internal end: the client, or the server behind a
---                     destination NAT
+--                     destination NAT; where nothing is translated, of either end, and
+--                     the client's if both are in it
 --   p_nat             network of the public address that the outside saw in its place
 --   p_remote          network of the other end
 --   p_from, p_until   the span; NULL: without bound

@@ -2,8 +2,8 @@
 -- Who used a public address and port in the span [p_from, p_until).
 --   outward  the address and port are what the outside saw of a client (reply_dst,
 --            reply_dport); host is the client, remote the server
---   inward   they are what a destination NAT forwarded (orig_dst, orig_dport); host is the
---            internal server, remote the client
+--   inward   the client called them (orig_dst, orig_dport), and they were not translated or a
+--            destination NAT forwarded them; host is the server, remote the client
 -- A connection is an answer if it began before p_until and had not ended before p_from. Where
 -- only the receiver's time of an opening is known, the connection may have begun since
 -- started_after: then it is an answer as well, but not exact. In nat mode, which records no

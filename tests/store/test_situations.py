@@ -44,6 +44,9 @@ CONNECTIONS = read_connections("""
     q   icmp 192.168.1.130:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:79                snat
     s   esp  192.168.1.129 > 19.1.16.7,           19.1.16.7 > 1.2.3.4                   snat
     x   tcp  [2001:db8:1::129]:51162 > [2001:db8::7]:22, [2001:db8::7]:22 > [2001:db8:1::129]:51162
+    y   tcp  [2001:db8::7]:40000 > [2001:db8:1::129]:51413, [2001:db8:1::129]:51413 > [2001:db8::7]:40000
+    z   tcp  [2001:db8::7]:22 > [2001:db8:1::129]:51162, [2001:db8:1::129]:51162 > [2001:db8::7]:22
+    r   tcp  19.1.16.7:40001 > 192.168.1.130:443, 192.168.1.130:443 > 19.1.16.7:40001
     t1  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53601   snat zone 1
     t2  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53602   snat zone 2
     d1  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.1.0.2:443 > 5.6.7.9:6001        dnat zone 1
@@ -571,6 +574,53 @@ UDP clashes in history mode hide nothing
   10:42 covered
   ? 1.2.3.4:53501 at 10:30:10 = one v
   ? 1.2.3.4:53501 at 10:30:40 = none
+
+# Not translated, and opened from outside: the host's end is the one that was called.
+
+The server connects in over IPv6
+  10:00 begin
+  10:05 NEW y
+  10:20 END y
+  11:00 covered
+  ? [2001:db8:1::129]:51413 at 10:10:00 to 2001:db8::7 = one y
+  ? [2001:db8:1::129]:51413 at 10:10:00 to [2001:db8::7]:40000 proto tcp node gw1 = one y
+  ? [2001:db8:1::129]:51413 at 10:10:00 = one y
+  ? [2001:db8:1::129] at 10:10:00 = one y
+  ? [2001:db8:1::129]:51413 at 10:10:00 to [2001:db8::7]:40001 = none
+  ? [2001:db8:1::129]:40000 at 10:10:00 = none
+  ? [2001:db8:1::129]:51413 at 10:30:00 = none
+  ? [2001:db8::7]:40000 at 10:10:00 to 2001:db8:1::129 = one y   # its own end, as host
+
+The table was flushed, and the server sends first
+  10:00 begin
+  10:05 NEW x
+  10:10 END x
+  10:10:05 NEW z
+  11:00 covered
+  ? [2001:db8:1::129]:51162 at 10:06:00 to [2001:db8::7]:22 = one x
+  ? [2001:db8:1::129]:51162 at 10:10:02 to [2001:db8::7]:22 = none
+  ? [2001:db8:1::129]:51162 at 10:30:00 to [2001:db8::7]:22 = one z
+
+Open since before the record, shown by dumps alone
+  10:00 begin with y@09:30
+  10:30 dump y
+  11:00 covered
+  ? [2001:db8:1::129]:51413 at 10:10:00 = one y
+
+Routed IPv4, the server connects in
+  10:00 begin
+  10:05 NEW r
+  10:05 NEW a
+  11:00 covered
+  ? 192.168.1.130:443 at 10:10:00 to 19.1.16.7:40001 = one r
+  ? 192.168.1.130:443 at 10:10:00 = one r
+  ? 19.1.16.7:443 at 10:10:00 = none                  # a is translated: its remote is no host
+
+Opened from outside in nat mode: the latest
+  10:00 begin nat
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:51413 at 10:30:00 = unknown y
 
 # Table dumps.
 

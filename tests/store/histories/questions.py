@@ -68,7 +68,7 @@ class Question:
         return self._fits_outward(one) or self._fits_inward(one)
 
     def is_outward(self, one: Connection) -> bool:
-        """Whether it asks for the client; else for the server that a port was forwarded to."""
+        """Whether it asks for the client; else for the server that was called."""
         only_forwarded = one.status & (SRC_NAT | DST_NAT) == DST_NAT
         return self._fits_outward(one) and not (only_forwarded and self._fits_inward(one))
 
@@ -77,7 +77,7 @@ class Question:
         return self._fits_ends(public, remote)
 
     def _fits_inward(self, one: Connection) -> bool:
-        if not one.status & DST_NAT:
+        if one.status & (SRC_NAT | DST_NAT) == SRC_NAT:
             return False
         return self._fits_ends(far_end(one.orig), near_end(one.orig))
 
@@ -149,7 +149,9 @@ def _ends_asked(
     rng: random.Random, one: Connection
 ) -> tuple[Address, int | None, tuple[Address, int | None]]:
     """Public address and port, and the remote, of ``one``; seldom another port."""
-    if one.status & DST_NAT and rng.random() < 0.7:
+    translated = one.status & (SRC_NAT | DST_NAT)
+    inward = 0.7 if translated & DST_NAT else 0.4 if not translated else 0.0
+    if inward and rng.random() < inward:
         public, remote = far_end(one.orig), near_end(one.orig)
     else:
         public, remote = far_end(one.reply), near_end(one.reply)
