@@ -213,7 +213,8 @@ AS $function$
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 48) <> 16 AND ' || p_inward || ')'),
+    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
+        || ' OR (r.status & 48) = 0 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',

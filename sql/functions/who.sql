@@ -9,11 +9,15 @@
 -- started_after: then it is an answer as well, but not exact. In nat mode, which records no
 -- ends, the latest opening of the address and port before the span is an answer, with state
 -- 'unknown' and never exact.
+-- Packets may pass several gateways or zones, of which each translates. Where at most ten
+-- connections are found, those that carried the same packets nearer to the host are answers too
+-- (ctaudit.nearer), of whichever node and zone: their public side is not the asked one.
 -- Parameters:
 --   p_address, p_port   as the outside saw them; p_port NULL: any port; for ICMP it is the
 --                       query id
 --   p_from, p_until     the span
 --   p_remote, p_remote_port, p_proto, p_node   further conditions; NULL: any
+--   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at. exact: it was observed, not inferred, that the
 --          connection was alive within the span.
 -- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
@@ -26,7 +30,8 @@ CREATE OR REPLACE FUNCTION ctaudit.who(
     p_remote inet DEFAULT NULL,
     p_remote_port integer DEFAULT NULL,
     p_proto smallint DEFAULT NULL,
-    p_node text DEFAULT NULL
+    p_node text DEFAULT NULL,
+    p_zone integer DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -36,7 +41,11 @@ AS $function$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
-    v_answers bigint;
+    v_zone text := ctaudit.zone_condition(p_zone);
+    v_found ctaudit.connection[];
+    v_nearer ctaudit.connection[];
+    v_connection ctaudit.connection;
+    v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
         RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
@@ -61,14 +70,26 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
-    RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
+    FOR v_connection IN SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false
-    );
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    ) LOOP
+        v_answers := v_answers + 1;
+        IF v_answers <= 10 THEN
+            v_found := v_found || v_connection;
+        END IF;
+        RETURN NEXT v_connection;
+    END LOOP;
+    WHILE v_answers BETWEEN 1 AND 10 LOOP
+        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
+        EXIT WHEN v_nearer IS NULL;
+        RETURN QUERY SELECT * FROM unnest(v_nearer);
+        v_found := v_found || v_nearer;
+        v_answers := cardinality(v_found);
+    END LOOP;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
         'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
     ), v_answers);
 END
 $function$;

@@ -69,6 +69,7 @@ def _add_who(who: argparse.ArgumentParser) -> None:
     who.add_argument("--to", metavar="ADDRESS[:PORT]", help="the remote end")
     who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
     who.add_argument("--node", help="this gateway only")
+    _add_zone(who)
     who.add_argument(
         "--within", default="0", metavar="SECONDS", help="widen the time on both sides"
     )
@@ -81,7 +82,14 @@ def _add_flows(flows: argparse.ArgumentParser) -> None:
     flows.add_argument("--until", metavar="TIME", help="started before this time")
     flows.add_argument("--open", action="store_true", help="open connections only")
     flows.add_argument("--node", help="this gateway only")
+    _add_zone(flows)
     _add_rows(flows)
+
+
+def _add_zone(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--zone", metavar="N", help="this conntrack zone only, of either direction"
+    )
 
 
 def _add_table(table: argparse.ArgumentParser) -> None:

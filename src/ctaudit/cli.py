@@ -73,7 +73,13 @@ def run_who(args: Namespace) -> int:
     from ctaudit.query.who_text import format_reply, plain_reply
 
     question = read_who(
-        args.public, args.at, to=args.to, proto=args.proto, node=args.node, within=args.within
+        args.public,
+        args.at,
+        to=args.to,
+        proto=args.proto,
+        node=args.node,
+        within=args.within,
+        zone=args.zone,
     )
     with _asking(args) as connection:
         reply = ask_who(connection, question)
@@ -98,6 +104,7 @@ def run_flows(args: Namespace) -> int:
         only_open=args.open,
         node=args.node,
         limit=args.limit,
+        zone=args.zone,
     )
     with _asking(args) as connection:
         rows = ask_flows(connection, question)

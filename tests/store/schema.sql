@@ -757,7 +757,8 @@ AS $_$
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 48) <> 16 AND ' || p_inward || ')'),
+    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
+        || ' OR (r.status & 48) = 0 AND ' || p_inward || ')'),
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',
@@ -964,13 +965,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
 DECLARE
     v_outward text := 'true';
     v_inward text := 'true';
+    v_zone text := ctaudit.zone_condition(p_zone);
     v_answers bigint;
 BEGIN
     IF p_host IS NOT NULL THEN
@@ -986,17 +988,17 @@ BEGIN
         v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit
+        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
     ), v_answers);
 END
 $_$;
-ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.gap (
     gap_id bigint NOT NULL,
     node text NOT NULL,
@@ -1579,6 +1581,45 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_outward text;
+    v_inward text;
+BEGIN
+    SELECT
+        string_agg(format(
+            'r.proto = %s AND r.reply_dst = %L AND r.reply_dport = %s AND r.reply_src = %L '
+            'AND (r.proto IN (1, 58) OR r.reply_sport = %s) AND (r.status & 48) <> 0',
+            f.proto, f.orig_src, coalesce(f.orig_sport, -1), f.orig_dst, coalesce(f.orig_dport, -1)
+        ), ' OR ') FILTER (WHERE f.direction = 'outward'),
+        string_agg(format(
+            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L '
+            'AND r.orig_sport = %s AND (r.status & 32) <> 0',
+            f.proto, f.reply_src,
+            ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code), f.reply_dst,
+            coalesce(f.reply_dport, f.orig_sport, -1)
+        ), ' OR ') FILTER (WHERE f.direction = 'inward')
+    INTO v_outward, v_inward
+    FROM unnest(p_found) AS f;
+    RETURN QUERY SELECT a.* FROM ctaudit.ask(
+        p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false
+    ) AS a
+    WHERE NOT EXISTS (
+        SELECT FROM unnest(p_found) AS f
+        WHERE f.node = a.node
+            AND ctaudit.zone_pair(f.zone, f.orig_zone, f.reply_zone)
+                = ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone)
+            AND f.proto = a.proto AND f.orig_src = a.orig_src AND f.orig_dst = a.orig_dst
+            AND f.orig_sport IS NOT DISTINCT FROM a.orig_sport
+            AND f.orig_dport IS NOT DISTINCT FROM a.orig_dport
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2111,14 +2152,18 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
-    v_answers bigint;
+    v_zone text := ctaudit.zone_condition(p_zone);
+    v_found ctaudit.connection[];
+    v_nearer ctaudit.connection[];
+    v_connection ctaudit.connection;
+    v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
         RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
@@ -2143,22 +2188,47 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
-    RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
+    FOR v_connection IN SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false
-    );
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    ) LOOP
+        v_answers := v_answers + 1;
+        IF v_answers <= 10 THEN
+            v_found := v_found || v_connection;
+        END IF;
+        RETURN NEXT v_connection;
+    END LOOP;
+    WHILE v_answers BETWEEN 1 AND 10 LOOP
+        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
+        EXIT WHEN v_nearer IS NULL;
+        RETURN QUERY SELECT * FROM unnest(v_nearer);
+        v_found := v_found || v_nearer;
+        v_answers := cardinality(v_found);
+    END LOOP;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
         'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
     ), v_answers);
 END
 $_$;
-ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) = (p_zones & 65535)) THEN (p_zones & 65535) ELSE 0 END;
 ALTER FUNCTION ctaudit.zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.zone_condition(p_zone integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_zone NOT BETWEEN 0 AND 65535 THEN
+        RAISE EXCEPTION 'not a conntrack zone: %', p_zone
+            USING ERRCODE = '22023', HINT = 'A zone is 0 to 65535; NULL asks for any.';
+    END IF;
+    RETURN coalesce(' AND ' || p_zone || ' IN (r.zones & 65535, r.zones >> 16 & 65535)', '');
+END
+$$;
+ALTER FUNCTION ctaudit.zone_condition(p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_orig_zone, p_zone, 0) << 16) | COALESCE(p_reply_zone, p_zone, 0));
@@ -2614,33 +2684,42 @@ ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
-CREATE INDEX dump_entry_orig ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 48) <> 16);
-CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 48) <> 16);
+CREATE INDEX dump_entry_called ON ONLY ctaudit.dump_entry_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
+CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX dump_entry_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.dump_entry_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
 CREATE INDEX dump_entry_received_at ON ONLY ctaudit.dump_entry_row USING brin (received_at);
 CREATE INDEX dump_entry_default_received_at_idx ON ctaudit.dump_entry_default USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
-CREATE INDEX flow_orig ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 48) <> 16);
-CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 48) <> 16);
+CREATE INDEX flow_called ON ONLY ctaudit.flow_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
+CREATE INDEX flow_dnat ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.flow_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
 CREATE INDEX flow_received_at ON ONLY ctaudit.flow_row USING brin (received_at);
 CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (received_at);
 CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
-CREATE INDEX opening_orig ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 48) <> 16);
-CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 48) <> 16);
+CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
+CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.opening_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32', autosummarize='on') WHERE ((status & 48) = 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
-ALTER INDEX ctaudit.dump_entry_orig ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
+ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
+ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default_reply_dport_reply_dst_dump_id_idx;
-ALTER INDEX ctaudit.flow_orig ATTACH PARTITION ctaudit.flow_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.flow_dnat ATTACH PARTITION ctaudit.flow_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.flow_called ATTACH PARTITION ctaudit.flow_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.flow_received_at ATTACH PARTITION ctaudit.flow_default_received_at_idx;
 ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_started_at_idx;
-ALTER INDEX ctaudit.opening_orig ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_called ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
 ALTER TABLE ONLY ctaudit.coverage
@@ -2670,8 +2749,8 @@ REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUB
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
@@ -2691,6 +2770,7 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
@@ -2720,7 +2800,8 @@ REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.zone_condition(p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;

@@ -264,7 +264,7 @@ def test_plain_reply() -> None:
     assert reply["hosts"] == ["192.168.1.129"]
     assert reply["question"]["from"] == "2026-02-22T11:59:43.000000Z"
     answer = reply["answers"][0]
-    assert tuple(answer) == PLAIN_KEYS
+    assert tuple(answer) == (*PLAIN_KEYS, "seen_by")
     assert (answer["host"], answer["host_port"]) == ("192.168.1.129", 53400)
     assert (answer["public"], answer["public_port"]) == ("1.2.3.4", 53500)
     assert answer["started_at"] == "2026-02-22T11:59:34.123456Z"

@@ -5,7 +5,7 @@ status asks for rows of its own in the same way (select_rows).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -13,8 +13,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import explained
 from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.path import Connection, join_sightings
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
 
@@ -23,10 +25,14 @@ _FETCH = 2000
 
 T = TypeVar("T")
 
+# hosts: of all answers, in the first row.
 _WHO = sql.SQL(
-    "ctaudit.who(%(address)s::inet, %(port)s::integer, %(begin)s, %(end)s, %(remote)s::inet, "
-    "%(remote_port)s::integer, %(proto)s::smallint, %(node)s::text) "
-    "ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+    "WITH found AS MATERIALIZED (SELECT * FROM ctaudit.who(%(address)s::inet, %(port)s::integer, "
+    "%(begin)s, %(end)s, %(remote)s::inet, %(remote_port)s::integer, %(proto)s::smallint, "
+    "%(node)s::text, %(zone)s::integer)) "
+    "SELECT {}, CASE WHEN row_number() OVER (ORDER BY started_at DESC NULLS LAST) = 1 "
+    "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
+    "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
 _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint) ORDER BY node"
@@ -34,23 +40,31 @@ _COMPLETENESS = sql.SQL(
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
-    "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer)"
+    "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer, "
+    "%(zone)s::integer)"
 )
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The reply to a WhoQuestion. ``cut``: there were more than ANSWERS_MAX answers.
+    """The reply to a WhoQuestion.
 
+    ``cut``: there were more than ANSWERS_MAX answers; ``hosts`` are those of all of them.
     ``protocols``: the verdict on each, where the record is complete for some only.
     """
 
     question: WhoQuestion
-    answers: tuple[Answer, ...]
+    connections: tuple[Connection, ...]
     coverage: tuple[Coverage, ...]
     verdict: Verdict
     cut: bool
+    hosts: frozenset[Address]
     protocols: tuple[ProtocolVerdict, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """Each connection as it was seen nearest to the host."""
+        return tuple(connection.answer for connection in self.connections)
 
 
 def make_reply(
@@ -58,16 +72,20 @@ def make_reply(
     answers: Sequence[Answer],
     coverage: Sequence[Coverage],
     by_protocol: Mapping[int | None, Sequence[Coverage]] | None = None,
+    hosts: Iterable[Address] = (),
 ) -> Reply:
-    """The first ANSWERS_MAX answers, and the verdict on them.
+    """The connections that the first ANSWERS_MAX answers are of, and the verdict on them.
 
     ``by_protocol``: as judge_protocols takes it. Where answers are cut, a protocol's may be.
+    ``hosts``: of all answers; only needed where they are cut.
     """
-    first = tuple(answers[:ANSWERS_MAX])
+    connections = join_sightings(answers[:ANSWERS_MAX])
+    first = [connection.answer for connection in connections]
     is_cut = len(answers) > ANSWERS_MAX
     verdict = judge(first, coverage, question.node)
     protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node)
-    return Reply(question, first, tuple(coverage), verdict, is_cut, protocols)
+    every = frozenset(answer.host for answer in first) | frozenset(hosts if is_cut else ())
+    return Reply(question, connections, tuple(coverage), verdict, is_cut, every, protocols)
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
@@ -86,14 +104,23 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "remote_port": remote.port if remote else None,
         "proto": question.proto,
         "node": question.node,
+        "zone": question.zone,
         "limit": ANSWERS_MAX + 1,
     }
     with explained("asking the database"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        answers = select_rows(connection, Answer, _WHO, values)
+        answers, hosts = _select_answers(connection, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
         by_protocol = _select_by_protocol(connection, coverage, values)
-    return make_reply(question, answers, coverage, by_protocol)
+    return make_reply(question, answers, coverage, by_protocol, hosts)
+
+
+def _select_answers(
+    connection: psycopg.Connection[Any], values: Mapping[str, Any]
+) -> tuple[list[Answer], list[Address]]:
+    """The answers, and the hosts of those beyond the limit as well."""
+    rows = connection.execute(_WHO.format(_names(Answer)), values).fetchall()
+    return [Answer(*row[:-1]) for row in rows], rows[0][-1] if rows else []
 
 
 def _select_by_protocol(
@@ -120,6 +147,7 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "open": question.only_open,
         "node": question.node,
         "limit": question.limit,
+        "zone": question.zone,
     }
     with explained("asking the database"):
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
@@ -146,5 +174,8 @@ def select_rows(
 
 
 def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
-    names = sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))
-    return sql.SQL("SELECT {} FROM {}").format(names, source)
+    return sql.SQL("SELECT {} FROM {}").format(_names(shape), source)
+
+
+def _names(shape: type[Any]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))

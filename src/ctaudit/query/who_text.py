@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ctaudit.conntrack.endpoint import format_party
+from ctaudit.conntrack.endpoint import Address, format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
+from ctaudit.query.path import Connection
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.value_text import (
     format_duration,
@@ -37,8 +38,8 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "exit_status": verdict.exit_status,
         "complete": verdict.complete,
         "reasons": list(verdict.reasons),
-        "hosts": sorted({str(answer.host) for answer in reply.answers}),
-        "answers": [plain_answer(answer) for answer in reply.answers],
+        "hosts": sorted(map(str, reply.hosts)),
+        "answers": [_plain_connection(connection) for connection in reply.connections],
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
@@ -57,7 +58,29 @@ def _plain_question(question: WhoQuestion) -> dict[str, Any]:
         "remote_port": remote.port if remote else None,
         "proto": question.proto,
         "node": question.node,
+        "zone": question.zone,
     }
+
+
+def _plain_connection(connection: Connection) -> dict[str, Any]:
+    """The keys of its answer, then ``seen_by``: each gateway and zone, away from the host."""
+    seen_by = [
+        {
+            "node": answer.node,
+            "zone": answer.zone,
+            "orig_zone": answer.orig_zone,
+            "reply_zone": answer.reply_zone,
+            "host": str(answer.host),
+            "host_port": answer.host_port,
+            "public": str(answer.public),
+            "public_port": answer.public_port,
+            "started_at": plain_time(answer.started_at),
+            "ended_at": plain_time(answer.ended_at),
+            "ct_id": answer.ct_id,
+        }
+        for answer in connection.seen_by
+    ]
+    return plain_answer(connection.answer) | {"seen_by": seen_by}
 
 
 def _plain_verdict(item: ProtocolVerdict) -> dict[str, Any]:
@@ -87,21 +110,21 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
 
 def format_reply(reply: Reply) -> Iterator[str]:
     """Aligned lines: the answers, what was asked, and whether the record is complete."""
-    answers, verdict = reply.answers, reply.verdict
-    if not answers:
+    connections, verdict = reply.connections, reply.verdict
+    if not connections:
         yield f"No connection is recorded for {_format_question(reply.question)}."
-    elif len(answers) == 1:
-        yield from _format_answer(answers[0])
+    elif len(connections) == 1:
+        yield from _format_connection(connections[0])
     else:
-        number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(answers))
+        number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(connections))
         yield f"{number} candidates for {_format_question(reply.question)}:"
-        for place, answer in enumerate(answers, 1):
+        for place, connection in enumerate(connections, 1):
             yield ""
-            first, *rest = _format_answer(answer)
+            first, *rest = _format_connection(connection)
             yield f"{place}. {first}"
             yield from rest
         yield ""
-        yield _format_hosts(answers)
+        yield _format_hosts(reply.hosts)
         yield _format_filters(reply)
     yield f"Asked: {_format_span(reply.question)}."
     for reason in verdict.reasons:
@@ -110,7 +133,7 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
     if verdict.complete and not verdict.reasons:
         yield "The record is complete here."
-    elif answers and not verdict.complete:
+    elif connections and not verdict.complete:
         yield "Another connection may be the one asked for."
 
 
@@ -123,9 +146,9 @@ def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
     return f"{_label(item)}: unknown" + (f" ({reasons})" if reasons else "")
 
 
-def _format_answer(answer: Answer) -> Iterator[str]:
-    yield _format_who(answer)
-    for label, text in _format_details(answer):
+def _format_connection(connection: Connection) -> Iterator[str]:
+    yield _format_who(connection.answer)
+    for label, text in _format_details(connection):
         yield f"  {label:<9}  {text}"
 
 
@@ -139,7 +162,8 @@ def _format_who(answer: Answer) -> str:
     return f"{host} was behind {public} {rest}"
 
 
-def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
+def _format_details(connection: Connection) -> Iterator[tuple[str, str]]:
+    answer = connection.answer
     if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
         asked = format_party(answer.proto, answer.orig_dst, answer.orig_dport)
         yield "called", f"{asked}, which the gateway translated"
@@ -153,9 +177,29 @@ def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
-    yield "gateway", answer.node + (f", zone {answer.zone}" if answer.zone else "")
+    yield "gateway", _format_place(answer)
+    for other in connection.seen_by[1:]:
+        yield "seen by", _format_sighting(other, answer)
     if answer.mark:
         yield "mark", f"{answer.mark:#x}"
+
+
+def _format_place(answer: Answer) -> str:
+    """The gateway and its zone; where directions have zones of their own, these."""
+    zones = [("zone", answer.zone), ("orig zone", answer.orig_zone)]
+    zones.append(("reply zone", answer.reply_zone))
+    return ", ".join([answer.node, *(f"{name} {zone}" for name, zone in zones if zone)])
+
+
+def _format_sighting(other: Answer, answer: Answer) -> str:
+    """The gateway; where its tuples are not those of the ``answer``, with what it translated."""
+    before, after = format_host(other), format_public(other)
+    if (before, after) == (format_host(answer), format_public(answer)):
+        return _format_place(other)
+    made = "not translated" if before == after else f"translated to {after}"
+    if other.direction == "inward":
+        before, made = after, "not translated" if before == after else f"translated to {before}"
+    return f"{_format_place(other)}, as {before}, {made}"
 
 
 def _format_start(answer: Answer) -> str:
@@ -201,7 +245,8 @@ def _format_question(question: WhoQuestion) -> str:
         text += f", {name_protocol(question.proto)}"
     if question.remote:
         text += f", to {question.remote}"
-    return text + (f", on {question.node}" if question.node else "")
+    text += f", on {question.node}" if question.node else ""
+    return text + (f", in zone {question.zone}" if question.zone is not None else "")
 
 
 def _format_span(question: WhoQuestion) -> str:
@@ -210,10 +255,9 @@ def _format_span(question: WhoQuestion) -> str:
     return f"{format_time(begin, trim=True)} to before {format_time(end, trim=True)} ({zone})"
 
 
-def _format_hosts(answers: tuple[Answer, ...]) -> str:
-    hosts = {str(answer.host) for answer in answers}
+def _format_hosts(hosts: frozenset[Address]) -> str:
     if len(hosts) == 1:
-        return f"All belong to the same host, {hosts.pop()}."
+        return f"All belong to the same host, {next(iter(hosts))}."
     return f"They belong to {len(hosts)} different hosts."
 
 

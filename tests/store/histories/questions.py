@@ -42,13 +42,14 @@ class Question:
     remote_port: int | None = None
     proto: int | None = None
     node: str | None = None
+    zone: int | None = None
 
     def as_values(self) -> dict[str, Any]:
         return {
             "address": str(self.address), "port": self.port,
             "begin": as_datetime(self.begin), "until": as_datetime(self.end),
             "remote": str(self.remote) if self.remote else None, "remote_port": self.remote_port,
-            "proto": self.proto, "node": self.node,
+            "proto": self.proto, "node": self.node, "zone": self.zone,
         }  # fmt: skip
 
     def as_who(self) -> WhoQuestion:
@@ -59,6 +60,7 @@ class Question:
             remote,
             self.proto,
             self.node,
+            zone=self.zone,
         )
 
     def fits(self, one: Connection) -> bool:
