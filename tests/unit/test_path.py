@@ -60,7 +60,7 @@ def test_the_best_of_a_pair_answers(
 
 
 def test_a_tuple_used_again_is_another_connection() -> None:
-    again = {"started_at": END + 5 * SECOND, "ended_at": END + 9 * SECOND}
+    again: dict[str, Any] = {"started_at": END + 5 * SECOND, "ended_at": END + 9 * SECOND}
     assert len(joined(INNER, replace(INNER, **again))) == 2
     assert len(joined(INNER, replace(TWIN, **again))) == 2
     lingering, twin = replace(TWIN, ended_at=END + 20 * SECOND), replace(TWIN, **again)

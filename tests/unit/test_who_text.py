@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.answer_text import PLAIN_KEYS
+from ctaudit.query.hint import Hint
 from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
 from ctaudit.query.who_text import format_reply, plain_reply
@@ -257,7 +258,7 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols",
+        "completeness", "protocols", "hints",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
@@ -292,3 +293,48 @@ def test_plain_reply_for_each_protocol() -> None:
 
 def test_the_reply_is_ascii() -> None:
     assert all(line.isascii() for line in tell(OUTWARD, INWARD, ECHO, ARTICLE6, OPEN))
+
+
+def test_who_else_saw_it() -> None:
+    outer = replace(
+        OUTWARD, node="fw", host=OUTWARD.public, host_port=53500, orig_src=OUTWARD.public,
+        orig_sport=53500, status=0xE, zone=7,
+    )  # fmt: skip
+    lines = tell(outer, OUTWARD, replace(OUTWARD, node="gw2"))
+    assert lines[0].startswith("192.168.1.129:53400 was behind 1.2.3.4:53500")
+    place = lines.index("  gateway    gw1")
+    assert lines[place + 1 : place + 3] == [
+        "  seen by    gw2",
+        "  seen by    fw, zone 7, as 1.2.3.4:53500, not translated",
+    ]
+    again = replace(outer, reply_dst=OUTWARD.host, reply_dport=9, zone=0, orig_zone=3)
+    assert "  seen by    fw, orig zone 3, as 1.2.3.4:53500, translated to 192.168.1.129:9" in (
+        tell(again, OUTWARD)
+    )
+    reply = plain_reply(make_reply(QUESTION, [outer, OUTWARD], [COMPLETE]))
+    assert (reply["verdict"], reply["hosts"]) == ("one", ["192.168.1.129"])
+    (answer,) = reply["answers"]
+    assert [(seen["node"], seen["zone"], seen["host"]) for seen in answer["seen_by"]] == [
+        ("gw1", 0, "192.168.1.129"), ("fw", 7, "1.2.3.4"),
+    ]  # fmt: skip
+
+
+def test_hints_come_last() -> None:
+    hint = Hint("any port", "with any port: 1 connection of 192.168.1.129 to 19.1.16.7", (OUTWARD,))
+    reply = replace(make_reply(QUESTION, (), (COMPLETE,)), hints=(hint,))
+    assert list(format_reply(reply))[-2:] == [
+        "The record is complete here.",
+        "Hint: with any port: 1 connection of 192.168.1.129 to 19.1.16.7.",
+    ]
+    plain = plain_reply(reply)
+    assert (plain["verdict"], plain["exit_status"]) == ("none", 1)
+    (said,) = plain["hints"]
+    assert (said["kind"], said["count"], said["hosts"]) == ("any port", 1, ["192.168.1.129"])
+    assert said["found"][0]["public_port"] == 53500
+
+
+def test_hosts_are_counted_over_all() -> None:
+    answers = [OUTWARD] * 1001
+    reply = make_reply(QUESTION, answers, (COMPLETE,), hosts=[OUTWARD.host, other().host])
+    assert "They belong to 2 different hosts." in list(format_reply(reply))
+    assert plain_reply(reply)["hosts"] == ["192.168.1.129", "192.168.1.131"]

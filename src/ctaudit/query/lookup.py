@@ -5,8 +5,10 @@ status asks for rows of its own in the same way (select_rows).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,24 +18,32 @@ from psycopg.rows import class_row
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import explained
 from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.path import Connection, join_sightings
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
 
 ANSWERS_MAX = 1000
 _FETCH = 2000
+_HINTS_MAX = 3.0  # seconds
 
 T = TypeVar("T")
 
+_ASKED = (
+    "%(address)s::inet, %(port)s::integer, %(begin)s, %(end)s, %(remote)s::inet, "
+    "%(remote_port)s::integer, %(proto)s::smallint, %(node)s::text, %(zone)s::integer"
+)
 # hosts: of all answers, in the first row.
 _WHO = sql.SQL(
-    "WITH found AS MATERIALIZED (SELECT * FROM ctaudit.who(%(address)s::inet, %(port)s::integer, "
-    "%(begin)s, %(end)s, %(remote)s::inet, %(remote_port)s::integer, %(proto)s::smallint, "
-    "%(node)s::text, %(zone)s::integer)) "
+    "WITH found AS MATERIALIZED (SELECT * FROM ctaudit.who(" + _ASKED + ")) "  # noqa: S608
     "SELECT {}, CASE WHEN row_number() OVER (ORDER BY started_at DESC NULLS LAST) = 1 "
     "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
     "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
+_WHO_ALONE = sql.SQL(
+    "ctaudit.who(" + _ASKED + ") ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+)
+_NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint) ORDER BY node"
 )
@@ -51,6 +61,7 @@ class Reply:
 
     ``cut``: there were more than ANSWERS_MAX answers; ``hosts`` are those of all of them.
     ``protocols``: the verdict on each, where the record is complete for some only.
+    ``hints``: what may have been meant, where there is no answer.
     """
 
     question: WhoQuestion
@@ -60,6 +71,7 @@ class Reply:
     cut: bool
     hosts: frozenset[Address]
     protocols: tuple[ProtocolVerdict, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -94,8 +106,20 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
+    values = _name_values(question)
+    with explained("asking the database"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        answers, hosts = _select_answers(connection, values)
+        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
+        by_protocol = _select_by_protocol(connection, coverage, values)
+        hints = () if answers or not coverage else _look_for_hints(connection, question)
+    return replace(make_reply(question, answers, coverage, by_protocol, hosts), hints=hints)
+
+
+def _name_values(question: WhoQuestion) -> dict[str, Any]:
+    """The parameters of ctaudit.who and ctaudit.completeness."""
     public, remote = question.public, question.remote
-    values = {
+    return {
         "address": str(public.address),
         "port": public.port,
         "begin": question.span.begin,
@@ -107,12 +131,28 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "zone": question.zone,
         "limit": ANSWERS_MAX + 1,
     }
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        answers, hosts = _select_answers(connection, values)
-        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-        by_protocol = _select_by_protocol(connection, coverage, values)
-    return make_reply(question, answers, coverage, by_protocol, hosts)
+
+
+def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) -> tuple[Hint, ...]:
+    """Within _HINTS_MAX seconds; what takes longer is given up, and the transaction goes on."""
+    last = time.monotonic() + _HINTS_MAX
+
+    def select(source: sql.SQL, asked: WhoQuestion) -> list[Answer]:
+        left = round((last - time.monotonic()) * 1000)
+        if left <= 0:
+            raise TooSlow
+        try:
+            with connection.transaction():
+                connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(left)])
+                return select_rows(
+                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                )
+        except psycopg.errors.QueryCanceled:
+            raise TooSlow from None
+
+    hints = find_hints(question, partial(select, _WHO_ALONE), partial(select, _NEARBY))
+    connection.execute("SET LOCAL statement_timeout TO DEFAULT")
+    return hints
 
 
 def _select_answers(

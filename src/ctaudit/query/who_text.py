@@ -8,7 +8,13 @@ from typing import Any
 from ctaudit.conntrack.endpoint import Address, format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
+from ctaudit.query.answer_text import format_host, format_public, format_remote
+from ctaudit.query.connection_text import (
+    format_place,
+    format_sighting,
+    plain_connection,
+    plain_hint,
+)
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.path import Connection
 from ctaudit.query.question import WhoQuestion
@@ -39,10 +45,11 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "complete": verdict.complete,
         "reasons": list(verdict.reasons),
         "hosts": sorted(map(str, reply.hosts)),
-        "answers": [_plain_connection(connection) for connection in reply.connections],
+        "answers": [plain_connection(connection) for connection in reply.connections],
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
+        "hints": [plain_hint(hint) for hint in reply.hints],
     }
 
 
@@ -60,27 +67,6 @@ def _plain_question(question: WhoQuestion) -> dict[str, Any]:
         "node": question.node,
         "zone": question.zone,
     }
-
-
-def _plain_connection(connection: Connection) -> dict[str, Any]:
-    """The keys of its answer, then ``seen_by``: each gateway and zone, away from the host."""
-    seen_by = [
-        {
-            "node": answer.node,
-            "zone": answer.zone,
-            "orig_zone": answer.orig_zone,
-            "reply_zone": answer.reply_zone,
-            "host": str(answer.host),
-            "host_port": answer.host_port,
-            "public": str(answer.public),
-            "public_port": answer.public_port,
-            "started_at": plain_time(answer.started_at),
-            "ended_at": plain_time(answer.ended_at),
-            "ct_id": answer.ct_id,
-        }
-        for answer in connection.seen_by
-    ]
-    return plain_answer(connection.answer) | {"seen_by": seen_by}
 
 
 def _plain_verdict(item: ProtocolVerdict) -> dict[str, Any]:
@@ -135,6 +121,8 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield "The record is complete here."
     elif connections and not verdict.complete:
         yield "Another connection may be the one asked for."
+    for hint in reply.hints:
+        yield f"Hint: {hint.text}."
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
@@ -177,29 +165,11 @@ def _format_details(connection: Connection) -> Iterator[tuple[str, str]]:
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
-    yield "gateway", _format_place(answer)
+    yield "gateway", format_place(answer)
     for other in connection.seen_by[1:]:
-        yield "seen by", _format_sighting(other, answer)
+        yield "seen by", format_sighting(other, answer)
     if answer.mark:
         yield "mark", f"{answer.mark:#x}"
-
-
-def _format_place(answer: Answer) -> str:
-    """The gateway and its zone; where directions have zones of their own, these."""
-    zones = [("zone", answer.zone), ("orig zone", answer.orig_zone)]
-    zones.append(("reply zone", answer.reply_zone))
-    return ", ".join([answer.node, *(f"{name} {zone}" for name, zone in zones if zone)])
-
-
-def _format_sighting(other: Answer, answer: Answer) -> str:
-    """The gateway; where its tuples are not those of the ``answer``, with what it translated."""
-    before, after = format_host(other), format_public(other)
-    if (before, after) == (format_host(answer), format_public(answer)):
-        return _format_place(other)
-    made = "not translated" if before == after else f"translated to {after}"
-    if other.direction == "inward":
-        before, made = after, "not translated" if before == after else f"translated to {before}"
-    return f"{_format_place(other)}, as {before}, {made}"
 
 
 def _format_start(answer: Answer) -> str:
