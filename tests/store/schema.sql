@@ -1581,6 +1581,46 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    -- The asked address and port as the source of one tuple or of the other.
+    v_source text := format('(r.orig_src = $11%s OR r.reply_src = $11%s)',
+        ' AND r.orig_sport = ' || p_port, ' AND r.reply_sport = ' || p_port);
+    v_outward text;
+    v_inward text;
+    v_also text := ctaudit.zone_condition(p_zone)
+        || CASE WHEN p_proto IS NULL THEN '' ELSE ' AND r.proto = $15' END;
+    v_answers bigint;
+BEGIN
+    p_address := ctaudit.plain_address(p_address);
+    p_remote := ctaudit.plain_address(p_remote);
+    v_outward := v_source;
+    v_inward := v_source;
+    IF p_remote IS NOT NULL THEN
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_src = $13'
+            || coalesce(' AND r.reply_sport = ' || p_remote_port, '');
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_src = $13'
+            || coalesce(' AND r.orig_sport = ' || p_remote_port, '');
+    ELSIF p_port IS NOT NULL THEN
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_sport = $12';
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_sport = $12';
+    END IF;
+    RETURN QUERY SELECT a.* FROM ctaudit.ask(
+        p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
+    ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('nearby', jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
+        'zone', p_zone, 'limit', p_limit
+    ), v_answers);
+END
+$_$;
+ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2770,6 +2810,8 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;

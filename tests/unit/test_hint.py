@@ -14,7 +14,7 @@ from ctaudit.query.answer import Answer
 from ctaudit.query.hint import FOUND_MAX, NEAR, Hint, TooSlow, find_hints, read_as_port
 from ctaudit.query.notation import parse_endpoint
 from ctaudit.query.question import WhoQuestion, read_who
-from tests.unit.answers import END, INWARD, OUTWARD, START, local_zone, other
+from tests.unit.answers import ARTICLE6, END, INWARD, OUTWARD, START, local_zone, other
 
 AT = "2026-02-22T12:30:00Z"
 HOST, REMOTE = "192.168.1.129", "19.1.16.7"
@@ -75,8 +75,8 @@ def test_brackets_left_out() -> None:
     )
     assert texts(Store().hint(question)) == [
         (
-            "2001:db8::1:22 was taken for an address without a port; with [2001:db8::1]:22 there is "
-            "none either"
+            "2001:db8::1:22 was taken for an address without a port; with [2001:db8::1]:22 "
+            "there is none either"
         )
     ]
     public = read_who("2001:db8::1:22", AT)
@@ -96,8 +96,8 @@ def test_the_server_s_port() -> None:
     many = [replace(ssh, host=ip_address(f"192.168.1.{last}")) for last in range(1, 6)]
     assert texts(Store(*many).hint(question)) == [
         (
-            "with any port: 5 connections of 192.168.1.1, 192.168.1.2, 192.168.1.3 and 2 other hosts "
-            "to 19.1.16.7:22; 22 may be the server's port"
+            "with any port: 5 connections of 192.168.1.1, 192.168.1.2, 192.168.1.3 and 2 other "
+            "hosts to 19.1.16.7:22; 22 may be the server's port"
         )
     ]
     cut = Store(*[ssh] * FOUND_MAX).hint(question)
@@ -123,6 +123,11 @@ def test_an_internal_address() -> None:
         "192.168.1.130 is of an internal host: 192.168.1.130:443 behind 1.2.3.4:8443 "
         "from 61.174.51.209:6000, and 1 more"
     )
+
+
+def test_an_untranslated_host_is_asked_for_with_fewer_conditions() -> None:
+    question = read_who(f"[{ARTICLE6.host}]:51384", AT, to="2001:db8::9")
+    assert Store(ARTICLE6).hint(question) == []
 
 
 def test_a_remote_address() -> None:

@@ -150,14 +150,14 @@ def sort_nearby(question: WhoQuestion, nearby: Iterable[Answer]) -> Iterator[Hin
         target = format_endpoint(remote.address, public.port) if remote else f"port {public.port}"
         text = f"with any port: {_count(found)} to {target}; {public.port} may be the server's port"
         yield Hint("server port", text, found)
-    if found := tuple(kinds["any port"]):
+    elif found := tuple(kinds["any port"]):
         yield Hint("any port", f"with any port: {_count(found)} to {remote}", found)
 
 
 def _name_kind(question: WhoQuestion, answer: Answer) -> str:
     asked = question.public
     if answer.host == asked.address and asked.port in (None, answer.host_port):
-        return "internal address"
+        return "fewer conditions" if answer.public == answer.host else "internal address"
     if answer.remote == asked.address and asked.port in (None, answer.remote_port):
         return "remote address"
     return "server port" if answer.remote_port == asked.port else "any port"
