@@ -26,8 +26,10 @@ BEGIN
     -- Keeps others from inserting: a batch for which the server had chosen the default partition
     -- already would be rejected once that partition may not hold its rows any more.
     EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
+    -- A question reads what the BRIN indexes have not summarized; VACUUM summarizes them.
     EXECUTE format(
-        'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+        'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH ('
+        'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000)',
         v_name, v_parent
     );
     -- Saves the server a scan of the new table when it is attached.

@@ -280,21 +280,21 @@ CREATE INDEX opening_dnat ON ctaudit.opening_row (orig_dport, orig_dst, started_
     WHERE (status & 32) <> 0;
 CREATE INDEX opening_called ON ctaudit.opening_row
     USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
-    WITH (pages_per_range = 32, autosummarize = on) WHERE (status & 48) = 0;
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX opening_received_at ON ctaudit.opening_row USING brin (received_at);
 CREATE INDEX flow_reply ON ctaudit.flow_row (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_dnat ON ctaudit.flow_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX flow_called ON ctaudit.flow_row
     USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
-    WITH (pages_per_range = 32, autosummarize = on) WHERE (status & 48) = 0;
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX flow_received_at ON ctaudit.flow_row USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ctaudit.dump_entry_row (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry_row (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
 CREATE INDEX dump_entry_called ON ctaudit.dump_entry_row
     USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
-    WITH (pages_per_range = 32, autosummarize = on) WHERE (status & 48) = 0;
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry_row USING brin (received_at);
 
 CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening_row DEFAULT;

@@ -17,7 +17,7 @@ RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
     "schema_version",
 }  # fmt: skip
-AUDITOR = {"who", "flows", "gaps", "status", "completeness", "live", "schema_version"}
+AUDITOR = {"nearby", "who", "flows", "gaps", "status", "completeness", "live", "schema_version"}
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
 
@@ -166,6 +166,7 @@ _SPAN = "'gw1', %(stream)s, %(first)s, %(until)s"
 _BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
 CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
+    "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",

@@ -151,9 +151,8 @@ def _ends_asked(
     rng: random.Random, one: Connection
 ) -> tuple[Address, int | None, tuple[Address, int | None]]:
     """Public address and port, and the remote, of ``one``; seldom another port."""
-    translated = one.status & (SRC_NAT | DST_NAT)
-    inward = 0.7 if translated & DST_NAT else 0.4 if not translated else 0.0
-    if inward and rng.random() < inward:
+    is_called = not one.status & (SRC_NAT | DST_NAT) and one.start % 2
+    if is_called or (one.status & DST_NAT and rng.random() < 0.7):
         public, remote = far_end(one.orig), near_end(one.orig)
     else:
         public, remote = far_end(one.reply), near_end(one.reply)

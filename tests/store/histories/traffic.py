@@ -124,7 +124,7 @@ class Traffic:
         if kind == "ipv6":
             client = rng.choice(_HOSTS6)
             out, back = (client, _REMOTE6), (public_port, 443)
-            if rng.random() < 0.4:  # opened by the remote
+            if public_port % 2:  # opened by the remote
                 out, back = out[::-1], back[::-1]
             return proto, Side(*out, back), Side(*out[::-1], back[::-1]), 0
         orig = Side(host, remote, (port, service))
