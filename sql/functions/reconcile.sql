@@ -88,7 +88,7 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source
+        RETURNING started_at, started_source, proto
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
@@ -96,6 +96,7 @@ BEGIN
                 SELECT FROM ctaudit.gap AS g
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                    AND (g.proto IS NULL OR g.proto = a.proto)
             );
         IF v_unannounced > 0 THEN
             PERFORM ctaudit.open_gap(
@@ -108,7 +109,8 @@ BEGIN
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
