@@ -38,8 +38,8 @@ class Fact:
     """What a committed call tells, at true time ``at``.
 
     ``kind``: opening, end, entry (of ``connection``); dump begin, dump end (``dump``); drained;
-    start, stop; lost; clock (``right``: the clock is synchronised). ``since``: an event was sent
-    no earlier; what is lost was lost no earlier.
+    start, stop; lost; clock (``right``: the clock is synchronised); clashes. ``since``: an event
+    was sent no earlier; what is lost was lost no earlier, what clashed clashed no earlier.
     """
 
     kind: str
@@ -169,6 +169,8 @@ class _Recorder:
             facts.append(Fact(note.name, read, dump=note.dump))
         elif note.name == "clock":
             facts.append(Fact("clock", read, right=bool(detail["synchronised"])))
+        elif note.name == "clashes":
+            facts.append(Fact("clashes", read, since=note.since))
         return self._call(facts, note=note.name, wall=self._wall(at) * 1000, detail=detail)
 
     def _undecodable(self, item: Item, read: int, message: bytes) -> Call:
