@@ -19,6 +19,7 @@
 --   $10         in nat mode, the latest opening before the span is an answer as well
 --   $11 to $15  those of the conditions
 --   $16, $17    received_at of flows, from and until
+--   $18         dump_ids of dumps within the span, or NULL
 -- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
@@ -77,7 +78,7 @@ AS $function$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8 AND r.received_at <= $9
                 AND <asked>
         ) AS u
     ),
@@ -122,7 +123,7 @@ AS $function$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n

@@ -34,7 +34,9 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream

@@ -23,8 +23,8 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
-shows; what a gateway carried before the first of its streams is known, or the second machine of
-a name before anything of it is. ``ghosts``: ended, but nothing can tell yet: no DESTROY was sent,
+shows; what a gateway carried before the first of its streams is known; where two machines have
+one name, what is not in its own one's record. ``ghosts``: ended, but nothing can tell yet: no DESTROY was sent,
 and no two dumps two minutes apart lack it. ``is_blind``: the clock was wrong, and no note has
 told of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
@@ -84,7 +84,12 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
-        self._recorded = {call.gateway for call in committed}
+        self._own = {
+            gateway.number: read_evidence(
+                [call for call in committed if call.gateway == gateway.number]
+            )
+            for gateway in history.gateways
+        }
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
 
     def answer(self, question: Question) -> Truth:
@@ -119,7 +124,11 @@ class Oracle:
 
     def _is_hidden(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if evidence.started >= question.end or one.gateway not in self._recorded:
+        if evidence.started >= question.end:
+            return True
+        if len(self._nodes[self._gateways[one.gateway].name]) > 1 and any(
+            window.meets(question.begin, question.end) for window in self._own[one.gateway].losses
+        ):
             return True
         untold = not one.opening_told or not one.end_told
         is_read = question.end <= evidence.covered
