@@ -82,6 +82,10 @@ BEGIN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,

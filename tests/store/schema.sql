@@ -331,7 +331,7 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -463,11 +463,11 @@ CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time 
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -652,7 +652,7 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -675,7 +675,7 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -689,8 +689,8 @@ AS $_$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -733,7 +733,7 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -862,10 +862,10 @@ BEGIN
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older than it is.
+    -- The wrong clock must not make the gateway older, or younger, than it is.
     UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
     WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_step > interval '0' AND v_before >= v_right;
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -931,7 +931,9 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id
         AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
         AND (g.cause <> 'nf_conntrack_events = 0'
-            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0');
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -1013,13 +1015,16 @@ CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timesta
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -1452,7 +1457,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1489,7 +1495,8 @@ BEGIN
 
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1640,14 +1647,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
@@ -1668,6 +1675,13 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
@@ -1676,7 +1690,7 @@ AS $$
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1997,6 +2011,10 @@ BEGIN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -2769,7 +2787,7 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;

@@ -26,11 +26,11 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
- shows; what a gateway carried before the first of its streams is known, or the second machine of
- a name before anything of it is; a clash until its note is there. ``ghosts``: ended, but nothing can
- tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a loss explains that
- the first dump lacks it. ``is_blind``: the clock was wrong, and no note has told of a step yet: the
- record may say that nothing synchronised it, as of many a right one.
+ shows; what a gateway carried before the first of its streams is known; where two machines have
+ one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
+ but nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a
+ loss explains that the first dump lacks it. ``is_blind``: the clock was wrong, and no note has told
+ of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
@@ -89,7 +89,12 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
-        self._recorded = {call.gateway for call in committed}
+        self._own = {
+            gateway.number: read_evidence(
+                [call for call in committed if call.gateway == gateway.number]
+            )
+            for gateway in history.gateways
+        }
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
         self._clashes = {name: list(self._clashing(name)) for name in self._nodes}
 
@@ -125,7 +130,11 @@ class Oracle:
 
     def _is_hidden(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if evidence.started >= question.end or one.gateway not in self._recorded:
+        if evidence.started >= question.end:
+            return True
+        if len(self._nodes[self._gateways[one.gateway].name]) > 1 and any(
+            window.meets(question.begin, question.end) for window in self._own[one.gateway].losses
+        ):
             return True
         if one.is_clashed and any(each.holds(one.start) for each in evidence.clashes):
             return False
