@@ -160,6 +160,69 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz := least(
+        ctaudit.detail_time(p_detail, 'since'), p_stream.covered_until
+    );
+    v_until timestamptz := greatest(v_since, p_at)
+        + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_last ctaudit.gap;
+BEGIN
+    IF p_stream.mode = 'history' THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    -- After a step back of the clock a gap of its own begins.
+    IF FOUND AND v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+        UPDATE ctaudit.gap AS g SET
+            lost = g.lost + (p_detail ->> 'count')::bigint,
+            gap_until = greatest(g.gap_until, v_until),
+            sound_from = greatest(g.sound_from, v_until)
+        WHERE g.gap_id = v_last.gap_id;
+        RETURN false;
+    END IF;
+    INSERT INTO ctaudit.gap (
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
+        sound_from, detail
+    ) VALUES (
+        p_stream.node, p_stream.stream, v_since, v_until, 'UDP clash',
+        (p_detail ->> 'count')::bigint, true, false, 17, v_until, p_detail
+    );
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -405,31 +468,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -984,32 +1022,6 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_until timestamptz := p_at + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
-    v_last ctaudit.gap;
-BEGIN
-    SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
-    ORDER BY g.gap_id DESC LIMIT 1;
-    IF NOT FOUND OR v_last.gap_until < ctaudit.detail_time(p_detail, 'since')
-        -- The clock was set back.
-        OR p_at < v_last.gap_from
-    THEN
-        RETURN false;
-    END IF;
-    UPDATE ctaudit.gap AS g SET
-        lost = g.lost + (p_detail ->> 'count')::bigint,
-        gap_until = greatest(g.gap_until, v_until),
-        sound_from = greatest(g.sound_from, v_until)
-    WHERE g.gap_id = v_last.gap_id;
-    RETURN true;
-END
-$$;
-ALTER FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1708,22 +1720,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint DEFAULT NULL::smallint) RETURNS void
+CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        proto, detail
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
         CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
-        p_proto, p_detail
+        p_detail
     );
 $$;
-ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -1988,7 +2000,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
         RETURN;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
@@ -2000,13 +2012,6 @@ BEGIN
     CASE p_note
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
-    WHEN 'clashes' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
-            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
-            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
-        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
@@ -2068,19 +2073,6 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clashes' THEN
-        IF v_stream.mode <> 'history' THEN
-            INSERT INTO ctaudit.gap (
-                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
-                sound_from, detail
-            )
-            SELECT
-                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
-                true, false, 17, u.until, v_detail
-            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
-                LATERAL (SELECT greatest(s.since, p_at)
-                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
-        END IF;
     WHEN 'clock' THEN
         IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
             DELETE FROM ctaudit.clock_doubt AS k
@@ -2745,6 +2737,7 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
@@ -2764,7 +2757,6 @@ REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timesta
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
@@ -2789,7 +2781,7 @@ REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUB
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
