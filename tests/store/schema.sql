@@ -1301,9 +1301,15 @@ BEGIN
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
             a.started_at DESC NULLS LAST, a.started_source
-        RETURNING ended_after
+        RETURNING started_at, ended_after
     )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
+    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
+    -- What began while events were off announces no end, even after they are on again.
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
+            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+    );
 END
 $$;
 ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
@@ -1796,6 +1802,9 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -1817,6 +1826,9 @@ BEGIN
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -2134,6 +2146,16 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
+    WHERE g.node = p_node AND g.cause IN ('not announced', 'end not announced')
+        AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
+    ORDER BY g.gap_id DESC;
+$$;
+ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2746,6 +2768,8 @@ REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;

@@ -171,6 +171,7 @@ class Writer:
     calls: list[Call] = field(default_factory=list)
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
+    _settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, line: str) -> None:
         time, *words = line.split()
@@ -193,6 +194,7 @@ class Writer:
         self._streams[label] = _Stream(uuid, mode, covered=at)
         detail = {"mode": mode, "timestamp": int("unstamped" not in rest), "acct": 1, "events": 1}
         detail |= {name: int(value) for name, value in _options(rest).items()}
+        self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
         self._note(label, at, "start", detail)
 
     def _do_begin(self, label: str, at: int, rest: list[str]) -> None:
@@ -275,6 +277,27 @@ class Writer:
         if step:
             self._streams[label].covered = min(self._streams[label].covered, at)
         self._note(label, at, "clock", detail)
+
+    def _do_settings(self, label: str, at: int, rest: list[str]) -> None:
+        """``settings events=0 [acct=0] [timestamp=0] last=TIME``: changed since that look."""
+        options = _options(rest)
+        self._cover(label, read_time(options["last"]) - _QUIET)
+        before = self._settings[label]
+        now = before | {name: int(value) for name, value in options.items() if name != "last"}
+        detail = {**now, "last_look": read_time(options["last"]) * 1000, "before": before}
+        self._settings[label] = now
+        self._note(label, at, "settings", detail)
+
+    def _do_clashes(self, label: str, at: int, rest: list[str]) -> None:
+        """``clashes since=TIME [count=3] [timeout=120]``: so many since that look."""
+        options = _options(rest)
+        self._cover(label, read_time(options["since"]) - _QUIET)
+        detail = {
+            "count": int(options.get("count", "1")),
+            "since": read_time(options["since"]) * 1000,
+            "udp_timeout": int(options.get("timeout", "120")),
+        }
+        self._note(label, at, "clashes", detail)
 
     def _do_through(self, label: str, _: int, rest: list[str]) -> None:
         """``through nat``: from here on another procedure than that of the stream's mode."""

@@ -492,7 +492,129 @@ Two dumps lack what no DESTROY ended
 nf_conntrack_events was 0 from the start
   10:00 begin events=0
   11:00 covered
-  ? 1.2.3.4:53500 at 10:30:00 = unknown, now none (A1)
+  ? 1.2.3.4:53500 at 10:30:00 = unknown
+  11:00:10 dump o@10:40              # events are off still
+  11:30 covered
+  ? 1.2.3.4:53500 at 11:20:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+  12:00 settings events=1 last=11:59:59
+  12:00:01 dump o@10:40
+  12:30 covered
+  ? 1.2.3.4:53500 at 12:20:00 = none
+  ? 1.2.3.4:53500 at 11:59:00 = unknown
+
+nf_conntrack_events is switched off and on while a stream goes on (A1)
+  10:00 begin
+  10:05 NEW a
+  10:30 settings events=0 last=10:29:59.5
+  10:50 covered
+  ? 1.2.3.4:53599 at 10:29:58 = none
+  ? 1.2.3.4:53500 at 10:29:58 = one a
+  ? 1.2.3.4:53599 at 10:29:59 = unknown
+  ? 1.2.3.4:53599 at 10:40:00 = unknown
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+  11:00 settings events=1 last=10:59:59.5
+  11:00:01 dump a@10:05 o@10:45
+  11:30 covered
+  ? 1.2.3.4:53599 at 10:40:00 = unknown
+  ? 1.2.3.4:53500 at 11:10:00 = one a
+  ? 1.2.3.4:53777 at 11:10:00 = none
+
+It is off while a dump runs
+  10:00 begin
+  10:30 dump begins
+  10:30:00.2 settings events=0 last=10:29:59.5
+  10:30:00.3 dump ends
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+It is on again while a dump runs, which may lack what began behind it
+  10:00 begin events=0
+  10:30 dump begins
+  10:30:00.2 settings events=1 last=10:29:59.5
+  10:30:00.3 dump ends
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+  10:51 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:55:00 = none
+
+It was off while no receiver ran
+  10:00 begin
+  10:20 away
+  10:30 resume
+  10:30 settings events=0 last=10:19:59.5
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:19:00 = none
+  ? 1.2.3.4:53500 at 10:25:00 = unknown
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+It is on again, and another receiver begins
+  10:00 begin events=0
+  10:30 stop
+  10:31 begin events=1
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = unknown
+  ? 1.2.3.4:53500 at 10:50:00 = none
+
+What began while it was off ends without a word: no evidence against the kernel
+  10:00 begin
+  10:30 settings events=0 last=10:29:59.5
+  11:00 settings events=1 last=10:59:59.5
+  11:00:01 dump o@10:45
+  12:00 dump
+  13:00 dump
+  13:30 covered
+  ? 1.2.3.4:53777 at 12:30:00 = none
+  ? 1.2.3.4:53777 at 13:10:00 = none
+
+The counters are switched off: nothing is missing
+  10:00 begin
+  10:05 NEW a
+  10:30 settings acct=0 last=10:29:59.5
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = one a
+  ? 1.2.3.4:53599 at 10:40:00 = none
+
+The stamps are switched off, an end is heard long after
+  10:00 begin
+  10:05 NEW a
+  10:30 settings timestamp=0 last=10:29:59.5
+  10:35 NEW o
+  10:36 END o unstamped
+  15:00 END a
+  16:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53500 at 14:59:00 = one a
+  ? 1.2.3.4:53599 at 10:35:30 = unknown
+  ? 1.2.3.4:53599 at 10:36:01 = none
+
+UDP packets clash (A3)
+  10:00 begin
+  10:05 NEW a
+  10:30 clashes since=10:29:59.5 timeout=120
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:29:58 proto udp = none
+  ? 1.2.3.4:53599 at 10:29:59 proto udp = unknown
+  ? 1.2.3.4:53599 at 10:31:59 proto udp = unknown
+  ? 1.2.3.4:53599 at 10:32:01 proto udp = none
+
+A dump does not say whose they were
+  10:00 begin
+  10:30 clashes since=10:29:59.5
+  10:30:01 dump
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:31:00 proto udp = unknown
+  ? 1.2.3.4:53599 at 10:32:01 proto udp = none
+
+They go on for a while
+  10:00 begin
+  10:30:00 clashes since=10:29:59.5
+  10:30:01 clashes since=10:30:00.9
+  10:31:30 clashes since=10:31:29.9
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:33:29 proto udp = unknown
+  ? 1.2.3.4:53599 at 10:33:31 proto udp = none
 
 The table was flushed, the same tuple and id began again within a second
   10:00 begin
@@ -696,7 +818,18 @@ A step while the receiver restarts
   10:02 resume
   10:02:00.25 clock synchronised
   11:00 covered
-  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown, now none (a8)
+  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown, now none (a8, an older ctaudit's)
+
+A step while the receiver restarts, found by the next one
+  2023-11-01T10:00 begin
+  2023-11-01T10:00:01 clock unsynchronised
+  2023-11-01T10:02 covered
+  2023-11-01T10:02 away
+  10:02 resume
+  10:02 clock step=9849600 synchronised
+  11:00 covered
+  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown
+  ? 1.2.3.4:53599 at 10:30:00 = none
 
 A step back: half an hour comes twice
   10:00 begin
