@@ -37,7 +37,9 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id
         AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
         AND (g.cause <> 'nf_conntrack_events = 0'
-            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0');
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream

@@ -222,8 +222,8 @@ def test_two_packets_of_one_socket_clash(rig: Rig, lab: Lab) -> None:
         for port in sorted(hidden)[:5]:
             assert status(rig, port, moment, "--proto", "udp") == UNKNOWN
     clashed = count_clashes(lab) - clashes_before
-    rig.wait_until(lambda: gaps(rig, "UDP clash")[0][2] == clashed)
-    ((gap_from, gap_until, _),) = gaps(rig, "UDP clash")
+    rig.wait_until(lambda: gaps(rig, "clashes")[0][2] == clashed)
+    ((gap_from, gap_until, _),) = gaps(rig, "clashes")
     assert quiet <= gap_from
     assert gap_until is not None
     assert gap_until >= moment + 9 * SECOND, "the lab's time-out is 10 s"

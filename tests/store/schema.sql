@@ -160,6 +160,68 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz := least(ctaudit.detail_time(p_detail, 'since'), p_stream.covered_until);
+    v_until timestamptz := greatest(v_since, p_at)
+        + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_count bigint := (p_detail ->> 'count')::bigint;
+    v_last ctaudit.gap;
+BEGIN
+    IF p_stream.mode = 'history' THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    -- Not where the clock was set back behind it.
+    IF v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+        UPDATE ctaudit.gap AS g SET
+            lost = g.lost + v_count,
+            gap_until = greatest(g.gap_until, v_until),
+            sound_from = greatest(g.sound_from, v_until)
+        WHERE g.gap_id = v_last.gap_id;
+        RETURN false;
+    END IF;
+    INSERT INTO ctaudit.gap (
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
+        proto, detail
+    ) VALUES (
+        p_stream.node, p_stream.stream, v_since, v_until, 'clashes', v_count, true, false,
+        v_until, 17, p_detail
+    );
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -331,7 +393,7 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -405,31 +467,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -463,11 +500,11 @@ CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time 
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -477,7 +514,7 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone)
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -498,7 +535,7 @@ AS $$
     covered AS (
         SELECT
             asked.*, whole_span.covered_until IS NOT NULL AS by_openings,
-            later_dump.ended_at AS later_dump_ended_at,
+            later_dump.told_at AS later_dump_told_at,
             nearest.covered_from, nearest.covered_until, nearest.openings,
             earliest.covered_from AS first_covered_from
         FROM asked
@@ -509,12 +546,18 @@ AS $$
             LIMIT 1
         ) AS whole_span ON true
         LEFT JOIN LATERAL (
-            SELECT d.ended_at FROM ctaudit.dump AS d
+            SELECT d.ended_at + interval '65 s' AS told_at FROM ctaudit.dump AS d
             WHERE d.node = asked.node AND d.began_at >= p_until AND d.ended_at >= p_until
                 AND EXISTS (
                     SELECT FROM ctaudit.coverage AS c
                     WHERE c.node = asked.node AND c.ends
                         AND c.covered_from <= p_from AND c.covered_until >= d.ended_at
+                )
+                -- Coverage of openings may begin with this dump.
+                AND EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = asked.node AND c.ends AND c.covered_from <= d.ended_at
+                        AND c.covered_until >= d.ended_at + interval '65 s'
                 )
             ORDER BY d.ended_at LIMIT 1
         ) AS later_dump ON true
@@ -533,32 +576,44 @@ AS $$
     ),
     -- The first gap that touches the asked span, and the first that hides ends up to the dump.
     gapped AS (
-        SELECT covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap
+        SELECT
+            covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap,
+            coalesce(single.protocols, '{}') AS protocols
         FROM covered
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.gap_from < p_until
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS touching ON true
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.hides_ends
-                AND g.gap_from <= coalesce(covered.later_dump_ended_at, 'infinity')
+                AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity')
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS hiding ON true
+        LEFT JOIN LATERAL (
+            SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
+            WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
+                AND (g.gap_from < p_until OR g.hides_ends
+                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
+                AND coalesce(g.gap_until, 'infinity') >= p_from
+        ) AS single ON true
     ),
     judged AS (
         SELECT
             gapped.*,
             CASE
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                    || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',
                     round(clock_step.step_seconds::numeric, 3), clock_step.at)
                 WHEN gapped.by_openings AND gapped.touching_gap IS NULL THEN NULL
-                WHEN gapped.later_dump_ended_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
+                WHEN gapped.later_dump_told_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
                 WHEN p_from < gapped.first_seen THEN format(
                     'before the first record, which begins at %s', gapped.first_seen)
                 WHEN gapped.touching_gap IS NOT NULL THEN gapped.touching_gap
@@ -601,11 +656,12 @@ AS $$
     )
     SELECT
         judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
-        judged.covered_from, judged.covered_until
+        judged.covered_from, judged.covered_until,
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
     FROM judged
     ORDER BY judged.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -633,7 +689,7 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -656,7 +712,7 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -670,8 +726,8 @@ AS $_$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -714,7 +770,7 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -739,7 +795,7 @@ AS $_$
             WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
+            SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
         ) AS h ON true
     ),
@@ -816,32 +872,37 @@ AS $$
     END;
 $$;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
     v_step interval := p_step_seconds * interval '1 second';
     v_before timestamptz := p_at - v_step;
+    v_known ctaudit.clock;
+    v_boots text[];
     v_right timestamptz;
     v_coverage ctaudit.coverage;
 BEGIN
-    SELECT k.at INTO v_right FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND k.stream IN (
-        SELECT s.stream FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
-            OR s.stream = p_stream.stream
-    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    SELECT k.* INTO v_known FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
     ORDER BY k.clock_id DESC LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
-        v_right := coalesce(v_right, p_stream.started_at);
-        -- The wrong clock must not make the gateway older than it is.
-        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right
-            AND v_step > interval '0' AND v_before >= v_right;
-    END IF;
+    -- A stream of which no boot is known counts as one of its own.
+    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
+        SELECT k.stream FROM ctaudit.clock AS k
+        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
+    ));
+    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
+    INTO v_right
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node
+        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
+    -- The wrong clock must not make the gateway older, or younger, than it is.
+    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -851,7 +912,9 @@ BEGIN
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
         (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at)
+        (v_right + v_step, p_at),
+        (CASE WHEN v_known.synchronised AND NOT p_synchronised
+            THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
     WHERE d.doubt_from <= d.doubt_until;
 
@@ -865,13 +928,13 @@ BEGIN
             p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
         );
     END IF;
+    -- What was sent since then may bear the time after the step, however late it is noted.
     UPDATE ctaudit.stream AS s SET
-        covered_until = CASE WHEN p_step_seconds < 0
-            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
 END
 $$;
-ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -905,7 +968,9 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id
         AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
         AND (g.cause <> 'nf_conntrack_events = 0'
-            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0');
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -956,44 +1021,21 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_until timestamptz := p_at + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
-    v_last ctaudit.gap;
-BEGIN
-    SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
-    ORDER BY g.gap_id DESC LIMIT 1;
-    IF NOT FOUND OR v_last.gap_until < ctaudit.detail_time(p_detail, 'since')
-        -- The clock was set back.
-        OR p_at < v_last.gap_from
-    THEN
-        RETURN false;
-    END IF;
-    UPDATE ctaudit.gap AS g SET
-        lost = g.lost + (p_detail ->> 'count')::bigint,
-        gap_until = greatest(g.gap_until, v_until),
-        sound_from = greatest(g.sound_from, v_until)
-    WHERE g.gap_id = v_last.gap_id;
-    RETURN true;
-END
-$$;
-ALTER FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -1052,20 +1094,22 @@ CREATE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT CASE WHEN p_gap.gap_until = p_gap.gap_from
-        THEN format('gap (%s) at %s', p_gap.cause, p_gap.gap_from)
-        ELSE format('gap (%s) from %s until %s', p_gap.cause, p_gap.gap_from,
-            coalesce(p_gap.gap_until::text, 'now'))
-        END || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
+    SELECT format('gap (%s)', p_gap.cause)
+        || CASE p_gap.proto WHEN 6 THEN ' of tcp' WHEN 17 THEN ' of udp'
+            ELSE coalesce(' of protocol ' || p_gap.proto, '') END
+        || CASE WHEN p_gap.gap_until = p_gap.gap_from THEN format(' at %s', p_gap.gap_from)
+            ELSE format(' from %s until %s', p_gap.gap_from,
+                coalesce(p_gap.gap_until::text, 'now')) END
+        || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, detail jsonb)
+CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
-        g.hides_ends, g.detail
+        g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
     WHERE (p_node IS NULL OR g.node = p_node)
         AND (p_until IS NULL OR g.gap_from < p_until)
@@ -1073,19 +1117,19 @@ AS $$
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
         (SELECT min(g.gap_from) FROM ctaudit.gap AS g
-            WHERE g.node = p_node AND g.hides_ends
+            WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
             WHERE c.node = p_node AND c.ends)
     );
 $$;
-ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded & 255) ELSE NULL::integer END)::smallint;
@@ -1430,7 +1474,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1467,7 +1512,8 @@ BEGIN
 
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1618,14 +1664,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
@@ -1646,6 +1692,13 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
@@ -1654,7 +1707,7 @@ AS $$
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1672,22 +1725,21 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint DEFAULT NULL::smallint) RETURNS void
+CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        proto, detail
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
-        p_proto, p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $$;
-ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -1786,15 +1838,17 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source, proto
+        RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
+            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+            AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
-                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
                     AND (g.proto IS NULL OR g.proto = a.proto)
+                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN
             PERFORM ctaudit.open_gap(
@@ -1956,7 +2010,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
         RETURN;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
@@ -1968,17 +2022,14 @@ BEGIN
     CASE p_note
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
-    WHEN 'clashes' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
-            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
-            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
-        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -2033,8 +2084,14 @@ BEGIN
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -2082,7 +2139,10 @@ AS $$
         gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE g.gap_until IS NULL) AS open_gaps,
+        SELECT count(*) AS gaps,
+            count(*) FILTER (
+                WHERE coalesce(g.gap_until, 'infinity') > now()
+            ) AS open_gaps,
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts
@@ -2697,6 +2757,7 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
@@ -2708,22 +2769,21 @@ REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -2739,9 +2799,9 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;

@@ -156,19 +156,36 @@ def test_clashes_are_a_gap_of_udp(gateway: Watched) -> None:
     gateway.clashes(60, 3)
     gateway.dump(at(70))
     gateway.record([], at(300))
-    assert gateway.gaps() == [("UDP clash", at(59.5), at(180), 3, 17, True, True)]
+    assert gateway.gaps() == [("clashes", at(59.5), at(180), 3, 17, True, False)]
 
 
 def test_clashes_that_go_on_are_one_gap_and_one_note(gateway: Watched) -> None:
     for seconds in (60, 61, 62, 170):
         gateway.clashes(seconds, 2)
-    assert gateway.gaps() == [("UDP clash", at(59.5), at(290), 8, 17, True, True)]
+    assert gateway.gaps() == [("clashes", at(59.5), at(290), 8, 17, True, False)]
     assert len(gateway.kept_notes("clashes")) == 1
     gateway.clashes(500, 1, timeout=30)
     assert [gap[1:4] for gap in gateway.gaps()] == [
         (at(59.5), at(290), 8), (at(499.5), at(530), 1),
     ]  # fmt: skip
     assert len(gateway.kept_notes("clashes")) == 2
+
+
+def test_clashes_hide_nothing_in_history_mode(
+    cluster: Cluster, request: pytest.FixtureRequest
+) -> None:
+    gateway = begin(cluster, request.node.name, "history")
+    gateway.clashes(60, 3)
+    assert not gateway.gaps()
+    assert not gateway.kept_notes("clashes")
+    gateway.close()
+
+
+def test_clashes_after_the_clock_was_set_back_are_another_gap(gateway: Watched) -> None:
+    gateway.clashes(60, 3)
+    detail = {"count": 1, "since": nanoseconds(at(20)), "udp_timeout": 120}
+    gateway.note("clashes", at(20.5), detail)
+    assert [gap[1:3] for gap in gateway.gaps()] == [(at(59.5), at(180)), (at(20), at(140.5))]
 
 
 def test_a_note_of_clashes_that_comes_again_counts_once(gateway: Watched) -> None:
@@ -186,7 +203,7 @@ def test_a_clash_explains_udp_alone(gateway: Watched) -> None:
     udp = {**HELD, "proto": 17, "ct_id": 10}
     gateway.dump(at(100), [{**entry, "start_sent": at(60.1)} for entry in (HELD, udp)])
     gateway.record([], at(101))
-    assert [(gap[0], gap[3]) for gap in gateway.gaps()] == [("UDP clash", 1), ("not announced", 1)]
+    assert [(gap[0], gap[3]) for gap in gateway.gaps()] == [("clashes", 1), ("not announced", 1)]
 
 
 def test_a_clash_ends_nothing_that_a_dump_does_not_show(gateway: Watched) -> None:
