@@ -30,7 +30,6 @@ AS $function$
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
-        p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $function$;

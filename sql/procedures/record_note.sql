@@ -23,9 +23,9 @@
 --                 _timestamp as they are now, NULL: unknown; until last_look they were as in
 --                 before, which has the same three. Together with the start note's these tell
 --                 for each time how a stream was set: their rows are always kept.
---     clashes     {count, since, udp_timeout}  so many pairs of packets of one UDP socket made two
---                 entries between since and p_at, of which one has no NEW; udp_timeout: the
---                 longest of UDP, in seconds. The row is kept where it begins a gap.
+--     clashes     {count, since, udp_timeout}  UDP packets of one socket made so many entries of
+--                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
+--                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
 --   reconcile: opening, flow; dump_entry (read)
