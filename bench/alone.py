@@ -152,7 +152,7 @@ def run_copy(stage: Stage, rows: Path, events: int) -> Run:
             meter = Meter(lambda: pids)
             meter.begin()
             began = time.monotonic()
-            said = _ask(psql, f"\\copy ctaudit.flow FROM '{rows}' WITH (FORMAT binary)")
+            said = _ask(psql, f"\\copy ctaudit.flow_row FROM '{rows}' WITH (FORMAT binary)")
             seconds = time.monotonic() - began
             cpu = meter.read()
         if said != f"COPY {events}":

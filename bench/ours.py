@@ -126,7 +126,7 @@ def _count_tuples(rig: Rig, table: str) -> int:
 def copy_out(dsn: str, file: Path) -> None:
     """The rows of flow in COPY's binary format."""
     with asking(dsn) as connection, file.open("wb") as output:
-        command = "COPY (SELECT * FROM ctaudit.flow) TO STDOUT (FORMAT binary)"
+        command = "COPY (SELECT * FROM ctaudit.flow_row) TO STDOUT (FORMAT binary)"
         with connection.cursor().copy(command) as rows:
             for piece in rows:
                 output.write(piece)

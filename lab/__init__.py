@@ -17,6 +17,7 @@ The three namespaces, client -- gateway -- server:
 
 What happens in them, and who else sees it:
     traffic/       connections of each kind, and by the thousand
+    packet_queue   holds packets back, as an inline filter does
     witness/       the conntrack tool and pyroute2 beside ctaudit
     event_socket   the conntrack socket of another process
 

@@ -101,8 +101,8 @@ class BootedGateway:
         self.machine.run(["sh", "-c", shell])
         self.query_script(
             "TRUNCATE ctaudit.node, ctaudit.stream, ctaudit.coverage, ctaudit.gap, ctaudit.dump,"
-            " ctaudit.note, ctaudit.undecodable, ctaudit.clock, ctaudit.opening, ctaudit.flow,"
-            " ctaudit.dump_entry CASCADE"
+            " ctaudit.note, ctaudit.undecodable, ctaudit.clock, ctaudit.opening_row,"
+            " ctaudit.flow_row, ctaudit.dump_entry_row CASCADE"
         )
         self.machine.systemctl("start", RECEIVER, RECORDER)
         self.wait_until_reconciled()

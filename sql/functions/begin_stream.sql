@@ -1,6 +1,6 @@
 -- Function: ctaudit.begin_stream
 -- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
--- the node was last covered.
+-- the node was last covered, and one from now on if the kernel sends no events.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
 -- Tables touched: node, stream, gap; coverage (read)
@@ -19,14 +19,21 @@ DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
 BEGIN
-    INSERT INTO ctaudit.node AS n (node, first_seen) VALUES (p_node, p_at)
-    ON CONFLICT (node) DO UPDATE SET first_seen = least(n.first_seen, excluded.first_seen)
-    WHERE n.first_seen > excluded.first_seen;
+    -- Only for a new name: each try takes one of the 32,767 numbers there are.
+    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
+        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
+        ON CONFLICT (node) DO NOTHING;
+    END IF;
+    UPDATE ctaudit.node AS n SET first_seen = p_at
+    WHERE n.node = p_node AND n.first_seen > p_at;
     INSERT INTO ctaudit.stream (
-        node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
-    ) VALUES (
-        p_node, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
-    ) ON CONFLICT (node, stream) DO NOTHING;
+        node, node_id, stream, mode, started_at, committed_at, position, covered_until,
+        sent_after, detail
+    )
+    SELECT
+        n.node, n.node_id, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
+    FROM ctaudit.node AS n WHERE n.node = p_node
+    ON CONFLICT (node, stream) DO NOTHING;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -39,6 +46,11 @@ BEGIN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
+        );
+    END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
         );
     END IF;
     RETURN true;

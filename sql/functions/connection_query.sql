@@ -8,7 +8,7 @@
 -- partitions that they need.
 --
 -- Parameters:
---   p_outward, p_inward   conditions on a row r of opening, flow or dump_entry that make it an
+--   p_outward, p_inward   conditions on an r of opening_row, flow_row or dump_entry_row that make it an
 --                         answer: by its reply tuple, or by its orig tuple (destination NAT)
 -- Returns: a query for rows of ctaudit.connection with the parameters
 --   $1, $2      the asked span [from, until)
@@ -19,7 +19,10 @@
 --   $10         in nat mode, the latest opening before the span is an answer as well
 --   $11 to $15  those of the conditions
 --   $16, $17    received_at of flows, from and until
--- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, coverage, gap
+--   $18         dump_ids of dumps within the span, or NULL
+--   $19         the node's node_id
+-- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream,
+--   coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
 LANGUAGE sql
@@ -31,39 +34,48 @@ AS $function$
         SELECT row_number() OVER () AS number, u.*
         FROM (
             SELECT
-                'opening' AS kind, r.received_at, r.started_at, r.started_source,
-                r.started_after,
-                ctaudit.start_from(r.started_at, r.started_source, r.started_after) AS start_from,
-                ctaudit.start_until(r.started_at, r.started_source, r.received_at) AS start_until,
-                CASE r.started_source WHEN 'receiver' THEN r.started_after
+                'opening' AS kind, r.received_at, r.started_at,
+                ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                ) AS start_from,
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ) AS start_until,
+                CASE r.started_source WHEN 'r' THEN r.started_after
                     ELSE r.started_at END AS alive_at,
                 NULL::timestamptz AS gone_at,
                 NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
                 NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-                NULL::text AS ended_cause, NULL::bigint AS dump_id, r.provenance, <direction> AS direction,
+                NULL::text AS ended_cause, NULL::bigint AS dump_id,
+                ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-            FROM ctaudit.opening AS r
-            WHERE r.node = $3 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            FROM ctaudit.opening_row AS r
+            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
-                CASE r.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'end' END,
-                r.received_at, r.started_at, r.started_source, NULL,
-                ctaudit.start_from(r.started_at, r.started_source, NULL),
-                ctaudit.start_until(r.started_at, r.started_source, r.received_at),
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), NULL
+                ),
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ),
                 coalesce(
-                    CASE r.ended_source WHEN 'kernel' THEN r.ended_at END, r.ended_after,
+                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
                     r.started_at
                 ),
                 coalesce(
                     r.ended_at, r.ended_before,
                     greatest(r.received_at, r.stop_sent, r.started_at)
                 ),
-                r.ended_at, r.ended_source, r.ended_after, r.ended_before, r.ended_cause,
-                NULL, r.provenance, <direction>,
+                r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
+                r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.flow AS r
-            WHERE r.node = $3 AND r.received_at >= $16 AND r.received_at < $17
+            FROM ctaudit.flow_row AS r
+            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -75,10 +87,10 @@ AS $function$
                 greatest(d.began_at, r.started_at), NULL,
                 NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.dump_entry AS r
+            FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -89,8 +101,7 @@ AS $function$
                 s.start_from, s.start_until, s.alive_at, s.gone_at
             )::ctaudit.sighting) AS sightings
             FROM seen AS s
-            GROUP BY s.zone, s.orig_zone, s.reply_zone, s.proto, s.orig_src, s.orig_dst,
-                s.orig_sport, s.orig_dport, s.orig_icmp_type, s.orig_icmp_code
+            GROUP BY s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport
         ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
     ),
     -- Each with the rows it was made of: r the one that answers, the end before the opening.
@@ -122,7 +133,7 @@ AS $function$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -161,7 +172,7 @@ AS $function$
             CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
                 row_number() OVER (
                     PARTITION BY k.mode, k.is_open, coalesce(k.began_at < $1, true), k.direction,
-                        k.zone, k.proto,
+                        k.zones, k.proto,
                         CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
                         CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
                     ORDER BY k.began_at DESC NULLS LAST, k.received_at DESC
@@ -180,9 +191,11 @@ AS $function$
         END,
         j.surely_alive,
         CASE j.direction WHEN 'outward' THEN j.orig_src ELSE j.reply_src END,
-        CASE j.direction WHEN 'outward' THEN j.orig_sport ELSE j.reply_sport END,
+        CASE j.direction WHEN 'outward' THEN nullif(j.orig_sport, -1)
+            ELSE ctaudit.port(j.proto, j.reply_sport) END,
         CASE j.direction WHEN 'outward' THEN j.reply_src ELSE j.orig_src END,
-        CASE j.direction WHEN 'outward' THEN j.reply_sport ELSE j.orig_sport END,
+        CASE j.direction WHEN 'outward' THEN ctaudit.port(j.proto, j.reply_sport)
+            ELSE nullif(j.orig_sport, -1) END,
         j.began_at, j.began_source::ctaudit.time_source, j.began_after,
         j.ended_at, j.ended_source,
         CASE WHEN j.ending IS NULL AND NOT j.is_open
@@ -191,12 +204,13 @@ AS $function$
         j.ended_cause, j.shown_at,
         CASE WHEN j.opening IS NULL AND j.ending IS NULL AND j.unobserved IS NULL THEN 'dump'
             ELSE j.provenance END::ctaudit.provenance,
-        j.zone, j.orig_zone, j.reply_zone, j.proto,
-        j.orig_src, j.orig_dst, j.orig_sport, j.orig_dport,
-        j.reply_src, j.reply_dst, j.reply_sport, j.reply_dport,
-        j.orig_icmp_type, j.orig_icmp_code, j.reply_icmp_type, j.reply_icmp_code,
+        ctaudit.zone(j.zones), ctaudit.orig_zone(j.zones), ctaudit.reply_zone(j.zones), j.proto,
+        j.orig_src, j.orig_dst, nullif(j.orig_sport, -1), ctaudit.port(j.proto, j.orig_dport),
+        j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
+        ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
+        ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        j.ct_id, j.mark, j.status, j.state, j.helper, j.labels
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
@@ -204,8 +218,7 @@ AS $function$
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',
-    'r.zone, r.orig_zone, r.reply_zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport, '
-    'r.orig_dport, r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport, r.orig_icmp_type, '
-    'r.orig_icmp_code, r.reply_icmp_type, r.reply_icmp_code, r.ct_id, r.mark, r.status, r.state, '
-    'r.helper, r.labels');
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
+    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
+    'r.labels');
 $function$;

@@ -21,37 +21,38 @@ SET enable_nestloop = off
 AS $function$
 BEGIN
     WITH added AS (
-        INSERT INTO ctaudit.flow (
+        INSERT INTO ctaudit.flow_row (
             received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
-            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id,
+            proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
         )
         SELECT DISTINCT ON (
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code
         )
-            p_shown.ended_at, a.started_at, a.started_source, a.last_seen_at, p_gone_by.ended_at,
-            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
-            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
-            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
+            p_shown.ended_at, a.started_at, a.started_source::text::"char", a.last_seen_at,
+            p_gone_by.ended_at, 'u', coalesce(a.ct_id, -1), a.mark,
+            ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), coalesce(a.orig_sport, -1),
+            ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+            ctaudit.coded_port(a.reply_sport, a.reply_icmp_type, a.reply_icmp_code),
+            coalesce(a.reply_dport, -1), a.status, n.node_id, a.proto, a.protocol_state,
             a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, p_since) AS a
+        FROM ctaudit.alive(p_node, p_since) AS a JOIN ctaudit.node AS n USING (node)
         -- The start is no later than a receiver's time of it, so these had begun before the dump.
         -- One that the receiver read later may have begun, or ended, while the dump ran.
         WHERE coalesce(a.started_at, a.last_seen_at) < p_gone_by.began_at
             AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry AS e
-                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node = p_node
+                SELECT FROM ctaudit.dump_entry_row AS e
+                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node_id = n.node_id
                     AND e.received_at >= p_gone_by.began_at - interval '2 hours'
                     AND e.received_at <= p_shown.ended_at + interval '2 hours'
-                    AND a.orig_zone IS NOT DISTINCT FROM e.orig_zone
-                    AND a.reply_zone IS NOT DISTINCT FROM e.reply_zone
                     AND ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
+                        a.orig_dst, coalesce(a.orig_sport, -1),
+                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+                        coalesce(a.ct_id, -1),
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,

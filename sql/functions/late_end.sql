@@ -6,7 +6,7 @@
 --   p_from, p_until   the asked span
 -- Returns: the connection, with its end if one is recorded; NULL where that end shows that it
 --   was not alive in the span
--- Tables touched: flow (read)
+-- Tables touched: flow_row, node (read)
 CREATE OR REPLACE FUNCTION ctaudit.late_end(
     p_connection ctaudit.connection,
     p_since timestamptz,
@@ -20,25 +20,26 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     c ctaudit.connection := p_connection;
-    v_flow ctaudit.flow;
+    v_flow ctaudit.flow_row;
     v_before timestamptz;
 BEGIN
     SELECT f.* INTO v_flow
-    FROM ctaudit.flow AS f
-    WHERE f.reply_dst = c.reply_dst
-        AND (f.reply_dport = c.reply_dport OR f.reply_dport IS NULL AND c.reply_dport IS NULL)
+    FROM ctaudit.flow_row AS f
+    WHERE f.reply_dport = coalesce(c.reply_dport, -1) AND f.reply_dst = c.reply_dst
         AND f.received_at >= p_since
-        AND f.node = c.node AND f.orig_zone IS NOT DISTINCT FROM c.orig_zone
-        AND f.reply_zone IS NOT DISTINCT FROM c.reply_zone
+        AND f.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
         AND ctaudit.same_tuple(
-            f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            c.zone, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
+            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+            ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src, c.orig_dst,
+            coalesce(c.orig_sport, -1),
+            ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+            coalesce(c.ct_id, -1)
         )
         AND ctaudit.closes(
             coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
             f.received_at, f.started_at
         )
-    ORDER BY f.provenance = 'unobserved', f.received_at
+    ORDER BY f.provenance = 'u', f.received_at
     LIMIT 1;
     IF NOT FOUND THEN
         RETURN c;
@@ -51,23 +52,23 @@ BEGIN
     END IF;
     IF v_flow.started_at IS NOT NULL THEN
         c.started_at := v_flow.started_at;
-        c.started_source := v_flow.started_source;
+        c.started_source := ctaudit.time_source_of(v_flow.started_source);
         c.started_after := NULL;
     END IF;
     v_before := coalesce(
-        CASE v_flow.ended_source WHEN 'kernel' THEN v_flow.ended_at END, v_flow.ended_after
+        CASE v_flow.ended_source WHEN 'k' THEN v_flow.ended_at END, v_flow.ended_after
     );
     c.exact := c.exact OR coalesce(
         c.started_source = 'kernel' AND c.started_at < p_until
             AND (c.started_at >= p_from OR v_before >= p_from), false
     );
-    c.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'ended' END;
+    c.state := CASE v_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
     c.ended_at := v_flow.ended_at;
-    c.ended_source := v_flow.ended_source;
+    c.ended_source := ctaudit.time_source_of(v_flow.ended_source);
     c.ended_after := v_flow.ended_after;
     c.ended_before := v_flow.ended_before;
     c.ended_cause := v_flow.ended_cause;
-    c.provenance := v_flow.provenance;
+    c.provenance := ctaudit.provenance_of(v_flow.provenance);
     c.orig_packets := v_flow.orig_packets;
     c.orig_bytes := v_flow.orig_bytes;
     c.reply_packets := v_flow.reply_packets;

@@ -14,11 +14,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT DISTINCT ON (
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
     FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
     ORDER BY
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $function$;

@@ -53,7 +53,7 @@ BEGIN
 
         FOR v_name IN
             SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = format('ctaudit.%I', v_table)::regclass
+            WHERE i.inhparent = format('ctaudit.%I', v_table || '_row')::regclass
                 AND c.relname ~ '_p\d{8}$'
                 AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_horizon
             ORDER BY c.relname

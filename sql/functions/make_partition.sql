@@ -14,6 +14,7 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
 AS $function$
 DECLARE
+    v_parent text := p_table || '_row';
     v_name text := ctaudit.partition_name(p_table, p_day);
     v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
     v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
@@ -24,10 +25,10 @@ BEGIN
     END IF;
     -- Keeps others from inserting: a batch for which the server had chosen the default partition
     -- already would be rejected once that partition may not hold its rows any more.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
+    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
     EXECUTE format(
         'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
-        v_name, p_table
+        v_name, v_parent
     );
     -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
@@ -42,7 +43,7 @@ BEGIN
     GET DIAGNOSTICS v_moved = ROW_COUNT;
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
-        p_table, v_name, v_from, v_until
+        v_parent, v_name, v_from, v_until
     );
     EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
     RETURN v_moved;

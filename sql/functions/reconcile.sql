@@ -38,33 +38,33 @@ BEGIN
 
     IF v_stream.mode IN ('live', 'nat') THEN
         WITH added AS (
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+        INSERT INTO ctaudit.opening_row (
+            received_at, started_at, started_source, provenance, ct_id, mark, zones, orig_sport,
+            orig_dport, reply_sport, reply_dport, status, node_id, proto, state, orig_src,
             orig_dst, reply_src, reply_dst, helper, labels
         )
         SELECT DISTINCT ON (
-            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at
+            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.started_at
         )
             e.received_at, coalesce(e.started_at, e.received_at),
-            CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source,
-            'dump', e.ct_id, e.mark, e.zone, e.orig_zone, e.reply_zone, e.orig_sport,
-            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, e.node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM ctaudit.dump_entry AS e
-        WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
+            CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id, e.mark,
+            e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status,
+            e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src, e.reply_dst,
+            e.helper, e.labels
+        FROM ctaudit.dump_entry_row AS e
+        WHERE e.dump_id = v_dump.dump_id AND e.node_id = v_stream.node_id
             AND e.received_at >= v_dump.began_at - interval '2 hours'
             AND e.received_at <= v_dump.ended_at + interval '2 hours'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
                 WHERE ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
+                        a.orig_dst, coalesce(a.orig_sport, -1),
+                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+                        coalesce(a.ct_id, -1),
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
@@ -72,13 +72,13 @@ BEGIN
                     )
             )
             AND NOT EXISTS (
-                SELECT FROM ctaudit.flow AS f
-                WHERE f.node = p_node AND f.received_at >= v_dump.began_at
+                SELECT FROM ctaudit.flow_row AS f
+                WHERE f.node_id = v_stream.node_id AND f.received_at >= v_dump.began_at
                     AND ctaudit.same_tuple(
-                        f.zone, f.proto, f.orig_src, f.orig_dst,
-                        f.orig_sport, f.orig_dport, f.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                        f.ct_id,
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         v_dump.began_at, e.started_at, 'kernel', NULL,
@@ -86,12 +86,12 @@ BEGIN
                     )
             )
         ORDER BY
-            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at
+            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.started_at, e.received_at
         RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
-        WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
+        WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
             -- IPS_NAT_CLASH: the note of the clash may come after the dump.
             AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
@@ -111,7 +111,8 @@ BEGIN
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN

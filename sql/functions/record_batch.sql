@@ -42,12 +42,12 @@ BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
     IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_openings(p_node, v_stream.sent_after, p_columns);
+        PERFORM ctaudit.insert_openings(v_stream.node_id, v_stream.sent_after, p_columns);
     END IF;
     IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
         AND v_stream.detail ->> 'reliable' = 'true'
     THEN
-        v_late := ctaudit.insert_late_openings(p_node, p_columns);
+        v_late := ctaudit.insert_late_openings(v_stream.node_id, p_columns);
         -- Where the end is stored as well, its event is counted as stored already.
         IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
             UPDATE ctaudit.stream AS s SET
@@ -56,10 +56,10 @@ BEGIN
         END IF;
     END IF;
     IF 3 = ANY (p_kinds) AND 3 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_ends(p_node, p_columns);
+        PERFORM ctaudit.insert_ends(v_stream.node_id, p_columns);
     END IF;
     IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_entries(p_node, v_stream.dump_id, p_columns);
+        PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
     END IF;
     IF v_stream.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);

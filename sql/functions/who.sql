@@ -38,18 +38,23 @@ DECLARE
     v_inward text := 'r.orig_dst = $11';
     v_answers bigint;
 BEGIN
+    IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
+        RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
+            THEN p_remote_port ELSE coalesce(p_port, p_remote_port) END
+            USING ERRCODE = '22023', HINT = 'A port is 0 to 65535; NULL asks for any.';
+    END IF;
     p_address := ctaudit.plain_address(p_address);
     p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
-        v_inward := v_inward || ' AND r.orig_dport = $12';
+        v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src = $13';
         v_inward := v_inward || ' AND r.orig_src = $13';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14';
+        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
         v_inward := v_inward || ' AND r.orig_sport = $14';
     END IF;
     IF p_proto IS NOT NULL THEN

@@ -19,6 +19,8 @@ CREATE TYPE ctaudit.provenance AS ENUM ('event', 'dump', 'late', 'unobserved');
 
 CREATE TABLE ctaudit.node (
     node text PRIMARY KEY CHECK (node <> ''),
+    -- What the rows of its connections hold instead of the name.
+    node_id smallint GENERATED ALWAYS AS IDENTITY UNIQUE,
     first_seen timestamptz NOT NULL,
     retired_at timestamptz,
     comment text
@@ -40,6 +42,7 @@ CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
 CREATE TABLE ctaudit.stream (
     node text NOT NULL REFERENCES ctaudit.node,
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
     stream uuid NOT NULL,
     mode text NOT NULL CHECK (mode IN ('live', 'nat', 'history')),
     started_at timestamptz NOT NULL,
@@ -62,6 +65,8 @@ CREATE TABLE ctaudit.stream (
     undecodable bigint NOT NULL DEFAULT 0,
     -- Discarded by the receiver because the spool was full; not among those received.
     dropped bigint NOT NULL DEFAULT 0,
+    -- That of the start note; but events is the last that was noted, and timestamp is 1 only if
+    -- it has been 1 since.
     detail jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (node, stream),
     CONSTRAINT closed_accounting CHECK (received = stored + filtered + undecodable)
@@ -100,6 +105,7 @@ CREATE TABLE ctaudit.gap (
     CHECK (gap_from <= gap_until)
 );
 CREATE INDEX gap_node_gap_from ON ctaudit.gap (node, gap_from);
+CREATE INDEX gap_of_proto ON ctaudit.gap (stream, gap_id) WHERE proto IS NOT NULL;
 
 -- Spans in which events waited long before they were read; nothing is missing.
 CREATE TABLE ctaudit.late_read (
@@ -168,32 +174,33 @@ CREATE TABLE ctaudit.inquiry (
     answers bigint NOT NULL
 );
 
--- The columns are ordered by size (eight bytes, four, two, variable), so that rows have no padding.
-CREATE TABLE ctaudit.opening (
+-- The rows of connections hold codes and no NULL in what tells connections apart; the views
+-- opening, flow and dump_entry show them with the names and values of ctaudit.event. The codes of
+-- time_source and provenance are their first letters. The columns are ordered by size (eight
+-- bytes, four, two, one, variable), so that rows have no padding.
+CREATE TABLE ctaudit.opening_row (
     received_at timestamptz NOT NULL,
     -- The first of start_sent, event_at and received_at that is known.
     started_at timestamptz NOT NULL,
     -- Only where started_source is 'receiver': the kernel sent the NEW no earlier than this.
     started_after timestamptz,
-    ct_id bigint,
+    -- -1: the kernel sent none.
+    ct_id bigint NOT NULL DEFAULT -1,
+    -- NULL: 0
     mark bigint,
-    started_source ctaudit.time_source NOT NULL,
-    provenance ctaudit.provenance NOT NULL DEFAULT 'event',
-    zone integer NOT NULL DEFAULT 0,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    -- ctaudit.zone_pair
+    zones integer NOT NULL DEFAULT 0,
+    -- -1: the protocol has no port. Of ICMP: the query id, and ctaudit.port.
+    orig_sport integer NOT NULL DEFAULT -1,
+    orig_dport integer NOT NULL DEFAULT -1,
+    reply_sport integer NOT NULL DEFAULT -1,
+    reply_dport integer NOT NULL DEFAULT -1,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char" NOT NULL,
+    provenance "char" NOT NULL DEFAULT 'e',
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -202,7 +209,7 @@ CREATE TABLE ctaudit.opening (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
-CREATE TABLE ctaudit.flow (
+CREATE TABLE ctaudit.flow_row (
     received_at timestamptz NOT NULL,
     -- NULL: nf_conntrack_timestamp was 0; only the opening has a start.
     started_at timestamptz,
@@ -216,26 +223,20 @@ CREATE TABLE ctaudit.flow (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint NOT NULL DEFAULT -1,
     mark bigint,
-    started_source ctaudit.time_source,
-    ended_source ctaudit.time_source,
-    provenance ctaudit.provenance NOT NULL DEFAULT 'event',
-    zone integer NOT NULL DEFAULT 0,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer NOT NULL DEFAULT 0,
+    orig_sport integer NOT NULL DEFAULT -1,
+    orig_dport integer NOT NULL DEFAULT -1,
+    reply_sport integer NOT NULL DEFAULT -1,
+    reply_dport integer NOT NULL DEFAULT -1,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char",
+    ended_source "char",
+    provenance "char" NOT NULL DEFAULT 'e',
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -245,7 +246,7 @@ CREATE TABLE ctaudit.flow (
     ended_cause text
 ) PARTITION BY RANGE (received_at);
 
-CREATE TABLE ctaudit.dump_entry (
+CREATE TABLE ctaudit.dump_entry_row (
     received_at timestamptz NOT NULL,
     started_at timestamptz,
     -- NULL: the entry is of no complete dump, since events were lost while the dump ran.
@@ -254,23 +255,17 @@ CREATE TABLE ctaudit.dump_entry (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint NOT NULL DEFAULT -1,
     mark bigint,
-    zone integer NOT NULL DEFAULT 0,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer NOT NULL DEFAULT 0,
+    orig_sport integer NOT NULL DEFAULT -1,
+    orig_dport integer NOT NULL DEFAULT -1,
+    reply_sport integer NOT NULL DEFAULT -1,
+    reply_dport integer NOT NULL DEFAULT -1,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -281,22 +276,22 @@ CREATE TABLE ctaudit.dump_entry (
 
 -- The port comes first: it selects fewer rows than one of a few public addresses.
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
-CREATE INDEX opening_reply ON ctaudit.opening (reply_dport, reply_dst, started_at);
-CREATE INDEX opening_dnat ON ctaudit.opening (orig_dport, orig_dst, started_at)
+CREATE INDEX opening_reply ON ctaudit.opening_row (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_dnat ON ctaudit.opening_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
-CREATE INDEX opening_received_at ON ctaudit.opening USING brin (received_at);
-CREATE INDEX flow_reply ON ctaudit.flow (reply_dport, reply_dst, started_at);
-CREATE INDEX flow_dnat ON ctaudit.flow (orig_dport, orig_dst, started_at)
+CREATE INDEX opening_received_at ON ctaudit.opening_row USING brin (received_at);
+CREATE INDEX flow_reply ON ctaudit.flow_row (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_dnat ON ctaudit.flow_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
-CREATE INDEX flow_received_at ON ctaudit.flow USING brin (received_at);
-CREATE INDEX dump_entry_reply ON ctaudit.dump_entry (reply_dport, reply_dst, dump_id);
-CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry (orig_dport, orig_dst, dump_id)
+CREATE INDEX flow_received_at ON ctaudit.flow_row USING brin (received_at);
+CREATE INDEX dump_entry_reply ON ctaudit.dump_entry_row (reply_dport, reply_dst, dump_id);
+CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry_row (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
-CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry USING brin (received_at);
+CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry_row USING brin (received_at);
 
-CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening DEFAULT;
-CREATE TABLE ctaudit.flow_default PARTITION OF ctaudit.flow DEFAULT;
-CREATE TABLE ctaudit.dump_entry_default PARTITION OF ctaudit.dump_entry DEFAULT;
+CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening_row DEFAULT;
+CREATE TABLE ctaudit.flow_default PARTITION OF ctaudit.flow_row DEFAULT;
+CREATE TABLE ctaudit.dump_entry_default PARTITION OF ctaudit.dump_entry_row DEFAULT;
 
 -- One event of the kernel, or one entry of a table dump, as decoded. NULL: not in the message.
 --   kind                   1 NEW, 2 UPDATE, 3 DESTROY, 4 an entry of a table dump

@@ -247,28 +247,25 @@ BEGIN
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                e.zone, e.orig_zone, e.reply_zone, e.proto,
-                e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
                 e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
-                e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code,
                 e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
                 e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
-            FROM ctaudit.dump_entry AS e
-            WHERE e.dump_id = $2 AND e.node = $1
+            FROM ctaudit.dump_entry_row AS e
+            WHERE e.dump_id = $2 AND e.node_id = $5
                 AND e.received_at >= $3 - interval '2 hours'
                 AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
-                o.started_at, o.started_source, o.started_after, o.received_at,
-                coalesce(o.started_after, o.started_at), o.provenance,
-                o.zone, o.orig_zone, o.reply_zone, o.proto,
-                o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
+                o.started_at, ctaudit.time_source_of(o.started_source), o.started_after,
+                o.received_at, coalesce(o.started_after, o.started_at),
+                ctaudit.provenance_of(o.provenance),
+                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
                 o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
-                o.orig_icmp_type, o.orig_icmp_code, o.reply_icmp_type, o.reply_icmp_code,
                 NULL, NULL, NULL, NULL,
                 o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
-            FROM ctaudit.opening AS o
-            WHERE o.node = $1 AND o.received_at >= $3
+            FROM ctaudit.opening_row AS o
+            WHERE o.node_id = $5 AND o.received_at >= $3
         )
         SELECT
             $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
@@ -276,35 +273,38 @@ BEGIN
             'open', true,
             CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_src
                 ELSE s.orig_src END,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_sport
-                ELSE s.orig_sport END,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0
+                THEN ctaudit.port(s.proto, s.reply_sport) ELSE nullif(s.orig_sport, -1) END,
             CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.orig_src
                 ELSE s.reply_src END,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.orig_sport
-                ELSE s.reply_sport END,
+            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0
+                THEN nullif(s.orig_sport, -1) ELSE ctaudit.port(s.proto, s.reply_sport) END,
             s.started_at, s.started_source, s.started_after,
             NULL::timestamptz, NULL::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
             NULL::text, s.last_seen_at, s.provenance,
-            s.zone, s.orig_zone, s.reply_zone, s.proto,
-            s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
-            s.reply_src, s.reply_dst, s.reply_sport, s.reply_dport,
-            s.orig_icmp_type, s.orig_icmp_code, s.reply_icmp_type, s.reply_icmp_code,
+            ctaudit.zone(s.zones), ctaudit.orig_zone(s.zones), ctaudit.reply_zone(s.zones), s.proto,
+            s.orig_src, s.orig_dst, nullif(s.orig_sport, -1), ctaudit.port(s.proto, s.orig_dport),
+            s.reply_src, s.reply_dst, ctaudit.port(s.proto, s.reply_sport),
+            nullif(s.reply_dport, -1),
+            ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
+            ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
-            s.ct_id, s.mark, s.status, s.state, s.helper, s.labels
+            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
         FROM seen AS s
         WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow AS f
-            WHERE f.node = $1 AND f.received_at >= $3
+            SELECT FROM ctaudit.flow_row AS f
+            WHERE f.node_id = $5 AND f.received_at >= $3
                 AND ctaudit.same_tuple(
-                    f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zone, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
                 )
                 AND ctaudit.closes(
                     s.seen_at, s.started_at, s.started_source, s.started_after,
                     f.received_at, f.started_at
                 )
         )
-    $query$ USING p_node, p_dump, v_began, v_ended;
+    $query$ USING p_node, p_dump, v_began, v_ended,
+        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
@@ -323,7 +323,7 @@ DECLARE
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
-        SELECT n.node, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
+        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
         WHERE (p_node IS NULL OR n.node = p_node)
             AND (n.retired_at IS NULL OR n.retired_at >= v_from)
     LOOP
@@ -331,7 +331,7 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -367,14 +367,21 @@ DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
 BEGIN
-    INSERT INTO ctaudit.node AS n (node, first_seen) VALUES (p_node, p_at)
-    ON CONFLICT (node) DO UPDATE SET first_seen = least(n.first_seen, excluded.first_seen)
-    WHERE n.first_seen > excluded.first_seen;
+    -- Only for a new name: each try takes one of the 32,767 numbers there are.
+    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
+        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
+        ON CONFLICT (node) DO NOTHING;
+    END IF;
+    UPDATE ctaudit.node AS n SET first_seen = p_at
+    WHERE n.node = p_node AND n.first_seen > p_at;
     INSERT INTO ctaudit.stream (
-        node, stream, mode, started_at, committed_at, position, covered_until, sent_after, detail
-    ) VALUES (
-        p_node, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
-    ) ON CONFLICT (node, stream) DO NOTHING;
+        node, node_id, stream, mode, started_at, committed_at, position, covered_until,
+        sent_after, detail
+    )
+    SELECT
+        n.node, n.node_id, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
+    FROM ctaudit.node AS n WHERE n.node = p_node
+    ON CONFLICT (node, stream) DO NOTHING;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -389,26 +396,87 @@ BEGIN
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
         );
     END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
     RETURN true;
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_were_off boolean := coalesce(p_stream.detail ->> 'events' = '0', false);
+    v_are_off boolean := coalesce(p_detail ->> 'events' = '0', false);
+BEGIN
+    IF v_are_off AND NOT v_were_off THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode,
+            least(ctaudit.detail_time(p_detail, 'last_look'), p_stream.covered_until), NULL,
+            'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        detail = s.detail || jsonb_build_object(
+            'events', p_detail -> 'events',
+            'timestamp', CASE WHEN s.detail ->> 'timestamp' = p_detail ->> 'timestamp'
+                THEN s.detail -> 'timestamp' ELSE '0' END
+        ),
+        -- A dump that runs may lack what began before events were on again.
+        dump_id = CASE WHEN v_were_off THEN NULL ELSE s.dump_id END
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+END
+$$;
+ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ctaudit.is_one(NULL::bigint, p_started_at, ctaudit.start_from(p_started_at, p_source, p_after), ctaudit.start_until(p_started_at, p_source, GREATEST(p_seen_at, (p_started_at + CASE p_source WHEN 'event'::ctaudit.time_source THEN '00:00:02'::interval ELSE '00:00:00'::interval END))), p_seen_at, NULL::bigint, p_flow_started_at, ctaudit.start_from(p_flow_started_at, 'kernel'::ctaudit.time_source, NULL::timestamp with time zone), ctaudit.start_until(p_flow_started_at, 'kernel'::ctaudit.time_source, p_flow_received_at), p_flow_received_at);
 ALTER FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
+ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -566,39 +634,48 @@ AS $_$
         SELECT row_number() OVER () AS number, u.*
         FROM (
             SELECT
-                'opening' AS kind, r.received_at, r.started_at, r.started_source,
-                r.started_after,
-                ctaudit.start_from(r.started_at, r.started_source, r.started_after) AS start_from,
-                ctaudit.start_until(r.started_at, r.started_source, r.received_at) AS start_until,
-                CASE r.started_source WHEN 'receiver' THEN r.started_after
+                'opening' AS kind, r.received_at, r.started_at,
+                ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                ) AS start_from,
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ) AS start_until,
+                CASE r.started_source WHEN 'r' THEN r.started_after
                     ELSE r.started_at END AS alive_at,
                 NULL::timestamptz AS gone_at,
                 NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
                 NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-                NULL::text AS ended_cause, NULL::bigint AS dump_id, r.provenance, <direction> AS direction,
+                NULL::text AS ended_cause, NULL::bigint AS dump_id,
+                ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-            FROM ctaudit.opening AS r
-            WHERE r.node = $3 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            FROM ctaudit.opening_row AS r
+            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
-                CASE r.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'end' END,
-                r.received_at, r.started_at, r.started_source, NULL,
-                ctaudit.start_from(r.started_at, r.started_source, NULL),
-                ctaudit.start_until(r.started_at, r.started_source, r.received_at),
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), NULL
+                ),
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ),
                 coalesce(
-                    CASE r.ended_source WHEN 'kernel' THEN r.ended_at END, r.ended_after,
+                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
                     r.started_at
                 ),
                 coalesce(
                     r.ended_at, r.ended_before,
                     greatest(r.received_at, r.stop_sent, r.started_at)
                 ),
-                r.ended_at, r.ended_source, r.ended_after, r.ended_before, r.ended_cause,
-                NULL, r.provenance, <direction>,
+                r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
+                r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.flow AS r
-            WHERE r.node = $3 AND r.received_at >= $16 AND r.received_at < $17
+            FROM ctaudit.flow_row AS r
+            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -610,10 +687,10 @@ AS $_$
                 greatest(d.began_at, r.started_at), NULL,
                 NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.dump_entry AS r
+            FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -624,8 +701,7 @@ AS $_$
                 s.start_from, s.start_until, s.alive_at, s.gone_at
             )::ctaudit.sighting) AS sightings
             FROM seen AS s
-            GROUP BY s.zone, s.orig_zone, s.reply_zone, s.proto, s.orig_src, s.orig_dst,
-                s.orig_sport, s.orig_dport, s.orig_icmp_type, s.orig_icmp_code
+            GROUP BY s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport
         ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
     ),
     -- Each with the rows it was made of: r the one that answers, the end before the opening.
@@ -657,7 +733,7 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -696,7 +772,7 @@ AS $_$
             CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
                 row_number() OVER (
                     PARTITION BY k.mode, k.is_open, coalesce(k.began_at < $1, true), k.direction,
-                        k.zone, k.proto,
+                        k.zones, k.proto,
                         CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
                         CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
                     ORDER BY k.began_at DESC NULLS LAST, k.received_at DESC
@@ -715,9 +791,11 @@ AS $_$
         END,
         j.surely_alive,
         CASE j.direction WHEN 'outward' THEN j.orig_src ELSE j.reply_src END,
-        CASE j.direction WHEN 'outward' THEN j.orig_sport ELSE j.reply_sport END,
+        CASE j.direction WHEN 'outward' THEN nullif(j.orig_sport, -1)
+            ELSE ctaudit.port(j.proto, j.reply_sport) END,
         CASE j.direction WHEN 'outward' THEN j.reply_src ELSE j.orig_src END,
-        CASE j.direction WHEN 'outward' THEN j.reply_sport ELSE j.orig_sport END,
+        CASE j.direction WHEN 'outward' THEN ctaudit.port(j.proto, j.reply_sport)
+            ELSE nullif(j.orig_sport, -1) END,
         j.began_at, j.began_source::ctaudit.time_source, j.began_after,
         j.ended_at, j.ended_source,
         CASE WHEN j.ending IS NULL AND NOT j.is_open
@@ -726,12 +804,13 @@ AS $_$
         j.ended_cause, j.shown_at,
         CASE WHEN j.opening IS NULL AND j.ending IS NULL AND j.unobserved IS NULL THEN 'dump'
             ELSE j.provenance END::ctaudit.provenance,
-        j.zone, j.orig_zone, j.reply_zone, j.proto,
-        j.orig_src, j.orig_dst, j.orig_sport, j.orig_dport,
-        j.reply_src, j.reply_dst, j.reply_sport, j.reply_dport,
-        j.orig_icmp_type, j.orig_icmp_code, j.reply_icmp_type, j.reply_icmp_code,
+        ctaudit.zone(j.zones), ctaudit.orig_zone(j.zones), ctaudit.reply_zone(j.zones), j.proto,
+        j.orig_src, j.orig_dst, nullif(j.orig_sport, -1), ctaudit.port(j.proto, j.orig_dport),
+        j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
+        ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
+        ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        j.ct_id, j.mark, j.status, j.state, j.helper, j.labels
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
@@ -739,10 +818,9 @@ AS $_$
     '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',
-    'r.zone, r.orig_zone, r.reply_zone, r.proto, r.orig_src, r.orig_dst, r.orig_sport, '
-    'r.orig_dport, r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport, r.orig_icmp_type, '
-    'r.orig_icmp_code, r.reply_icmp_type, r.reply_icmp_code, r.ct_id, r.mark, r.status, r.state, '
-    'r.helper, r.labels');
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
+    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
+    'r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
@@ -757,56 +835,37 @@ AS $$
     END;
 $$;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
     v_step interval := p_step_seconds * interval '1 second';
     v_before timestamptz := p_at - v_step;
+    v_known ctaudit.clock;
+    v_boots text[];
     v_right timestamptz;
     v_coverage ctaudit.coverage;
 BEGIN
-    SELECT k.at INTO v_right FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND k.stream IN (
-        SELECT s.stream FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
-            OR s.stream = p_stream.stream
-    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    SELECT k.* INTO v_known FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
     ORDER BY k.clock_id DESC LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
-        v_right := coalesce(v_right, p_stream.started_at);
-        -- The wrong clock must not make the gateway older than it is.
-        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right
-            AND v_step > interval '0' AND v_before >= v_right;
-    END IF;
+    -- A stream of which no boot is known counts as one of its own.
+    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
+        SELECT k.stream FROM ctaudit.clock AS k
+        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
+    ));
+    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
+    INTO v_right
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node
+        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
+    -- The wrong clock must not make the gateway older, or younger, than it is.
+    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -816,7 +875,9 @@ BEGIN
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
         (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at)
+        (v_right + v_step, p_at),
+        (CASE WHEN v_known.synchronised AND NOT p_synchronised
+            THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
     WHERE d.doubt_from <= d.doubt_until;
 
@@ -830,13 +891,13 @@ BEGIN
             p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
         );
     END IF;
+    -- What was sent since then may bear the time after the step, however late it is noted.
     UPDATE ctaudit.stream AS s SET
-        covered_until = CASE WHEN p_step_seconds < 0
-            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
 END
 $$;
-ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -858,7 +919,8 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- What was lost after it began may be missing in it as well.
+    -- What was lost after it began may be missing in it as well. While events are off, what comes
+    -- after it is lost too.
     -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
         gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
@@ -867,7 +929,11 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'nf_conntrack_events = 0'
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -918,18 +984,47 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := p_at + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_last ctaudit.gap;
+BEGIN
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    IF NOT FOUND OR v_last.gap_until < ctaudit.detail_time(p_detail, 'since')
+        -- The clock was set back.
+        OR p_at < v_last.gap_from
+    THEN
+        RETURN false;
+    END IF;
+    UPDATE ctaudit.gap AS g SET
+        lost = g.lost + (p_detail ->> 'count')::bigint,
+        gap_until = greatest(g.gap_until, v_until),
+        sound_from = greatest(g.sound_from, v_until)
+    WHERE g.gap_id = v_last.gap_id;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -1024,18 +1119,25 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) RETURNS void
+CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded & 255) ELSE NULL::integer END)::smallint;
+ALTER FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS smallint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
+ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 BEGIN
-    INSERT INTO ctaudit.flow (
-        received_at, started_at, ended_at, stop_sent, started_source, ended_source,
-        ended_cause, orig_packets, orig_bytes, reply_packets, reply_bytes, ct_id, mark,
-        zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport,
-        status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-        reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+    INSERT INTO ctaudit.flow_row (
+        received_at, started_at, ended_at, stop_sent, orig_packets, orig_bytes, reply_packets,
+        reply_bytes, ct_id, mark, zones, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, node_id, proto, state, started_source,
+        ended_source, orig_src, orig_dst, reply_src, reply_dst, helper, labels, ended_cause
     )
     SELECT
         e.received_at,
@@ -1043,47 +1145,52 @@ BEGIN
         CASE WHEN e.stop_sent < e.start_sent THEN NULL
             ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
         CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source END,
+        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+        coalesce(e.ct_id, -1), nullif(e.mark, 0),
+        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+        coalesce(e.orig_sport, -1),
+        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
+        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" END,
         CASE WHEN e.stop_sent < e.start_sent THEN NULL
-            WHEN e.stop_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-            WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-        CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-        coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-        e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-        e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-        e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+            WHEN e.stop_sent IS NOT NULL THEN 'k'::"char"
+            WHEN e.event_at IS NOT NULL THEN 'e' ELSE 'r' END,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels,
+        CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END
     FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 3;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
+ALTER FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 BEGIN
-    INSERT INTO ctaudit.dump_entry (
-        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets,
-        reply_bytes, ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code,
-        reply_icmp_type, reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst,
-        helper, labels
+    INSERT INTO ctaudit.dump_entry_row (
+        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
+        ct_id, mark, zones, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, node_id, proto, state,
+        orig_src, orig_dst, reply_src, reply_dst, helper, labels
     )
     SELECT
         e.received_at, e.start_sent, p_dump_id,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes, e.ct_id, e.mark,
-        coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport, e.orig_dport,
-        e.reply_sport, e.reply_dport, e.status, e.proto, e.state, e.orig_icmp_type,
-        e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node, e.orig_src,
-        e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+        coalesce(e.ct_id, -1), nullif(e.mark, 0),
+        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+        coalesce(e.orig_sport, -1),
+        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
     FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 4;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) RETURNS bigint
+ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
@@ -1096,73 +1203,76 @@ DECLARE
 BEGIN
     -- The index is searched from the start that the end gives. A receiver's time of the opening
     -- may be later than the start, by up to an hour.
-    INSERT INTO ctaudit.opening (
-        received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-        reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-        orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
-        orig_dst, reply_src, reply_dst, helper, labels
+    INSERT INTO ctaudit.opening_row (
+        received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, node_id, proto, state, started_source,
+        provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
     )
     SELECT
         e.received_at, coalesce(e.start_sent, e.received_at),
-        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel' ELSE 'receiver' END
-            ::ctaudit.time_source,
-        'late', e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone,
-        e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+        coalesce(e.ct_id, -1), nullif(e.mark, 0),
+        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+        coalesce(e.orig_sport, -1),
+        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
+        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
         e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
     FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 3 AND NOT EXISTS (
-        SELECT FROM ctaudit.opening AS o
-        WHERE o.reply_dst = e.reply_dst
-            AND (o.reply_dport = e.reply_dport
-                OR o.reply_dport IS NULL AND e.reply_dport IS NULL)
+        SELECT FROM ctaudit.opening_row AS o
+        WHERE o.reply_dport = coalesce(e.reply_dport, -1) AND o.reply_dst = e.reply_dst
             AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
             AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
             AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-            AND o.node = p_node
+            AND o.node_id = p_node_id
             AND ctaudit.same_tuple(
-                o.zone, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
-                coalesce(e.zone, 0), e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                e.ct_id
+                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
+                ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.proto, e.orig_src,
+                e.orig_dst, coalesce(e.orig_sport, -1),
+                ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+                coalesce(e.ct_id, -1)
             )
             AND ctaudit.closes(
-                o.received_at, o.started_at, o.started_source, o.started_after,
-                e.received_at, e.start_sent
+                o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
+                o.started_after, e.received_at, e.start_sent
             )
     );
     GET DIAGNOSTICS v_late = ROW_COUNT;
     RETURN v_late;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
+ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
 AS $$
 BEGIN
-    INSERT INTO ctaudit.opening (
-        received_at, started_at, started_after, started_source, ct_id, mark, zone,
-        orig_zone, reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status,
-        proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code,
-        node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+    INSERT INTO ctaudit.opening_row (
+        received_at, started_at, started_after, ct_id, mark, zones, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, node_id, proto, state, started_source,
+        orig_src, orig_dst, reply_src, reply_dst, helper, labels
     )
     SELECT
         e.received_at,
         coalesce(e.start_sent, e.event_at, e.received_at),
         CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
             THEN least(p_sent_after, e.received_at) END,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'kernel'::ctaudit.time_source
-            WHEN e.event_at IS NOT NULL THEN 'event' ELSE 'receiver' END,
-        e.ct_id, e.mark, coalesce(e.zone, 0), e.orig_zone, e.reply_zone, e.orig_sport,
-        e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-        e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, p_node,
+        coalesce(e.ct_id, -1), nullif(e.mark, 0),
+        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+        coalesce(e.orig_sport, -1),
+        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
+        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char"
+            WHEN e.event_at IS NOT NULL THEN 'e' ELSE 'r' END,
         e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
     FROM ctaudit.events(p_columns) AS e
     WHERE e.kind = 1;
 END
 $$;
-ALTER FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.dump (
     dump_id bigint NOT NULL,
     node text NOT NULL,
@@ -1182,37 +1292,38 @@ CREATE FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by
 AS $$
 BEGIN
     WITH added AS (
-        INSERT INTO ctaudit.flow (
+        INSERT INTO ctaudit.flow_row (
             received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zone, orig_zone, reply_zone, orig_sport, orig_dport, reply_sport,
-            reply_dport, status, proto, state, orig_icmp_type, orig_icmp_code, reply_icmp_type,
-            reply_icmp_code, node, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id,
+            proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
         )
         SELECT DISTINCT ON (
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code
         )
-            p_shown.ended_at, a.started_at, a.started_source, a.last_seen_at, p_gone_by.ended_at,
-            'unobserved', a.ct_id, a.mark, a.zone, a.orig_zone, a.reply_zone, a.orig_sport,
-            a.orig_dport, a.reply_sport, a.reply_dport, a.status, a.proto, a.protocol_state,
-            a.orig_icmp_type, a.orig_icmp_code, a.reply_icmp_type, a.reply_icmp_code, a.node,
+            p_shown.ended_at, a.started_at, a.started_source::text::"char", a.last_seen_at,
+            p_gone_by.ended_at, 'u', coalesce(a.ct_id, -1), a.mark,
+            ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), coalesce(a.orig_sport, -1),
+            ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+            ctaudit.coded_port(a.reply_sport, a.reply_icmp_type, a.reply_icmp_code),
+            coalesce(a.reply_dport, -1), a.status, n.node_id, a.proto, a.protocol_state,
             a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, p_since) AS a
+        FROM ctaudit.alive(p_node, p_since) AS a JOIN ctaudit.node AS n USING (node)
         -- The start is no later than a receiver's time of it, so these had begun before the dump.
         -- One that the receiver read later may have begun, or ended, while the dump ran.
         WHERE coalesce(a.started_at, a.last_seen_at) < p_gone_by.began_at
             AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry AS e
-                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node = p_node
+                SELECT FROM ctaudit.dump_entry_row AS e
+                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node_id = n.node_id
                     AND e.received_at >= p_gone_by.began_at - interval '2 hours'
                     AND e.received_at <= p_shown.ended_at + interval '2 hours'
-                    AND a.orig_zone IS NOT DISTINCT FROM e.orig_zone
-                    AND a.reply_zone IS NOT DISTINCT FROM e.reply_zone
                     AND ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
+                        a.orig_dst, coalesce(a.orig_sport, -1),
+                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+                        coalesce(a.ct_id, -1),
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
@@ -1245,25 +1356,26 @@ CREATE FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timest
 AS $$
 DECLARE
     c ctaudit.connection := p_connection;
-    v_flow ctaudit.flow;
+    v_flow ctaudit.flow_row;
     v_before timestamptz;
 BEGIN
     SELECT f.* INTO v_flow
-    FROM ctaudit.flow AS f
-    WHERE f.reply_dst = c.reply_dst
-        AND (f.reply_dport = c.reply_dport OR f.reply_dport IS NULL AND c.reply_dport IS NULL)
+    FROM ctaudit.flow_row AS f
+    WHERE f.reply_dport = coalesce(c.reply_dport, -1) AND f.reply_dst = c.reply_dst
         AND f.received_at >= p_since
-        AND f.node = c.node AND f.orig_zone IS NOT DISTINCT FROM c.orig_zone
-        AND f.reply_zone IS NOT DISTINCT FROM c.reply_zone
+        AND f.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
         AND ctaudit.same_tuple(
-            f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            c.zone, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
+            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+            ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src, c.orig_dst,
+            coalesce(c.orig_sport, -1),
+            ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+            coalesce(c.ct_id, -1)
         )
         AND ctaudit.closes(
             coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
             f.received_at, f.started_at
         )
-    ORDER BY f.provenance = 'unobserved', f.received_at
+    ORDER BY f.provenance = 'u', f.received_at
     LIMIT 1;
     IF NOT FOUND THEN
         RETURN c;
@@ -1276,23 +1388,23 @@ BEGIN
     END IF;
     IF v_flow.started_at IS NOT NULL THEN
         c.started_at := v_flow.started_at;
-        c.started_source := v_flow.started_source;
+        c.started_source := ctaudit.time_source_of(v_flow.started_source);
         c.started_after := NULL;
     END IF;
     v_before := coalesce(
-        CASE v_flow.ended_source WHEN 'kernel' THEN v_flow.ended_at END, v_flow.ended_after
+        CASE v_flow.ended_source WHEN 'k' THEN v_flow.ended_at END, v_flow.ended_after
     );
     c.exact := c.exact OR coalesce(
         c.started_source = 'kernel' AND c.started_at < p_until
             AND (c.started_at >= p_from OR v_before >= p_from), false
     );
-    c.state := CASE v_flow.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'ended' END;
+    c.state := CASE v_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
     c.ended_at := v_flow.ended_at;
-    c.ended_source := v_flow.ended_source;
+    c.ended_source := ctaudit.time_source_of(v_flow.ended_source);
     c.ended_after := v_flow.ended_after;
     c.ended_before := v_flow.ended_before;
     c.ended_cause := v_flow.ended_cause;
-    c.provenance := v_flow.provenance;
+    c.provenance := ctaudit.provenance_of(v_flow.provenance);
     c.orig_packets := v_flow.orig_packets;
     c.orig_bytes := v_flow.orig_bytes;
     c.reply_packets := v_flow.reply_packets;
@@ -1308,13 +1420,13 @@ CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT DISTINCT ON (
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
     FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
     ORDER BY
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
@@ -1345,7 +1457,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1382,7 +1495,8 @@ BEGIN
 
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1434,7 +1548,7 @@ BEGIN
 
         FOR v_name IN
             SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = format('ctaudit.%I', v_table)::regclass
+            WHERE i.inhparent = format('ctaudit.%I', v_table || '_row')::regclass
                 AND c.relname ~ '_p\d{8}$'
                 AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_horizon
             ORDER BY c.relname
@@ -1476,6 +1590,7 @@ CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date) RETURNS bigint
     SET lock_timeout TO '2s'
 AS $$
 DECLARE
+    v_parent text := p_table || '_row';
     v_name text := ctaudit.partition_name(p_table, p_day);
     v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
     v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
@@ -1486,10 +1601,10 @@ BEGIN
     END IF;
     -- Keeps others from inserting: a batch for which the server had chosen the default partition
     -- already would be rejected once that partition may not hold its rows any more.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', p_table);
+    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
     EXECUTE format(
         'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
-        v_name, p_table
+        v_name, v_parent
     );
     -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
@@ -1504,7 +1619,7 @@ BEGIN
     GET DIAGNOSTICS v_moved = ROW_COUNT;
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
-        p_table, v_name, v_from, v_until
+        v_parent, v_name, v_from, v_until
     );
     EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
     RETURN v_moved;
@@ -1532,14 +1647,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
@@ -1560,6 +1675,13 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
@@ -1568,7 +1690,7 @@ AS $$
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1586,21 +1708,26 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
+CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint DEFAULT NULL::smallint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        detail
+        proto, detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
+        p_proto, p_detail
     );
 $$;
-ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
+ALTER FUNCTION ctaudit.orig_zone(p_zones integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1612,6 +1739,14 @@ CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((family(p_address) = 6) AND (p_address <<= '::ffff:0.0.0.0/96'::inet)) THEN ('0.0.0.0'::inet + ((host(p_address))::inet - '::ffff:0.0.0.0'::inet)) ELSE (host(p_address))::inet END;
 ALTER FUNCTION ctaudit.plain_address(p_address inet) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
+ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
+ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1637,33 +1772,33 @@ BEGIN
 
     IF v_stream.mode IN ('live', 'nat') THEN
         WITH added AS (
-        INSERT INTO ctaudit.opening (
-            received_at, started_at, started_source, provenance, ct_id, mark, zone, orig_zone,
-            reply_zone, orig_sport, orig_dport, reply_sport, reply_dport, status, proto, state,
-            orig_icmp_type, orig_icmp_code, reply_icmp_type, reply_icmp_code, node, orig_src,
+        INSERT INTO ctaudit.opening_row (
+            received_at, started_at, started_source, provenance, ct_id, mark, zones, orig_sport,
+            orig_dport, reply_sport, reply_dport, status, node_id, proto, state, orig_src,
             orig_dst, reply_src, reply_dst, helper, labels
         )
         SELECT DISTINCT ON (
-            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at
+            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.started_at
         )
             e.received_at, coalesce(e.started_at, e.received_at),
-            CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source,
-            'dump', e.ct_id, e.mark, e.zone, e.orig_zone, e.reply_zone, e.orig_sport,
-            e.orig_dport, e.reply_sport, e.reply_dport, e.status, e.proto, e.state,
-            e.orig_icmp_type, e.orig_icmp_code, e.reply_icmp_type, e.reply_icmp_code, e.node,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM ctaudit.dump_entry AS e
-        WHERE e.dump_id = v_dump.dump_id AND e.node = p_node
+            CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id, e.mark,
+            e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status,
+            e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src, e.reply_dst,
+            e.helper, e.labels
+        FROM ctaudit.dump_entry_row AS e
+        WHERE e.dump_id = v_dump.dump_id AND e.node_id = v_stream.node_id
             AND e.received_at >= v_dump.began_at - interval '2 hours'
             AND e.received_at <= v_dump.ended_at + interval '2 hours'
             AND NOT EXISTS (
                 SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
                 WHERE ctaudit.same_tuple(
-                        a.zone, a.proto, a.orig_src, a.orig_dst,
-                        a.orig_sport, a.orig_dport, a.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
+                        a.orig_dst, coalesce(a.orig_sport, -1),
+                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
+                        coalesce(a.ct_id, -1),
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         a.last_seen_at, a.started_at, a.started_source, a.started_after,
@@ -1671,13 +1806,13 @@ BEGIN
                     )
             )
             AND NOT EXISTS (
-                SELECT FROM ctaudit.flow AS f
-                WHERE f.node = p_node AND f.received_at >= v_dump.began_at
+                SELECT FROM ctaudit.flow_row AS f
+                WHERE f.node_id = v_stream.node_id AND f.received_at >= v_dump.began_at
                     AND ctaudit.same_tuple(
-                        f.zone, f.proto, f.orig_src, f.orig_dst,
-                        f.orig_sport, f.orig_dport, f.ct_id,
-                        e.zone, e.proto, e.orig_src, e.orig_dst,
-                        e.orig_sport, e.orig_dport, e.ct_id
+                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                        f.ct_id,
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id
                     )
                     AND ctaudit.closes(
                         v_dump.began_at, e.started_at, 'kernel', NULL,
@@ -1685,12 +1820,12 @@ BEGIN
                     )
             )
         ORDER BY
-            e.zone, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.orig_icmp_type, e.orig_icmp_code, e.started_at, e.received_at
+            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+            e.started_at, e.received_at
         RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
-        WHERE a.started_source = 'kernel' AND a.started_at >= v_stream.started_at + interval '1 s'
+        WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
             -- IPS_NAT_CLASH: the note of the clash may come after the dump.
             AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
@@ -1710,7 +1845,8 @@ BEGIN
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
@@ -1755,12 +1891,12 @@ BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
     IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_openings(p_node, v_stream.sent_after, p_columns);
+        PERFORM ctaudit.insert_openings(v_stream.node_id, v_stream.sent_after, p_columns);
     END IF;
     IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
         AND v_stream.detail ->> 'reliable' = 'true'
     THEN
-        v_late := ctaudit.insert_late_openings(p_node, p_columns);
+        v_late := ctaudit.insert_late_openings(v_stream.node_id, p_columns);
         -- Where the end is stored as well, its event is counted as stored already.
         IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
             UPDATE ctaudit.stream AS s SET
@@ -1769,10 +1905,10 @@ BEGIN
         END IF;
     END IF;
     IF 3 = ANY (p_kinds) AND 3 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_ends(p_node, p_columns);
+        PERFORM ctaudit.insert_ends(v_stream.node_id, p_columns);
     END IF;
     IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_entries(p_node, v_stream.dump_id, p_columns);
+        PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
     END IF;
     IF v_stream.pending_dump_id IS NOT NULL THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
@@ -1852,6 +1988,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -1859,10 +1998,23 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
+    WHEN 'clashes' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_stream.mode,
+            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
+            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
+            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
+        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -1930,8 +2082,14 @@ BEGIN
                     + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
         END IF;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -1945,6 +2103,10 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF((p_zones & 65535), 0) ELSE NULL::integer END;
+ALTER FUNCTION ctaudit.reply_zone(p_zones integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1952,10 +2114,10 @@ AS $$
     SELECT s.position FROM ctaudit.stream AS s WHERE s.node = p_node AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
+CREATE FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN ((p_zone = p_other_zone) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (COALESCE(p_orig_sport, '-1'::integer) = COALESCE(p_other_orig_sport, '-1'::integer)) AND (COALESCE(p_orig_dport, '-1'::integer) = COALESCE(p_other_orig_dport, '-1'::integer)) AND (COALESCE(p_ct_id, ('-1'::integer)::bigint) = COALESCE(p_other_ct_id, ('-1'::integer)::bigint)));
-ALTER FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) OWNER TO ctaudit_owner;
+    RETURN ((p_zones = p_other_zones) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (p_orig_sport = p_other_orig_sport) AND (p_orig_dport = p_other_orig_dport) AND (p_ct_id = p_other_ct_id));
+ALTER FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.schema_version() RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1985,6 +2147,10 @@ AS $$
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
+ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2047,18 +2213,23 @@ DECLARE
     v_inward text := 'r.orig_dst = $11';
     v_answers bigint;
 BEGIN
+    IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
+        RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
+            THEN p_remote_port ELSE coalesce(p_port, p_remote_port) END
+            USING ERRCODE = '22023', HINT = 'A port is 0 to 65535; NULL asks for any.';
+    END IF;
     p_address := ctaudit.plain_address(p_address);
     p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
-        v_inward := v_inward || ' AND r.orig_dport = $12';
+        v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src = $13';
         v_inward := v_inward || ' AND r.orig_src = $13';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14';
+        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
         v_inward := v_inward || ' AND r.orig_sport = $14';
     END IF;
     IF p_proto IS NOT NULL THEN
@@ -2077,6 +2248,14 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.zone(p_zones integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (((p_zones >> 16) & 65535) = (p_zones & 65535)) THEN (p_zones & 65535) ELSE 0 END;
+ALTER FUNCTION ctaudit.zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((COALESCE(p_orig_zone, p_zone, 0) << 16) | COALESCE(p_reply_zone, p_zone, 0));
+ALTER FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.clock (
     clock_id bigint NOT NULL,
     node text NOT NULL,
@@ -2125,7 +2304,7 @@ ALTER TABLE ctaudit.dump ALTER COLUMN dump_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE ctaudit.dump_entry (
+CREATE TABLE ctaudit.dump_entry_row (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     dump_id bigint,
@@ -2133,23 +2312,17 @@ CREATE TABLE ctaudit.dump_entry (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2158,6 +2331,50 @@ CREATE TABLE ctaudit.dump_entry (
     labels bytea
 )
 PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.dump_entry_row OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.node (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    comment text,
+    CONSTRAINT node_node_check CHECK ((node <> ''::text))
+);
+ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.dump_entry AS
+ SELECT r.received_at,
+    r.started_at,
+    r.dump_id,
+    r.orig_packets,
+    r.orig_bytes,
+    r.reply_packets,
+    r.reply_bytes,
+    NULLIF(r.ct_id, '-1'::integer) AS ct_id,
+    r.mark,
+    ctaudit.zone(r.zones) AS zone,
+    ctaudit.orig_zone(r.zones) AS orig_zone,
+    ctaudit.reply_zone(r.zones) AS reply_zone,
+    NULLIF(r.orig_sport, '-1'::integer) AS orig_sport,
+    ctaudit.port(r.proto, r.orig_dport) AS orig_dport,
+    ctaudit.port(r.proto, r.reply_sport) AS reply_sport,
+    NULLIF(r.reply_dport, '-1'::integer) AS reply_dport,
+    r.status,
+    r.proto,
+    r.state,
+    ctaudit.icmp_type(r.proto, r.orig_dport) AS orig_icmp_type,
+    ctaudit.icmp_code(r.proto, r.orig_dport) AS orig_icmp_code,
+    ctaudit.icmp_type(r.proto, r.reply_sport) AS reply_icmp_type,
+    ctaudit.icmp_code(r.proto, r.reply_sport) AS reply_icmp_code,
+    ( SELECT n.node
+           FROM ctaudit.node n
+          WHERE (n.node_id = r.node_id)) AS node,
+    r.orig_src,
+    r.orig_dst,
+    r.reply_src,
+    r.reply_dst,
+    r.helper,
+    r.labels
+   FROM ctaudit.dump_entry_row r;
 ALTER TABLE ctaudit.dump_entry OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.dump_entry_default (
     received_at timestamp with time zone NOT NULL,
@@ -2167,23 +2384,17 @@ CREATE TABLE ctaudit.dump_entry_default (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2192,7 +2403,7 @@ CREATE TABLE ctaudit.dump_entry_default (
     labels bytea
 );
 ALTER TABLE ctaudit.dump_entry_default OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.flow (
+CREATE TABLE ctaudit.flow_row (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone,
@@ -2203,26 +2414,20 @@ CREATE TABLE ctaudit.flow (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    started_source ctaudit.time_source,
-    ended_source ctaudit.time_source,
-    provenance ctaudit.provenance DEFAULT 'event'::ctaudit.provenance NOT NULL,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char",
+    ended_source "char",
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2232,6 +2437,48 @@ CREATE TABLE ctaudit.flow (
     ended_cause text
 )
 PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.flow AS
+ SELECT r.received_at,
+    r.started_at,
+    r.ended_at,
+    r.stop_sent,
+    r.ended_after,
+    r.ended_before,
+    ctaudit.time_source_of(r.started_source) AS started_source,
+    ctaudit.time_source_of(r.ended_source) AS ended_source,
+    ctaudit.provenance_of(r.provenance) AS provenance,
+    r.orig_packets,
+    r.orig_bytes,
+    r.reply_packets,
+    r.reply_bytes,
+    NULLIF(r.ct_id, '-1'::integer) AS ct_id,
+    r.mark,
+    ctaudit.zone(r.zones) AS zone,
+    ctaudit.orig_zone(r.zones) AS orig_zone,
+    ctaudit.reply_zone(r.zones) AS reply_zone,
+    NULLIF(r.orig_sport, '-1'::integer) AS orig_sport,
+    ctaudit.port(r.proto, r.orig_dport) AS orig_dport,
+    ctaudit.port(r.proto, r.reply_sport) AS reply_sport,
+    NULLIF(r.reply_dport, '-1'::integer) AS reply_dport,
+    r.status,
+    r.proto,
+    r.state,
+    ctaudit.icmp_type(r.proto, r.orig_dport) AS orig_icmp_type,
+    ctaudit.icmp_code(r.proto, r.orig_dport) AS orig_icmp_code,
+    ctaudit.icmp_type(r.proto, r.reply_sport) AS reply_icmp_type,
+    ctaudit.icmp_code(r.proto, r.reply_sport) AS reply_icmp_code,
+    ( SELECT n.node
+           FROM ctaudit.node n
+          WHERE (n.node_id = r.node_id)) AS node,
+    r.orig_src,
+    r.orig_dst,
+    r.reply_src,
+    r.reply_dst,
+    r.helper,
+    r.labels,
+    r.ended_cause
+   FROM ctaudit.flow_row r;
 ALTER TABLE ctaudit.flow OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.flow_default (
     received_at timestamp with time zone NOT NULL,
@@ -2244,26 +2491,20 @@ CREATE TABLE ctaudit.flow_default (
     orig_bytes bigint,
     reply_packets bigint,
     reply_bytes bigint,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    started_source ctaudit.time_source,
-    ended_source ctaudit.time_source,
-    provenance ctaudit.provenance DEFAULT 'event'::ctaudit.provenance NOT NULL,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char",
+    ended_source "char",
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2313,14 +2554,14 @@ CREATE TABLE ctaudit.migration (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 ALTER TABLE ctaudit.migration OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.node (
-    node text NOT NULL,
-    first_seen timestamp with time zone NOT NULL,
-    retired_at timestamp with time zone,
-    comment text,
-    CONSTRAINT node_node_check CHECK ((node <> ''::text))
+ALTER TABLE ctaudit.node ALTER COLUMN node_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.node_node_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
-ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.note (
     node text NOT NULL,
     stream uuid NOT NULL,
@@ -2330,29 +2571,23 @@ CREATE TABLE ctaudit.note (
     detail jsonb NOT NULL
 );
 ALTER TABLE ctaudit.note OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.opening (
+CREATE TABLE ctaudit.opening_row (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone NOT NULL,
     started_after timestamp with time zone,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    started_source ctaudit.time_source NOT NULL,
-    provenance ctaudit.provenance DEFAULT 'event'::ctaudit.provenance NOT NULL,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char" NOT NULL,
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2361,30 +2596,57 @@ CREATE TABLE ctaudit.opening (
     labels bytea
 )
 PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.opening_row OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.opening AS
+ SELECT r.received_at,
+    r.started_at,
+    r.started_after,
+    ctaudit.time_source_of(r.started_source) AS started_source,
+    ctaudit.provenance_of(r.provenance) AS provenance,
+    NULLIF(r.ct_id, '-1'::integer) AS ct_id,
+    r.mark,
+    ctaudit.zone(r.zones) AS zone,
+    ctaudit.orig_zone(r.zones) AS orig_zone,
+    ctaudit.reply_zone(r.zones) AS reply_zone,
+    NULLIF(r.orig_sport, '-1'::integer) AS orig_sport,
+    ctaudit.port(r.proto, r.orig_dport) AS orig_dport,
+    ctaudit.port(r.proto, r.reply_sport) AS reply_sport,
+    NULLIF(r.reply_dport, '-1'::integer) AS reply_dport,
+    r.status,
+    r.proto,
+    r.state,
+    ctaudit.icmp_type(r.proto, r.orig_dport) AS orig_icmp_type,
+    ctaudit.icmp_code(r.proto, r.orig_dport) AS orig_icmp_code,
+    ctaudit.icmp_type(r.proto, r.reply_sport) AS reply_icmp_type,
+    ctaudit.icmp_code(r.proto, r.reply_sport) AS reply_icmp_code,
+    ( SELECT n.node
+           FROM ctaudit.node n
+          WHERE (n.node_id = r.node_id)) AS node,
+    r.orig_src,
+    r.orig_dst,
+    r.reply_src,
+    r.reply_dst,
+    r.helper,
+    r.labels
+   FROM ctaudit.opening_row r;
 ALTER TABLE ctaudit.opening OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.opening_default (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone NOT NULL,
     started_after timestamp with time zone,
-    ct_id bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
     mark bigint,
-    started_source ctaudit.time_source NOT NULL,
-    provenance ctaudit.provenance DEFAULT 'event'::ctaudit.provenance NOT NULL,
-    zone integer DEFAULT 0 NOT NULL,
-    orig_zone integer,
-    reply_zone integer,
-    orig_sport integer,
-    orig_dport integer,
-    reply_sport integer,
-    reply_dport integer,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
     status integer,
+    node_id smallint NOT NULL,
     proto smallint NOT NULL,
     state smallint,
-    orig_icmp_type smallint,
-    orig_icmp_code smallint,
-    reply_icmp_type smallint,
-    reply_icmp_code smallint,
-    node text NOT NULL,
+    started_source "char" NOT NULL,
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
     orig_src inet NOT NULL,
     orig_dst inet NOT NULL,
     reply_src inet NOT NULL,
@@ -2412,9 +2674,9 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
-ALTER TABLE ONLY ctaudit.dump_entry ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
-ALTER TABLE ONLY ctaudit.flow ATTACH PARTITION ctaudit.flow_default DEFAULT;
-ALTER TABLE ONLY ctaudit.opening ATTACH PARTITION ctaudit.opening_default DEFAULT;
+ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
+ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
+ALTER TABLE ONLY ctaudit.opening_row ATTACH PARTITION ctaudit.opening_default DEFAULT;
 ALTER TABLE ONLY ctaudit.clock
     ADD CONSTRAINT clock_pkey PRIMARY KEY (clock_id);
 ALTER TABLE ONLY ctaudit.coverage
@@ -2434,6 +2696,8 @@ ALTER TABLE ONLY ctaudit.migration
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY ctaudit.node
+    ADD CONSTRAINT node_node_id_key UNIQUE (node_id);
+ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
@@ -2443,25 +2707,26 @@ ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
-CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
-CREATE INDEX dump_entry_received_at ON ONLY ctaudit.dump_entry USING brin (received_at);
+CREATE INDEX dump_entry_received_at ON ONLY ctaudit.dump_entry_row USING brin (received_at);
 CREATE INDEX dump_entry_default_received_at_idx ON ctaudit.dump_entry_default USING brin (received_at);
-CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry USING btree (reply_dport, reply_dst, dump_id);
+CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
-CREATE INDEX flow_dnat ON ONLY ctaudit.flow USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_dnat ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
-CREATE INDEX flow_received_at ON ONLY ctaudit.flow USING brin (received_at);
+CREATE INDEX flow_received_at ON ONLY ctaudit.flow_row USING brin (received_at);
 CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (received_at);
-CREATE INDEX flow_reply ON ONLY ctaudit.flow USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
-CREATE INDEX opening_dnat ON ONLY ctaudit.opening USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
-CREATE INDEX opening_received_at ON ONLY ctaudit.opening USING brin (received_at);
+CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
-CREATE INDEX opening_reply ON ONLY ctaudit.opening USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
@@ -2476,6 +2741,8 @@ ALTER TABLE ONLY ctaudit.coverage
     ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
+ALTER TABLE ONLY ctaudit.stream
+    ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
@@ -2483,18 +2750,21 @@ REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
@@ -2502,10 +2772,12 @@ REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node text, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node text, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -2515,11 +2787,14 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
@@ -2530,14 +2805,18 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO ctaudit_recorder;
-REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zone integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zone integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;

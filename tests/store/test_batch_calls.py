@@ -32,7 +32,7 @@ def place(cluster: Cluster) -> str:
     cluster.create_database("calls")
     schema.install(cluster.dsn("calls"))
     with psycopg.connect(cluster.dsn("calls"), autocommit=True) as owner:
-        owner.execute(f"ALTER TABLE ctaudit.opening ADD CHECK (ct_id <> {REJECTED})")  # type: ignore[arg-type]
+        owner.execute(f"ALTER TABLE ctaudit.opening_row ADD CHECK (ct_id <> {REJECTED})")  # type: ignore[arg-type]
     return "calls"
 
 

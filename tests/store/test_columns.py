@@ -76,8 +76,8 @@ PLANS = {
     "same_tuple": (
         "SELECT FROM ctaudit.flow_default AS f JOIN ctaudit.opening_default AS o "
         "ON ctaudit.same_tuple("
-        "f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id, "
-        "o.zone, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id)"
+        "f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id, "
+        "o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id)"
     ),
 }
 

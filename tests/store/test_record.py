@@ -86,14 +86,15 @@ class _Renamed:
 
 
 FILL = """
-INSERT INTO ctaudit.{table} (
-    received_at, started_at, started_source, ct_id, status, proto, node, orig_src, orig_dst,
+INSERT INTO ctaudit.{table}_row (
+    received_at, started_at, started_source, ct_id, status, proto, node_id, orig_src, orig_dst,
     orig_sport, orig_dport, reply_src, reply_dst, reply_sport, reply_dport {more}
 )
 SELECT
-    t, t, 'kernel', i, 408, 6, 'wide', inet '10.0.0.0' + i %% 5000, '19.1.16.7', 1024 + i %% 60000,
+    t, t, 'k', i, 408, 6, node_id, inet '10.0.0.0' + i %% 5000, '19.1.16.7', 1024 + i %% 60000,
     443, '19.1.16.7', inet '1.2.3.0' + i %% 8, 443, 1024 + i %% 60000 {values}
-FROM generate_series(1, 100000) AS i, LATERAL (SELECT %s + i * interval '0.5 s') AS x (t)
+FROM generate_series(1, 100000) AS i, LATERAL (SELECT %s + i * interval '0.5 s') AS x (t),
+    (SELECT node_id FROM ctaudit.node WHERE node = 'wide') AS n
 """
 
 
@@ -110,10 +111,10 @@ def test_who_reads_by_index(cluster: Cluster, place: str) -> None:
     with psycopg.connect(cluster.dsn(place), autocommit=True) as connection:
         for table, more, values in (
             ("opening", "", ""),
-            ("flow", ", ended_at, ended_source", ", t + interval '1 m', 'kernel'"),
+            ("flow", ", ended_at, ended_source", ", t + interval '1 m', 'k'"),
         ):
             connection.execute(FILL.format(table=table, more=more, values=values), (begin,))  # type: ignore[arg-type]
-        connection.execute("VACUUM ANALYZE ctaudit.opening, ctaudit.flow")
+        connection.execute("VACUUM ANALYZE ctaudit.opening_row, ctaudit.flow_row")
         at = begin + timedelta(seconds=25_000)
         connection.execute("SELECT pg_stat_force_next_flush()")
         before = connection.execute(reads).fetchone()

@@ -112,7 +112,7 @@ def test_upgrade_of_a_database_that_holds_rows(
     shutil.copytree(ROOT / "sql", later)
     (later / "migrations/0002_more.sql").write_text(
         "INSERT INTO ctaudit.migration (number, name) VALUES (2, '0002_more');\n"
-        "ALTER TABLE ctaudit.opening ADD COLUMN more text;\n"
+        "ALTER TABLE ctaudit.opening_row ADD COLUMN more text;\n"
     )
     steps = (later / "install.list").read_text()
     wanted = "migrations/0001_store.sql\n"
@@ -127,7 +127,7 @@ def test_upgrade_of_a_database_that_holds_rows(
     assert schema.upgrade(dsn).migrations == ("0002_more",)
     gateway.record([opened({**ARTICLE, "ct_id": 8}, now)], now)
     gateway.close()
-    assert fetch(dsn, "SELECT ct_id, more FROM ctaudit.opening ORDER BY 1") == [
+    assert fetch(dsn, "SELECT ct_id, more FROM ctaudit.opening_row ORDER BY 1") == [
         (7, None),
         (8, None),
     ]

@@ -45,6 +45,7 @@ class Evidence:
 
     ``clashes``: while a UDP entry may be there that had no NEW.
     ``facts``: of each connection, by number. ``started``: true time of the first start note.
+    ``steps``: when a step of the clock was noted.
     """
 
     started: int = FOREVER
@@ -53,6 +54,7 @@ class Evidence:
     dumps: list[CompleteDump] = field(default_factory=list)
     modes: list[tuple[Span, str]] = field(default_factory=list)
     clock: list[tuple[int, bool]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     clashes: list[Window] = field(default_factory=list)
     facts: dict[int, list[Fact]] = field(default_factory=dict)
 
@@ -112,6 +114,7 @@ class _Reader:
             self._lose(min(fact.since, found.covered) - SECOND)
         elif fact.kind == "clock":
             found.clock.append((fact.at, fact.right))
+            found.steps += [fact.at] * fact.stepped
         elif fact.kind == "dump begin":
             self._running = (fact.dump, fact.at)
         elif fact.kind == "dump end" and self._running and self._running[0] == fact.dump:

@@ -26,10 +26,11 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
-shows; what a gateway carried before the first of its streams is known; a clash until its note
-is there. ``ghosts``: ended, but
-nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a loss
-explains that the first dump lacks it.
+ shows; what a gateway carried before the first of its streams is known; where two machines have
+ one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
+ but nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a
+ loss explains that the first dump lacks it. ``is_blind``: the clock was wrong, and no note has told
+ of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
@@ -43,7 +44,15 @@ from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidenc
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
 from tests.store.histories.traffic import UDP
-from tests.store.histories.truth import FOREVER, MINUTE, SECOND, Connection, Gateway, History
+from tests.store.histories.truth import (
+    FOREVER,
+    MINUTE,
+    SECOND,
+    Connection,
+    Gateway,
+    History,
+    Span,
+)
 
 
 class UnsoundOracle(AssertionError):
@@ -58,6 +67,7 @@ class Truth:
     optional: tuple[Connection, ...]
     ghosts: tuple[Connection, ...]
     doubt: str
+    is_blind: bool = False
 
     @property
     def provable(self) -> bool:
@@ -79,6 +89,12 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
+        self._own = {
+            gateway.number: read_evidence(
+                [call for call in committed if call.gateway == gateway.number]
+            )
+            for gateway in history.gateways
+        }
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
         self._clashes = {name: list(self._clashing(name)) for name in self._nodes}
 
@@ -92,7 +108,22 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        return Truth(tuple(alive), optional, ghosts, doubt)
+        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
+
+    def _blind(self, question: Question) -> Iterator[Span]:
+        """Where a wrong clock of which no step tells was, and where it said that it was."""
+        for name, gateways in self._nodes.items():
+            if question.node not in (None, name):
+                continue
+            evidence = self._evidence[name]
+            for gateway in gateways:
+                for span, offset in gateway.clock.wrong():
+                    begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
+                    if any(at >= span.end for at in evidence.steps) or begun:
+                        continue
+                    yield Span(span.begin - SECOND, span.end + SECOND)
+                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
@@ -100,6 +131,10 @@ class Oracle:
     def _is_hidden(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
         if evidence.started >= question.end:
+            return True
+        if len(self._nodes[self._gateways[one.gateway].name]) > 1 and any(
+            window.meets(question.begin, question.end) for window in self._own[one.gateway].losses
+        ):
             return True
         if one.is_clashed and any(each.holds(one.start) for each in evidence.clashes):
             return False

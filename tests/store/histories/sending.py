@@ -102,9 +102,12 @@ class Store:
         self._forgotten += 1
         if self._forgotten % _EMPTY_EVERY == 0:
             # What was rolled back still takes room in tables and indexes.
-            tables = ("opening", "flow", "dump_entry", "stream", "coverage", "gap", "dump", "note")
-            names = ", ".join(f"ctaudit.{table}" for table in (*tables, "undecodable", "clock"))
-            self.connection.execute(f"TRUNCATE {names}, ctaudit.inquiry, ctaudit.node")
+            # That takes the rest with it, and the numbers of the nodes begin anew.
+            self.connection.execute(
+                "TRUNCATE ctaudit.node, ctaudit.opening_row, ctaudit.flow_row, "
+                "ctaudit.dump_entry_row, ctaudit.gap, ctaudit.dump, ctaudit.note, "
+                "ctaudit.undecodable, ctaudit.clock, ctaudit.inquiry RESTART IDENTITY CASCADE"
+            )
 
     def send(self, calls: Sequence[Call]) -> None:
         """Raises psycopg.Error where the store refuses one."""

@@ -1,0 +1,13 @@
+-- Function: ctaudit.icmp_type
+-- Parameters: p_proto   IP protocol number; p_coded   ctaudit.coded_port
+-- Returns: the type of ICMP or ICMPv6, else NULL
+-- Tables touched: none
+CREATE OR REPLACE FUNCTION ctaudit.icmp_type(
+    p_proto smallint,
+    p_coded integer
+)
+RETURNS smallint
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE WHEN p_coded >= 0 AND p_proto IN (1, 58) THEN p_coded >> 8 END::smallint;

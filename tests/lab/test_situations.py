@@ -1,0 +1,174 @@
+"""Situations made with real packets: what the kernel does, and what who may say of it.
+
+Their kin without a kernel, in greater number: tests/store/test_situations.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lab import addresses as a
+from lab.cluster import Cluster
+from lab.namespaces import Lab, feed_in
+from lab.packet_queue import holding_packets
+from lab.rig import Rig, rigging
+from lab.service import Service, started
+from lab.traffic import holding, make_traffic
+from lab.traffic.senders import Sent
+from lab.witness import delete_all, list_table
+from lab.witness.compare import Row, name_public
+
+ONE, NONE, SEVERAL, UNKNOWN = 0, 1, 3, 4
+SECOND = timedelta(seconds=1)
+HELD_BACK = timedelta(milliseconds=20)
+
+
+@pytest.fixture
+def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
+    delete_all(lab)
+    with rigging(lab, cluster) as made, started(made, "record"), started(made, "receive"):
+        made.wait_until_listening()
+        yield made
+
+
+def now_read(rig: Rig) -> datetime:
+    """A moment whose record is whole: all that was sent until now has been read and committed."""
+    time.sleep(0.3)
+    moment = datetime.now(UTC)
+    rig.wait_until_recorded(moment + SECOND)
+    return moment
+
+
+def rows_of(rig: Rig, table: str, sent: Sent) -> list[Row]:
+    found = [row for row in rig.rows(table) if row["orig_sport"] == sent["sport"]]
+    return sorted(found, key=lambda row: row["started_at"])
+
+
+def verdict(rig: Rig, row: Row, at: datetime) -> int:
+    status: int = rig.who(name_public(row), at)["exit_status"]
+    return status
+
+
+def test_a_queue_holds_the_first_packet(rig: Rig, lab: Lab) -> None:
+    """The event's time is of the first packet's arrival, the start of its leaving the queue."""
+    match = ("-s", a.CLIENT, "-p", "tcp", "--syn")
+    with holding_packets(lab, match, HELD_BACK.total_seconds()), holding(lab) as held:
+        opened = now_read(rig)
+        (opening,) = rows_of(rig, "opening", held.sent)
+        assert verdict(rig, opening, opened) == ONE
+    delete_all(lab)
+    ended = now_read(rig)
+    (flow,) = rows_of(rig, "flow", held.sent)
+    if opening["started_source"] == "event":
+        assert flow["started_at"] - opening["started_at"] >= HELD_BACK
+    assert verdict(rig, flow, opened) == ONE
+    assert verdict(rig, flow, ended) == NONE, "the opening has found its end"
+    assert rig.query("SELECT count(*) FROM ctaudit.live('gw1')") == [(0,)]
+    begun = rig.who(name_public(flow), flow["started_at"] - HELD_BACK / 2)
+    assert [answer for answer in begun["answers"] if answer["exact"]] == []
+
+
+def test_who_outlives_a_stop_of_the_receiver(lab: Lab, cluster: Cluster) -> None:
+    """The dump that ends the gap shows it; nothing is known inside the gap."""
+    delete_all(lab)
+    with rigging(lab, cluster) as rig, started(rig, "record"):
+        receiver: Service
+        with started(rig, "receive") as receiver:
+            rig.wait_until_listening()
+            with holding(lab, source_port=40610) as before:
+                now_read(rig)
+                receiver.stop()
+                with holding(lab, source_port=40611) as meanwhile:
+                    short = make_traffic(lab, "udp-answered", source_port=40612)
+                    inside = datetime.now(UTC)
+                    time.sleep(3)
+                    receiver.start()
+                    after = now_read(rig)
+                    (row,) = rows_of(rig, "opening", before.sent)
+                    assert verdict(rig, row, after) == ONE
+                    assert verdict(rig, row, inside) == UNKNOWN
+                    late = rows_of(rig, "opening", meanwhile.sent)
+                    assert [row["provenance"] for row in late] == ["dump"]
+                    assert verdict(rig, late[0], after) == ONE
+                    assert verdict(rig, late[0], inside) == UNKNOWN
+                    assert rig.who([f"{a.GATEWAY}:{short['sport']}"], inside)["exit_status"] == (
+                        UNKNOWN
+                    )
+
+
+def zone_rule(zone: int) -> str:
+    return (
+        "table inet ctaudit_lab_tenants\ndelete table inet ctaudit_lab_tenants\n"
+        "table inet ctaudit_lab_tenants {\nchain zones {\n"
+        "type filter hook prerouting priority raw\n"
+        f"ip saddr {a.PLAIN_CLIENTS[3]} ct original zone set {zone}\n}}\n}}\n"
+    )
+
+
+def test_tenants_with_one_tuple(rig: Rig, lab: Lab) -> None:
+    """Two entries of one orig tuple, each in the original zone of its tenant, both alive."""
+    client = {"source": a.PLAIN_CLIENTS[3], "source_port": 40620}
+    try:
+        for zone in (1, 2):
+            feed_in(lab.gateway, ["nft", "-f", "-"], zone_rule(zone))
+            sent = make_traffic(lab, "udp-unanswered", **client)
+        moment = now_read(rig)
+    finally:
+        feed_in(lab.gateway, ["nft", "-f", "-"], "delete table inet ctaudit_lab_tenants")
+    openings = rows_of(rig, "opening", sent)
+    assert [row["orig_zone"] for row in openings] == [1, 2]
+    live = rig.query("SELECT ct_id FROM ctaudit.live('gw1') WHERE orig_sport = %s", sent["sport"])
+    listed = [entry.id or 0 for entry in list_table(lab) if entry.orig.sport == sent["sport"]]
+    assert sorted(row[0] for row in live) == sorted(listed)
+    assert len(listed) == 2
+    reply = rig.who([a.GATEWAY], moment, "--to", f"{a.SERVER}:{sent['dport']}")
+    assert (reply["exit_status"], len(reply["answers"])) == (SEVERAL, 2)
+    for row in openings:
+        answered = rig.who(name_public(row), moment)
+        assert [answer["ct_id"] for answer in answered["answers"]] == [row["ct_id"]]
+
+
+def test_an_entry_is_made_anew_in_the_middle(rig: Rig, lab: Lab) -> None:
+    """A flush ends it; the next packet of the connection begins another entry of the tuple."""
+    with holding(lab, source_port=40630) as held:
+        first = now_read(rig)
+        delete_all(lab)
+        between = now_read(rig)
+        held.exchange(1000)
+        second = now_read(rig)
+        openings = rows_of(rig, "opening", held.sent)
+        assert len(openings) == 2
+        assert len(rows_of(rig, "flow", held.sent)) == 1
+        assert verdict(rig, openings[0], first) == ONE
+        assert verdict(rig, openings[0], between) == NONE
+        assert verdict(rig, openings[1], second) == ONE
+
+
+def test_hairpin(rig: Rig, lab: Lab) -> None:
+    """An internal client reaches an internal server by the public address."""
+    feed_in(
+        lab.gateway,
+        ["nft", "-f", "-"],
+        "insert rule inet ctaudit_lab sources "
+        f"ip saddr 192.168.1.0/24 ip daddr {a.FORWARD_TARGET} masquerade",
+    )
+    sent = make_traffic(lab, "dnat-tcp", role="client", source=a.CLIENT, source_port=40640)
+    moment = now_read(rig)
+    (row,) = rows_of(rig, "opening", sent)
+    assert (str(row["orig_dst"]), str(row["reply_src"])) == (a.GATEWAY, a.FORWARD_TARGET)
+    at = max(row["started_at"], moment - 10 * SECOND)
+    reply: dict[str, Any] = rig.who([f"{a.GATEWAY}:{a.FORWARD_PORT}"], at)
+    assert [answer["host"] for answer in reply["answers"]] == [a.FORWARD_TARGET]
+
+
+def test_an_icmp_error_is_of_the_connection_it_answers(rig: Rig, lab: Lab) -> None:
+    sent = make_traffic(lab, "udp-unanswered", source_port=40650, destination_port=40000)
+    moment = now_read(rig)
+    (row,) = rows_of(rig, "opening", sent)
+    assert verdict(rig, row, moment) == ONE
+    assert rig.query("SELECT count(*) FROM ctaudit.opening WHERE proto = 1") == [(0,)]
