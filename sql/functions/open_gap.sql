@@ -7,7 +7,7 @@
 --   p_cause
 --   p_lost              how many events were lost; NULL: the number is not known
 --   p_detail            the detail of the note that reported it
---   p_proto             only events of this protocol may be missing; NULL: of any
+--   p_proto             only openings of this protocol may be missing; NULL: events of any
 -- Returns: nothing
 -- Tables touched: gap
 CREATE OR REPLACE FUNCTION ctaudit.open_gap(
@@ -31,7 +31,7 @@ AS $function$
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
-        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
+        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat' AND p_proto IS NULL,
         CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
         p_proto, p_detail
     );

@@ -18,9 +18,6 @@
 --     undecodable {reason, message, server_words}  one message, in base64: not an event, or
 --                                       rejected by the server in these words. It counts as
 --                                       received, so it must not be in a batch as well.
---     clashes     {count, since, udp_timeout}  UDP packets of one socket made entries of which
---                                       the kernel sends no NEW, between since and p_at;
---                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
 --     settings    {events, acct, timestamp, last_look, before}  nf_conntrack_events, _acct and
 --                 _timestamp as they are now, NULL: unknown; until last_look they were as in
@@ -28,7 +25,8 @@
 --                 for each time how a stream was set: their rows are always kept.
 --     clashes     {count, since, udp_timeout}  so many clashes between since and p_at; what they
 --                 hide is gone udp_timeout seconds after p_at. Those that come while such a gap
---                 is not over have no row of their own.
+--                 is not over have no row of their own, nor have any in mode history: the ends
+--                 are told.
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
 --   reconcile: opening, flow; dump_entry (read)
@@ -59,8 +57,10 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
-        RETURN;
+    IF p_note = 'clashes' THEN
+        IF v_stream.mode = 'history' OR ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+            RETURN;
+        END IF;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (

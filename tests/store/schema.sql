@@ -1718,7 +1718,7 @@ AS $$
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
-        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
+        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat' AND p_proto IS NULL,
         CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
         p_proto, p_detail
     );
@@ -1988,8 +1988,10 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
-        RETURN;
+    IF p_note = 'clashes' THEN
+        IF v_stream.mode = 'history' OR ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+            RETURN;
+        END IF;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
