@@ -551,7 +551,7 @@ UDP clashes in nat mode
   10:01 NEW a
   10:30:01 clashes since=10:30:00
   11:00 covered
-  ? 1.2.3.4:53501 at 10:30:30 = unknown because .*an opening may be missing: gap .clashes. of udp .*
+  ? 1.2.3.4:53501 at 10:30:30 = unknown because .* may be missing: gap .UDP clash. of udp .*
   ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end
   ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end
 

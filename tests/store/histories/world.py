@@ -62,7 +62,7 @@ def make_history(seed: int, allowed: Collection[str] = FEATURES) -> History:
         ]
         gateways.append(disturb(rng, gateway, made, features, end))
         connections += made
-    stages = _make_stages(rng, gateways, features, begin, end)
+    stages = _make_stages(rng, gateways, connections, features, begin, end)
     return History(
         seed, begin, end, tuple(gateways), tuple(connections), tuple(stages), features
     )  # fmt: skip
@@ -220,12 +220,18 @@ def _make_traffic(
 def _make_stages(
     rng: random.Random,
     gateways: list[Gateway],
+    connections: list[Connection],
     features: frozenset[str],
     begin: int,
     end: int,
 ) -> list[Stage]:
-    """Half-way, and at the end; then a gateway may lag."""
-    middle = Stage(_avoid_steps(gateways, rng.randrange(begin + (end - begin) // 4, end)))
+    """Half-way, or while a clashed entry is there; and at the end, then a gateway may lag."""
+    at = rng.randrange(begin + (end - begin) // 4, end)
+    clashed = [one for one in connections if one.is_clashed and begin <= one.start < end - MINUTE]
+    if clashed:
+        one = rng.choice(clashed)
+        at = rng.randrange(one.start, min(one.destroyed, end))
+    middle = Stage(_avoid_steps(gateways, at))
     lags: tuple[tuple[int, int], ...] = ()
     if "lag" in features:
         behind = rng.choice(gateways)
