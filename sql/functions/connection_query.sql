@@ -20,6 +20,7 @@
 --   $11 to $15  those of the conditions
 --   $16, $17    received_at of flows, from and until
 --   $18         dump_ids of dumps within the span, or NULL
+--   $19, $20    more received_at of openings and flows, or NULL
 -- Tables touched: none; the query reads opening, flow, dump_entry, dump, stream, coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
@@ -45,7 +46,8 @@ AS $function$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening AS r
-            WHERE r.node = $3 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node = $3 AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'end' END,
@@ -64,7 +66,8 @@ AS $function$
                 NULL, r.provenance, <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow AS r
-            WHERE r.node = $3 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node = $3 AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT

@@ -25,7 +25,7 @@ where this is sure). All of this must hold for each node asked:
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
 shows; what a gateway carried before the first of its streams is known; where two machines have
 one name, what is not in its own one's record. ``ghosts``: ended, but nothing can tell yet: no DESTROY was sent,
-and no two dumps two minutes apart lack it. ``is_blind``: the clock was wrong, and no note has
+and no two dumps two minutes apart lack it, or a loss explains it. ``is_blind``: the clock was wrong, and no note has
 told of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
 
@@ -139,7 +139,10 @@ class Oracle:
         if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
             return False
         first = evidence.dump_after(one.stop)
-        return first is None or evidence.dump_after(first.begin + 2 * MINUTE) is None
+        if first is None or evidence.dump_after(first.begin + 2 * MINUTE) is None:
+            return True
+        # The record has a loss in which its DESTROY may have been lost.
+        return any(window.meets(one.stop, first.end) for window in evidence.losses)
 
     def _find_doubt(
         self, question: Question, fitting: Sequence[Connection], alive: Sequence[Connection]
