@@ -235,14 +235,26 @@ DECLARE
     v_began timestamptz := '-infinity';
     v_ended timestamptz := '-infinity';
 BEGIN
-    IF p_dump IS NOT NULL THEN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ) INTO v_began
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
         SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
     END IF;
     RETURN QUERY EXECUTE $query$
-        WITH seen AS (
+        WITH again AS MATERIALIZED (
+            SELECT coalesce(o.ct_id, -1) AS ct_id FROM ctaudit.opening AS o
+            WHERE o.node = $1 AND o.received_at >= $3
+            GROUP BY o.ct_id HAVING count(*) > 1
+        ),
+        seen AS (
             SELECT
-                e.started_at,
+                'entry' AS kind, e.received_at, e.started_at,
                 CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
@@ -259,7 +271,8 @@ BEGIN
                 AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
-                o.started_at, o.started_source, o.started_after, o.received_at,
+                'opening', o.received_at, o.started_at, o.started_source, o.started_after,
+                o.received_at,
                 coalesce(o.started_after, o.started_at), o.provenance,
                 o.zone, o.orig_zone, o.reply_zone, o.proto,
                 o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
@@ -269,6 +282,70 @@ BEGIN
                 o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
             FROM ctaudit.opening AS o
             WHERE o.node = $1 AND o.received_at >= $3
+        ),
+        doubled AS MATERIALIZED (
+            SELECT row_number() OVER () AS number, s.* FROM seen AS s
+            WHERE coalesce(s.ct_id, -1) IN (SELECT a.ct_id FROM again AS a)
+        ),
+        unended AS (
+            SELECT NULL::bigint AS number, s.* FROM seen AS s
+            WHERE coalesce(s.ct_id, -1) NOT IN (SELECT a.ct_id FROM again AS a)
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.flow AS f
+                    WHERE f.node = $1 AND f.received_at >= $3
+                        AND ctaudit.same_tuple(
+                            f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zone, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        )
+                        AND ctaudit.closes(
+                            s.seen_at, s.started_at, s.started_source, s.started_after,
+                            f.received_at, f.started_at
+                        )
+                )
+            UNION ALL
+            SELECT s.* FROM doubled AS s
+            WHERE s.number IN (
+                SELECT coalesce(l.entry, l.opening)
+                FROM (
+                    SELECT array_agg(ROW(
+                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
+                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
+                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        t.alive_at, t.gone_at
+                    )::ctaudit.sighting) AS sightings
+                    FROM (
+                        SELECT
+                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
+                            d.started_after AS after,
+                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
+                                ELSE d.last_seen_at END AS alive_at,
+                            NULL::timestamptz AS gone_at, d.zone, d.orig_zone, d.reply_zone,
+                            d.proto, d.orig_src, d.orig_dst, d.orig_sport, d.orig_dport,
+                            d.orig_icmp_type, d.orig_icmp_code, d.ct_id, d.status
+                        FROM doubled AS d
+                        UNION ALL
+                        SELECT
+                            NULL, CASE f.provenance WHEN 'unobserved' THEN 'unobserved'
+                                ELSE 'end' END,
+                            f.received_at, f.started_at, f.started_source, NULL,
+                            coalesce(f.ended_after, f.started_at),
+                            coalesce(
+                                f.ended_at, f.ended_before,
+                                greatest(f.received_at, f.stop_sent, f.started_at)
+                            ),
+                            f.zone, f.orig_zone, f.reply_zone, f.proto, f.orig_src, f.orig_dst,
+                            f.orig_sport, f.orig_dport, f.orig_icmp_type, f.orig_icmp_code,
+                            f.ct_id, f.status
+                        FROM ctaudit.flow AS f
+                        WHERE f.node = $1 AND f.received_at >= $3
+                            AND coalesce(f.ct_id, -1) IN (SELECT a.ct_id FROM again AS a)
+                    ) AS t
+                    GROUP BY t.zone, t.orig_zone, t.reply_zone, t.proto, t.orig_src, t.orig_dst,
+                        t.orig_sport, t.orig_dport, t.orig_icmp_type, t.orig_icmp_code
+                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+                WHERE l.gone_at IS NULL
+            )
         )
         SELECT
             $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
@@ -291,19 +368,7 @@ BEGIN
             s.orig_icmp_type, s.orig_icmp_code, s.reply_icmp_type, s.reply_icmp_code,
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
             s.ct_id, s.mark, s.status, s.state, s.helper, s.labels
-        FROM seen AS s
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow AS f
-            WHERE f.node = $1 AND f.received_at >= $3
-                AND ctaudit.same_tuple(
-                    f.zone, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zone, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
-                )
-                AND ctaudit.closes(
-                    s.seen_at, s.started_at, s.started_source, s.started_after,
-                    f.received_at, f.started_at
-                )
-        )
+        FROM unended AS s
     $query$ USING p_node, p_dump, v_began, v_ended;
 END
 $_$;
@@ -331,7 +396,8 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
+            v_needed.wrong_from, v_needed.wrong_until
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -399,11 +465,11 @@ CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time 
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -560,7 +626,8 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening AS r
-            WHERE r.node = $3 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node = $3 AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'unobserved' THEN 'unobserved' ELSE 'end' END,
@@ -579,7 +646,8 @@ AS $_$
                 NULL, r.provenance, <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow AS r
-            WHERE r.node = $3 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node = $3 AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -593,7 +661,7 @@ AS $_$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8 AND r.received_at <= $9
                 AND <asked>
         ) AS u
     ),
@@ -638,7 +706,7 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -762,32 +830,37 @@ CREATE TABLE ctaudit.stream (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
     v_step interval := p_step_seconds * interval '1 second';
     v_before timestamptz := p_at - v_step;
+    v_known ctaudit.clock;
+    v_boots text[];
     v_right timestamptz;
     v_coverage ctaudit.coverage;
 BEGIN
-    SELECT k.at INTO v_right FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND k.stream IN (
-        SELECT s.stream FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
-            OR s.stream = p_stream.stream
-    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    SELECT k.* INTO v_known FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
     ORDER BY k.clock_id DESC LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
-        v_right := coalesce(v_right, p_stream.started_at);
-        -- The wrong clock must not make the gateway older than it is.
-        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right
-            AND v_step > interval '0' AND v_before >= v_right;
-    END IF;
+    -- A stream of which no boot is known counts as one of its own.
+    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
+        SELECT k.stream FROM ctaudit.clock AS k
+        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
+    ));
+    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
+    INTO v_right
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node
+        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
+    -- The wrong clock must not make the gateway older, or younger, than it is.
+    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -797,7 +870,9 @@ BEGIN
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
         (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at)
+        (v_right + v_step, p_at),
+        (CASE WHEN v_known.synchronised AND NOT p_synchronised
+            THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
     WHERE d.doubt_from <= d.doubt_until;
 
@@ -811,13 +886,13 @@ BEGIN
             p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
         );
     END IF;
+    -- What was sent since then may bear the time after the step, however late it is noted.
     UPDATE ctaudit.stream AS s SET
-        covered_until = CASE WHEN p_step_seconds < 0
-            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
 END
 $$;
-ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -848,7 +923,9 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -904,13 +981,16 @@ CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timesta
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -994,7 +1074,7 @@ CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
-        (SELECT min(g.gap_from) FROM ctaudit.gap AS g
+        (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
@@ -1200,7 +1280,7 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
         RETURNING ended_after
     )
     SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
@@ -1286,13 +1366,14 @@ CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT DISTINCT ON (
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
     FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
     ORDER BY
-        a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.orig_icmp_type,
-        a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
@@ -1307,12 +1388,20 @@ DECLARE
     v_distance interval;
     v_least interval;
     v_next timestamptz;
+    v_sorted ctaudit.sighting[] := p_sightings;
 BEGIN
-    FOR v_seen IN
-        SELECT * FROM unnest(p_sightings) AS s
-        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
-            coalesce(s.started_at, s.received_at), s.received_at, s.number
-    LOOP
+    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
+    IF cardinality(p_sightings) > 2
+        OR cardinality(p_sightings) = 2
+            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
+    THEN
+        v_sorted := ARRAY(
+            SELECT s FROM unnest(p_sightings) AS s
+            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+                coalesce(s.started_at, s.received_at), s.received_at, s.number
+        );
+    END IF;
+    FOREACH v_seen IN ARRAY v_sorted LOOP
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
@@ -1323,7 +1412,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1358,9 +1448,15 @@ BEGIN
         v_lives[v_nearest] := v_life;
     END LOOP;
 
+    IF cardinality(v_lives) = 1 THEN
+        v_life := v_lives[1];
+        RETURN NEXT v_life;
+        RETURN;
+    END IF;
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1510,21 +1606,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
         least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
             - interval '2 hours',
         coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours'
+            + interval '2 hours',
+        k.wrong_from, k.wrong_until
     FROM (VALUES (1)) AS one (row)
     LEFT JOIN LATERAL (
         SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
@@ -1538,15 +1635,28 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
+    LEFT JOIN LATERAL (
+        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node AND c.doubt_from < b.began_at
+            AND c.at BETWEEN b.began_at AND p_until
+    ) AS k ON true
     LEFT JOIN LATERAL (
         SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1600,6 +1710,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
     v_seen_at timestamptz;
@@ -1690,12 +1801,25 @@ BEGIN
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
+    );
+    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
         SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
         FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+            p_node, ctaudit.last_dump(
+                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
+            ), v_gone, v_dump
         ) AS u;
-        IF v_untold > 0 THEN
+        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+        IF v_untold > 0 AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND g.gap_from <= v_gone.ended_at + interval '1 min'
+                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+        ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
@@ -1838,6 +1962,10 @@ BEGIN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -1892,8 +2020,14 @@ BEGIN
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -2450,7 +2584,7 @@ REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with t
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -2474,7 +2608,7 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;

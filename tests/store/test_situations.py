@@ -226,8 +226,37 @@ The second is open, the kernel tells the events' times
   10:05:00.001 NEW a event=10:05:00 ; END a stop=10:05:00.0001 ; NEW a' event=10:05:00.00013
   10:20 dump a'
   11:00 covered
-  ? 1.2.3.4:53500 at 10:10:00 = one a, now unknown (a gap until the next dump)
-  ? 1.2.3.4:53500 at 10:30:00 = one a, now unknown (A18, point 3)
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+
+Both were open as a dump began that shows the second (A18, seed 431)
+  10:00 begin
+  10:05 dump begins
+  10:05:00.151 NEW a start=10:05:00.1 ; END a stop=10:05:00.1001 ; NEW a' start=10:05:00.15
+  10:05:00.160 entries a'
+  10:05:00.170 dump ends
+  10:20 END a' stop=10:20:00
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 = none
+
+It expired, and its DESTROY was lost half a minute later
+  10:00 begin
+  10:05 NEW a
+  10:30:30 overrun lost=3 last=10:30:25
+  10:31 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:10 = unknown
+  ? 1.2.3.4:53500 at 10:29:00 = one a
+
+Two dumps lack what no DESTROY ended, and an overrun came between them
+  10:00 begin
+  10:05 NEW a
+  11:00 dump
+  11:02:10 overrun lost=3 last=11:02:09
+  11:02:20 dump
+  11:30 covered
+  ? 1.2.3.4:53500 at 10:50:00 = unknown
 
 The second has ended, the kernel tells the events' times
   10:00 begin
@@ -525,6 +554,14 @@ History mode: before a dump, and after
   ? 1.2.3.4:53500 at 10:22:00 = none
   ? 1.2.3.4:53500 at 10:26:00 = one b
   ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+History mode: only a dump within the asked span has seen it
+  10:00 begin history
+  10:20 dump a@10:10
+  10:40 dump
+  11:00 dump
+  11:30 covered
+  ? 1.2.3.4:53500 at 10:20:00 within 600 = one a
 
 History mode: the DESTROY is still under way when the dump has ended
   10:00 begin history
