@@ -3,7 +3,8 @@
 -- connection that was alive in the asked span, has ctaudit.lives put it together, and says of
 -- each connection whether it was surely alive in the span.
 --   A connection was surely alive from the latest time at which it may have begun to its end,
---   or, while no end is recorded, for as long as its end would have been heard.
+--   or, while no end is recorded, for as long as its end would have been heard: of one that
+--   dumps alone have shown, only where the kernel announced it when it began.
 -- The query is text, so that the server plans it for the values asked for and opens only the
 -- partitions that they need.
 --
@@ -113,7 +114,7 @@ AS $function$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
             coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
             coalesce(r.reply_packets, e.reply_packets) AS got_packets,
@@ -132,6 +133,7 @@ AS $function$
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -153,6 +155,15 @@ AS $function$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (

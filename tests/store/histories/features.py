@@ -15,6 +15,8 @@ CHANCES: dict[str, float] = {
     "lazy end": 0.3,  # a DESTROY comes up to 60 s after the entry expired
     "unannounced": 0.06,  # entries without NEW: a clash, an offload, a rule; a DESTROY may come
     "silent end": 0.04,  # entries without DESTROY
+    "events off": 0.05,  # nf_conntrack_events is 0 for a while: entries without either
+    "auto events": 0.08,  # it is 2: entries made while nobody listens have neither
     # Connections.
     "long life": 0.25,  # hours from the opening to the end
     "reuse at once": 0.2,  # of a public port by another host, within a millisecond
