@@ -155,6 +155,11 @@ AS $function$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
                 -- Where no NEW was heard, neither may the DESTROY be.
                 AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
                     SELECT FROM announced AS a

@@ -276,6 +276,16 @@ class Writer:
             self._streams[label].covered = min(self._streams[label].covered, at)
         self._note(label, at, "clock", detail)
 
+    def _do_settings(self, label: str, at: int, rest: list[str]) -> None:
+        """``settings events=0 last_look=TIME``: nf_conntrack_events was found changed."""
+        options = _options(rest)
+        self._cover(label, at - _QUIET)
+        detail = {
+            "events": int(options["events"]),
+            "last_look": read_time(options["last_look"]) * 1000,
+        }
+        self._note(label, at, "settings", detail)
+
     def _do_through(self, label: str, _: int, rest: list[str]) -> None:
         """``through nat``: from here on another procedure than that of the stream's mode."""
         name = rest[0] if "." in rest[0] else f"ctaudit.record_{rest[0]}"

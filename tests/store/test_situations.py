@@ -518,6 +518,60 @@ Two dumps lack what no DESTROY ended
   ? 1.2.3.4:53500 at 10:20:00 = unknown
   ? 1.2.3.4:53500 at 10:50:00 = none, now unknown (a gap until the next dump)
 
+It began before the first stream, and a dump shows it
+  10:00 begin with o@09:40           # whether the kernel announces its end was decided then
+  10:30 covered
+  ? 1.2.3.4:53599 at 10:20:00 = unknown
+  11:00 dump o@09:40
+  11:30 covered
+  ? 1.2.3.4:53599 at 10:20:00 = one o
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
+It began in a gap while nf_conntrack_events was 1
+  10:00 begin events=1
+  10:20 overrun lost=3 last=10:19:59
+  10:21 dump o@10:20
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:50:00 = one o
+
+It began in a gap while nf_conntrack_events was 2, and was listened to
+  10:00 begin events=2
+  10:20 overrun lost=3 last=10:19:59
+  10:21 dump o@10:20
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:50:00 = one o
+
+It began between two streams of one boot
+  10:00 begin boot_id=7 events=1
+  10:20 stop
+  10:30 begin boot_id=7 events=1 with o@10:25
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:50:00 = one o
+
+It began between two streams while nf_conntrack_events was 2
+  10:00 begin boot_id=7 events=2
+  10:20 stop
+  10:30 begin boot_id=7 events=2 with o@10:25
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:50:00 = unknown
+
+It was announced, and seen again after a stop while nf_conntrack_events was 2
+  10:00 begin boot_id=7 events=2
+  10:05 NEW o start=10:04:59.99
+  10:20 stop
+  10:30 begin boot_id=7 events=2 with o@10:04:59.99
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:50:00 = one o
+
+It began while nf_conntrack_events was 0, and a dump shows it
+  10:00 begin events=1
+  10:20 settings events=0 last_look=10:19:59
+  10:40 settings events=1 last_look=10:39:59
+  11:00 dump o@10:30
+  11:01 dump o@10:30
+  11:30 covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
 nf_conntrack_events was 0 from the start
   10:00 begin events=0
   11:00 covered
@@ -762,6 +816,16 @@ A step in the second boot of a clock that no boot found right
   ? 1.2.3.4:53599 at 10:20:00 = unknown
   ? 1.2.3.4:53599 at 11:20:00 = unknown               # a was there then
   ? 1.2.3.4:53599 at 12:30:00 = none
+
+A step back, without the kernel's stamps
+  10:00 begin unstamped
+  10:00:01 clock synchronised
+  10:40 NEW a
+  10:10 clock step=-1860 synchronised
+  10:11 END a unstamped
+  10:12 dump
+  11:30 covered
+  ? 1.2.3.4:53500 at 11:00:00 = unknown
 
 A step that leaves a clock unsynchronised
   10:00 begin
