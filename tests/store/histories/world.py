@@ -89,10 +89,22 @@ def _make_gateway(
         streams=streams,
         clock=clock,
         event_times="event times" in features,
+        events=_make_events(rng, features, streams, end),
         reboots=reboots,
         doubles="doubled entry" in features,
         blurs="blurred dump" in features,
     )
+
+
+def _make_events(
+    rng: random.Random, features: frozenset[str], streams: tuple[Stream, ...], end: int
+) -> tuple[tuple[int, int], ...]:
+    usual = 2 if "auto events" in features else 1
+    if "events off" not in features:
+        return ((0, usual),)
+    since = rng.randrange(streams[0].begin + 5 * SECOND, end)
+    until = since + rng.choice([rng.randrange(5 * SECOND, 5 * MINUTE), rng.randrange(MINUTE, HOUR)])
+    return (0, usual), (since, 0), (until, usual)
 
 
 def _make_streams(
@@ -210,7 +222,14 @@ def _make_traffic(
         anchors += [at for pause in stream.pauses for at in (pause.begin, pause.end)]
     traffic = Traffic(rng, gateway, features, boots, anchors)
     traffic.fill(rng.randrange(4, 10), begin, end)
-    made = [*traffic.connections, *make_clashes(rng, gateway, traffic.connections)]
+    made = [
+        one
+        if gateway.announces(one.start)
+        else replace(
+            one, opening_told=False, end_told=False, features=one.features | {"not announced"}
+        )
+        for one in [*traffic.connections, *make_clashes(rng, gateway, traffic.connections)]
+    ]
     if "stamped later" not in features:
         return [replace(one, stamped=gateway.streams[0].stamps) for one in made]
     since = min((stream.begin for stream in gateway.streams if stream.stamps), default=FOREVER)
