@@ -10,8 +10,9 @@
 --   kernel leaves an expired entry out of a dump at once, and sends its DESTROY up to a minute
 --   later.
 -- Parameters: p_node, p_stream   whose dump; the caller holds the lock on the row of the stream
--- Returns: nothing
--- Tables touched: stream, dump, opening, flow; gap, dump_entry (read)
+-- Returns: nothing. What dumps prove that the kernel did not announce makes a gap and a warning
+--          (CT004), which the recorder writes to the journal
+-- Tables touched: stream, dump, opening, flow, gap; dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -106,6 +107,9 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -127,6 +131,9 @@ BEGIN
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 

@@ -318,7 +318,7 @@ def test_a_gap_of_udp_alone(cluster: Cluster) -> None:
     done = who(dsn, "1.2.3.4:53500", 60)
     assert done.status == 4, done
     first, second = done.out.splitlines()[-3:-1]
-    assert first.startswith("Unknown: gw1: gap (UDP clash) of udp from ")
+    assert first.startswith("Unknown: gw1: gap (clashes) of udp from ")
     assert first.endswith(", 2 lost.")
     assert second == "tcp: one, proven; udp: unknown; other: none, proven."
     reply = who(dsn, "1.2.3.4:53500", 60, "--json").json

@@ -68,7 +68,7 @@ def test_status_of_a_gap_whose_end_is_to_come(cluster: Cluster) -> None:
     dsn = cluster.dsn("to_come", user="audrey")
     lines = run("status", "--dsn", dsn).out.splitlines()
     assert "  gaps       2, 1 open" in lines
-    assert [line for line in lines if line.startswith("  open gap   UDP clash of udp since ")]
+    assert [line for line in lines if line.startswith("  open gap   clashes of udp since ")]
     (gap,) = run("status", "--json", "--dsn", dsn).json["open_gaps"]
     assert (gap["proto"], gap["lost"]) == (17, 1)
     assert gap["gap_until"] > now.strftime("%Y-%m-%dT%H:%M:%S")

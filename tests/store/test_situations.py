@@ -551,7 +551,7 @@ UDP clashes in nat mode
   10:01 NEW a
   10:30:01 clashes since=10:30:00
   11:00 covered
-  ? 1.2.3.4:53501 at 10:30:30 = unknown because .* may be missing: gap .UDP clash. of udp .*
+  ? 1.2.3.4:53501 at 10:30:30 = unknown because .* may be missing: gap .clashes. of udp .*
   ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end
   ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end
 
@@ -625,7 +625,111 @@ Two dumps lack what no DESTROY ended
 nf_conntrack_events was 0 from the start
   10:00 begin events=0
   11:00 covered
-  ? 1.2.3.4:53500 at 10:30:00 = unknown, now none (A1)
+  ? 1.2.3.4:53500 at 10:30:00 = unknown
+  11:00:10 dump o@10:40              # events are off still
+  11:30 covered
+  ? 1.2.3.4:53500 at 11:20:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+  12:00 settings events=1 last=11:59:59
+  12:00:01 dump o@10:40
+  12:30 covered
+  ? 1.2.3.4:53500 at 12:20:00 = none
+  ? 1.2.3.4:53500 at 11:59:00 = unknown
+
+nf_conntrack_events is switched off and on while a stream goes on (A1)
+  10:00 begin
+  10:05 NEW a
+  10:30 settings events=0 last=10:29:59.5
+  10:50 covered
+  ? 1.2.3.4:53599 at 10:29:58 = none
+  ? 1.2.3.4:53500 at 10:29:58 = one a
+  ? 1.2.3.4:53599 at 10:29:59 = unknown
+  ? 1.2.3.4:53599 at 10:40:00 = unknown
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+  11:00 settings events=1 last=10:59:59.5
+  11:00:01 dump a@10:05 o@10:45
+  11:30 covered
+  ? 1.2.3.4:53599 at 10:40:00 = unknown
+  ? 1.2.3.4:53500 at 11:10:00 = one a
+  ? 1.2.3.4:53777 at 11:10:00 = none
+
+It is off while a dump runs
+  10:00 begin
+  10:30 dump begins
+  10:30:00.2 settings events=0 last=10:29:59.5
+  10:30:00.3 dump ends
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+It is on again while a dump runs, which may lack what began behind it
+  10:00 begin events=0
+  10:30 dump begins
+  10:30:00.2 settings events=1 last=10:29:59.5
+  10:30:00.3 dump ends
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+  10:51 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:55:00 = none
+
+It was off while no receiver ran
+  10:00 begin
+  10:20 away
+  10:30 resume
+  10:30 settings events=0 last=10:19:59.5
+  10:50 covered
+  ? 1.2.3.4:53500 at 10:19:00 = none
+  ? 1.2.3.4:53500 at 10:25:00 = unknown
+  ? 1.2.3.4:53500 at 10:40:00 = unknown
+
+It is on again, and another receiver begins
+  10:00 begin events=0
+  10:30 stop
+  10:31 begin events=1
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = unknown
+  ? 1.2.3.4:53500 at 10:50:00 = none
+
+What began while it was off ends without a word: no evidence against the kernel
+  10:00 begin
+  10:30 settings events=0 last=10:29:59.5
+  11:00 settings events=1 last=10:59:59.5
+  11:00:01 dump o@10:45
+  12:00 dump
+  13:00 dump
+  13:30 covered
+  ? 1.2.3.4:53777 at 12:30:00 = none
+  ? 1.2.3.4:53777 at 13:10:00 = none
+
+The counters are switched off: nothing is missing
+  10:00 begin
+  10:05 NEW a
+  10:30 settings acct=0 last=10:29:59.5
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:40:00 = one a
+  ? 1.2.3.4:53599 at 10:40:00 = none
+
+The stamps are switched off, an end is heard long after
+  10:00 begin
+  10:05 NEW a
+  10:30 settings timestamp=0 last=10:29:59.5
+  10:35 NEW o
+  10:36 END o unstamped
+  15:00 END a
+  16:00 covered
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53500 at 14:59:00 = one a
+  ? 1.2.3.4:53599 at 10:35:30 = unknown
+  ? 1.2.3.4:53599 at 10:36:01 = none
+
+UDP clashes go on for a while
+  10:00 begin
+  10:30:00 clashes since=10:29:59.5
+  10:30:01 clashes since=10:30:00.9
+  10:31:30 clashes since=10:31:29.9
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:33:29 proto udp = unknown
+  ? 1.2.3.4:53599 at 10:33:31 proto udp = none
 
 The table was flushed, the same tuple and id began again within a second
   10:00 begin
