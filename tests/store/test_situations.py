@@ -726,7 +726,7 @@ nf_conntrack_events is switched off and on while a stream goes on (A1)
   10:50 covered
   ? 1.2.3.4:53599 at 10:29:58 = none
   ? 1.2.3.4:53500 at 10:28 = one a
-  ? 1.2.3.4:53500 at 10:29:58 = unknown           # it may have expired: the end is told up to a minute later
+  ? 1.2.3.4:53500 at 10:29:58 = unknown   # its end may be told later
   ? 1.2.3.4:53599 at 10:29:59 = unknown
   ? 1.2.3.4:53599 at 10:40:00 = unknown
   ? 1.2.3.4:53500 at 10:40:00 = unknown
