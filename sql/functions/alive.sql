@@ -148,7 +148,9 @@ BEGIN
             ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
-            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
+            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
+            CASE WHEN s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
+            CASE WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump' END
         FROM unended AS s
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);

@@ -60,7 +60,7 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            RETURN NEXT v_connection;
+            RETURN NEXT ctaudit.count_traffic(v_connection);
         END LOOP;
     END LOOP;
 END

@@ -127,10 +127,6 @@ AS $function$
                     l.start_from
                 ) END AS not_before,
             e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
-            coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
-            coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
-            coalesce(r.reply_packets, e.reply_packets) AS got_packets,
-            coalesce(r.reply_bytes, e.reply_bytes) AS got_bytes,
             r.*
         FROM life AS l
         JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
@@ -230,8 +226,8 @@ AS $function$
         j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
-        j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
+        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$

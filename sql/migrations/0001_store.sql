@@ -414,7 +414,10 @@ CREATE TYPE ctaudit.connection AS (
     status integer,
     protocol_state smallint,
     helper text,
-    labels bytea
+    labels bytea,
+    -- exact, at least or unknown, and why not exact: ctaudit.count_traffic
+    counters text,
+    counters_cause text
 );
 
 -- What one row says of a connection, for ctaudit.lives.

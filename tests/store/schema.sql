@@ -59,7 +59,9 @@ CREATE TYPE ctaudit.connection AS (
 	status integer,
 	protocol_state smallint,
 	helper text,
-	labels bytea
+	labels bytea,
+	counters text,
+	counters_cause text
 );
 ALTER TYPE ctaudit.connection OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.event AS (
@@ -424,7 +426,9 @@ BEGIN
             ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
-            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
+            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
+            CASE WHEN s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
+            CASE WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump' END
         FROM unended AS s
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
@@ -500,7 +504,7 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            RETURN NEXT v_connection;
+            RETURN NEXT ctaudit.count_traffic(v_connection);
         END LOOP;
     END LOOP;
 END
@@ -858,10 +862,6 @@ AS $_$
                     l.start_from
                 ) END AS not_before,
             e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
-            coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
-            coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
-            coalesce(r.reply_packets, e.reply_packets) AS got_packets,
-            coalesce(r.reply_bytes, e.reply_bytes) AS got_bytes,
             r.*
         FROM life AS l
         JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
@@ -961,8 +961,8 @@ AS $_$
         j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
-        j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
+        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
@@ -975,6 +975,86 @@ AS $_$
     'r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) RETURNS ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+AS $$
+DECLARE
+    c ctaudit.connection := p_connection;
+    v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
+    v_seen record;
+    v_was_reset boolean := false;
+    v_offloaded boolean := false;
+BEGIN
+    -- No dump showed one without last_seen_at.
+    IF c.last_seen_at IS NOT NULL THEN
+        SELECT
+            array_agg(e.orig_packets ORDER BY d.began_at) AS orig_packets,
+            array_agg(e.orig_bytes ORDER BY d.began_at) AS orig_bytes,
+            array_agg(e.reply_packets ORDER BY d.began_at) AS reply_packets,
+            array_agg(e.reply_bytes ORDER BY d.began_at) AS reply_bytes,
+            coalesce(bit_or(e.status), 0) AS status
+        INTO v_seen
+        FROM ctaudit.dump_entry_row AS e JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
+        WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
+            AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
+            AND ctaudit.same_tuple(
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src,
+                c.orig_dst, coalesce(c.orig_sport, -1),
+                ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+                coalesce(c.ct_id, -1)
+            )
+            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
+            AND e.received_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+                + interval '2 hours'
+            AND d.began_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+            AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
+                THEN e.started_at = c.started_at
+                ELSE coalesce(e.started_at, d.ended_at) >= ctaudit.start_from(
+                    c.started_at, c.started_source, c.started_after
+                ) END;
+        v_offloaded := v_seen.status & 49152 <> 0;
+        SELECT
+            a.most, b.most, s.most, t.most,
+            a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
+        INTO c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, v_was_reset
+        FROM
+            ctaudit.most_counted(
+                v_seen.orig_packets || CASE WHEN v_is_last THEN c.orig_packets END) AS a,
+            ctaudit.most_counted(
+                v_seen.orig_bytes || CASE WHEN v_is_last THEN c.orig_bytes END) AS b,
+            ctaudit.most_counted(
+                v_seen.reply_packets || CASE WHEN v_is_last THEN c.reply_packets END) AS s,
+            ctaudit.most_counted(
+                v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
+    END IF;
+    -- IPS_OFFLOAD and IPS_HW_OFFLOAD
+    v_offloaded := v_offloaded OR coalesce(c.status, 0) & 49152 <> 0;
+    IF v_offloaded THEN
+        c.orig_packets := NULL;
+        c.orig_bytes := NULL;
+        c.reply_packets := NULL;
+        c.reply_bytes := NULL;
+    END IF;
+    c.counters := CASE
+        WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
+            THEN 'unknown'
+        WHEN v_is_last AND NOT v_was_reset THEN 'exact'
+        ELSE 'at least'
+    END;
+    c.counters_cause := CASE
+        WHEN v_offloaded THEN 'offloaded to a flowtable'
+        WHEN c.counters <> 'at least' THEN NULL
+        WHEN v_was_reset THEN 'another tool set the counters to zero'
+        WHEN c.state = 'ended' THEN 'the end has no counters'
+        ELSE 'by the last table dump'
+    END;
+    RETURN c;
+END
+$$;
+ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1793,6 +1873,18 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT max(s.count), coalesce(bool_or(s.count < s.before), false)
+    FROM (
+        SELECT c.count, lag(c.count) OVER (ORDER BY c.place) AS before
+        FROM unnest(p_counts) WITH ORDINALITY AS c (count, place)
+        WHERE c.count IS NOT NULL
+    ) AS s;
+$$;
+ALTER FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2924,6 +3016,7 @@ REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, 
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
@@ -2951,6 +3044,7 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;

@@ -220,11 +220,12 @@ class Writer:
             self._do_dump(label, at + 5 * MILLISECOND, ["ends"])
 
     def _do_entries(self, label: str, at: int, rest: list[str]) -> None:
-        """``entries a b@09:30 c@unstamped d@09:30@offloaded``: of the running dump."""
+        """``entries a b@09:30 c@unstamped d@offloaded e@bytes=4``: of the running dump."""
         messages = []
         for word in rest:
             name, *more = word.split("@")
-            options = {"start" if each[:1].isdigit() else each: each for each in more}
+            named = [f"start={each}" if each[:1].isdigit() else each for each in more]
+            options = _options([f"{each}=" if "=" not in each else each for each in named])
             messages.append((self._entry(Kind.DUMP, name, at, options), at))
         self._batch(label, 0, messages)
 
@@ -340,7 +341,8 @@ class Writer:
         if kind == Kind.NEW:
             return replace(entry, event_at=event * 1000 if event else None)
         packets = int(options.get("packets", "20")), int(options.get("bytes", "4000"))
-        entry = replace(entry, orig_counters=packets, reply_counters=packets)
+        if "uncounted" not in options:
+            entry = replace(entry, orig_counters=packets, reply_counters=packets)
         if "unstamped" in options:
             return entry
         start = self._starts[name] * 1000

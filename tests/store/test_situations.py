@@ -1100,7 +1100,7 @@ Zeroed by another tool
   10:10:00.2 dump ends
   10:20 END a packets=3 bytes=1156
   11:00 covered
-  ? 1.2.3.4:53500 at 10:15:00 = one a at least 1003176 bytes, now one a (A10, point 9)
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 1003176 bytes
 
 Offloaded to a flowtable
   10:00 begin
@@ -1108,7 +1108,65 @@ Offloaded to a flowtable
   10:10 dump a@offloaded
   10:20 END a packets=3 bytes=180
   11:00 covered
-  ? 1.2.3.4:53500 at 10:15:00 = one a of unknown bytes, now one a (A11, point 9)
+  ? 1.2.3.4:53500 at 10:15:00 = one a of unknown bytes
+
+Zeroed while it is open, and counted on
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@bytes=5000
+  10:20 dump a@bytes=900
+  10:30 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 5000 bytes
+  10:40 END a packets=3 bytes=6000
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 6000 bytes
+
+Counters of a connection that is open are those of the last dump
+  10:00 begin
+  10:05 NEW a
+  10:08 covered
+  ? 1.2.3.4:53500 at 10:07:00 = one a of unknown bytes
+  10:10 dump a@bytes=5000
+  10:20 dump a@bytes=9000
+  10:30 covered
+  ? 1.2.3.4:53500 at 10:07:00 = one a at least 9000 bytes
+  10:40 END a bytes=9500
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:07:00 = one a exactly 9500 bytes
+
+Accounting was switched off before the end, or on after the start
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@bytes=5000
+  10:20 END a uncounted
+  10:21 NEW a start=10:21
+  10:22 END a uncounted
+  10:23 NEW b start=10:23
+  10:24 dump b@uncounted
+  10:25 END b bytes=700
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 5000 bytes
+  ? 1.2.3.4:53500 at 10:21:30 = one a of unknown bytes
+  ? 1.2.3.4:53500 at 10:24:30 = one b exactly 700 bytes
+
+The next connection of the tuple counts for itself
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@bytes=5000
+  10:15 END a bytes=6000
+  10:15:05 NEW a start=10:15:05
+  10:20 dump a@10:15:05@bytes=300
+  10:25 END a start=10:15:05 bytes=400
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:12:00 = one a exactly 6000 bytes
+  ? 1.2.3.4:53500 at 10:22:00 = one a exactly 400 bytes
+
+Offloaded when it ends, and no dump saw it
+  10:00 begin
+  10:05 NEW a
+  10:06 END a packets=3 bytes=180 offloaded
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:05:30 = one a of unknown bytes
 """
 
 ROWS = list(read_rows(SITUATIONS))
@@ -1193,10 +1251,15 @@ def host_of(one: Lines, asked: Question) -> tuple[object, ...]:
 
 
 def counts_fit(said: Said, words: str) -> bool:
-    sent = said.answers[0].orig_bytes
-    if words.startswith("at least"):
-        return sent is not None and sent >= int(words.split()[2])
-    return sent is None if words == "of unknown bytes" else True
+    """``exactly N bytes``, ``at least N bytes``, ``of unknown bytes``, or nothing of them."""
+    answer = said.answers[0]
+    if not words:
+        return True
+    match = re.fullmatch(r"(exactly|at least|of unknown) ?(\d*) bytes", words)
+    assert match, words
+    counters, number = match.groups()
+    told = {"exactly": "exact", "at least": "at least", "of unknown": "unknown"}[counters]
+    return answer.counters == told and answer.orig_bytes == (int(number) if number else None)
 
 
 def mark(row: Row) -> pytest.MarkDecorator | list[pytest.MarkDecorator]:

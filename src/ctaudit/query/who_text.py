@@ -20,6 +20,7 @@ from ctaudit.query.value_text import (
 )
 from ctaudit.query.verdict import ProtocolVerdict, Verdict
 
+_BY_THE_LAST_DUMP = "by the last table dump"
 _SOURCES = {
     "kernel": "kernel",
     "event": "kernel event",
@@ -185,12 +186,16 @@ def _format_end(answer: Answer) -> str:
 
 
 def _format_counters(answer: Answer, packets: int | None, octets: int | None) -> str:
-    """With the time of the last dump where the counters are its: the connection has not ended."""
-    text = format_traffic(packets, octets)
-    known = packets is not None or octets is not None
-    if known and answer.state != "ended" and answer.last_seen_at is not None:
-        text += f" by {format_time(answer.last_seen_at)}"
-    return text
+    """Where not all were counted: that there were at least so many, by when or why."""
+    text, cause = format_traffic(packets, octets), answer.counters_cause
+    if answer.counters == "at least":
+        if text == "unknown":
+            return text
+        text = f"at least {text}"
+        if answer.state != "ended" and answer.last_seen_at is not None:
+            text += f" by {format_time(answer.last_seen_at)}"
+            cause = None if cause == _BY_THE_LAST_DUMP else cause
+    return f"{text} ({cause})" if cause else text
 
 
 def _format_question(question: WhoQuestion) -> str:
