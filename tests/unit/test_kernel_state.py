@@ -49,6 +49,18 @@ def test_what_cannot_be_read_is_unknown_until_it_can(tmp_path: Path) -> None:
     state.close()
 
 
+def test_a_file_is_opened_again_after_an_error(tmp_path: Path) -> None:
+    """As after the module was removed and loaded again: the old descriptor reads nothing more."""
+    setting = tmp_path / "nf_conntrack_events"
+    setting.mkdir()
+    state = KernelState(tmp_path, tmp_path / "statistics")
+    assert state.read().settings.events is None
+    setting.rmdir()
+    setting.write_text("1\n")
+    assert state.read().settings.events == 1
+    state.close()
+
+
 def test_an_unknown_value_stays_as_it_was() -> None:
     known = Reading(Settings(1, 1, 0), 7)
     assert Reading(Settings(None, 0, None), None).else_from(known) == Reading(Settings(1, 0, 0), 7)

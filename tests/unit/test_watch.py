@@ -98,6 +98,14 @@ def test_what_was_never_known_is_no_change_to_warn_of(
     assert watched.look()[0][1]["count"] == 1
 
 
+def test_the_count_of_clashes_is_readable_later(watched: Watched) -> None:
+    watched.kernel.clashes = None
+    watched.restart().begin()
+    for clashes, notes in ((None, 0), (77, 0), (78, 1)):
+        watched.kernel.clashes = clashes
+        assert len(watched.look()) == notes
+
+
 @pytest.mark.parametrize(
     ("change", "level", "words"),
     [
