@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ctaudit.database.connection import explained
+from ctaudit.database.connection import asking, explained, set_local
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import Verdict, judge
@@ -73,8 +73,7 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "node": question.node,
         "limit": ANSWERS_MAX + 1,
     }
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with asking(connection):
         answers = select_rows(connection, Answer, _WHO, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
     return make_reply(question, answers, coverage)
@@ -95,8 +94,10 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
     with explained("asking the database"):
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
         with cursor:
+            set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
             connection.commit()
+            set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from ctaudit.database.connection import explained
+from ctaudit.database.connection import asking
 from ctaudit.query.lookup import select_rows
 
 
@@ -67,8 +67,7 @@ class Status:
 
 
 def ask_status(connection: psycopg.Connection[Any]) -> Status:
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with asking(connection):
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
         gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})
     return Status(tuple(streams), tuple(gaps))
