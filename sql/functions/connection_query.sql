@@ -156,7 +156,7 @@ AS $function$
             WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
+            SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
         ) AS h ON true
     ),

@@ -88,13 +88,16 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source
+        RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
+            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+            AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
+                    AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN

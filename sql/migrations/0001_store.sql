@@ -97,6 +97,8 @@ CREATE TABLE ctaudit.gap (
     -- All that the kernel sent from then on was heard: before gap_until, as the dump that ends
     -- the gap begins. NULL: not yet.
     sound_from timestamptz,
+    -- Only events of this protocol (17 UDP) may be missing; NULL: of any.
+    proto smallint,
     detail jsonb NOT NULL DEFAULT '{}',
     CHECK (gap_from <= gap_until)
 );

@@ -18,10 +18,13 @@
 --     undecodable {reason, message, server_words}  one message, in base64: not an event, or
 --                                       rejected by the server in these words. It counts as
 --                                       received, so it must not be in a batch as well.
+--     clashes     {count, since, udp_timeout}  UDP packets of one socket made entries of which
+--                                       the kernel sends no NEW, between since and p_at;
+--                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
---   opening, flow; dump_entry (read)
+-- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
+--   reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -113,9 +116,28 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
+    WHEN 'clashes' THEN
+        IF v_stream.mode <> 'history' THEN
+            INSERT INTO ctaudit.gap (
+                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
+                sound_from, detail
+            )
+            SELECT
+                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
+                true, false, 17, u.until, v_detail
+            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
+                LATERAL (SELECT greatest(s.since, p_at)
+                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
+        END IF;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail

@@ -420,7 +420,7 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone)
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -441,7 +441,7 @@ AS $$
     covered AS (
         SELECT
             asked.*, whole_span.covered_until IS NOT NULL AS by_openings,
-            later_dump.ended_at AS later_dump_ended_at,
+            later_dump.told_at AS later_dump_told_at,
             nearest.covered_from, nearest.covered_until, nearest.openings,
             earliest.covered_from AS first_covered_from
         FROM asked
@@ -452,12 +452,18 @@ AS $$
             LIMIT 1
         ) AS whole_span ON true
         LEFT JOIN LATERAL (
-            SELECT d.ended_at FROM ctaudit.dump AS d
+            SELECT d.ended_at + interval '65 s' AS told_at FROM ctaudit.dump AS d
             WHERE d.node = asked.node AND d.began_at >= p_until AND d.ended_at >= p_until
                 AND EXISTS (
                     SELECT FROM ctaudit.coverage AS c
                     WHERE c.node = asked.node AND c.ends
                         AND c.covered_from <= p_from AND c.covered_until >= d.ended_at
+                )
+                -- Coverage of openings may begin with this dump.
+                AND EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = asked.node AND c.ends AND c.covered_from <= d.ended_at
+                        AND c.covered_until >= d.ended_at + interval '65 s'
                 )
             ORDER BY d.ended_at LIMIT 1
         ) AS later_dump ON true
@@ -476,32 +482,44 @@ AS $$
     ),
     -- The first gap that touches the asked span, and the first that hides ends up to the dump.
     gapped AS (
-        SELECT covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap
+        SELECT
+            covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap,
+            coalesce(single.protocols, '{}') AS protocols
         FROM covered
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.gap_from < p_until
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS touching ON true
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.hides_ends
-                AND g.gap_from <= coalesce(covered.later_dump_ended_at, 'infinity')
+                AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity')
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS hiding ON true
+        LEFT JOIN LATERAL (
+            SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
+            WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
+                AND (g.gap_from < p_until OR g.hides_ends
+                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
+                AND coalesce(g.gap_until, 'infinity') >= p_from
+        ) AS single ON true
     ),
     judged AS (
         SELECT
             gapped.*,
             CASE
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                    || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',
                     round(clock_step.step_seconds::numeric, 3), clock_step.at)
                 WHEN gapped.by_openings AND gapped.touching_gap IS NULL THEN NULL
-                WHEN gapped.later_dump_ended_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
+                WHEN gapped.later_dump_told_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
                 WHEN p_from < gapped.first_seen THEN format(
                     'before the first record, which begins at %s', gapped.first_seen)
                 WHEN gapped.touching_gap IS NOT NULL THEN gapped.touching_gap
@@ -544,11 +562,12 @@ AS $$
     )
     SELECT
         judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
-        judged.covered_from, judged.covered_until
+        judged.covered_from, judged.covered_until,
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
     FROM judged
     ORDER BY judged.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -682,7 +701,7 @@ AS $_$
             WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
+            SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
         ) AS h ON true
     ),
@@ -784,32 +803,37 @@ CREATE TABLE ctaudit.stream (
 )
 WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
 ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) RETURNS void
+CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
     v_step interval := p_step_seconds * interval '1 second';
     v_before timestamptz := p_at - v_step;
+    v_known ctaudit.clock;
+    v_boots text[];
     v_right timestamptz;
     v_coverage ctaudit.coverage;
 BEGIN
-    SELECT k.at INTO v_right FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND k.stream IN (
-        SELECT s.stream FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id'
-            OR s.stream = p_stream.stream
-    ) AND (k.synchronised OR k.step_seconds IS NOT NULL)
+    SELECT k.* INTO v_known FROM ctaudit.clock AS k
+    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
     ORDER BY k.clock_id DESC LIMIT 1;
-    IF NOT FOUND THEN
-        SELECT min(s.started_at) INTO v_right FROM ctaudit.stream AS s
-        WHERE s.node = p_stream.node AND s.detail ->> 'boot_id' = p_stream.detail ->> 'boot_id';
-        v_right := coalesce(v_right, p_stream.started_at);
-        -- The wrong clock must not make the gateway older than it is.
-        UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-        WHERE n.node = p_stream.node AND n.first_seen = v_right
-            AND v_step > interval '0' AND v_before >= v_right;
-    END IF;
+    -- A stream of which no boot is known counts as one of its own.
+    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
+        SELECT k.stream FROM ctaudit.clock AS k
+        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
+    ));
+    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
+    INTO v_right
+    FROM ctaudit.stream AS s
+    WHERE s.node = p_stream.node
+        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
+    -- The wrong clock must not make the gateway older than it is.
+    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
+    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
+        AND v_step > interval '0' AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -819,7 +843,9 @@ BEGIN
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
         (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at)
+        (v_right + v_step, p_at),
+        (CASE WHEN v_known.synchronised AND NOT p_synchronised
+            THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
     WHERE d.doubt_from <= d.doubt_until;
 
@@ -833,13 +859,13 @@ BEGIN
             p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
         );
     END IF;
+    -- What was sent since then may bear the time after the step, however late it is noted.
     UPDATE ctaudit.stream AS s SET
-        covered_until = CASE WHEN p_step_seconds < 0
-            THEN least(s.covered_until, p_at) ELSE s.covered_until END
+        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
 END
 $$;
-ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -982,6 +1008,7 @@ CREATE TABLE ctaudit.gap (
     hides_openings boolean NOT NULL,
     hides_ends boolean NOT NULL,
     sound_from timestamp with time zone,
+    proto smallint,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT gap_check CHECK ((gap_from <= gap_until))
 );
@@ -990,20 +1017,22 @@ CREATE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT CASE WHEN p_gap.gap_until = p_gap.gap_from
-        THEN format('gap (%s) at %s', p_gap.cause, p_gap.gap_from)
-        ELSE format('gap (%s) from %s until %s', p_gap.cause, p_gap.gap_from,
-            coalesce(p_gap.gap_until::text, 'now'))
-        END || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
+    SELECT format('gap (%s)', p_gap.cause)
+        || CASE p_gap.proto WHEN 6 THEN ' of tcp' WHEN 17 THEN ' of udp'
+            ELSE coalesce(' of protocol ' || p_gap.proto, '') END
+        || CASE WHEN p_gap.gap_until = p_gap.gap_from THEN format(' at %s', p_gap.gap_from)
+            ELSE format(' from %s until %s', p_gap.gap_from,
+                coalesce(p_gap.gap_until::text, 'now')) END
+        || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, detail jsonb)
+CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
-        g.hides_ends, g.detail
+        g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
     WHERE (p_node IS NULL OR g.node = p_node)
         AND (p_until IS NULL OR g.gap_from < p_until)
@@ -1011,19 +1040,19 @@ AS $$
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) RETURNS timestamp with time zone
+CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
         (SELECT min(g.gap_from) FROM ctaudit.gap AS g
-            WHERE g.node = p_node AND g.hides_ends
+            WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
             WHERE c.node = p_node AND c.ends)
     );
 $$;
-ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded & 255) ELSE NULL::integer END)::smallint;
@@ -1717,13 +1746,16 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source
+        RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
+            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+            AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
+                    AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN
@@ -1943,9 +1975,28 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
+    WHEN 'clashes' THEN
+        IF v_stream.mode <> 'history' THEN
+            INSERT INTO ctaudit.gap (
+                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
+                sound_from, detail
+            )
+            SELECT
+                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
+                true, false, 17, u.until, v_detail
+            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
+                LATERAL (SELECT greatest(s.since, p_at)
+                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
+        END IF;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail
@@ -1993,7 +2044,10 @@ AS $$
         gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE g.gap_until IS NULL) AS open_gaps,
+        SELECT count(*) AS gaps,
+            count(*) FILTER (
+                WHERE coalesce(g.gap_until, 'infinity') > now()
+            ) AS open_gaps,
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts
@@ -2607,11 +2661,11 @@ REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -2621,7 +2675,7 @@ GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_fr
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;

@@ -12,6 +12,8 @@ Times are those of the gateway's own clock on 2024-02-22, UTC, or of another day
 ``gw1.2:`` a second machine under the name gw1. What else a line can say stands in _Writer.
 
 ``= unknown, now none (A1)``: right would be unknown, today's answer is none; why, in brackets.
+``= unknown; tcp one a; other none``: the verdict of each protocol as well; where none stands
+here none may be said. ``= unknown a because .* end``: the candidates, and a pattern of a reason.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _QUIET = 50 * MILLISECOND  # from the last DRAINED to what is read next
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "esp": 50}
 _BITS = {"": 0, "snat": SRC_NAT, "dnat": DST_NAT, "both": SRC_NAT | DST_NAT}
 _STATUS = 0x18E
-_OFFLOADED = 1 << 14
+_CLASHED, _OFFLOADED = 1 << 12, 1 << 14
 
 
 @dataclass(frozen=True)
@@ -188,11 +190,12 @@ class Writer:
             raise ValueError(f"{line}: what is {word}?")
 
     def _do_start(self, label: str, at: int, rest: list[str]) -> None:
-        """``start [live|nat|history] [unstamped] [events=0]``: the start note alone."""
+        """``start [live|nat|history] [unstamped] [reliable] [events=0]``: the start note alone."""
         mode = next((word for word in rest if word in ("live", "nat", "history")), "live")
         uuid = uuid5(_NAMES, f"{label} {len(self.calls)}")
         self._streams[label] = _Stream(uuid, mode, covered=at)
         detail = {"mode": mode, "timestamp": int("unstamped" not in rest), "acct": 1, "events": 1}
+        detail["reliable"] = "reliable" in rest
         detail |= {name: int(value) for name, value in _options(rest).items()}
         self._note(label, at, "start", detail)
 
@@ -216,11 +219,11 @@ class Writer:
             self._do_dump(label, at + 5 * MILLISECOND, ["ends"])
 
     def _do_entries(self, label: str, at: int, rest: list[str]) -> None:
-        """``entries a b@09:30 c@unstamped d@offloaded``: of the running dump."""
+        """``entries a b@09:30 c@unstamped d@09:30@offloaded``: of the running dump."""
         messages = []
         for word in rest:
-            name, _, more = word.partition("@")
-            options = {"start": more} if more[:1].isdigit() else {more: ""}
+            name, *more = word.split("@")
+            options = {"start" if each[:1].isdigit() else each: each for each in more}
             messages.append((self._entry(Kind.DUMP, name, at, options), at))
         self._batch(label, 0, messages)
 
@@ -267,6 +270,15 @@ class Writer:
         self._cover(label, at - _QUIET)
         self._note(label, at, "undecodable", {"reason": "no orig_src", "message": "AAECAw=="})
 
+    def _do_clashes(self, label: str, at: int, rest: list[str]) -> None:
+        """``clashes since=TIME [count=1] [longest=120]``: the counter rose between two looks."""
+        options = _options(rest)
+        since = read_time(options["since"])
+        self._cover(label, at - _QUIET)
+        count, longest = int(options.get("count", "1")), int(options.get("longest", "120"))
+        detail = {"count": count, "since": since * 1000, "udp_timeout": longest}
+        self._note(label, at, "clashes", detail)
+
     def _do_clock(self, label: str, at: int, rest: list[str]) -> None:
         """``clock [step=-3600] [synchronised|unsynchronised]``: at is after the step."""
         step = _options(rest).get("step")
@@ -283,7 +295,10 @@ class Writer:
         self._streams[label].procedure = name
 
     def _events(self, label: str, at: int, text: str) -> None:
-        """``NEW a [event=T] [start=T] [unstamped] ; END a [start=T] [stop=T]``, in one read."""
+        """``NEW a [event=T] [start=T] [unstamped] ; END a [start=T] [stop=T]``, in one read.
+
+        ``END a start=T clashed``: of an entry that was made beside another, without a NEW.
+        """
         messages, since = [], at
         for part in text.split(" ; "):
             word, name, *rest = part.split()
@@ -308,7 +323,8 @@ class Writer:
             self._starts[name] = read_time(options["start"])
         elif kind == Kind.NEW:
             self._starts[name] = event + 20 if event else at - MILLISECOND
-        status = one.status | (_OFFLOADED if "offloaded" in options else 0)
+        bits = {"clashed": _CLASHED, "offloaded": _OFFLOADED}
+        status = one.status | sum(bit for word, bit in bits.items() if word in options)
         entry = Entry(kind, one.proto, one.orig, one.reply, one.ct_id, status)
         if kind == Kind.NEW:
             return replace(entry, event_at=event * 1000 if event else None)

@@ -41,6 +41,7 @@ class Evidence:
     """``losses``: in order of time; ``modes``: the span of each stream, and its mode.
 
     ``facts``: of each connection, by number. ``started``: true time of the first start note.
+    ``steps``: when a step of the clock was noted.
     """
 
     started: int = FOREVER
@@ -49,6 +50,7 @@ class Evidence:
     dumps: list[CompleteDump] = field(default_factory=list)
     modes: list[tuple[Span, str]] = field(default_factory=list)
     clock: list[tuple[int, bool]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     facts: dict[int, list[Fact]] = field(default_factory=dict)
 
     def dump_after(self, at: int) -> CompleteDump | None:
@@ -103,6 +105,7 @@ class _Reader:
             self._lose(min(fact.since, found.covered) - SECOND)
         elif fact.kind == "clock":
             found.clock.append((fact.at, fact.right))
+            found.steps += [fact.at] * fact.stepped
         elif fact.kind == "dump begin":
             self._running = (fact.dump, fact.at)
         elif fact.kind == "dump end" and self._running and self._running[0] == fact.dump:

@@ -23,8 +23,10 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
-shows; what a gateway carried before the first of its streams is known. ``ghosts``: ended, but
-nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it.
+shows; what a gateway carried before the first of its streams is known, or the second machine of
+a name before anything of it is. ``ghosts``: ended, but nothing can tell yet: no DESTROY was sent,
+and no two dumps two minutes apart lack it. ``is_blind``: the clock was wrong, and no note has
+told of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
@@ -37,7 +39,15 @@ from tests.store.histories.bounds import LAZY, find_bounds
 from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
-from tests.store.histories.truth import FOREVER, MINUTE, SECOND, Connection, Gateway, History
+from tests.store.histories.truth import (
+    FOREVER,
+    MINUTE,
+    SECOND,
+    Connection,
+    Gateway,
+    History,
+    Span,
+)
 
 
 class UnsoundOracle(AssertionError):
@@ -52,6 +62,7 @@ class Truth:
     optional: tuple[Connection, ...]
     ghosts: tuple[Connection, ...]
     doubt: str
+    is_blind: bool = False
 
     @property
     def provable(self) -> bool:
@@ -73,6 +84,7 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
+        self._recorded = {call.gateway for call in committed}
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
 
     def answer(self, question: Question) -> Truth:
@@ -85,14 +97,29 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        return Truth(tuple(alive), optional, ghosts, doubt)
+        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
+
+    def _blind(self, question: Question) -> Iterator[Span]:
+        """Where a wrong clock of which no step tells was, and where it said that it was."""
+        for name, gateways in self._nodes.items():
+            if question.node not in (None, name):
+                continue
+            evidence = self._evidence[name]
+            for gateway in gateways:
+                for span, offset in gateway.clock.wrong():
+                    begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
+                    if any(at >= span.end for at in evidence.steps) or begun:
+                        continue
+                    yield Span(span.begin - SECOND, span.end + SECOND)
+                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
 
     def _is_hidden(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if evidence.started >= question.end:
+        if evidence.started >= question.end or one.gateway not in self._recorded:
             return True
         untold = not one.opening_told or not one.end_told
         is_read = question.end <= evidence.covered

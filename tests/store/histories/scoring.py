@@ -88,7 +88,9 @@ def grade(question: Question, said: Said, truth: Truth) -> str:
         return NEEDLESS_SEVERAL if truth.provable else RIGHT
     if not _fits(verdict, found, alive, ()):
         allowed = [_ends_of(one, question) for one in (*truth.optional, *truth.ghosts)]
-        return UNFORESEEN if _fits(verdict, found, required, allowed) else f"false {verdict}"
+        if truth.is_blind or _fits(verdict, found, required, allowed):
+            return UNFORESEEN
+        return f"false {verdict}"
     if verdict == "several" and truth.provable and Counter(found) != Counter(alive):
         return NEEDLESS_SEVERAL
     return RIGHT
