@@ -72,7 +72,9 @@ def run_maintain(args: Namespace) -> int:
     from ctaudit.database.schema_text import format_maintained
 
     config = load_config(args.config)
-    output.print_lines(format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days)))
+    output.print_lines(
+        format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days))
+    )
     return SUCCESS
 
 

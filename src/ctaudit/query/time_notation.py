@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NoReturn
 
 from ctaudit.errors import UsageError
@@ -23,9 +23,14 @@ _WEEKDAY = rf"(?P<weekday>{'|'.join(_WEEKDAYS)})"
 _MONTH = rf"(?P<month_name>{'|'.join(_MONTHS)})"
 _YEAR, _DAY = r"(?P<year>\d{4})", r"(?P<day>\d{1,2})"
 _NUMBERED = r"(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+_NAMED = rf"{_DAY}(?P<mark>[ -]){_MONTH}(?P=mark){_YEAR}"
 _CLOCK = (
     r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<digits>\d+))?)?"
     r"(?: ?(?P<half>[AP]M))?"
+)
+_COMPACT = (
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T"
+    r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<digits>\d+))?"
 )
 _ZONE = r"(?P<zone>(?:UTC|GMT)?[+-]\d\d(?::?\d\d){0,2}|[A-Z]{1,5})"
 _COMMENT = r"(?: \([^()]*\))?"
@@ -36,16 +41,16 @@ _FORMS = tuple(
         # 2026-11-25T20:08:36.403240+0100; Wed 2026-11-25 20:08:36 CET; 2026/11/25 20:08
         rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}(?: ?{_ZONE})?",
         # 20261125T190836Z
-        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T(?P<hour>\d\d)(?P<minute>\d\d)"
-        rf"(?P<second>\d\d)(?:[.,](?P<digits>\d+))?(?: ?{_ZONE})?",
+        rf"{_COMPACT}(?: ?{_ZONE})?",
         # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123
-        rf"(?:{_WEEKDAY},? )?{_DAY}(?P<mark>[ -]){_MONTH}(?P=mark){_YEAR} {_CLOCK}"
-        rf"(?: ?{_ZONE})?{_COMMENT}",
+        rf"(?:{_WEEKDAY},? )?{_NAMED} {_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
         # [25/Nov/2026:20:08:36 +0100], with brackets or without
         rf"(?P<open>\[)?{_DAY}/{_MONTH}/{_YEAR}:{_CLOCK}(?: {_ZONE})?(?(open)\])",
         # Wed Nov 25 20:08:36 CET 2026; Wed Nov 25 20:08:36.123456 2026 UTC
         rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK}(?: {_ZONE})? {_YEAR}",
         rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK} {_YEAR} {_ZONE}",
+        # Wed 25 Nov 20:08:36 CET 2026
+        rf"{_WEEKDAY} {_DAY} {_MONTH} {_CLOCK}(?: {_ZONE})? {_YEAR}",
         # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time)
         rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_YEAR} {_CLOCK}(?: {_ZONE})?{_COMMENT}",
     )
@@ -55,22 +60,21 @@ _DATE = re.compile(_NUMBERED, re.ASCII)
 _SINCE_1970 = re.compile(r"@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?", re.ASCII)
 _FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3})?", re.ASCII)
 
-_TIMELIKE = r"\d{1,2}:\d\d.*"
+_DAY_OR_MONTH = (
+    "which number is the day and which the month cannot be told; "
+    "write the date as 2026-11-25 or 25 Nov 2026"
+)
+_NO_YEAR = "has no year; write the date as 2026-11-25"
+_NO_DATE = "has no date; write 2026-11-25 20:08:36"
+_NO_TIME = "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute"
 _REASONS = tuple(
     (re.compile(form, re.ASCII | re.IGNORECASE), reason)
     for form, reason in (
-        (
-            r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*",
-            "which number is the day and which the month cannot be told; "
-            "write the date as 2026-11-25 or 25 Nov 2026",
-        ),
-        (rf"(?:\w+,? )?{_MONTH} {{1,2}}\d{{1,2}} {_TIMELIKE}", "has no year; write 2026-11-25"),
-        (rf"(?:\w+,? )?\d{{1,2}} {_MONTH} {_TIMELIKE}", "has no year; write 2026-11-25"),
-        (_TIMELIKE, "has no date; write 2026-11-25 20:08:36"),
-        (
-            r"\d{4}[-/]\d\d[-/]\d\d",
-            "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute",
-        ),
+        (r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*", _DAY_OR_MONTH),
+        (rf"(?:\w+,? )?{_MONTH} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (rf"(?:\w+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (r"\d{1,2}:\d\d.*", _NO_DATE),
+        (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
     )
 )
 
@@ -153,18 +157,16 @@ def _parse_written(text: str, name: str) -> TimeSpan:
     found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
     if found is None:
         _refuse(text, name)
-    part = {"month": None, "half": None, "digits": None, "weekday": None, **found.groupdict()}
-    month = int(part["month"] or 0) or _MONTHS.index((part.get("month_name") or "").lower()) + 1
+    part = found.groupdict(default="")
+    month = int(part.get("month", 0)) or 1 + _MONTHS.index(part["month_name"].lower())
     day = date(int(part["year"]), month, int(part["day"]))
-    _check_weekday(part["weekday"], day, text, name)
-    second, digits = int(part["second"] or 0), part["digits"] or ""
-    is_leap = second == 60
-    naive = datetime(
-        day.year, day.month, day.day, _hour(part["hour"], part["half"]), int(part["minute"]),
-        59 if is_leap else second,
-    )  # fmt: skip
-    begin = _place(naive, part["zone"], text, name) + _fraction(digits)
-    width = timedelta(minutes=1) if part["second"] is None else _width(digits)
+    _check_weekday(part.get("weekday", ""), day, text, name)
+    is_leap = part["second"] == "60"
+    hour = _hour(part["hour"], part.get("half", ""))
+    clock = time(hour, int(part["minute"]), 59 if is_leap else int(part["second"] or 0))
+    naive = datetime.combine(day, clock)
+    begin = _place(naive, part["zone"], text, name) + _fraction(part["digits"])
+    width = _width(part["digits"]) if part["second"] else timedelta(minutes=1)
     if is_leap:
         begin = begin.astimezone(UTC)
         if (begin.hour, begin.minute) != (23, 59):
@@ -191,23 +193,23 @@ def _width(digits: str) -> timedelta:
     return timedelta(microseconds=10 ** (6 - len(digits[:6])))
 
 
-def _hour(hour: str, half: str | None) -> int:
-    if half is None:
+def _hour(hour: str, half: str) -> int:
+    if not half:
         return int(hour)
     if not 1 <= int(hour) <= 12:
         raise ValueError(f"{hour} {half.upper()} is no hour")
     return int(hour) % 12 + (12 if half.upper() == "PM" else 0)
 
 
-def _check_weekday(weekday: str | None, day: date, text: str, name: str) -> None:
+def _check_weekday(weekday: str, day: date, text: str, name: str) -> None:
     right = _WEEKDAYS[day.weekday()]
-    if weekday is not None and weekday.title() != right:
+    if weekday and weekday.title() != right:
         raise UsageError(f"{name} {text!r}: {day} is not a {weekday.title()} but a {right}")
 
 
-def _place(naive: datetime, zone: str | None, text: str, name: str) -> datetime:
+def _place(naive: datetime, zone: str, text: str, name: str) -> datetime:
     """The local time ``naive`` with its zone: an offset, UTC, or this machine's."""
-    if zone is None:
+    if not zone:
         return _in_local_zone(naive, text, name)
     offset = re.sub("^(UTC|GMT)(?=[+-])", "", zone.upper())
     if offset in ("Z", "UTC", "GMT", "UT"):

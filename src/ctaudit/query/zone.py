@@ -1,4 +1,4 @@
-"""The local time zone: what TZ or --tz names must exist, since libc takes any other name for UTC."""
+"""The local time zone: TZ or --tz must name one that exists, since libc takes others for UTC."""
 
 from __future__ import annotations
 
