@@ -55,12 +55,11 @@ AS $function$
             UNION SELECT unnest(ARRAY[c.covered_from, c.covered_until])
             FROM ctaudit.coverage AS c
             WHERE c.node = a.node AND c.covered_from < a.until AND c.covered_until > a.since
-            -- A gap and a doubt touch their last microsecond.
-            UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until + interval '1 us'])
+            UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until])
             FROM ctaudit.gap AS g
             WHERE g.node = a.node AND g.gap_from < a.until
                 AND coalesce(g.gap_until, 'infinity') >= a.since
-            UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until + interval '1 us'])
+            UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until])
             FROM ctaudit.clock_doubt AS k
             WHERE k.node = a.node AND k.doubt_from < a.until AND k.doubt_until >= a.since
         ) AS border
@@ -81,37 +80,42 @@ AS $function$
         ) AS before_it
         WHERE before_it.began_at > a.since
     ),
+    -- What begins where a gap ends is not touched by it: judged_from leaves out the microsecond
+    -- in which the gap ends.
     pieces AS (
         SELECT e.node, e.at AS piece_from,
-            lead(e.at) OVER (PARTITION BY e.node ORDER BY e.at) AS piece_until
+            lead(e.at) OVER by_time AS piece_until,
+            e.at + CASE WHEN row_number() OVER by_time = 1 THEN interval '0' ELSE interval '1 us'
+            END AS judged_from
         FROM edges AS e
+        WINDOW by_time AS (PARTITION BY e.node ORDER BY e.at)
     ),
     judged AS (
         SELECT p.node, p.piece_from, p.piece_until,
             CASE
                 WHEN stream_then.mode IS DISTINCT FROM 'nat' THEN
                     (SELECT c.why FROM ctaudit.completeness(
-                        p.node, p.piece_from, p.piece_until) AS c)
+                        p.node, p.judged_from, p.piece_until) AS c)
                 WHEN gap_then.gap IS NOT NULL THEN p.node || ': ' || gap_then.gap
                 WHEN NOT EXISTS (
                     SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = p.node AND c.openings AND c.covered_from <= p.piece_from
+                    WHERE c.node = p.node AND c.openings AND c.covered_from <= p.judged_from
                         AND c.covered_until >= p.piece_until
                 ) THEN p.node || ': not covered'
             END AS why
         FROM pieces AS p
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s
-            WHERE s.node = p.node AND s.started_at <= p.piece_from
+            WHERE s.node = p.node AND s.started_at <= p.judged_from
             ORDER BY s.started_at DESC LIMIT 1
         ) AS stream_then ON true
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = p.node AND g.gap_from < p.piece_until
-                AND coalesce(g.gap_until, 'infinity') >= p.piece_from
+                AND coalesce(g.gap_until, 'infinity') >= p.judged_from
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS gap_then ON true
-        WHERE p.piece_from < p.piece_until
+        WHERE p.judged_from < p.piece_until
     ),
     merged AS (
         SELECT j.node, j.why, range_agg(tstzrange(j.piece_from, j.piece_until)) AS parts

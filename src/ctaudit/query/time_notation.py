@@ -71,8 +71,8 @@ _REASONS = tuple(
     (re.compile(form, re.ASCII | re.IGNORECASE), reason)
     for form, reason in (
         (r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*", _DAY_OR_MONTH),
-        (rf"(?:\w+,? )?{_MONTH} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d.*", _NO_YEAR),
-        (rf"(?:\w+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (rf"(?:[a-z]+,? )?{_MONTH} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (rf"(?:[a-z]+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d.*", _NO_YEAR),
         (r"\d{1,2}:\d\d.*", _NO_DATE),
         (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
     )
@@ -158,8 +158,8 @@ def _parse_written(text: str, name: str) -> TimeSpan:
     if found is None:
         _refuse(text, name)
     part = found.groupdict(default="")
-    month = int(part.get("month", 0)) or 1 + _MONTHS.index(part["month_name"].lower())
-    day = date(int(part["year"]), month, int(part["day"]))
+    month = part.get("month") or _MONTHS.index(part["month_name"].lower()) + 1
+    day = date(int(part["year"]), int(month), int(part["day"]))
     _check_weekday(part.get("weekday", ""), day, text, name)
     is_leap = part["second"] == "60"
     hour = _hour(part["hour"], part.get("half", ""))
