@@ -1,6 +1,6 @@
 -- Function: ctaudit.begin_stream
 -- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
--- the node was last covered.
+-- the node was last covered, and one from now on if the kernel sends no events.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
 -- Tables touched: node, stream, gap; coverage (read)
@@ -46,6 +46,11 @@ BEGIN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
+        );
+    END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
         );
     END IF;
     RETURN true;

@@ -111,7 +111,8 @@ BEGIN
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN

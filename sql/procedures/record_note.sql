@@ -22,6 +22,13 @@
 --                                       the kernel sends no NEW, between since and p_at;
 --                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
+--     settings    {events, acct, timestamp, last_look, before}  nf_conntrack_events, _acct and
+--                 _timestamp as they are now, NULL: unknown; until last_look they were as in
+--                 before, which has the same three. Together with the start note's these tell
+--                 for each time how a stream was set: their rows are always kept.
+--     clashes     {count, since, udp_timeout}  so many clashes between since and p_at; what they
+--                 hide is gone udp_timeout seconds after p_at. Those that come while such a gap
+--                 is not over have no row of their own.
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
 --   reconcile: opening, flow; dump_entry (read)
@@ -52,6 +59,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -59,10 +69,23 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
+    WHEN 'clashes' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_stream.mode,
+            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
+            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
+            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
+        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,

@@ -331,7 +331,7 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -396,21 +396,78 @@ BEGIN
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
         );
     END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
     RETURN true;
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_were_off boolean := coalesce(p_stream.detail ->> 'events' = '0', false);
+    v_are_off boolean := coalesce(p_detail ->> 'events' = '0', false);
+BEGIN
+    IF v_are_off AND NOT v_were_off THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode,
+            least(ctaudit.detail_time(p_detail, 'last_look'), p_stream.covered_until), NULL,
+            'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        detail = s.detail || jsonb_build_object(
+            'events', p_detail -> 'events',
+            'timestamp', CASE WHEN s.detail ->> 'timestamp' = p_detail ->> 'timestamp'
+                THEN s.detail -> 'timestamp' ELSE '0' END
+        ),
+        -- A dump that runs may lack what began before events were on again.
+        dump_id = CASE WHEN v_were_off THEN NULL ELSE s.dump_id END
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+END
+$$;
+ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -595,7 +652,7 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -618,7 +675,7 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -632,8 +689,8 @@ AS $_$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -676,7 +733,7 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
@@ -778,31 +835,6 @@ AS $$
     END;
 $$;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -830,10 +862,10 @@ BEGIN
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older than it is.
+    -- The wrong clock must not make the gateway older, or younger, than it is.
     UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
     WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_step > interval '0' AND v_before >= v_right;
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -887,7 +919,8 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- What was lost after it began may be missing in it as well.
+    -- What was lost after it began may be missing in it as well. While events are off, what comes
+    -- after it is lost too.
     -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
         gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
@@ -896,7 +929,11 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'nf_conntrack_events = 0'
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -947,18 +984,47 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := p_at + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_last ctaudit.gap;
+BEGIN
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    IF NOT FOUND OR v_last.gap_until < ctaudit.detail_time(p_detail, 'since')
+        -- The clock was set back.
+        OR p_at < v_last.gap_from
+    THEN
+        RETURN false;
+    END IF;
+    UPDATE ctaudit.gap AS g SET
+        lost = g.lost + (p_detail ->> 'count')::bigint,
+        gap_until = greatest(g.gap_until, v_until),
+        sound_from = greatest(g.sound_from, v_until)
+    WHERE g.gap_id = v_last.gap_id;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -1391,7 +1457,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -1428,7 +1495,8 @@ BEGIN
 
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1579,14 +1647,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
@@ -1607,6 +1675,13 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
@@ -1615,7 +1690,7 @@ AS $$
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1633,21 +1708,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
+CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint DEFAULT NULL::smallint) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        detail
+        proto, detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
+        p_proto, p_detail
     );
 $$;
-ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -1769,7 +1845,8 @@ BEGIN
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
@@ -1911,6 +1988,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -1918,10 +1998,23 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
+    WHEN 'clashes' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_stream.mode,
+            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
+            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
+            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
+        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -2733,6 +2826,7 @@ CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (re
 CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
+CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
@@ -2761,6 +2855,7 @@ REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
@@ -2774,6 +2869,7 @@ REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timesta
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
@@ -2796,9 +2892,9 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;

@@ -732,7 +732,7 @@ A gateway whose first start was a year ahead
   10:12 gw2: dump
   11:00 gw2: covered
   13:00 covered
-  ? 1.2.3.4:53500 at 12:00:00 = unknown, now none (a6)
+  ? 1.2.3.4:53500 at 12:00:00 = unknown
 
 An older stream is recorded after a newer one
   09:00 gw2: begin
@@ -743,13 +743,24 @@ An older stream is recorded after a newer one
   20:00 gw2: covered
   ? 1.2.3.4:53500 at 15:00:00 = unknown
 
+Two machines under one name, one of them behind
+  10:00 begin
+  10:05 covered
+  10:03 gw1.2: begin
+  10:10 covered
+  12:00 gw1.2: covered
+  ? 1.2.3.4:53599 at 11:00:00 = refused or unknown
+  12:00 stop
+  13:00 gw1.2: covered
+  ? 1.2.3.4:53599 at 12:30:00 = refused or none
+
 Two machines under one name
   10:00 begin
   10:05 covered
   10:03 gw1.2: begin
   10:10 covered
   12:00 gw1.2: covered
-  ? 1.2.3.4:53500 at 11:00:00 = refused or unknown, now none (a7)
+  ? 1.2.3.4:53500 at 11:00:00 = refused or unknown
 
 # Clocks.
 
@@ -831,9 +842,37 @@ A step while the receiver restarts
   2023-11-01T10:02 covered
   2023-11-01T10:02 away
   10:02 resume
-  10:02:00.25 clock synchronised
+  10:02:00.000001 clock step=9763200 synchronised
   11:00 covered
-  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown, now none (a8)
+  ? 1.2.3.4:53599 at 2024-01-01T12:00:00 = unknown
+  ? 1.2.3.4:53599 at 10:30:00 = none
+
+A step in the second boot of a clock that no boot found right
+  10:00 begin boot_id=1
+  10:00:01 clock unsynchronised
+  10:05 NEW a
+  10:30 END a
+  11:00 covered
+  11:01 power off
+  11:10 begin boot_id=2
+  11:10:01 clock unsynchronised
+  12:20 clock step=3600 synchronised
+  12:21 dump
+  13:00 covered
+  ? 1.2.3.4:53599 at 10:20:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = unknown               # a was there then
+  ? 1.2.3.4:53599 at 12:30:00 = none
+
+A step that leaves a clock unsynchronised
+  10:00 begin
+  10:00:01 clock synchronised
+  13:00 clock step=7200 unsynchronised
+  13:01 dump
+  13:30 covered
+  ? 1.2.3.4:53599 at 10:30:00 = unknown               # since it was last noted as right
+  ? 1.2.3.4:53599 at 13:20:00 = unknown
+  14:00 clock synchronised
+  ? 1.2.3.4:53599 at 13:20:00 = none
 
 A step back: half an hour comes twice
   10:00 begin

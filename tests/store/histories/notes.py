@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.store.histories.frames import Event, Frame, Note
-from tests.store.histories.truth import FOREVER, HOUR, MILLISECOND, SECOND, Gateway, Loss, Stream
+from tests.store.histories.truth import (
+    FOREVER,
+    HOUR,
+    MILLISECOND,
+    SECOND,
+    UDP_TIMEOUT,
+    Connection,
+    Gateway,
+    Loss,
+    Stream,
+)
 
 _FIRST_TICK = 250 * MILLISECOND
 _TICK = SECOND
@@ -82,6 +92,27 @@ def clock_notes(
             "synchronised": right,
         }
         yield Frame(written, note=Note("clock", detail))
+
+
+def clash_notes(
+    gateway: Gateway, stream: Stream, connections: Iterable[Connection]
+) -> Iterator[Frame]:
+    """At the first look at the counter after a clash; there is one each second, but in a pause."""
+    for one in connections:
+        if not one.is_clashed or not stream.begin <= one.start < stream.end:
+            continue
+        since = one.start - (one.start - stream.begin) % _TICK
+        at = since + _TICK
+        for pause in stream.pauses:
+            if pause.meets(since, at):
+                since = max(stream.begin, min(since, pause.begin - _TICK))
+                at = max(at, pause.end + _FIRST_TICK)
+        detail = {
+            "count": 1,
+            "since": gateway.clock.wall(since) * 1000,
+            "udp_timeout": UDP_TIMEOUT // SECOND,
+        }
+        yield Frame(at, note=Note("clashes", detail, since=since))
 
 
 def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
