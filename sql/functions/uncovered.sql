@@ -27,6 +27,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 AS $function$
     WITH ended AS (
         SELECT CASE WHEN p_until <= now() THEN p_until ELSE now() - interval '1 min' END AS until

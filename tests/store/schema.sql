@@ -480,6 +480,7 @@ ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_c
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
         SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
@@ -1512,6 +1513,7 @@ ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_ow
 CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
     SET lock_timeout TO '2s'
 AS $_$
 DECLARE
@@ -1588,6 +1590,7 @@ CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
+    SET "DateStyle" TO 'ISO, YMD'
 AS $$
 DECLARE
     v_parent text := p_table || '_row';
@@ -2207,6 +2210,7 @@ ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO cta
 CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH ended AS (
         SELECT CASE WHEN p_until <= now() THEN p_until ELSE now() - interval '1 min' END AS until
