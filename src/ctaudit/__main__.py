@@ -56,7 +56,7 @@ def _report(error: Exception, argv: list[str] | None) -> None:
 
 def _describe(error: Exception) -> str:
     """One line; where it happened is the innermost place in a module of ours."""
-    text = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
+    text = " ".join(str(error).split()).encode("unicode_escape").decode()
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, ImportError):
         return (
@@ -71,9 +71,8 @@ def _describe(error: Exception) -> str:
             place = f" in {code.co_filename.rpartition('/ctaudit/')[2]}:{trace.tb_lineno}"
         trace = trace.tb_next
     return (
-        f"an error that was not foreseen ({what}{place}), for which no question is answered; "
-        "please report it with the command and with what it prints after CTAUDIT_TRACEBACK=1 "
-        "is set"
+        f"an error that was not foreseen ({what}{place}); this is no answer; please report it, "
+        "with the command and what it prints where CTAUDIT_TRACEBACK=1 is set"
     )
 
 

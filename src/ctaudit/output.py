@@ -62,13 +62,16 @@ def flush() -> None:
 
 
 def complain(sentence: str) -> None:
-    """Prints a sentence on standard error, after what has been printed before."""
+    """Prints a sentence on standard error, after what has been printed before.
+
+    On one line, without what would control the terminal: it may repeat a word of the call.
+    """
     with suppress(CtauditError):
         flush()
     stream: TextIO | None = sys.stderr
     if stream is not None:
         with suppress(OSError):
-            print(f"ctaudit: {sentence}", file=stream, flush=True)
+            print(f"ctaudit: {_escape(sentence)}", file=stream, flush=True)
 
 
 def finish() -> None:
@@ -83,6 +86,12 @@ def finish() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _escape(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _explain(error: OSError) -> CtauditError:

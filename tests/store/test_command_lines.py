@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -128,6 +130,25 @@ def assert_answers_are_the_same(dsn: str, environment: dict[str, str]) -> None:
     assert status.json["streams"][0]["lag_seconds"] > 3000
 
 
+def test_an_interrupt_during_a_question_is_silent(cluster: Cluster, dsn: str) -> None:
+    with psycopg.connect(cluster.dsn()) as connection:
+        connection.execute("LOCK TABLE ctaudit.inquiry")
+        with subprocess.Popen(
+            as_process(["flows", "--dsn", dsn]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
+        ) as child:
+            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            with psycopg.connect(cluster.dsn(), autocommit=True) as other:
+                while not other.execute(waiting).fetchone():
+                    time.sleep(0.05)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(timeout=30) == 130
+            assert child.stdout is not None
+            assert child.stdout.read() == b""
+
+
 def test_an_installation_in_another_date_style(cluster: Cluster) -> None:
     cluster.create_database("german")
     environment = {"PGDATESTYLE": "SQL, DMY", "PGTZ": "Asia/Kolkata"}
@@ -164,9 +185,9 @@ def test_what_our_own_output_and_psql_print_can_be_pasted_back(cluster: Cluster,
     """Each finds the connection again whose start it is."""
     answer = who(dsn, "1.2.3.4:53500", 1, "--json").json["answers"][0]
     printed = [answer["started_at"]]
-    text = who(dsn, "1.2.3.4:53500", 1)
+    shown = who(dsn, "1.2.3.4:53500", 1)
     printed += [line.split(maxsplit=1)[1].split(" (")[0]
-                for line in text.out.splitlines() if line.startswith("  started")]  # fmt: skip
+                for line in shown.out.splitlines() if line.startswith("  started")]  # fmt: skip
     for form, key in (("json", "started_at"), ("ulogd", "flow.start.sec")):
         words = ["--nat", "1.2.3.4", "--host", "192.168.1.129", "--format", form, "--dsn", dsn]
         row = json.loads(run("flows", *words).out.splitlines()[0])
@@ -183,7 +204,7 @@ def test_what_our_own_output_and_psql_print_can_be_pasted_back(cluster: Cluster,
             if style == "ISO" or zone == "UTC":
                 printed.append(subprocess.check_output(psql, text=True).strip())
     assert len(printed) == 8
-    for time in printed:
-        found = run("who", "1.2.3.4:53500", "--at", time, "--dsn", dsn, "--json")
-        assert found.status == 0, (time, found)
-        assert found.json["answers"][0]["ct_id"] == answer["ct_id"], time
+    for text in printed:
+        found = run("who", "1.2.3.4:53500", "--at", text, "--dsn", dsn, "--json")
+        assert found.status == 0, (text, found)
+        assert found.json["answers"][0]["ct_id"] == answer["ct_id"], text

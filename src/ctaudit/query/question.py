@@ -20,6 +20,8 @@ from ctaudit.query.notation import (
 )
 from ctaudit.query.time_notation import TimeSpan, parse_instant, parse_past, refuse_future
 
+_LIMIT_MAX = 2**31 - 1  # a PostgreSQL integer
+
 
 @dataclass(frozen=True)
 class WhoQuestion:
@@ -108,8 +110,8 @@ def read_flows(
         refuse_future(first, begin, "--from")
     if first and last and first >= last:
         raise UsageError(f"--until {until!r}: must be later than --from {begin!r}")
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit {limit}: must be 1 or more")
+    if limit is not None and not 1 <= limit <= _LIMIT_MAX:
+        raise UsageError(f"--limit {limit}: must be a number from 1 to {_LIMIT_MAX}")
     return FlowsQuestion(
         parse_network(host, "--host"),
         parse_network(nat, "--nat"),

@@ -17,6 +17,8 @@ from ctaudit.query.value_text import format_offset
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# Far enough from the ends of datetime for every time zone and for --within.
+_YEARS = range(1900, 9990)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _WEEKDAY = rf"(?P<weekday>{'|'.join(_WEEKDAYS)})"
@@ -111,6 +113,8 @@ def parse_time(text: str, name: str) -> TimeSpan:
     """
     try:
         span = _parse_since_1970(text) or _parse_written(text, name)
+        if not _YEARS.start <= span.begin.year < _YEARS.stop:
+            raise ValueError(f"the year is not {_YEARS.start} to {_YEARS.stop - 1}")
         return TimeSpan(span.begin.astimezone(UTC), span.end.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{name} {text!r}: no such time: {error}") from None
