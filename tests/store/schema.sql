@@ -2224,7 +2224,9 @@ AS $$
         ) AS since
         FROM ctaudit.node AS n
         CROSS JOIN ended
-        CROSS JOIN LATERAL (SELECT least(ended.until, n.retired_at) AS until) AS span
+        CROSS JOIN LATERAL (SELECT least(
+            ended.until, CASE WHEN p_node IS NULL THEN n.retired_at END
+        ) AS until) AS span
         WHERE n.node = p_node OR (
             p_node IS NULL AND n.first_seen < ended.until
             AND (n.retired_at IS NULL OR n.retired_at >= p_from OR p_from IS NULL AND NOT p_open)

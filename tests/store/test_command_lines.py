@@ -139,7 +139,7 @@ def test_an_interrupt_during_a_question_is_silent(cluster: Cluster, dsn: str) ->
             stderr=subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
         ) as child:
-            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             with psycopg.connect(cluster.dsn(), autocommit=True) as other:
                 while not other.execute(waiting).fetchone():
                     time.sleep(0.05)

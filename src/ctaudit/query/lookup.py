@@ -6,6 +6,7 @@ status asks for rows of its own in the same way (select_rows).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -122,13 +123,17 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
     }
     with explained("asking the database"):
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        with cursor:
+        try:
             set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
             connection.commit()
             set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
+        finally:
+            # After an error the server has no such cursor any more; that is not the error.
+            with suppress(psycopg.Error):
+                cursor.close()
 
 
 def _text(value: object) -> str | None:
