@@ -1,7 +1,7 @@
 -- Function: ctaudit.live
 -- The connections of a node that are open now, as far as is recorded: the entries of its last
 -- complete dump and the openings since, without those that have ended since. Of several with
--- the same zone, protocol and orig tuple only the latest is returned: the others have ended.
+-- the same zones, protocol and orig tuple only the latest is returned: the others have ended.
 -- Parameters: p_node
 -- Returns: connections in state 'open'. In nat mode, which records no ends, a connection is
 --          returned until a dump without it.
@@ -20,5 +20,6 @@ AS $function$
     FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
     ORDER BY
         a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $function$;

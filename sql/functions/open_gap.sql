@@ -7,7 +7,6 @@
 --   p_cause
 --   p_lost              how many events were lost; NULL: the number is not known
 --   p_detail            the detail of the note that reported it
---   p_proto             only events of this protocol may be missing; NULL: of any
 -- Returns: nothing
 -- Tables touched: gap
 CREATE OR REPLACE FUNCTION ctaudit.open_gap(
@@ -18,8 +17,7 @@ CREATE OR REPLACE FUNCTION ctaudit.open_gap(
     p_until timestamptz,
     p_cause text,
     p_lost bigint,
-    p_detail jsonb,
-    p_proto smallint DEFAULT NULL
+    p_detail jsonb
 )
 RETURNS void
 LANGUAGE sql
@@ -27,12 +25,11 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        proto, detail
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
-        p_proto, p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $function$;

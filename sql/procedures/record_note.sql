@@ -18,17 +18,14 @@
 --     undecodable {reason, message, server_words}  one message, in base64: not an event, or
 --                                       rejected by the server in these words. It counts as
 --                                       received, so it must not be in a batch as well.
---     clashes     {count, since, udp_timeout}  UDP packets of one socket made entries of which
---                                       the kernel sends no NEW, between since and p_at;
---                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
 --     settings    {events, acct, timestamp, last_look, before}  nf_conntrack_events, _acct and
 --                 _timestamp as they are now, NULL: unknown; until last_look they were as in
 --                 before, which has the same three. Together with the start note's these tell
 --                 for each time how a stream was set: their rows are always kept.
---     clashes     {count, since, udp_timeout}  so many clashes between since and p_at; what they
---                 hide is gone udp_timeout seconds after p_at. Those that come while such a gap
---                 is not over have no row of their own.
+--     clashes     {count, since, udp_timeout}  UDP packets of one socket made so many entries of
+--                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
+--                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
 --   reconcile: opening, flow; dump_entry (read)
@@ -59,7 +56,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
         RETURN;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
@@ -71,13 +68,6 @@ BEGIN
     CASE p_note
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
-    WHEN 'clashes' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
-            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
-            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
-        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
@@ -139,19 +129,6 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clashes' THEN
-        IF v_stream.mode <> 'history' THEN
-            INSERT INTO ctaudit.gap (
-                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
-                sound_from, detail
-            )
-            SELECT
-                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
-                true, false, 17, u.until, v_detail
-            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
-                LATERAL (SELECT greatest(s.since, p_at)
-                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
-        END IF;
     WHEN 'clock' THEN
         IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
             DELETE FROM ctaudit.clock_doubt AS k

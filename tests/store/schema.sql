@@ -160,6 +160,68 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz := least(ctaudit.detail_time(p_detail, 'since'), p_stream.covered_until);
+    v_until timestamptz := greatest(v_since, p_at)
+        + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_count bigint := (p_detail ->> 'count')::bigint;
+    v_last ctaudit.gap;
+BEGIN
+    IF p_stream.mode = 'history' THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    -- Not where the clock was set back behind it.
+    IF v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+        UPDATE ctaudit.gap AS g SET
+            lost = g.lost + v_count,
+            gap_until = greatest(g.gap_until, v_until),
+            sound_from = greatest(g.sound_from, v_until)
+        WHERE g.gap_id = v_last.gap_id;
+        RETURN false;
+    END IF;
+    INSERT INTO ctaudit.gap (
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
+        proto, detail
+    ) VALUES (
+        p_stream.node, p_stream.stream, v_since, v_until, 'clashes', v_count, true, false,
+        v_until, 17, p_detail
+    );
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -235,14 +297,26 @@ DECLARE
     v_began timestamptz := '-infinity';
     v_ended timestamptz := '-infinity';
 BEGIN
-    IF p_dump IS NOT NULL THEN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ) INTO v_began
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
         SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
     END IF;
     RETURN QUERY EXECUTE $query$
-        WITH seen AS (
+        WITH again AS MATERIALIZED (
+            SELECT o.ct_id FROM ctaudit.opening_row AS o
+            WHERE o.node_id = $5 AND o.received_at >= $3
+            GROUP BY o.ct_id HAVING count(*) > 1
+        ),
+        seen AS (
             SELECT
-                e.started_at,
+                'entry' AS kind, e.received_at, e.started_at,
                 CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
@@ -257,8 +331,8 @@ BEGIN
                 AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
-                o.started_at, ctaudit.time_source_of(o.started_source), o.started_after,
-                o.received_at, coalesce(o.started_after, o.started_at),
+                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
+                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
                 ctaudit.provenance_of(o.provenance),
                 o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
                 o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
@@ -266,6 +340,67 @@ BEGIN
                 o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
             FROM ctaudit.opening_row AS o
             WHERE o.node_id = $5 AND o.received_at >= $3
+        ),
+        doubled AS MATERIALIZED (
+            SELECT row_number() OVER () AS number, s.* FROM seen AS s
+            WHERE s.ct_id IN (SELECT a.ct_id FROM again AS a)
+        ),
+        unended AS (
+            SELECT NULL::bigint AS number, s.* FROM seen AS s
+            WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.flow_row AS f
+                    WHERE f.node_id = $5 AND f.received_at >= $3
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        )
+                        AND ctaudit.closes(
+                            s.seen_at, s.started_at, s.started_source, s.started_after,
+                            f.received_at, f.started_at
+                        )
+                )
+            UNION ALL
+            SELECT s.* FROM doubled AS s
+            WHERE s.number IN (
+                SELECT coalesce(l.entry, l.opening)
+                FROM (
+                    SELECT array_agg(ROW(
+                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
+                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
+                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        t.alive_at, t.gone_at
+                    )::ctaudit.sighting) AS sightings
+                    FROM (
+                        SELECT
+                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
+                            d.started_after AS after,
+                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
+                                ELSE d.last_seen_at END AS alive_at,
+                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
+                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
+                        FROM doubled AS d
+                        UNION ALL
+                        SELECT
+                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
+                            NULL,
+                            coalesce(f.ended_after, f.started_at),
+                            coalesce(
+                                f.ended_at, f.ended_before,
+                                greatest(f.received_at, f.stop_sent, f.started_at)
+                            ),
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, f.status
+                        FROM ctaudit.flow_row AS f
+                        WHERE f.node_id = $5 AND f.received_at >= $3
+                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                    ) AS t
+                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
+                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+                WHERE l.gone_at IS NULL
+            )
         )
         SELECT
             $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
@@ -290,24 +425,48 @@ BEGIN
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
             nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
-        FROM seen AS s
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow_row AS f
-            WHERE f.node_id = $5 AND f.received_at >= $3
-                AND ctaudit.same_tuple(
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
-                )
-                AND ctaudit.closes(
-                    s.seen_at, s.started_at, s.started_source, s.started_after,
-                    f.received_at, f.started_at
-                )
-        )
+        FROM unended AS s
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        m.at, CASE
+            WHEN m.next_at IS NULL AND (m.events = '1' OR m.stopped_at IS NULL) THEN 'infinity'
+            WHEN m.next_stream = m.stream AND m.next_events = '0' THEN coalesce(m.next_look, m.at)
+            WHEN m.next_stream = m.stream
+                OR m.events = '1' AND m.next_events = '1' AND m.next_boot = m.boot THEN m.next_at
+            ELSE m.covered_until
+        END
+    FROM (
+        SELECT
+            k.*, lead(k.at) OVER later AS next_at, lead(k.stream) OVER later AS next_stream,
+            lead(k.events) OVER later AS next_events, lead(k.boot) OVER later AS next_boot,
+            lead(k.look) OVER later AS next_look
+        FROM (
+            SELECT
+                s.started_at AS at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(s.detail ->> 'events', '1') AS events,
+                coalesce(s.detail ->> 'boot_id', '') AS boot, NULL::timestamptz AS look
+            FROM ctaudit.stream AS s WHERE s.node = p_node
+            UNION ALL
+            SELECT
+                n.at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(n.detail ->> 'events', '1'),
+                coalesce(s.detail ->> 'boot_id', ''), ctaudit.detail_time(n.detail, 'last_look')
+            FROM ctaudit.note AS n JOIN ctaudit.stream AS s USING (node, stream)
+            WHERE n.node = p_node AND n.note = 'settings'
+        ) AS k
+        WINDOW later AS (ORDER BY k.at)
+    ) AS m
+    WHERE m.events <> '0';
+$$;
+ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -331,7 +490,8 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -405,31 +565,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -562,9 +697,7 @@ AS $$
         LEFT JOIN LATERAL (
             SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND (g.gap_from < p_until OR g.hides_ends
-                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
-                AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
         ) AS single ON true
     ),
     judged AS (
@@ -653,7 +786,9 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $21
+                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -676,7 +811,9 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $21
+                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -721,7 +858,7 @@ AS $_$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
             coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
             coalesce(r.reply_packets, e.reply_packets) AS got_packets,
@@ -740,6 +877,7 @@ AS $_$
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -761,6 +899,20 @@ AS $_$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (
@@ -985,32 +1137,6 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_until timestamptz := p_at + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
-    v_last ctaudit.gap;
-BEGIN
-    SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
-    ORDER BY g.gap_id DESC LIMIT 1;
-    IF NOT FOUND OR v_last.gap_until < ctaudit.detail_time(p_detail, 'since')
-        -- The clock was set back.
-        OR p_at < v_last.gap_from
-    THEN
-        RETURN false;
-    END IF;
-    UPDATE ctaudit.gap AS g SET
-        lost = g.lost + (p_detail ->> 'count')::bigint,
-        gap_until = greatest(g.gap_until, v_until),
-        sound_from = greatest(g.sound_from, v_until)
-    WHERE g.gap_id = v_last.gap_id;
-    RETURN true;
-END
-$$;
-ALTER FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1112,7 +1238,7 @@ CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
-        (SELECT min(g.gap_from) FROM ctaudit.gap AS g
+        (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
@@ -1334,10 +1460,16 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
-        RETURNING ended_after
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
+        RETURNING started_at, ended_after
     )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
+    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
+    -- What began while events were off announces no end, even after they are on again.
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
+            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+    );
 END
 $$;
 ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
@@ -1427,7 +1559,8 @@ AS $$
     FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
     ORDER BY
         a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
@@ -1442,12 +1575,20 @@ DECLARE
     v_distance interval;
     v_least interval;
     v_next timestamptz;
+    v_sorted ctaudit.sighting[] := p_sightings;
 BEGIN
-    FOR v_seen IN
-        SELECT * FROM unnest(p_sightings) AS s
-        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
-            coalesce(s.started_at, s.received_at), s.received_at, s.number
-    LOOP
+    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
+    IF cardinality(p_sightings) > 2
+        OR cardinality(p_sightings) = 2
+            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
+    THEN
+        v_sorted := ARRAY(
+            SELECT s FROM unnest(p_sightings) AS s
+            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+                coalesce(s.started_at, s.received_at), s.received_at, s.number
+        );
+    END IF;
+    FOREACH v_seen IN ARRAY v_sorted LOOP
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
@@ -1494,6 +1635,11 @@ BEGIN
         v_lives[v_nearest] := v_life;
     END LOOP;
 
+    IF cardinality(v_lives) = 1 THEN
+        v_life := v_lives[1];
+        RETURN NEXT v_life;
+        RETURN;
+    END IF;
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
         ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
@@ -1650,7 +1796,7 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -1664,7 +1810,8 @@ AS $$
         least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
             - interval '2 hours',
         coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours'
+            + interval '2 hours',
+        k.wrong_from, k.wrong_until
     FROM (VALUES (1)) AS one (row)
     LEFT JOIN LATERAL (
         SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
@@ -1689,11 +1836,17 @@ AS $$
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
     LEFT JOIN LATERAL (
+        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node AND c.doubt_from < b.began_at
+            AND c.at BETWEEN b.began_at AND p_until
+    ) AS k ON true
+    LEFT JOIN LATERAL (
         SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1711,22 +1864,21 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint DEFAULT NULL::smallint) RETURNS void
+CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     INSERT INTO ctaudit.gap (
         node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        proto, detail
+        detail
     ) VALUES (
         p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
             THEN greatest(p_from, p_until) END,
         p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END,
-        p_proto, p_detail
+        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
     );
 $$;
-ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -1760,6 +1912,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
     v_seen_at timestamptz;
@@ -1843,6 +1996,9 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -1854,16 +2010,32 @@ BEGIN
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
+    );
+    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
         SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
         FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+            p_node, ctaudit.last_dump(
+                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
+            ), v_gone, v_dump
         ) AS u;
-        IF v_untold > 0 THEN
+        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+        IF v_untold > 0 AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND g.gap_from <= v_gone.ended_at + interval '1 min'
+                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+        ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -1991,7 +2163,7 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND ctaudit.extend_clash_gap(v_stream, p_at, v_detail) THEN
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
         RETURN;
     END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
@@ -2003,13 +2175,6 @@ BEGIN
     CASE p_note
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
-    WHEN 'clashes' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(ctaudit.detail_time(v_detail, 'since'), v_stream.covered_until),
-            p_at + make_interval(secs => (v_detail ->> 'udp_timeout')::integer), 'UDP clash',
-            (v_detail ->> 'count')::bigint, v_detail, 17::smallint
-        );
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
@@ -2071,19 +2236,6 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clashes' THEN
-        IF v_stream.mode <> 'history' THEN
-            INSERT INTO ctaudit.gap (
-                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
-                sound_from, detail
-            )
-            SELECT
-                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
-                true, false, 17, u.until, v_detail
-            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
-                LATERAL (SELECT greatest(s.since, p_at)
-                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
-        END IF;
     WHEN 'clock' THEN
         IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
             DELETE FROM ctaudit.clock_doubt AS k
@@ -2207,6 +2359,16 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
+    WHERE g.node = p_node AND g.cause IN ('not announced', 'end not announced')
+        AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
+    ORDER BY g.gap_id DESC;
+$$;
+ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2833,6 +2995,7 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
@@ -2856,8 +3019,10 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -2875,7 +3040,6 @@ REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timesta
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.extend_clash_gap(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
@@ -2898,9 +3062,9 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
@@ -2927,6 +3091,8 @@ REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) FROM PUBLIC;

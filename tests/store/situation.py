@@ -174,6 +174,7 @@ class Writer:
     calls: list[Call] = field(default_factory=list)
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
+    _settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, line: str) -> None:
         time, *words = line.split()
@@ -197,6 +198,7 @@ class Writer:
         detail = {"mode": mode, "timestamp": int("unstamped" not in rest), "acct": 1, "events": 1}
         detail["reliable"] = "reliable" in rest
         detail |= {name: int(value) for name, value in _options(rest).items()}
+        self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
         self._note(label, at, "start", detail)
 
     def _do_begin(self, label: str, at: int, rest: list[str]) -> None:
@@ -288,6 +290,16 @@ class Writer:
         if step:
             self._streams[label].covered = min(self._streams[label].covered, at)
         self._note(label, at, "clock", detail)
+
+    def _do_settings(self, label: str, at: int, rest: list[str]) -> None:
+        """``settings events=0 [acct=0] [timestamp=0] last=TIME``: changed since that look."""
+        options = _options(rest)
+        self._cover(label, read_time(options["last"]) - _QUIET)
+        before = self._settings[label]
+        now = before | {name: int(value) for name, value in options.items() if name != "last"}
+        detail = {**now, "last_look": read_time(options["last"]) * 1000, "before": before}
+        self._settings[label] = now
+        self._note(label, at, "settings", detail)
 
     def _do_through(self, label: str, _: int, rest: list[str]) -> None:
         """``through nat``: from here on another procedure than that of the stream's mode."""
