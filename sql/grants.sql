@@ -16,6 +16,6 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.gaps,
+    ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
     ctaudit.status
 TO ctaudit_auditor;

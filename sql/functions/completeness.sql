@@ -39,6 +39,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 AS $function$
     WITH asked AS (
         SELECT n.node, n.first_seen, n.retired_at, stream_then.mode

@@ -27,7 +27,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ctaudit.conntrack.event import Kind
-from ctaudit.query.notation import parse_endpoint, parse_protocol, parse_time
+from ctaudit.query.notation import parse_endpoint, parse_protocol
+from ctaudit.query.time_notation import parse_time
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
 from tests.store.histories.truth import DST_NAT, MILLISECOND, SECOND, SRC_NAT

@@ -75,11 +75,11 @@ def test_command_names_what_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "ctaudit.toml"
     file.write_text(f'[database]\ndsn = "host={tmp_path}"\n[spool]\ndirectory = "{tmp_path}/no"\n')
     done = run("check", "--config", str(file))
-    assert (done.status, done.err) == (2, "")
+    assert (done.status, done.err) == (3, "")
     assert done.out.splitlines()[-1].startswith("Not ready: ")
     plain = run("check", "--json", "--config", str(file))
     levels = {item["name"]: item["level"] for item in plain.json["findings"]}
-    assert plain.status == 2
+    assert plain.status == 3
     assert {levels[name] for name in ("spool", "receiver", "recorder", "database")} == {"not fit"}
 
 

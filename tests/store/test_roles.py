@@ -17,7 +17,9 @@ RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
     "unannounced", "schema_version",
 }  # fmt: skip
-AUDITOR = {"who", "flows", "gaps", "status", "completeness", "live", "schema_version"}
+AUDITOR = {
+    "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "schema_version",
+}  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
 
@@ -169,6 +171,7 @@ CALLS = {
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
+    "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",
     "schema_version": "SELECT ctaudit.schema_version()",

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ctaudit.conntrack.endpoint import Endpoint
-from ctaudit.query.notation import TimeSpan
 from ctaudit.query.question import WhoQuestion
+from ctaudit.query.time_notation import TimeSpan
 from tests.store.histories.truth import (
     DST_NAT,
     FOREVER,
