@@ -9,12 +9,13 @@
 --   that was alive in the asked span has ended since or is in that dump.
 -- In nat mode no end is recorded, so a node is never complete.
 -- Parameters:
---   p_node            NULL: each node that existed at some time of the span
+--   p_node            its name, or one that it had; NULL: each node that existed at some time
+--                     of the span
 --   p_from, p_until   the asked span
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
 --   after. No row: the node is not known, or no node existed then.
--- Tables touched: node, stream, coverage, gap, dump, clock_doubt, note (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
@@ -33,7 +34,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
     WITH asked AS (
-        SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
@@ -41,9 +42,9 @@ AS $function$
                 CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
             LIMIT 1
         ) AS stream_then ON true
-        WHERE n.node = p_node OR (
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < p_until
-            AND (n.retired_at IS NULL OR n.retired_at >= p_from)
+            AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
     covered AS (
@@ -151,7 +152,8 @@ AS $function$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
+        judged.node, judged.why IS NULL,
+        judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until),
         judged.covered_from, judged.covered_until
     FROM judged
     ORDER BY judged.node;

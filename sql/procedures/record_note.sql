@@ -6,9 +6,11 @@
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
 --   p_at               wall clock time of the note
 --   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
---     start       {mode, timestamp, reliable, ...}  a new stream; the receiver subscribed at p_at
+--     start       {mode, timestamp, reliable, earlier, ...}  a new stream; the receiver subscribed
+--                                       at p_at. earlier {node, stream}: what its spool held before
 --     resume      {}                    the receiver started again and its socket was kept
---     stop        {}                    the socket is closed, or was found closed
+--     stop        {reason, retired}     the socket is closed, or was found closed; retired true:
+--                                       this gateway will record no more
 --     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
 --     dump begin  {cause}
 --     dump end    {entries}
@@ -20,7 +22,7 @@
 --                                       received, so it must not be in a batch as well.
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
+-- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
 --   opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
@@ -42,6 +44,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
@@ -60,6 +63,9 @@ BEGIN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        IF v_detail ->> 'retired' = 'true' THEN
+            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
+        END IF;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
