@@ -142,7 +142,7 @@ def test_nothing_to_go_on_with(tmp_path: Path) -> None:
     writer = SpoolWriter(config(tmp_path))
     assert not writer.continue_stream()
     writer.begin_stream()
-    writer.end_stream()
+    writer.end_stream("a test")
     assert not SpoolWriter(config(tmp_path)).continue_stream()
     (tmp_path / "000000000009.segment").write_bytes(b"something else" * 1000)
     assert not SpoolWriter(config(tmp_path)).continue_stream()
@@ -300,7 +300,7 @@ def test_what_is_written_is_synced_before_the_next_segment(
     writer.begin_stream()
     write_frame(writer, MESSAGE)
     assert roll(writer)
-    writer.end_stream()
+    writer.end_stream("a test")
     assert synced == ([str(tmp_path), 1, str(tmp_path), 2] if wanted else [])
 
 

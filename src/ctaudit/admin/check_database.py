@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
+from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.database.connection import connect, explained, schema_version
 from ctaudit.database.schema import read_partitions_until
 from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
@@ -45,10 +46,20 @@ def check_database(dsn: str, procedure: str) -> list[Finding]:
             acting.enter_context(acting_as(RECORDER_USER))
         try:
             with connect(dsn, "recorder") as connection:
-                return [*_ask(connection, procedure)]
+                found = [*_ask(connection, procedure)]
         except DatabaseError as error:
             remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
             return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
+    return [*found, *_check_nodes(dsn)]
+
+
+def _check_nodes(dsn: str) -> list[Finding]:
+    """Who may not list the gateways, as the recorder's login, finds nothing of them."""
+    try:
+        with connect(dsn) as connection:
+            return [judge_nodes(list_nodes(connection))]
+    except CtauditError:
+        return []
 
 
 def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Finding]:
