@@ -19,15 +19,18 @@ PACKAGING = ROOT / "packaging/debian"
 
 
 def options() -> Iterator[tuple[str, set[str]]]:
-    """Each command with the words that it takes."""
-    [commands] = [
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    ]
-    for name, command in commands.choices.items():
-        words = {option for action in command._actions for option in action.option_strings}
+    """Each command with the words that it takes, those of its own commands too."""
+    for name, command in commands_of(build_parser()):
+        parsers = [command, *(inner for _, inner in commands_of(command))]
+        actions = [action for parser in parsers for action in parser._actions]
+        words = {option for action in actions for option in action.option_strings}
         yield name, {word for word in words if word.startswith("--")}
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
 
 
 COMMANDS = dict(options())

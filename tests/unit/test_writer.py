@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -136,6 +137,28 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
         assert read_bodies(first)[0] == MESSAGE
     # Whoever asks for the status learns that the earlier one is over, also under another name.
     assert told_in(earlier) == [("stop", None)]
+
+
+def test_a_stream_begins_with_what_the_spool_held_before(tmp_path: Path) -> None:
+    def begin(node: str) -> tuple[tuple[str, UUID] | None, UUID]:
+        writer = SpoolWriter(replace(config(tmp_path), node=node))
+        earlier = writer.begin_stream()
+        stream = writer.current.segment.stream
+        writer.append_note("start")
+        writer.close()
+        return earlier, stream
+
+    earlier, first = begin("debian")
+    assert earlier is None
+    earlier, second = begin("gw1")
+    assert earlier == ("debian", first)
+    assert notes_of(paths(tmp_path)[0])[-1].detail == {"reason": "its socket was found closed"}
+    # A stream that was sealed is one too; what is no segment is not.
+    last = SpoolWriter(config(tmp_path))
+    assert last.continue_stream()
+    last.end_stream("a test")
+    (tmp_path / "000000000009.segment").write_bytes(b"something else" * 1000)
+    assert begin("gw1")[0] == ("gw1", second)
 
 
 def test_nothing_to_go_on_with(tmp_path: Path) -> None:
