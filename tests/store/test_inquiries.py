@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from ctaudit.admin.check_database import judge_log
+from ctaudit.admin.finding import Level
 from lab.cluster import Cluster, hot_standby
 from lab.waiting import comes_true
 from tests.store.scenario import after, run
@@ -134,6 +136,20 @@ def test_an_auditor_cannot_silence_the_log(cluster: Cluster, audrey: psycopg.Con
     assert log_lines(cluster, "who") == lines + 1
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(cluster.dsn(user="audrey"), options="-c log_min_messages=panic")
+
+
+@pytest.mark.parametrize("level", ["warning", "log", "fatal", "panic"])
+def test_check_warns_of_a_log_that_leaves_questions_out(cluster: Cluster, level: str) -> None:
+    """And warns of no other level: the line is there, or not, as check says."""
+    lines = log_lines(cluster, "who")
+    with psycopg.connect(cluster.dsn(), autocommit=True) as superuser:
+        superuser.execute(f"ALTER ROLE audrey SET log_min_messages = {level}")  # type: ignore[arg-type]
+    with psycopg.connect(cluster.dsn(user="audrey"), autocommit=True) as connection:
+        connection.execute(WHO)
+    with psycopg.connect(cluster.dsn(), autocommit=True) as superuser:
+        superuser.execute("ALTER ROLE audrey RESET log_min_messages")
+    is_logged = log_lines(cluster, "who") == lines + 1
+    assert is_logged == (judge_log(level).level is Level.GOOD)
 
 
 def test_on_a_hot_standby_the_log_alone_has_it(cluster: Cluster) -> None:

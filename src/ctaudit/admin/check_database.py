@@ -74,6 +74,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Findin
             return
         yield judge_rights(procedure, _read_rights(connection, procedure))
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
+        yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
@@ -130,6 +131,17 @@ def judge_encoding(encoding: str) -> Finding:
         good=encoding == "UTF8",
         wanted="UTF8",
         remedy="create a new one: createdb -T template0 -E UTF8 --locale=C ctaudit",
+    )
+
+
+def judge_log(level: str) -> Finding:
+    """``level``: log_min_messages. Each question is a line of level LOG in the server's log."""
+    return make_finding(
+        "server log",
+        f"log_min_messages = {level}",
+        good=level not in ("fatal", "panic"),
+        wanted="log or lower, so that each question is in the log",
+        remedy="ALTER SYSTEM RESET log_min_messages; SELECT pg_reload_conf(); as a superuser",
     )
 
 
