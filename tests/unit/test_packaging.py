@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
+from ctaudit.database.schema import read_steps
 from ctaudit.host.log import MESSAGE_IDS
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,14 @@ def test_package_depends_on_what_the_program_does() -> None:
         wanted = f"python3-{names[name]} (>= {version})"
         assert f"\n {wanted},\n" in package
         assert f"{name} {wanted}" in overrides
+
+
+def test_package_has_each_sql_file_of_an_installation() -> None:
+    installed = (PACKAGING / "ctaudit.install").read_text().split()
+    for step in read_steps(ROOT / "sql"):
+        for file in step.files:
+            path = file.relative_to(ROOT)
+            assert {str(path), str(path.parent)} & set(installed), path
 
 
 @pytest.mark.parametrize("command", COMMANDS)
