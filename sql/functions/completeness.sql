@@ -153,7 +153,8 @@ AS $function$
     )
     SELECT
         judged.node, judged.why IS NULL,
-        judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until),
+        CASE WHEN judged.why IS NOT NULL
+            THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until
     FROM judged
     ORDER BY judged.node;

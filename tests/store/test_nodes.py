@@ -257,6 +257,27 @@ def test_marks_of_the_spool_are_on_record(fleet: Fleet) -> None:
     ]
 
 
+@pytest.mark.parametrize("what", ["it has not stopped", "another goes on", "retired by hand"])
+def test_marks_that_the_record_does_not_confirm(fleet: Fleet, what: str) -> None:
+    """As those of a copied spool, whose original goes on; and the owner's word stands."""
+    old = fleet.gateways[0]
+    if what == "another goes on":
+        old.note("stop", after(610), {})
+        again = Gateway(fleet.cluster.dsn(NAME, user="rex"), "gw1")
+        again.listen(after(610))
+        again.close()
+    elif what == "retired by hand":
+        fleet.node("retire", "gw1")
+    before = fleet.changes(), fleet.do("SELECT retired_at FROM ctaudit.node ORDER BY node")
+    new = Gateway(fleet.cluster.dsn(NAME, user="rex"), "a-copy")
+    earlier = {"node": "gw1", "stream": str(old.stream)}
+    new.note("start", after(1000), {"mode": "live", "earlier": earlier})
+    new.close()
+    fleet.do("UPDATE ctaudit.node SET comment = 'a copy' WHERE node = 'a-copy'")
+    now = "SELECT retired_at FROM ctaudit.node WHERE comment IS NULL ORDER BY node"
+    assert (fleet.changes(), fleet.do(now)) == before
+
+
 def test_come_back_is_on_record(fleet: Fleet) -> None:
     fleet.node("retire", "gw1")
     again = Gateway(fleet.cluster.dsn(NAME, user="rex"), "gw1")
