@@ -1,7 +1,8 @@
 -- Function: ctaudit.ask
 -- Answers a question, node by node, from the part of the record that it needs:
 --   openings since the last complete dump before the span, which stands for what began before;
---   the entries of that dump and of the first complete one after the span;
+--   the entries of that dump, of the first complete one after the span, and in history mode of
+--   those within the span;
 --   ends until two hours after that one. Only for what outlived it are later ends looked up.
 -- Parameters:
 --   p_from, p_until, p_node     asked span, NULL: without bound; node (or a name it had) or NULL
@@ -49,7 +50,7 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(

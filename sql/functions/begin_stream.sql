@@ -1,7 +1,8 @@
 -- Function: ctaudit.begin_stream
 -- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
--- the node was last covered. A retired node that starts is not retired any more. Where the note
--- says that the spool held a stream of another node, that node has ended.
+-- the node was last covered, and one from now on if the kernel sends no events. A retired node
+-- that starts is not retired any more. Where the note says that the spool held a stream of another
+-- node, that node has ended.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
 -- Tables touched: node, node_change, stream, gap; coverage, note (read)
@@ -58,6 +59,11 @@ BEGIN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
+        );
+    END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
         );
     END IF;
     RETURN true;

@@ -4,29 +4,37 @@
 --   by openings (live): one coverage span of openings and ends holds the asked span, and no
 --   gap touches the asked span. Coverage begins with a dump, so the connections that were open
 --   before it are known.
---   by ends (live, history): ends are covered from p_from to the end of a complete dump that
---   began at p_until or later, and no gap that hides ends touches that time. Each connection
---   that was alive in the asked span has ended since or is in that dump.
+--   by ends (live, history): ends are covered from p_from to 65 s after the end of a complete
+--   dump that began at p_until or later, and no gap that hides ends touches that time. Each
+--   connection that was alive in the asked span has ended since or is in that dump. The kernel
+--   leaves an expired entry out of a dump and sends its DESTROY up to a minute later.
 -- In nat mode no end is recorded, so a node is never complete.
 -- Parameters:
 --   p_node            its name, or one that it had; NULL: each node that existed at some time
 --                     of the span
 --   p_from, p_until   the asked span
+--   p_proto           whether the connections of that protocol are complete: gaps of another
+--                     one do not count; NULL: of all protocols; -1: of those that have no gap
+--                     of their own
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
---   after. No row: the node is not known, or no node existed then.
+--   after. protocols: with p_proto NULL, those that have gaps of their own there, so that the
+--   record of the others may be complete; else empty.
+--   No row: the node is not known, or no node existed then.
 -- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
-    p_until timestamptz
+    p_until timestamptz,
+    p_proto smallint DEFAULT NULL
 )
 RETURNS TABLE (
     node text,
     complete boolean,
     why text,
     covered_from timestamptz,
-    covered_until timestamptz
+    covered_until timestamptz,
+    protocols smallint[]
 )
 LANGUAGE sql
 STABLE
@@ -50,7 +58,7 @@ AS $function$
     covered AS (
         SELECT
             asked.*, whole_span.covered_until IS NOT NULL AS by_openings,
-            later_dump.ended_at AS later_dump_ended_at,
+            later_dump.told_at AS later_dump_told_at,
             nearest.covered_from, nearest.covered_until, nearest.openings,
             earliest.covered_from AS first_covered_from
         FROM asked
@@ -61,12 +69,18 @@ AS $function$
             LIMIT 1
         ) AS whole_span ON true
         LEFT JOIN LATERAL (
-            SELECT d.ended_at FROM ctaudit.dump AS d
+            SELECT d.ended_at + interval '65 s' AS told_at FROM ctaudit.dump AS d
             WHERE d.node = asked.node AND d.began_at >= p_until AND d.ended_at >= p_until
                 AND EXISTS (
                     SELECT FROM ctaudit.coverage AS c
                     WHERE c.node = asked.node AND c.ends
                         AND c.covered_from <= p_from AND c.covered_until >= d.ended_at
+                )
+                -- Coverage of openings may begin with this dump.
+                AND EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = asked.node AND c.ends AND c.covered_from <= d.ended_at
+                        AND c.covered_until >= d.ended_at + interval '65 s'
                 )
             ORDER BY d.ended_at LIMIT 1
         ) AS later_dump ON true
@@ -85,32 +99,44 @@ AS $function$
     ),
     -- The first gap that touches the asked span, and the first that hides ends up to the dump.
     gapped AS (
-        SELECT covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap
+        SELECT
+            covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap,
+            coalesce(single.protocols, '{}') AS protocols
         FROM covered
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.gap_from < p_until
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS touching ON true
         LEFT JOIN LATERAL (
             SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND g.hides_ends
-                AND g.gap_from <= coalesce(covered.later_dump_ended_at, 'infinity')
+                AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity')
                 AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
             ORDER BY g.gap_from, g.gap_id LIMIT 1
         ) AS hiding ON true
+        LEFT JOIN LATERAL (
+            SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
+            WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
+                AND (g.gap_from < p_until OR g.hides_ends
+                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
+                AND coalesce(g.gap_until, 'infinity') >= p_from
+        ) AS single ON true
     ),
     judged AS (
         SELECT
             gapped.*,
             CASE
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                    || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',
                     round(clock_step.step_seconds::numeric, 3), clock_step.at)
                 WHEN gapped.by_openings AND gapped.touching_gap IS NULL THEN NULL
-                WHEN gapped.later_dump_ended_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
+                WHEN gapped.later_dump_told_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
                 WHEN p_from < gapped.first_seen THEN format(
                     'before the first record, which begins at %s', gapped.first_seen)
                 WHEN gapped.touching_gap IS NOT NULL THEN gapped.touching_gap
@@ -155,7 +181,8 @@ AS $function$
         judged.node, judged.why IS NULL,
         CASE WHEN judged.why IS NOT NULL
             THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
-        judged.covered_from, judged.covered_until
+        judged.covered_from, judged.covered_until,
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
     FROM judged
     ORDER BY judged.node;
 $function$;

@@ -4,7 +4,7 @@
 --   p_node            its name, or one that it had; NULL: each node
 --   p_from, p_until   only gaps that touch this span; NULL: without bound
 -- Returns: gaps, ordered by their start. gap_until NULL: not ended; lost NULL: the number is
---          not known
+--          not known; proto NULL: of all protocols
 -- Tables touched: gap, node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.gaps(
     p_node text DEFAULT NULL,
@@ -20,6 +20,7 @@ RETURNS TABLE (
     lost bigint,
     hides_openings boolean,
     hides_ends boolean,
+    proto smallint,
     detail jsonb
 )
 LANGUAGE sql
@@ -29,7 +30,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
-        g.hides_ends, g.detail
+        g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
     WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
         AND (p_until IS NULL OR g.gap_from < p_until)

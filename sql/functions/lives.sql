@@ -7,7 +7,8 @@
 -- of one connection where
 --   the ids are equal,
 --   the bounds within which each began overlap,
---   and, where a start is not known, the end or the entry was received after the opening.
+--   where a start is not known, the end or the entry was received after the opening,
+--   and the end was not over before the opening was sent, or before a dump showed the entry.
 -- Of several connections the sighting joins the one whose start is nearest. Each opening begins
 -- a connection; each end ends one, and the observed ends come before the unobserved, which give
 -- way. What no end ended was over when the next connection of the tuple began. An entry that
@@ -48,7 +49,8 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
@@ -85,7 +87,8 @@ BEGIN
 
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;

@@ -4,7 +4,9 @@
 -- Parameters: p_node; p_from, p_until   the span
 -- Returns: one row
 --   dump_before, dump_after         the last complete dump before the span, the first after it
---   entries_from, entries_until     when their entries were received
+--   dumps_within                    in history mode the complete ones that touch the span: of
+--                                   what began and ended in between, only they may tell
+--   entries_from, entries_until     when the entries of all these were received
 --   openings_from, openings_until   openings of what was alive in the span and began after
 --                                   dump_before; all before it where that dump has no starts
 --   ends_from, ends_until           ends of what was alive in the span, but for those that
@@ -16,6 +18,7 @@ CREATE OR REPLACE FUNCTION ctaudit.needed(
     p_until timestamptz,
     OUT dump_before bigint,
     OUT dump_after bigint,
+    OUT dumps_within bigint[],
     OUT entries_from timestamptz,
     OUT entries_until timestamptz,
     OUT openings_from timestamptz,
@@ -28,9 +31,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
@@ -50,6 +53,13 @@ AS $function$
         WHERE d.node = p_node AND d.began_at >= p_until AND d.ended_at >= p_until
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
+    LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
     LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node

@@ -10,8 +10,9 @@
 --   kernel leaves an expired entry out of a dump at once, and sends its DESTROY up to a minute
 --   later.
 -- Parameters: p_node, p_stream   whose dump; the caller holds the lock on the row of the stream
--- Returns: nothing
--- Tables touched: stream, dump, opening, flow; gap, dump_entry (read)
+-- Returns: nothing. What dumps prove that the kernel did not announce makes a gap and a warning
+--          (CT004), which the recorder writes to the journal
+-- Tables touched: stream, dump, opening, flow, gap; dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -88,13 +89,16 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source
+        RETURNING started_at, started_source, proto, status
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
+            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+            AND coalesce(a.status & 4096, 0) = 0
             AND NOT EXISTS (
                 SELECT FROM ctaudit.gap AS g
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
+                    AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             );
         IF v_unannounced > 0 THEN
@@ -103,12 +107,16 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
@@ -123,6 +131,9 @@ BEGIN
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 

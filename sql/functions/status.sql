@@ -7,6 +7,7 @@
 --   dropped, kernel_drops   events lost before the recorder received them: discarded by the
 --                 receiver because the spool was full, or by the kernel because the receive
 --                 buffer was full
+--   open_gaps     gaps that are not over
 --   covered_from  NULL: there is no coverage now
 --   lag           how far covered_until is behind the clock; NULL: the stream has stopped
 --   retired_at    since when the node is gone; NULL: it is not
@@ -48,7 +49,10 @@ AS $function$
         gone.gone_at
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps, count(*) FILTER (WHERE g.gap_until IS NULL) AS open_gaps,
+        SELECT count(*) AS gaps,
+            count(*) FILTER (
+                WHERE coalesce(g.gap_until, 'infinity') > now()
+            ) AS open_gaps,
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts

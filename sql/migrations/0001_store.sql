@@ -85,6 +85,8 @@ CREATE TABLE ctaudit.stream (
     undecodable bigint NOT NULL DEFAULT 0,
     -- Discarded by the receiver because the spool was full; not among those received.
     dropped bigint NOT NULL DEFAULT 0,
+    -- That of the start note; but events is the last that was noted, and timestamp is 1 only if
+    -- it has been 1 since.
     detail jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (node, stream),
     CONSTRAINT closed_accounting CHECK (received = stored + filtered + undecodable)
@@ -117,10 +119,13 @@ CREATE TABLE ctaudit.gap (
     -- All that the kernel sent from then on was heard: before gap_until, as the dump that ends
     -- the gap begins. NULL: not yet.
     sound_from timestamptz,
+    -- Only events of this protocol (17 UDP) may be missing; NULL: of any.
+    proto smallint,
     detail jsonb NOT NULL DEFAULT '{}',
     CHECK (gap_from <= gap_until)
 );
 CREATE INDEX gap_node_gap_from ON ctaudit.gap (node, gap_from);
+CREATE INDEX gap_of_proto ON ctaudit.gap (stream, gap_id) WHERE proto IS NOT NULL;
 
 -- Spans in which events waited long before they were read; nothing is missing.
 CREATE TABLE ctaudit.late_read (

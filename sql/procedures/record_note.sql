@@ -21,9 +21,16 @@
 --                                       rejected by the server in these words. It counts as
 --                                       received, so it must not be in a batch as well.
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
+--     settings    {events, acct, timestamp, last_look, before}  nf_conntrack_events, _acct and
+--                 _timestamp as they are now, NULL: unknown; until last_look they were as in
+--                 before, which has the same three. Together with the start note's these tell
+--                 for each time how a stream was set: their rows are always kept.
+--     clashes     {count, since, udp_timeout}  UDP packets of one socket made so many entries of
+--                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
+--                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock; by reconcile:
---   opening, flow; dump_entry (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
+--   clock_doubt; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -52,6 +59,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -59,10 +69,16 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
         IF v_detail ->> 'retired' = 'true' THEN
             PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
         END IF;
@@ -120,8 +136,14 @@ BEGIN
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
     WHEN 'clock' THEN
+        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
+            DELETE FROM ctaudit.clock_doubt AS k
+            WHERE k.node = p_node AND k.doubt_until = 'infinity';
+        END IF;
         IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(v_stream, p_at, v_step);
+            PERFORM ctaudit.doubt_clock(
+                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
+            );
         END IF;
         INSERT INTO ctaudit.clock (
             node, stream, at, step_seconds, synchronised, estimated_error_us, detail

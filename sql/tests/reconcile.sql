@@ -1,6 +1,6 @@
 -- Coverage, gaps, dumps: what is known, what is said to be unknown, what a dump puts right.
 \ir helpers.psql
-SELECT plan(45);
+SELECT plan(46);
 
 SELECT is_empty($$SELECT pg_temp.complete('09:00:00')$$, 'no gateway, no row');
 SELECT pg_temp.note('10:00:00', 'start', '{"mode": "live", "timestamp": 1}');
@@ -162,8 +162,11 @@ SELECT results_eq($$SELECT pg_temp.complete('11:25:00')$$,
     $$VALUES ('gw1: connections alive then may not have ended yet, and no later table dump shows them')$$,
     'after missing bytes an opening may be unknown until its end ..');
 SELECT pg_temp.dump('11:40:00');
+SELECT pg_temp.batch('11:41:04');
+SELECT is(pg_temp.complete('11:25:00') = 'gw1: complete', false, '.. or until a dump,');
+SELECT pg_temp.batch('11:41:05');
 SELECT results_eq($$SELECT pg_temp.complete('11:25:00')$$, $$VALUES ('gw1: complete')$$,
-    '.. or until a dump');
+    'and until the ends have come that were under way');
 
 -- A step of the clock.
 SELECT pg_temp.note('11:50:00', 'clock', '{"step_seconds": -3.5}');

@@ -71,9 +71,9 @@ SELECT pg_temp.dump('11:10:00', jsonb_build_array(
 SELECT results_eq($$SELECT pg_temp.who('1.2.3.4', 60022, '10:30:00', NULL, NULL, 'h')$$,
     $$VALUES ('h outward 192.168.1.129:53400 open exact')$$,
     'history: known by the dump after; not who began later');
+SELECT pg_temp.batch('11:11:05', '[]', 'h');
 SELECT results_eq($$SELECT pg_temp.complete('10:30:00', NULL, 'h')$$,
     $$VALUES ('h: complete')$$, 'history: complete, now that a dump has come');
-SELECT pg_temp.batch('11:11:00', '[]', 'h');
 SELECT results_eq($$SELECT pg_temp.complete('11:09:59', '11:10:01', 'h')$$,
     $$VALUES ('h: connections alive then may not have ended yet, and no later table dump shows them')$$,
     'history: not beyond that dump');

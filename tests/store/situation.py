@@ -12,6 +12,8 @@ Times are those of the gateway's own clock on 2024-02-22, UTC, or of another day
 ``gw1.2:`` a second machine under the name gw1. What else a line can say stands in _Writer.
 
 ``= unknown, now none (A1)``: right would be unknown, today's answer is none; why, in brackets.
+``= unknown; tcp one a; other none``: the verdict of each protocol as well; where none stands
+here none may be said. ``= unknown a because .* end``: the candidates, and a pattern of a reason.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ _QUIET = 50 * MILLISECOND  # from the last DRAINED to what is read next
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "esp": 50}
 _BITS = {"": 0, "snat": SRC_NAT, "dnat": DST_NAT, "both": SRC_NAT | DST_NAT}
 _STATUS = 0x18E
-_OFFLOADED = 1 << 14
+_CLASHED, _OFFLOADED = 1 << 12, 1 << 14
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ class Writer:
     calls: list[Call] = field(default_factory=list)
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
+    _settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, line: str) -> None:
         time, *words = line.split()
@@ -187,7 +190,7 @@ class Writer:
             raise ValueError(f"{line}: what is {word}?")
 
     def _do_start(self, label: str, at: int, rest: list[str]) -> None:
-        """``start [live|nat|history] [unstamped] [events=0] [spool=gw0]``: the start note alone.
+        """``start [live|nat|history] [unstamped] [reliable] [events=0] [spool=gw0]``: its note.
 
         spool: what it found in its spool is the stream of that gateway.
         """
@@ -198,8 +201,9 @@ class Writer:
         node = options.pop("spool", "").partition(".")[0]
         self._streams[label] = _Stream(uuid, mode, covered=at)
         detail: dict[str, Any] = {"mode": mode, "timestamp": int("unstamped" not in rest)}
-        detail |= {"acct": 1, "events": 1}
+        detail |= {"acct": 1, "events": 1, "reliable": "reliable" in rest}
         detail |= {name: int(value) for name, value in options.items()}
+        self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
         detail["earlier"] = earlier and {"node": node, "stream": str(earlier.uuid)}
         self._note(label, at, "start", detail)
 
@@ -223,11 +227,11 @@ class Writer:
             self._do_dump(label, at + 5 * MILLISECOND, ["ends"])
 
     def _do_entries(self, label: str, at: int, rest: list[str]) -> None:
-        """``entries a b@09:30 c@unstamped d@offloaded``: of the running dump."""
+        """``entries a b@09:30 c@unstamped d@09:30@offloaded``: of the running dump."""
         messages = []
         for word in rest:
-            name, _, more = word.partition("@")
-            options = {"start": more} if more[:1].isdigit() else {more: ""}
+            name, *more = word.split("@")
+            options = {"start" if each[:1].isdigit() else each: each for each in more}
             messages.append((self._entry(Kind.DUMP, name, at, options), at))
         self._batch(label, 0, messages)
 
@@ -300,6 +304,15 @@ class Writer:
         self._cover(label, at - _QUIET)
         self._note(label, at, "undecodable", {"reason": "no orig_src", "message": "AAECAw=="})
 
+    def _do_clashes(self, label: str, at: int, rest: list[str]) -> None:
+        """``clashes since=TIME [count=1] [longest=120]``: the counter rose between two looks."""
+        options = _options(rest)
+        since = read_time(options["since"])
+        self._cover(label, at - _QUIET)
+        count, longest = int(options.get("count", "1")), int(options.get("longest", "120"))
+        detail = {"count": count, "since": since * 1000, "udp_timeout": longest}
+        self._note(label, at, "clashes", detail)
+
     def _do_clock(self, label: str, at: int, rest: list[str]) -> None:
         """``clock [step=-3600] [synchronised|unsynchronised]``: at is after the step."""
         step = _options(rest).get("step")
@@ -310,13 +323,26 @@ class Writer:
             self._streams[label].covered = min(self._streams[label].covered, at)
         self._note(label, at, "clock", detail)
 
+    def _do_settings(self, label: str, at: int, rest: list[str]) -> None:
+        """``settings events=0 [acct=0] [timestamp=0] last=TIME``: changed since that look."""
+        options = _options(rest)
+        self._cover(label, read_time(options["last"]) - _QUIET)
+        before = self._settings[label]
+        now = before | {name: int(value) for name, value in options.items() if name != "last"}
+        detail = {**now, "last_look": read_time(options["last"]) * 1000, "before": before}
+        self._settings[label] = now
+        self._note(label, at, "settings", detail)
+
     def _do_through(self, label: str, _: int, rest: list[str]) -> None:
         """``through nat``: from here on another procedure than that of the stream's mode."""
         name = rest[0] if "." in rest[0] else f"ctaudit.record_{rest[0]}"
         self._streams[label].procedure = name
 
     def _events(self, label: str, at: int, text: str) -> None:
-        """``NEW a [event=T] [start=T] [unstamped] ; END a [start=T] [stop=T]``, in one read."""
+        """``NEW a [event=T] [start=T] [unstamped] ; END a [start=T] [stop=T]``, in one read.
+
+        ``END a start=T clashed``: of an entry that was made beside another, without a NEW.
+        """
         messages, since = [], at
         for part in text.split(" ; "):
             word, name, *rest = part.split()
@@ -341,7 +367,8 @@ class Writer:
             self._starts[name] = read_time(options["start"])
         elif kind == Kind.NEW:
             self._starts[name] = event + 20 if event else at - MILLISECOND
-        status = one.status | (_OFFLOADED if "offloaded" in options else 0)
+        bits = {"clashed": _CLASHED, "offloaded": _OFFLOADED}
+        status = one.status | sum(bit for word, bit in bits.items() if word in options)
         entry = Entry(kind, one.proto, one.orig, one.reply, one.ct_id, status)
         if kind == Kind.NEW:
             return replace(entry, event_at=event * 1000 if event else None)

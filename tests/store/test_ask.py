@@ -295,7 +295,7 @@ def test_history_mode_is_exact_after_the_next_dump(cluster: Cluster) -> None:
     assert shown.out.startswith("192.168.1.129:53400 was behind 1.2.3.4:53500")
     assert who(dsn, "1.2.3.4:53700", 60).status == 4
     gateway.dump(after(300), [{**STANDING, **COUNTS, "start_sent": after(3)}])
-    gateway.record([], after(310))
+    gateway.record([], after(366))
     gateway.close()
     assert who(dsn, "1.2.3.4:53500", 60).status == 0
     assert who(dsn, "1.2.3.4:53999", 60).status == 1

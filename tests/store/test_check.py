@@ -17,6 +17,7 @@ from lab.cluster import Cluster, private_cluster
 from tests.store.scenario import run
 
 PROCEDURE = "ctaudit.record_live"
+NODE = "unannounced"
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +27,20 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
-    return {item.name: item for item in check_database.check_database(dsn, procedure)}
+    return {item.name: item for item in check_database.check_database(dsn, procedure, NODE)}
 
 
 def test_recorder_finds_all_good(cluster: Cluster) -> None:
     found = findings(cluster.dsn(user="rex"))
     assert list(found) == [
-        "database", "schema", "privileges", "encoding", "server log", "partitions",
-    ]  # fmt: skip
+        "database",
+        "schema",
+        "privileges",
+        "encoding",
+        "server log",
+        "partitions",
+        "announcements",
+    ]
     assert {item.level for item in found.values()} == {Level.GOOD}, found
 
 

@@ -289,7 +289,8 @@ def test_come_back_is_on_record(fleet: Fleet) -> None:
 
 
 def findings(dsn: str) -> dict[str, Finding]:
-    return {item.name: item for item in check_database.check_database(dsn, "ctaudit.record_live")}
+    found = check_database.check_database(dsn, "ctaudit.record_live", "gw1")
+    return {item.name: item for item in found}
 
 
 def test_check_names_the_command(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:

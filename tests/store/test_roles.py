@@ -14,7 +14,7 @@ from lab.cluster import Cluster
 
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
-    "schema_version",
+    "unannounced", "schema_version",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "live", "nodes", "schema_version",
@@ -181,6 +181,7 @@ CALLS = {
     "status": "SELECT * FROM ctaudit.status()",
     "schema_version": "SELECT ctaudit.schema_version()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
+    "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",

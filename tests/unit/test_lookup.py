@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctaudit.query.lookup import ANSWERS_MAX, make_reply
 from ctaudit.query.question import read_who
-from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN
+from tests.unit.answers import CLASHED, COMPLETE, OUTWARD, OVERRUN
 
 QUESTION = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z")
 
@@ -26,3 +26,12 @@ def test_more_answers_than_are_given() -> None:
     assert ANSWERS_MAX == 1000
     assert (len(whole.answers), whole.cut) == (1000, False)
     assert (len(cut.answers), cut.cut) == (1000, True)
+
+
+def test_each_protocol_has_a_verdict_unless_answers_are_cut() -> None:
+    coverage = {17: [CLASHED], None: [COMPLETE]}
+    whole, cut = (
+        make_reply(QUESTION, [OUTWARD] * count, [CLASHED], coverage) for count in (1000, 1001)
+    )
+    assert [item.proto for item in whole.protocols] == [6, 17, None]
+    assert cut.protocols == ()

@@ -35,7 +35,7 @@ STREAM = Stream(
     open_gaps=0,
     detail={},
 )
-GAP = Gap("gw1", STREAM.stream, NOW, None, "overrun", None, True, True, {})
+GAP = Gap("gw1", STREAM.stream, NOW, None, "overrun", None, True, True, None, {})
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,17 @@ def test_status_of_a_stopped_stream_and_of_earlier_ones() -> None:
         "1,010 events received, 0 dropped"
     ) in lines
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["gw1", "gw2"]
+
+
+def test_a_gap_of_one_protocol_that_ends_later() -> None:
+    clashes = replace(
+        GAP, cause="UDP clash", proto=17, lost=3, gap_until=NOW + timedelta(seconds=121)
+    )
+    assert (
+        "  open gap   UDP clash of udp since 2026-02-22 12:59:43+01:00 "
+        "until 2026-02-22 13:01:44+01:00, 3 events lost"
+    ) in format_status(Status((STREAM,), (clashes,)))
+    assert plain_status(Status((STREAM,), (clashes,)))["open_gaps"][0]["proto"] == 17
 
 
 def test_status_for_machines() -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.verdict import EXIT_STATUS, judge
-from tests.unit.answers import COMPLETE, OUTWARD, OVERRUN, other
+from ctaudit.query.verdict import EXIT_STATUS, judge, judge_protocols
+from tests.unit.answers import CLASHED, COMPLETE, OUTWARD, OVERRUN, other
 
 ONE, TWO = (OUTWARD,), (OUTWARD, other())
 INEXACT = (replace(OUTWARD, exact=False),)
@@ -70,6 +70,62 @@ def test_no_certainty_without_coverage(answers: list[Answer], coverage: list[Cov
         assert all(answer.exact for answer in answers)
     if not whole:
         assert verdict.exit_status == 4
+
+
+UDP, ICMP = replace(OUTWARD, proto=17), replace(OUTWARD, proto=1)
+
+
+@pytest.mark.parametrize(
+    ("answers", "udp", "rest", "expected"),
+    [
+        (ONE, CLASHED, COMPLETE, {6: "one", 17: "unknown", None: "none"}),
+        ((), CLASHED, COMPLETE, {17: "unknown", None: "none"}),
+        ((UDP,), CLASHED, COMPLETE, {17: "unknown", None: "none"}),
+        ((*TWO, UDP), CLASHED, COMPLETE, {6: "several", 17: "unknown", None: "none"}),
+        ((*ONE, ICMP), CLASHED, COMPLETE, {1: "one", 6: "one", 17: "unknown", None: "none"}),
+        (INEXACT, CLASHED, COMPLETE, {6: "unknown", 17: "unknown", None: "none"}),
+        (ONE, CLASHED, OVERRUN, {}),
+        ((UDP,), COMPLETE, OVERRUN, {17: "one", None: "unknown"}),
+    ],
+)
+def test_verdict_of_each_protocol(
+    answers: tuple[Answer, ...], udp: Coverage, rest: Coverage, expected: dict[int | None, str]
+) -> None:
+    found = judge_protocols(answers, {None: [rest], 17: [udp]})
+    assert [(item.proto, item.verdict.name) for item in found] == list(expected.items())
+
+
+def test_no_protocol_is_apart() -> None:
+    assert judge_protocols(ONE, {}) == ()
+    assert judge_protocols(ONE, {None: [COMPLETE]}) == ()
+
+
+def test_each_gateway_counts_for_each_protocol() -> None:
+    found = judge_protocols(
+        ONE, {None: [COMPLETE, GW2], 17: [COMPLETE, replace(CLASHED, node="gw2")]}
+    )
+    assert [item.verdict.exit_status for item in found] == [0, 4, 1]
+
+
+RECORDS = st.lists(st.sampled_from([COMPLETE, CLASHED, OVERRUN]), min_size=1, max_size=3)
+CONNECTIONS = st.lists(st.sampled_from([OUTWARD, other(), UDP, ICMP, INEXACT[0]]), max_size=4)
+
+
+@given(CONNECTIONS, st.dictionaries(st.sampled_from([1, 6, 17]), RECORDS), RECORDS)
+def test_a_protocol_s_verdict_is_that_of_a_question_for_it(
+    answers: list[Answer], apart: dict[int, list[Coverage]], rest: list[Coverage]
+) -> None:
+    coverage: dict[int | None, list[Coverage]] = {None: rest}
+    coverage.update(apart.items())
+    found = judge_protocols(answers, coverage)
+    some = any(all(item.complete for item in items) for items in coverage.values())
+    assert bool(found) == (bool(apart) and some)
+    if found:
+        named = {item.proto for item in found}
+        assert named == {None, *apart, *(answer.proto for answer in answers)}
+    for item in found:
+        own = [answer for answer in answers if answer.proto == item.proto]
+        assert item.verdict == judge(own, coverage.get(item.proto, rest))
 
 
 def test_statuses_are_the_documented_ones() -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.answer_text import PLAIN_KEYS
-from ctaudit.query.lookup import make_reply
+from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,
+    CLASHED,
     COMPLETE,
     ECHO,
     END,
@@ -170,6 +171,43 @@ def test_a_gap_is_said_and_completeness_is_not() -> None:
     assert "Unknown: no gateway had a record then." in tell(coverage=())
 
 
+def clashed(*answers: Answer) -> Reply:
+    coverage = {17: [CLASHED], None: [COMPLETE]}
+    return make_reply(QUESTION, answers, [CLASHED], coverage)
+
+
+@pytest.mark.parametrize(
+    ("answers", "line"),
+    [
+        ((OUTWARD,), "tcp: one, proven; udp: unknown; other: none, proven."),
+        ((), "udp: unknown; other: none, proven."),
+        ((OUTWARD, other()), "tcp: several, proven; udp: unknown; other: none, proven."),
+        ((replace(OUTWARD, proto=17),), "udp: unknown; other: none, proven."),
+        (
+            (replace(OUTWARD, exact=False),),
+            (
+                "tcp: unknown (gw1: whether this connection was alive then was not observed); "
+                "udp: unknown; other: none, proven."
+            ),
+        ),
+    ],
+)
+def test_a_gap_of_one_protocol(answers: tuple[Answer, ...], line: str) -> None:
+    lines = list(format_reply(clashed(*answers)))
+    place = lines.index(
+        "Unknown: gw1: gap (UDP clash) of udp from 2026-02-22 12:59:42+01:00 "
+        "until 2026-02-22 13:01:43+01:00, 2 lost."
+    )
+    assert lines[place + 1] == line
+    assert not [line for line in lines if "complete" in line]
+
+
+def test_a_reason_that_is_only_one_protocol_s_is_said_there() -> None:
+    coverage = {17: [replace(CLASHED, why=None)], None: [COMPLETE]}
+    lines = format_reply(make_reply(QUESTION, (), [CLASHED], coverage))
+    assert "udp: unknown (gw1: incomplete); other: none, proven." in lines
+
+
 def test_an_inexact_answer_is_unknown_over_a_complete_record() -> None:
     lines = tell(replace(OUTWARD, exact=False))
     assert lines[-1].startswith("Unknown: gw1: ")
@@ -227,8 +265,9 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness",
+        "completeness", "protocols",
     ]  # fmt: skip
+    assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
     assert reply["hosts"] == ["192.168.1.129"]
     assert reply["question"]["from"] == "2026-02-22T11:59:43.000000Z"
@@ -240,6 +279,23 @@ def test_plain_reply() -> None:
     assert answer["duration_seconds"] == 123.28
     assert answer["proto_name"] == "tcp"
     assert answer["mark"] is None
+
+
+def test_plain_reply_for_each_protocol() -> None:
+    reply = json.loads(json.dumps(plain_reply(clashed(OUTWARD))))
+    assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("unknown", 4, False)
+    assert reply["protocols"] == {
+        "tcp": {
+            "proto": 6, "verdict": "one", "exit_status": 0, "complete": True, "reasons": [],
+        },
+        "udp": {
+            "proto": 17, "verdict": "unknown", "exit_status": 4, "complete": False,
+            "reasons": [CLASHED.why],
+        },
+        "other": {
+            "proto": None, "verdict": "none", "exit_status": 1, "complete": True, "reasons": [],
+        },
+    }  # fmt: skip
 
 
 def test_the_reply_is_ascii() -> None:

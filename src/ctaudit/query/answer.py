@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,7 +83,8 @@ class Answer:
 class Coverage:
     """A row of ctaudit.completeness(): whether a gateway's record is complete over the asked span.
 
-    ``why``: the reason why it is not, None where it is.
+    ``why``: the reason why it is not, None where it is. ``protocols``: numbers of those that have
+    gaps of their own there, where all protocols were asked for and the record is not complete.
     """
 
     node: str
@@ -90,3 +92,4 @@ class Coverage:
     why: str | None
     covered_from: datetime | None
     covered_until: datetime | None
+    protocols: Sequence[int] = ()

@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from ctaudit.database.connection import explained
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
-from ctaudit.query.verdict import Verdict, judge
+from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
 
 ANSWERS_MAX = 1000
 _FETCH = 2000
@@ -28,7 +28,10 @@ _WHO = sql.SQL(
     "%(remote_port)s::integer, %(proto)s::smallint, %(node)s::text) "
     "ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
-_COMPLETENESS = sql.SQL("ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s) ORDER BY node")
+_COMPLETENESS = sql.SQL(
+    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint) ORDER BY node"
+)
+_NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
     "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer)"
@@ -37,28 +40,40 @@ _FLOWS = sql.SQL(
 
 @dataclass(frozen=True)
 class Reply:
-    """The reply to a WhoQuestion. ``cut``: there were more than ANSWERS_MAX answers."""
+    """The reply to a WhoQuestion. ``cut``: there were more than ANSWERS_MAX answers.
+
+    ``protocols``: the verdict on each, where the record is complete for some only.
+    """
 
     question: WhoQuestion
     answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
     verdict: Verdict
     cut: bool
+    protocols: tuple[ProtocolVerdict, ...] = ()
 
 
 def make_reply(
-    question: WhoQuestion, answers: Sequence[Answer], coverage: Sequence[Coverage]
+    question: WhoQuestion,
+    answers: Sequence[Answer],
+    coverage: Sequence[Coverage],
+    by_protocol: Mapping[int | None, Sequence[Coverage]] | None = None,
 ) -> Reply:
-    """The first ANSWERS_MAX answers, and the verdict on them."""
+    """The first ANSWERS_MAX answers, and the verdict on them.
+
+    ``by_protocol``: as judge_protocols takes it. Where answers are cut, a protocol's may be.
+    """
     first = tuple(answers[:ANSWERS_MAX])
+    is_cut = len(answers) > ANSWERS_MAX
     verdict = judge(first, coverage, question.node)
-    return Reply(question, first, tuple(coverage), verdict, len(answers) > ANSWERS_MAX)
+    protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node)
+    return Reply(question, first, tuple(coverage), verdict, is_cut, protocols)
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
 
-    One snapshot for both functions: a connection that is committed between the two would
+    One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
     public, remote = question.public, question.remote
@@ -77,7 +92,21 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         answers = select_rows(connection, Answer, _WHO, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-    return make_reply(question, answers, coverage)
+        by_protocol = _select_by_protocol(connection, coverage, values)
+    return make_reply(question, answers, coverage, by_protocol)
+
+
+def _select_by_protocol(
+    connection: psycopg.Connection[Any], coverage: Sequence[Coverage], values: Mapping[str, Any]
+) -> dict[int | None, list[Coverage]]:
+    """The coverage of each protocol with gaps of its own, and under None that of all others."""
+    asked: dict[int | None, int] = {proto: proto for item in coverage for proto in item.protocols}
+    if asked:
+        asked[None] = _NO_GAPS_OF_ITS_OWN
+    return {
+        key: select_rows(connection, Coverage, _COMPLETENESS, {**values, "proto": proto})
+        for key, proto in asked.items()
+    }
 
 
 def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> Iterator[Answer]:

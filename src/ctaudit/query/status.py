@@ -13,6 +13,10 @@ from psycopg import sql
 from ctaudit.database.connection import explained
 from ctaudit.query.lookup import select_rows
 
+_OPEN_GAPS = sql.SQL(
+    "ctaudit.gaps(p_from => pg_catalog.now()) WHERE coalesce(gap_until, 'infinity') > now()"
+)
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -46,7 +50,10 @@ class Stream:
 
 @dataclass(frozen=True)
 class Gap:
-    """A row of ctaudit.gaps(). ``gap_until`` None: open; ``lost`` None: unknown."""
+    """A row of ctaudit.gaps(). ``gap_until`` None: until the next dump.
+
+    ``lost`` None: unknown; ``proto`` None: of all protocols.
+    """
 
     node: str
     stream: UUID
@@ -56,12 +63,13 @@ class Gap:
     lost: int | None
     hides_openings: bool
     hides_ends: bool
+    proto: int | None
     detail: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Status:
-    """All streams, the latest of each node first, and the open gaps."""
+    """All streams, the latest of each node first, and the gaps that are not over."""
 
     streams: tuple[Stream, ...]
     open_gaps: tuple[Gap, ...]
@@ -71,5 +79,5 @@ def ask_status(connection: psycopg.Connection[Any]) -> Status:
     with explained("asking the database"), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
-        gaps = select_rows(connection, Gap, sql.SQL("ctaudit.gaps() WHERE gap_until IS NULL"), {})
+        gaps = select_rows(connection, Gap, _OPEN_GAPS, {})
     return Status(tuple(streams), tuple(gaps))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from ctaudit.conntrack.event import name_protocol
 from ctaudit.query.status import Gap, Status, Stream
 from ctaudit.query.value_text import format_duration, format_time, plain_value
 
@@ -71,8 +72,11 @@ def _format_stream(stream: Stream) -> Iterator[tuple[str, str]]:
 
 def _format_gap(gap: Gap) -> tuple[str, str]:
     lost = "an unknown number of" if gap.lost is None else f"{gap.lost:,}"
-    begin = format_time(gap.gap_from, trim=True)
-    return "open gap", f"{gap.cause} since {begin}, {lost} events lost"
+    cause = gap.cause if gap.proto is None else f"{gap.cause} of {name_protocol(gap.proto)}"
+    span = f"since {format_time(gap.gap_from, trim=True)}"
+    if gap.gap_until is not None:
+        span += f" until {format_time(gap.gap_until, trim=True)}"
+    return "open gap", f"{cause} {span}, {lost} events lost"
 
 
 def _format_earlier(streams: Sequence[Stream]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ctaudit.errors import WHO_NONE, WHO_ONE, WHO_SEVERAL, WHO_UNKNOWN
@@ -55,3 +55,42 @@ def judge(
         reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
         return Verdict("unknown", True, (reason,))
     return Verdict("one" if len(answers) == 1 else "several", True)
+
+
+@dataclass(frozen=True)
+class ProtocolVerdict:
+    """The verdict on the answers of one protocol; ``proto`` None: of all that are not named."""
+
+    proto: int | None
+    verdict: Verdict
+
+
+def judge_protocols(
+    answers: Sequence[Answer],
+    coverage: Mapping[int | None, Sequence[Coverage]],
+    node: str | None = None,
+) -> tuple[ProtocolVerdict, ...]:
+    """A verdict for each protocol that has gaps of its own or answers, then one for the others.
+
+    ``coverage``: of each protocol that has gaps of its own, and under None of all others.
+    Empty where there is no such protocol, or where the record is complete for none.
+    """
+    apart = {proto for proto in coverage if proto is not None}
+    if not apart or not any(_is_complete(items) for items in coverage.values()):
+        return ()
+    named = sorted(apart | {answer.proto for answer in answers})
+    return tuple(
+        ProtocolVerdict(
+            proto,
+            judge(
+                [answer for answer in answers if answer.proto == proto],
+                coverage.get(proto, coverage[None]),
+                node,
+            ),
+        )
+        for proto in (*named, None)
+    )
+
+
+def _is_complete(coverage: Sequence[Coverage]) -> bool:
+    return bool(coverage) and all(item.complete for item in coverage)

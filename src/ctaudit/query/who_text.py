@@ -18,6 +18,7 @@ from ctaudit.query.value_text import (
     localise_times,
     plain_time,
 )
+from ctaudit.query.verdict import ProtocolVerdict, Verdict
 
 _SOURCES = {
     "kernel": "kernel",
@@ -40,6 +41,7 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "answers": [plain_answer(answer) for answer in reply.answers],
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
+        "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
     }
 
 
@@ -56,6 +58,21 @@ def _plain_question(question: WhoQuestion) -> dict[str, Any]:
         "proto": question.proto,
         "node": question.node,
     }
+
+
+def _plain_verdict(item: ProtocolVerdict) -> dict[str, Any]:
+    verdict = item.verdict
+    return {
+        "proto": item.proto,
+        "verdict": verdict.name,
+        "exit_status": verdict.exit_status,
+        "complete": verdict.complete,
+        "reasons": list(verdict.reasons),
+    }
+
+
+def _label(item: ProtocolVerdict) -> str:
+    return "other" if item.proto is None else name_protocol(item.proto)
 
 
 def _plain_coverage(item: Coverage) -> dict[str, Any]:
@@ -90,6 +107,8 @@ def format_reply(reply: Reply) -> Iterator[str]:
     yield from _format_renamed(reply)
     for reason in verdict.reasons:
         yield f"Unknown: {localise_times(reason)}."
+    if reply.protocols:
+        yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
     if verdict.complete and not verdict.reasons:
         yield "The record is complete here."
     elif answers and not verdict.complete:
@@ -101,6 +120,15 @@ def _format_renamed(reply: Reply) -> Iterator[str]:
     for item in reply.coverage:
         if reply.question.node not in (None, item.node):
             yield f"The gateway that was called {reply.question.node} is called {item.node} now."
+
+
+def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
+    """``tcp: one, proven``; with the reasons that are not said of the ``whole``."""
+    verdict = item.verdict
+    if verdict.name != "unknown":
+        return f"{_label(item)}: {verdict.name}, proven"
+    reasons = "; ".join(map(localise_times, [r for r in verdict.reasons if r not in whole.reasons]))
+    return f"{_label(item)}: unknown" + (f" ({reasons})" if reasons else "")
 
 
 def _format_answer(answer: Answer) -> Iterator[str]:

@@ -30,6 +30,8 @@ from ctaudit.spool.segment_writer import SegmentWriter
 
 log = logging.getLogger(__name__)
 
+# What a segment takes over from the one before it, beside the counts of drops.
+_CARRIED = (Word.LOOKED, Word.SETTINGS, Word.CLASHES, Word.CLOCK_OFFSET)
 _RETRY_AFTER = 0.05  # seconds between two attempts to begin a segment while there is no room
 
 
@@ -150,6 +152,11 @@ class SpoolWriter:
     def set_dump_ended(self, boot: int) -> None:
         self.current.segment.words[Word.DUMP_ENDED] = boot
 
+    @property
+    def words(self) -> memoryview:
+        """The header of the current segment, by Word."""
+        return self.current.segment.words
+
     def prune(self) -> None:
         """Deletes the segments that retention does not keep."""
         prune_segments(self._spool, self.current.segment.path)
@@ -174,6 +181,8 @@ class SpoolWriter:
         drops.settle()
         self.set_kernel_drops(full.words[Word.KERNEL_DROPS])
         self.set_dump_ended(0 if drops.events else full.words[Word.DUMP_ENDED])
+        for word in _CARRIED:
+            self.words[word] = full.words[word]
         if not full.sealed:
             full.seal()
         self._note_dropped(drops)

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.store.histories.frames import Event, Frame, Note
-from tests.store.histories.truth import FOREVER, HOUR, MILLISECOND, SECOND, Gateway, Loss, Stream
+from tests.store.histories.truth import (
+    FOREVER,
+    HOUR,
+    MILLISECOND,
+    SECOND,
+    UDP_TIMEOUT,
+    Connection,
+    Gateway,
+    Loss,
+    Stream,
+)
 
 _FIRST_TICK = 250 * MILLISECOND
 _TICK = SECOND
@@ -56,21 +67,26 @@ def dropped_notes(
 def clock_notes(
     rng: random.Random, gateway: Gateway, stream: Stream, full: Sequence[Loss], last: int
 ) -> Iterator[Frame]:
-    """At the receiver's start and each hour the synchronisation; within a second each step."""
+    """At the receiver's start and each hour the synchronisation; within a second each step.
+
+    A step while the receiver was away is noted as it resumes.
+    """
     ticks = [stream.begin + _FIRST_TICK]
     ticks += range(stream.begin + HOUR, min(stream.end, last), HOUR)
     ticks += [pause.end + _FIRST_TICK for pause in stream.pauses]
-    steps = {}
+    steps: Counter[int] = Counter()
     for at, size in gateway.clock.steps():
-        is_away = any(pause.begin <= at <= pause.end for pause in stream.pauses)
-        if stream.begin < at < stream.end and not is_away:
+        away = next((pause for pause in stream.pauses if pause.begin <= at <= pause.end), None)
+        if away is not None:
+            steps[away.end + 1] += size
+        elif stream.begin < at < stream.end:
             steps[at + rng.randrange(MILLISECOND, _TICK)] = size
     for at in sorted({*ticks, *steps}):
         if any(pause.begin <= at < pause.end for pause in stream.pauses):
             continue
         written = next((loss.end + 5 for loss in full if loss.begin <= at <= loss.end), at)
         right = gateway.clock.offset(at) == 0
-        step = steps.get(at)
+        step = steps[at] or None
         detail = {
             "step_seconds": None if step is None else step / SECOND,
             "synchronised": right,
@@ -78,10 +94,32 @@ def clock_notes(
         yield Frame(written, note=Note("clock", detail))
 
 
+def clash_notes(
+    gateway: Gateway, stream: Stream, connections: Iterable[Connection]
+) -> Iterator[Frame]:
+    """At the first look at the counter after a clash; there is one each second, but in a pause."""
+    for one in connections:
+        if not one.is_clashed or not stream.begin <= one.start < stream.end:
+            continue
+        since = one.start - (one.start - stream.begin) % _TICK
+        at = since + _TICK
+        for pause in stream.pauses:
+            if pause.meets(since, at):
+                since = max(stream.begin, min(since, pause.begin - _TICK))
+                at = max(at, pause.end + _FIRST_TICK)
+        detail = {
+            "count": 1,
+            "since": gateway.clock.wall(since) * 1000,
+            "udp_timeout": UDP_TIMEOUT // SECOND,
+        }
+        yield Frame(at, note=Note("clashes", detail, since=since))
+
+
 def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
     detail = {
         "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1, "events": 1,
         "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
+        "boot_id": f"boot {sum(at <= stream.begin for at in gateway.reboots)}",
     }  # fmt: skip
     yield Frame(stream.begin, note=Note("start", detail, lost_from=stream.begin))
     for pause in stream.pauses:

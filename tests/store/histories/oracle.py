@@ -13,6 +13,9 @@ where this is sure). All of this must hold for each node asked:
   - It touches no time in which the clock was wrong or may have been: from the last note that
     found it synchronised before a step until a complete dump after it; nor where such a clock
     said that it was.
+  - If it asks for UDP, or for all protocols, it touches no time in which a UDP entry may have
+    been there that had no NEW because packets of one socket clashed: from the last look at the
+    kernel's counter before a rise until the longest time-out of UDP after the look that found it.
   - It touches no time in which the kernel did not announce what began or ended: from the
     complete dump before until the first complete one after all is over.
   - Each connection that fits, and of which anything is recorded, was surely alive in the span or
@@ -23,8 +26,11 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
-shows; what a gateway carried before the first of its streams is known. ``ghosts``: ended, but
-nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it.
+ shows; what a gateway carried before the first of its streams is known; where two machines have
+ one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
+ but nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a
+ loss explains that the first dump lacks it. ``is_blind``: the clock was wrong, and no note has told
+ of a step yet: the record may say that nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
@@ -37,7 +43,16 @@ from tests.store.histories.bounds import LAZY, find_bounds
 from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
-from tests.store.histories.truth import FOREVER, MINUTE, SECOND, Connection, Gateway, History
+from tests.store.histories.traffic import UDP
+from tests.store.histories.truth import (
+    FOREVER,
+    MINUTE,
+    SECOND,
+    Connection,
+    Gateway,
+    History,
+    Span,
+)
 
 
 class UnsoundOracle(AssertionError):
@@ -52,6 +67,7 @@ class Truth:
     optional: tuple[Connection, ...]
     ghosts: tuple[Connection, ...]
     doubt: str
+    is_blind: bool = False
 
     @property
     def provable(self) -> bool:
@@ -73,7 +89,14 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
+        self._own = {
+            gateway.number: read_evidence(
+                [call for call in committed if call.gateway == gateway.number]
+            )
+            for gateway in history.gateways
+        }
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
+        self._clashes = {name: list(self._clashing(name)) for name in self._nodes}
 
     def answer(self, question: Question) -> Truth:
         fitting = [
@@ -85,7 +108,22 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        return Truth(tuple(alive), optional, ghosts, doubt)
+        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
+
+    def _blind(self, question: Question) -> Iterator[Span]:
+        """Where a wrong clock of which no step tells was, and where it said that it was."""
+        for name, gateways in self._nodes.items():
+            if question.node not in (None, name):
+                continue
+            evidence = self._evidence[name]
+            for gateway in gateways:
+                for span, offset in gateway.clock.wrong():
+                    begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
+                    if any(at >= span.end for at in evidence.steps) or begun:
+                        continue
+                    yield Span(span.begin - SECOND, span.end + SECOND)
+                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
@@ -94,6 +132,12 @@ class Oracle:
         evidence = self._known(one)
         if evidence.started >= question.end:
             return True
+        if len(self._nodes[self._gateways[one.gateway].name]) > 1 and any(
+            window.meets(question.begin, question.end) for window in self._own[one.gateway].losses
+        ):
+            return True
+        if one.is_clashed and any(each.holds(one.start) for each in evidence.clashes):
+            return False
         untold = not one.opening_told or not one.end_told
         is_read = question.end <= evidence.covered
         return untold and is_read and one.number not in evidence.facts
@@ -103,7 +147,9 @@ class Oracle:
         if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
             return False
         first = evidence.dump_after(one.stop)
-        return first is None or evidence.dump_after(first.begin + 2 * MINUTE) is None
+        if first is None or any(each.meets(one.stop, first.begin) for each in evidence.losses):
+            return True
+        return evidence.dump_after(first.begin + 2 * MINUTE) is None
 
     def _find_doubt(
         self, question: Question, fitting: Sequence[Connection], alive: Sequence[Connection]
@@ -140,7 +186,8 @@ class Oracle:
         evidence = self._evidence[name]
         if len(self._nodes[name]) > 1:
             return "two machines of one name"
-        for window, why in self._doubts[name]:
+        clashes = self._clashes[name] if question.proto in (None, UDP) else []
+        for window, why in (*self._doubts[name], *clashes):
             if window.meets(begin, end):
                 return why
         for span, mode in evidence.modes:
@@ -191,8 +238,17 @@ class Oracle:
                 yield window, "the clock was or may have been wrong"
             for one in self._connections:
                 silent = not one.end_told and one.stop < FOREVER
-                if one.gateway == gateway.number and (not one.opening_told or silent):
+                untold = silent or not (one.opening_told or one.is_clashed)
+                if one.gateway == gateway.number and untold:
                     yield _window_around(evidence, one), f"c{one.number} was not announced"
+
+    def _clashing(self, name: str) -> Iterator[tuple[Window, str]]:
+        """What the notes say, and the entries of which none says anything yet."""
+        for window in self._evidence[name].clashes:
+            yield window, "packets of one UDP socket clashed"
+        for one in self._connections:
+            if one.is_clashed and self._gateways[one.gateway].name == name:
+                yield Window(one.start, one.stop + 1), f"c{one.number} was made by a clash"
 
 
 def _doubt_history(evidence: Evidence, end: int) -> str:

@@ -38,8 +38,9 @@ class Fact:
     """What a committed call tells, at true time ``at``.
 
     ``kind``: opening, end, entry (of ``connection``); dump begin, dump end (``dump``); drained;
-    start, stop; lost; clock (``right``: the clock is synchronised). ``since``: an event was sent
-    no earlier; what is lost was lost no earlier.
+    start, stop; lost; clock (``right``: the clock is synchronised, ``stepped``: it was stepped);
+    clashes. ``since``: an event was sent no earlier; what is lost was lost no earlier, what clashed
+    clashed no earlier.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Fact:
     dump: int = 0
     since: int = 0
     right: bool = True
+    stepped: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,10 @@ class _Recorder:
         elif note.name in ("start", "stop", "dump begin", "dump end"):
             facts.append(Fact(note.name, read, dump=note.dump))
         elif note.name == "clock":
-            facts.append(Fact("clock", read, right=bool(detail["synchronised"])))
+            stepped = detail["step_seconds"] is not None
+            facts.append(Fact("clock", read, right=detail["synchronised"], stepped=stepped))
+        elif note.name == "clashes":
+            facts.append(Fact("clashes", read, since=note.since))
         return self._call(facts, note=note.name, wall=self._wall(at) * 1000, detail=detail)
 
     def _undecodable(self, item: Item, read: int, message: bytes) -> Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.verdict import Verdict, judge
+from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.procedures import to_time
 from ctaudit.spool.decoder import Batch, Decoder
@@ -39,7 +39,7 @@ _ASKED = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()), ", ".join(_TYPES)
 )
 _WHO = "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node)"
-_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until)"
+_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto)"
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
 
@@ -53,6 +53,7 @@ class Said:
     answers: tuple[Answer, ...]
     coverage: tuple[Coverage, ...]
     verdict: Verdict
+    protocols: tuple[ProtocolVerdict, ...] = ()
 
 
 @contextmanager
@@ -151,20 +152,29 @@ class Store:
         )
 
     def ask(self, questions: Sequence[Question]) -> list[Said]:
-        """What lookup.ask_who would say to each, in two statements for all of them."""
+        """What lookup.ask_who would say to each, in two statements for all of them.
+
+        Where protocols have gaps of their own, it is asked itself.
+        """
         asked = [question.as_values() for question in questions]
         values = {name: [one[name] for one in asked] for name in _TYPES}
         answers = self._select(Answer, _WHO, values, len(questions))
         coverage = self._select(Coverage, _COMPLETENESS, values, len(questions))
-        return [
+        said = [
             Said(tuple(found), tuple(covered), judge(found, covered, question.node))
             for found, covered, question in zip(answers, coverage, questions, strict=True)
+        ]
+        return [
+            replace(one, protocols=self.ask_alone(question).protocols)
+            if any(item.protocols for item in one.coverage)
+            else one
+            for one, question in zip(said, questions, strict=True)
         ]
 
     def ask_alone(self, question: Question) -> Said:
         """The same by lookup.ask_who itself."""
         reply = lookup.ask_who(self.connection, question.as_who())
-        return Said(reply.answers, reply.coverage, reply.verdict)
+        return Said(reply.answers, reply.coverage, reply.verdict, reply.protocols)
 
     def _select(
         self, shape: type[T], source: str, values: dict[str, list[Any]], count: int

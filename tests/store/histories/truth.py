@@ -20,8 +20,10 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FOREVER = 1 << 62
+UDP_TIMEOUT = 120 * SECOND  # the longest one: nf_conntrack_udp_timeout_stream
 
 SRC_NAT, DST_NAT = 0x10, 0x20  # IPS_SRC_NAT, IPS_DST_NAT
+NAT_CLASH = 0x1000  # IPS_NAT_CLASH
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Connection:
     def alive(self, begin: int, end: int) -> bool:
         """Whether it began before ``end`` and had not ended before ``begin``."""
         return self.start < end and self.stop >= begin
+
+    @property
+    def is_clashed(self) -> bool:
+        """Two packets of its socket clashed: no NEW, but the kernel's counter tells of it."""
+        return bool(self.status & NAT_CLASH) and not self.opening_told
 
 
 @dataclass(frozen=True)

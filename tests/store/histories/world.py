@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
 
+from tests.store.histories.clashes import make_clashes
 from tests.store.histories.disturbances import disturb
 from tests.store.histories.features import FEATURES, choose_features
 from tests.store.histories.traffic import Traffic
@@ -209,10 +210,11 @@ def _make_traffic(
         anchors += [at for pause in stream.pauses for at in (pause.begin, pause.end)]
     traffic = Traffic(rng, gateway, features, boots, anchors)
     traffic.fill(rng.randrange(4, 10), begin, end)
+    made = [*traffic.connections, *make_clashes(rng, gateway, traffic.connections)]
     if "stamped later" not in features:
-        return [replace(one, stamped=gateway.streams[0].stamps) for one in traffic.connections]
+        return [replace(one, stamped=gateway.streams[0].stamps) for one in made]
     since = min((stream.begin for stream in gateway.streams if stream.stamps), default=FOREVER)
-    return [replace(one, stamped=one.start >= since - SECOND) for one in traffic.connections]
+    return [replace(one, stamped=one.start >= since - SECOND) for one in made]
 
 
 def _make_stages(
