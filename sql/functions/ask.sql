@@ -50,7 +50,8 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(

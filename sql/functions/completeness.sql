@@ -121,9 +121,7 @@ AS $function$
         LEFT JOIN LATERAL (
             SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND (g.gap_from < p_until OR g.hides_ends
-                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
-                AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
         ) AS single ON true
     ),
     judged AS (

@@ -1,7 +1,7 @@
 -- Function: ctaudit.format_gap
 -- Parameters: p_gap
 -- Returns: the gap as text, for example: gap (overrun) from .. until .., 123 lost; or, of one
---   protocol: gap (UDP clash) of udp from .. until .., 2 lost
+--   protocol: gap (clashes) of udp from .. until .., 2 lost
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap)
 RETURNS text

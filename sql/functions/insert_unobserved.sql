@@ -63,7 +63,7 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
         RETURNING started_at, ended_after
     )
     SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added

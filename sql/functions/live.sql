@@ -1,7 +1,7 @@
 -- Function: ctaudit.live
 -- The connections of a node that are open now, as far as is recorded: the entries of its last
 -- complete dump and the openings since, without those that have ended since. Of several with
--- the same zone, protocol and orig tuple only the latest is returned: the others have ended.
+-- the same zones, protocol and orig tuple only the latest is returned: the others have ended.
 -- Parameters: p_node   its name, or one that it had
 -- Returns: connections in state 'open'. In nat mode, which records no ends, a connection is
 --          returned until a dump without it.

@@ -33,12 +33,20 @@ DECLARE
     v_distance interval;
     v_least interval;
     v_next timestamptz;
+    v_sorted ctaudit.sighting[] := p_sightings;
 BEGIN
-    FOR v_seen IN
-        SELECT * FROM unnest(p_sightings) AS s
-        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
-            coalesce(s.started_at, s.received_at), s.received_at, s.number
-    LOOP
+    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
+    IF cardinality(p_sightings) > 2
+        OR cardinality(p_sightings) = 2
+            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
+    THEN
+        v_sorted := ARRAY(
+            SELECT s FROM unnest(p_sightings) AS s
+            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+                coalesce(s.started_at, s.received_at), s.received_at, s.number
+        );
+    END IF;
+    FOREACH v_seen IN ARRAY v_sorted LOOP
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
@@ -85,6 +93,11 @@ BEGIN
         v_lives[v_nearest] := v_life;
     END LOOP;
 
+    IF cardinality(v_lives) = 1 THEN
+        v_life := v_lives[1];
+        RETURN NEXT v_life;
+        RETURN;
+    END IF;
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
         ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,

@@ -11,7 +11,9 @@
 --                                   dump_before; all before it where that dump has no starts
 --   ends_from, ends_until           ends of what was alive in the span, but for those that
 --                                   outlived dump_after
--- Tables touched: dump, stream, late_read (read)
+--   wrong_from, wrong_until         NULL, or when a clock that was stepped since dump_before said
+--                                   that it was earlier than that dump: openings and ends of then
+-- Tables touched: dump, stream, late_read, clock_doubt (read)
 CREATE OR REPLACE FUNCTION ctaudit.needed(
     p_node text,
     p_from timestamptz,
@@ -24,7 +26,9 @@ CREATE OR REPLACE FUNCTION ctaudit.needed(
     OUT openings_from timestamptz,
     OUT openings_until timestamptz,
     OUT ends_from timestamptz,
-    OUT ends_until timestamptz
+    OUT ends_until timestamptz,
+    OUT wrong_from timestamptz,
+    OUT wrong_until timestamptz
 )
 LANGUAGE sql
 STABLE
@@ -40,7 +44,8 @@ AS $function$
         least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
             - interval '2 hours',
         coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours'
+            + interval '2 hours',
+        k.wrong_from, k.wrong_until
     FROM (VALUES (1)) AS one (row)
     LEFT JOIN LATERAL (
         SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
@@ -64,6 +69,12 @@ AS $function$
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
+    LEFT JOIN LATERAL (
+        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node AND c.doubt_from < b.began_at
+            AND c.at BETWEEN b.began_at AND p_until
+    ) AS k ON true
     LEFT JOIN LATERAL (
         SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from

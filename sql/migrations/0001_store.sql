@@ -145,6 +145,7 @@ CREATE TABLE ctaudit.note (
     detail jsonb NOT NULL,
     PRIMARY KEY (node, stream, position)
 );
+CREATE INDEX note_settings ON ctaudit.note (node, at) WHERE note = 'settings';
 
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -297,14 +297,26 @@ DECLARE
     v_began timestamptz := '-infinity';
     v_ended timestamptz := '-infinity';
 BEGIN
-    IF p_dump IS NOT NULL THEN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ) INTO v_began
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
         SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
     END IF;
     RETURN QUERY EXECUTE $query$
-        WITH seen AS (
+        WITH again AS MATERIALIZED (
+            SELECT o.ct_id FROM ctaudit.opening_row AS o
+            WHERE o.node_id = $5 AND o.received_at >= $3
+            GROUP BY o.ct_id HAVING count(*) > 1
+        ),
+        seen AS (
             SELECT
-                e.started_at,
+                'entry' AS kind, e.received_at, e.started_at,
                 CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
@@ -319,8 +331,8 @@ BEGIN
                 AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
-                o.started_at, ctaudit.time_source_of(o.started_source), o.started_after,
-                o.received_at, coalesce(o.started_after, o.started_at),
+                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
+                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
                 ctaudit.provenance_of(o.provenance),
                 o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
                 o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
@@ -328,6 +340,67 @@ BEGIN
                 o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
             FROM ctaudit.opening_row AS o
             WHERE o.node_id = $5 AND o.received_at >= $3
+        ),
+        doubled AS MATERIALIZED (
+            SELECT row_number() OVER () AS number, s.* FROM seen AS s
+            WHERE s.ct_id IN (SELECT a.ct_id FROM again AS a)
+        ),
+        unended AS (
+            SELECT NULL::bigint AS number, s.* FROM seen AS s
+            WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.flow_row AS f
+                    WHERE f.node_id = $5 AND f.received_at >= $3
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        )
+                        AND ctaudit.closes(
+                            s.seen_at, s.started_at, s.started_source, s.started_after,
+                            f.received_at, f.started_at
+                        )
+                )
+            UNION ALL
+            SELECT s.* FROM doubled AS s
+            WHERE s.number IN (
+                SELECT coalesce(l.entry, l.opening)
+                FROM (
+                    SELECT array_agg(ROW(
+                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
+                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
+                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        t.alive_at, t.gone_at
+                    )::ctaudit.sighting) AS sightings
+                    FROM (
+                        SELECT
+                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
+                            d.started_after AS after,
+                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
+                                ELSE d.last_seen_at END AS alive_at,
+                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
+                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
+                        FROM doubled AS d
+                        UNION ALL
+                        SELECT
+                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
+                            NULL,
+                            coalesce(f.ended_after, f.started_at),
+                            coalesce(
+                                f.ended_at, f.ended_before,
+                                greatest(f.received_at, f.stop_sent, f.started_at)
+                            ),
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, f.status
+                        FROM ctaudit.flow_row AS f
+                        WHERE f.node_id = $5 AND f.received_at >= $3
+                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                    ) AS t
+                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
+                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+                WHERE l.gone_at IS NULL
+            )
         )
         SELECT
             $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
@@ -352,24 +425,48 @@ BEGIN
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
             s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
             nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
-        FROM seen AS s
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow_row AS f
-            WHERE f.node_id = $5 AND f.received_at >= $3
-                AND ctaudit.same_tuple(
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
-                )
-                AND ctaudit.closes(
-                    s.seen_at, s.started_at, s.started_source, s.started_after,
-                    f.received_at, f.started_at
-                )
-        )
+        FROM unended AS s
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        m.at, CASE
+            WHEN m.next_at IS NULL AND (m.events = '1' OR m.stopped_at IS NULL) THEN 'infinity'
+            WHEN m.next_stream = m.stream AND m.next_events = '0' THEN coalesce(m.next_look, m.at)
+            WHEN m.next_stream = m.stream
+                OR m.events = '1' AND m.next_events = '1' AND m.next_boot = m.boot THEN m.next_at
+            ELSE m.covered_until
+        END
+    FROM (
+        SELECT
+            k.*, lead(k.at) OVER later AS next_at, lead(k.stream) OVER later AS next_stream,
+            lead(k.events) OVER later AS next_events, lead(k.boot) OVER later AS next_boot,
+            lead(k.look) OVER later AS next_look
+        FROM (
+            SELECT
+                s.started_at AS at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(s.detail ->> 'events', '1') AS events,
+                coalesce(s.detail ->> 'boot_id', '') AS boot, NULL::timestamptz AS look
+            FROM ctaudit.stream AS s WHERE s.node = p_node
+            UNION ALL
+            SELECT
+                n.at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(n.detail ->> 'events', '1'),
+                coalesce(s.detail ->> 'boot_id', ''), ctaudit.detail_time(n.detail, 'last_look')
+            FROM ctaudit.note AS n JOIN ctaudit.stream AS s USING (node, stream)
+            WHERE n.node = p_node AND n.note = 'settings'
+        ) AS k
+        WINDOW later AS (ORDER BY k.at)
+    ) AS m
+    WHERE m.events <> '0';
+$$;
+ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -393,7 +490,8 @@ BEGIN
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -609,9 +707,7 @@ AS $$
         LEFT JOIN LATERAL (
             SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND (g.gap_from < p_until OR g.hides_ends
-                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
-                AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
         ) AS single ON true
     ),
     judged AS (
@@ -702,7 +798,9 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $19 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $21
+                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -725,7 +823,9 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $19 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $21
+                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -770,7 +870,7 @@ AS $_$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
             coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
             coalesce(r.reply_packets, e.reply_packets) AS got_packets,
@@ -789,6 +889,7 @@ AS $_$
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -810,6 +911,20 @@ AS $_$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (
@@ -1192,7 +1307,7 @@ CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time 
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
-        (SELECT min(g.gap_from) FROM ctaudit.gap AS g
+        (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
@@ -1414,7 +1529,7 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
         RETURNING started_at, ended_after
     )
     SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
@@ -1536,12 +1651,20 @@ DECLARE
     v_distance interval;
     v_least interval;
     v_next timestamptz;
+    v_sorted ctaudit.sighting[] := p_sightings;
 BEGIN
-    FOR v_seen IN
-        SELECT * FROM unnest(p_sightings) AS s
-        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
-            coalesce(s.started_at, s.received_at), s.received_at, s.number
-    LOOP
+    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
+    IF cardinality(p_sightings) > 2
+        OR cardinality(p_sightings) = 2
+            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
+    THEN
+        v_sorted := ARRAY(
+            SELECT s FROM unnest(p_sightings) AS s
+            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+                coalesce(s.started_at, s.received_at), s.received_at, s.number
+        );
+    END IF;
+    FOREACH v_seen IN ARRAY v_sorted LOOP
         v_nearest := NULL;
         FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
             v_life := v_lives[i];
@@ -1588,6 +1711,11 @@ BEGIN
         v_lives[v_nearest] := v_life;
     END LOOP;
 
+    IF cardinality(v_lives) = 1 THEN
+        v_life := v_lives[1];
+        RETURN NEXT v_life;
+        RETURN;
+    END IF;
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
         ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
@@ -1742,7 +1870,7 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -1756,7 +1884,8 @@ AS $$
         least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
             - interval '2 hours',
         coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours'
+            + interval '2 hours',
+        k.wrong_from, k.wrong_until
     FROM (VALUES (1)) AS one (row)
     LEFT JOIN LATERAL (
         SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
@@ -1781,11 +1910,17 @@ AS $$
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
     LEFT JOIN LATERAL (
+        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node AND c.doubt_from < b.began_at
+            AND c.at BETWEEN b.began_at AND p_until
+    ) AS k ON true
+    LEFT JOIN LATERAL (
         SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1921,6 +2056,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
     v_seen_at timestamptz;
@@ -2018,12 +2154,25 @@ BEGIN
                 OR g.gap_until > v_earlier.ended_at)
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
+    );
+    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
         SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
         FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+            p_node, ctaudit.last_dump(
+                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
+            ), v_gone, v_dump
         ) AS u;
-        IF v_untold > 0 THEN
+        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+        IF v_untold > 0 AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND g.gap_from <= v_gone.ended_at + interval '1 min'
+                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+        ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
@@ -3029,6 +3178,7 @@ CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_d
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
+CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
@@ -3071,6 +3221,7 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -3112,7 +3263,7 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;

@@ -132,7 +132,7 @@ COMPLETE = Coverage("gw1", True, None, START - timedelta(days=1), END + timedelt
 WHY = "gw1: gap (overrun) from 2026-02-22 11:59:30.5+00 until 2026-02-22 17:29:40+05:30, 123 lost"
 OVERRUN = replace(COMPLETE, complete=False, why=WHY)
 WHY_UDP = (
-    "gw1: gap (UDP clash) of udp from 2026-02-22 11:59:42+00 until 2026-02-22 12:01:43+00, 2 lost"
+    "gw1: gap (clashes) of udp from 2026-02-22 11:59:42+00 until 2026-02-22 12:01:43+00, 2 lost"
 )
 CLASHED = replace(COMPLETE, complete=False, why=WHY_UDP, protocols=[17])
 

@@ -76,10 +76,10 @@ def test_status_of_a_stopped_stream_and_of_earlier_ones() -> None:
 
 def test_a_gap_of_one_protocol_that_ends_later() -> None:
     clashes = replace(
-        GAP, cause="UDP clash", proto=17, lost=3, gap_until=NOW + timedelta(seconds=121)
+        GAP, cause="clashes", proto=17, lost=3, gap_until=NOW + timedelta(seconds=121)
     )
     assert (
-        "  open gap   UDP clash of udp since 2026-02-22 12:59:43+01:00 "
+        "  open gap   clashes of udp since 2026-02-22 12:59:43+01:00 "
         "until 2026-02-22 13:01:44+01:00, 3 events lost"
     ) in format_status(Status((STREAM,), (clashes,)))
     assert plain_status(Status((STREAM,), (clashes,)))["open_gaps"][0]["proto"] == 17

@@ -195,7 +195,7 @@ def clashed(*answers: Answer) -> Reply:
 def test_a_gap_of_one_protocol(answers: tuple[Answer, ...], line: str) -> None:
     lines = list(format_reply(clashed(*answers)))
     place = lines.index(
-        "Unknown: gw1: gap (UDP clash) of udp from 2026-02-22 12:59:42+01:00 "
+        "Unknown: gw1: gap (clashes) of udp from 2026-02-22 12:59:42+01:00 "
         "until 2026-02-22 13:01:43+01:00, 2 lost."
     )
     assert lines[place + 1] == line

@@ -13,9 +13,7 @@ from psycopg import sql
 from ctaudit.database.connection import explained
 from ctaudit.query.lookup import select_rows
 
-_OPEN_GAPS = sql.SQL(
-    "ctaudit.gaps(p_from => pg_catalog.now()) WHERE coalesce(gap_until, 'infinity') > now()"
-)
+_OPEN_GAPS = sql.SQL("ctaudit.gaps(p_from => pg_catalog.now())")
 
 
 @dataclass(frozen=True)

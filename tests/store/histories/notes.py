@@ -117,7 +117,8 @@ def clash_notes(
 
 def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
     detail = {
-        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1, "events": 1,
+        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1,
+        "events": gateway.events_at(stream.begin),
         "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
         "boot_id": f"boot {sum(at <= stream.begin for at in gateway.reboots)}",
     }  # fmt: skip
@@ -126,3 +127,18 @@ def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
         yield Frame(pause.end, note=Note("resume"))
     if stream.ending == "stop" and stream.end < FOREVER:
         yield Frame(stream.end, note=Note("stop"))
+
+
+def settings_notes(gateway: Gateway, stream: Stream, full: Sequence[Loss]) -> Iterator[Frame]:
+    """Within a second of a change of nf_conntrack_events, or as the receiver resumes."""
+    changes = zip(gateway.events, gateway.events[1:], strict=False)
+    for (_, before), (at, value) in changes:
+        if not stream.begin < at < stream.end:
+            continue
+        seen, look = at + _TICK, at - 1
+        away = [pause for pause in stream.pauses if pause.begin <= seen <= pause.end + _TICK]
+        if away:
+            seen, look = away[-1].end + 3, min(look, away[0].begin)
+        seen = next((loss.end + 6 for loss in full if loss.begin <= seen <= loss.end), seen)
+        detail = {"events": value, "before": before, "last_look": gateway.clock.wall(look) * 1000}
+        yield Frame(seen, note=Note("settings", detail))

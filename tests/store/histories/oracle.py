@@ -28,24 +28,26 @@ where this is sure). All of this must hold for each node asked:
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
  shows; what a gateway carried before the first of its streams is known; where two machines have
  one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
- but nothing can tell yet: no DESTROY was sent, and no two dumps two minutes apart lack it; or a
- loss explains that the first dump lacks it. ``is_blind``: the clock was wrong, and no note has told
- of a step yet: the record may say that nothing synchronised it, as of many a right one.
+ but nothing can tell yet: no DESTROY was sent though the notes say that one would be, and no two
+ dumps two minutes apart lack it, or a loss explains it. ``is_blind``: the clock was wrong, and no
+ note has told of a step yet: the record may say that nothing synchronised it, as of many a right
+ one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-from tests.store.histories.bounds import LAZY, find_bounds
+from tests.store.histories.bounds import LAZY, Bounds, find_bounds
 from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
 from tests.store.histories.traffic import UDP
 from tests.store.histories.truth import (
     FOREVER,
+    HOUR,
     MINUTE,
     SECOND,
     Connection,
@@ -146,8 +148,11 @@ class Oracle:
         evidence = self._known(one)
         if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
             return False
+        if "not announced" in one.features:
+            # The notes tell that it would not be.
+            return False
         first = evidence.dump_after(one.stop)
-        if first is None or any(each.meets(one.stop, first.begin) for each in evidence.losses):
+        if first is None or any(each.meets(one.stop, first.end) for each in evidence.losses):
             return True
         return evidence.dump_after(first.begin + 2 * MINUTE) is None
 
@@ -214,9 +219,38 @@ class Oracle:
             if not one.stamped and self._has_twin(one):
                 return f"c{one.number} has no stamps, and its tuple and id came twice"
             begin, end = question.begin, question.end
+            bounds = self._without_unheard(bounds, one, evidence)
             if not bounds.surely_alive(begin, end) and not bounds.surely_not(begin, end):
                 return f"c{one.number} may have been alive"
         return ""
+
+    def _without_unheard(self, bounds: Bounds, one: Connection, evidence: Evidence) -> Bounds:
+        """Of what dumps alone show, the end is heard only if the kernel announced it at its start.
+
+        The start must lie in a stream, or between two of one boot, by notes that say so; near a
+        change of the setting, or where something else was not announced, nothing is sure.
+        """
+        facts = evidence.facts.get(one.number, [])
+        if any(fact.kind in ("opening", "end") for fact in facts):
+            return bounds
+        gateway = self._gateways[one.gateway]
+        around = [stream for stream in gateway.streams if stream.begin <= one.start][-1:]
+        around += [stream for stream in gateway.streams if stream.begin > one.start][:1]
+        within = bool(around) and around[0].begin <= one.start
+        boots = {sum(at <= stream.begin for at in gateway.reboots) for stream in around}
+        is_sure = (
+            one.stamped
+            and within
+            and (one.start < around[0].end - MINUTE or len(boots) == 1)
+            and gateway.announces(one.start)
+            and all(abs(one.start - at) > HOUR for at, _ in gateway.events[1:])
+            and not any(
+                window.meets(one.start - 1, one.start + 1) and why.endswith("not announced")
+                for window, why in self._doubts[gateway.name]
+            )
+        )
+        shown = max((fact.at for fact in facts if fact.kind == "entry"), default=NEVER)
+        return bounds if is_sure else replace(bounds, first_end=min(bounds.first_end, shown))
 
     def _has_twin(self, one: Connection) -> bool:
         return any(

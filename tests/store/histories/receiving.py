@@ -19,6 +19,7 @@ from tests.store.histories.notes import (
     dropped_notes,
     life_notes,
     overrun_notes,
+    settings_notes,
 )
 from tests.store.histories.truth import (
     FOREVER,
@@ -59,6 +60,7 @@ def receive(
     frames += dropped_notes(gateway, full, dropped)
     frames += clock_notes(rng, gateway, stream, full, max(looks))
     frames += clash_notes(gateway, stream, connections)
+    frames += settings_notes(gateway, stream, full)
     frames += life_notes(gateway, stream)
     frames.sort(key=lambda frame: frame.read)
     frames += _heartbeats(rng, stream, frames, unread, silent, looks)

@@ -169,6 +169,7 @@ class Gateway:
     """One kernel and its recorder. Two of one name: two machines under one node name.
 
     ``event_times``: each event bears its own time (CTA_TIMESTAMP_EVENT).
+    ``events``: (since when, nf_conntrack_events), in order of time.
     ``reboots``: the table is empty afterwards. ``doubles``: its dumps show some entries twice;
     ``blurs``: they show each entry as it was at a moment of its own, or miss it.
     """
@@ -179,9 +180,19 @@ class Gateway:
     streams: tuple[Stream, ...]
     clock: Clock = Clock()
     event_times: bool = False
+    events: tuple[tuple[int, int], ...] = ((0, 1),)
     reboots: tuple[int, ...] = ()
     doubles: bool = False
     blurs: bool = False
+
+    def events_at(self, at: int) -> int:
+        return self.events[max(0, bisect_right(self.events, (at, FOREVER)) - 1)][1]
+
+    def announces(self, start: int) -> bool:
+        """Whether the kernel sends events of an entry that it made then."""
+        listens = any(stream.begin <= start < stream.end for stream in self.streams)
+        value = self.events_at(start)
+        return value == 1 or (value == 2 and listens)
 
 
 @dataclass(frozen=True)
