@@ -17,5 +17,5 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
-    ctaudit.status
+    ctaudit.status, ctaudit.nodes
 TO ctaudit_auditor;

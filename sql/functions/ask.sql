@@ -5,13 +5,13 @@
 --   those within the span;
 --   ends until two hours after that one. Only for what outlived it are later ends looked up.
 -- Parameters:
---   p_from, p_until, p_node     asked span, NULL: without bound; node or NULL
+--   p_from, p_until, p_node     asked span, NULL: without bound; node (or a name it had) or NULL
 --   p_outward, p_inward         conditions on a row r; they may use $11 to $15
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
 -- Returns: connections, in no order
--- Tables touched: node, stream, dump, late_read, and those of the query (read)
+-- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -43,8 +43,8 @@ DECLARE
 BEGIN
     FOR v_needed IN
         SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
-        WHERE (p_node IS NULL OR n.node = p_node)
-            AND (n.retired_at IS NULL OR n.retired_at >= v_from)
+        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,

@@ -4,15 +4,25 @@
 -- the gap reaches from the start of this stream to its stop, or until both have made way for a
 -- later stream (ctaudit.end_dump).
 -- Whatever the mode, it may hide openings and ends: those of the other.
+-- Where no other has begun, the stream was taken for stopped by ctaudit.retire_node: it goes on.
 -- Parameters: p_stream   the row of the earlier stream; p_until   it covers until then
 -- Returns: nothing
--- Tables touched: gap
+-- Tables touched: gap, stream
 CREATE OR REPLACE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamptz)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ctaudit.stream AS o
+        WHERE o.node = p_stream.node AND o.stream <> p_stream.stream
+            AND o.started_at >= p_stream.stopped_at
+    ) THEN
+        UPDATE ctaudit.stream AS s SET stopped_at = NULL
+        WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+        RETURN;
+    END IF;
     UPDATE ctaudit.gap AS g SET
         gap_until = NULL, sound_from = NULL,
         detail = g.detail || jsonb_build_object('sent_until', p_until)

@@ -6,9 +6,11 @@
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
 --   p_at               wall clock time of the note
 --   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
---     start       {mode, timestamp, reliable, ...}  a new stream; the receiver subscribed at p_at
+--     start       {mode, timestamp, reliable, earlier, ...}  a new stream; the receiver subscribed
+--                                       at p_at. earlier {node, stream}: what its spool held before
 --     resume      {}                    the receiver started again and its socket was kept
---     stop        {}                    the socket is closed, or was found closed
+--     stop        {reason, retired}     the socket is closed, or was found closed; retired true:
+--                                       this gateway will record no more
 --     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
 --     dump begin  {cause}
 --     dump end    {entries}
@@ -27,8 +29,8 @@
 --                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
 --                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
---   reconcile: opening, flow; dump_entry (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
+--   clock_doubt; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -49,6 +51,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
@@ -76,6 +79,9 @@ BEGIN
             gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
         WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
             AND g.cause = 'two gateways with one name';
+        IF v_detail ->> 'retired' = 'true' THEN
+            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
+        END IF;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,

@@ -116,13 +116,8 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        command.add_argument(
-            "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
-        )
-        if dsn:
-            command.add_argument(
-                "--dsn", help="connection string; overrides database.dsn and the PG* variables"
-            )
+        if name != "node":
+            _add_source(command, dsn=dsn)
         return command
 
     add("receive", "Receive the kernel's events into the spool.", dsn=False)
@@ -137,8 +132,19 @@ def build_parser() -> argparse.ArgumentParser:
     _add_json(status)
     _add_zone(status)
     _add_json(add("check", "Check kernel, spool, services and database."))
+    _add_node(add("node", "List, rename, retire or revive gateways."))
     _add_setup(add("setup", "Create the database on this host.", dsn=False))
     return parser
+
+
+def _add_source(command: argparse.ArgumentParser, *, dsn: bool = True) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
+    )
+    if dsn:
+        command.add_argument(
+            "--dsn", help="connection string; overrides database.dsn and the PG* variables"
+        )
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:
@@ -203,6 +209,37 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format", choices=("table", "json", "csv", "ulogd"), default="table", help="default table"
     )
+
+
+def _add_node(node: argparse.ArgumentParser) -> None:
+    actions = node.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_source(action)
+        if name != "list":
+            action.add_argument("--reason", metavar="TEXT", help="put on record")
+        return action
+
+    _add_json(add("list", "Show the gateways, and which of them record nothing."))
+    rename = add("rename", "Give a gateway another name in all that is recorded of it.")
+    rename.add_argument("node", metavar="NAME")
+    rename.add_argument("name", metavar="NEW")
+    retire = add("retire", "Say that a gateway is gone; later questions do not wait for it.")
+    which = retire.add_mutually_exclusive_group(required=True)
+    which.add_argument("node", metavar="NAME", nargs="?")
+    which.add_argument(
+        "--here", action="store_true",
+        help="this gateway, by a last note in its spool; its receiver must be stopped",
+    )  # fmt: skip
+    retire.add_argument(
+        "--at", metavar="TIME", help="gone since then; default: the last that it recorded"
+    )
+    retire.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS",
+        help="with --here: until the database has the note; default 30",
+    )  # fmt: skip
+    add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
 
 
 def _add_setup(setup: argparse.ArgumentParser) -> None:

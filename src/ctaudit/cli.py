@@ -26,6 +26,7 @@ from ctaudit.errors import (
     CtauditError,
     PipeClosedError,
     SchemaError,
+    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -165,6 +166,41 @@ def run_check(args: Namespace) -> int:
     return worst(findings)
 
 
+def run_node(args: Namespace) -> int:
+    from ctaudit.admin import nodes
+    from ctaudit.admin.nodes_text import format_nodes, plain_nodes
+    from ctaudit.query.time_notation import parse_past
+
+    if args.action == "list":
+        with _asking(args) as connection:
+            known = nodes.list_nodes(connection)
+        if args.json:
+            output.print_json(plain_nodes(known))
+        else:
+            output.print_lines(format_nodes(known))
+    elif args.action == "rename":
+        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
+    elif args.action == "revive":
+        output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
+    elif args.here:
+        _retire_here(args)
+    else:
+        at = parse_past(args.at, "--at").begin if args.at else None
+        output.print_lines([nodes.retire(pick_dsn(args), args.node, at, args.reason)])
+    return SUCCESS
+
+
+def _retire_here(args: Namespace) -> None:
+    from ctaudit.admin.last_word import wait_until_committed, write_last_word
+
+    if args.at or args.dsn:
+        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
+    config = load_config(args.config)
+    path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
+    wait_until_committed(path, args.wait)
+    output.print_lines(["This gateway is retired, and the database has all that it received."])
+
+
 def run_setup(args: Namespace) -> int:
     from ctaudit.admin.setup_local import set_up_local
 
@@ -186,6 +222,7 @@ COMMANDS = {
     "table": run_table,
     "status": run_status,
     "check": run_check,
+    "node": run_node,
     "setup": run_setup,
 }
 

@@ -487,8 +487,8 @@ DECLARE
 BEGIN
     FOR v_needed IN
         SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
-        WHERE (p_node IS NULL OR n.node = p_node)
-            AND (n.retired_at IS NULL OR n.retired_at >= v_from)
+        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
@@ -530,6 +530,8 @@ AS $$
 DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
+    v_earlier uuid := p_detail #>> '{earlier,stream}';
+    v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
@@ -553,6 +555,15 @@ BEGIN
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
         AND s.started_at <= p_at;
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
+    IF FOUND THEN
+        PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
+    END IF;
+    IF v_earlier_node <> p_node THEN
+        PERFORM ctaudit.end_node(
+            v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
+        );
+    END IF;
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
@@ -622,7 +633,7 @@ CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zon
     SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
-        SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
@@ -630,9 +641,9 @@ AS $$
                 CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
             LIMIT 1
         ) AS stream_then ON true
-        WHERE n.node = p_node OR (
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < p_until
-            AND (n.retired_at IS NULL OR n.retired_at >= p_from)
+            AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
     covered AS (
@@ -756,7 +767,9 @@ AS $$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
+        judged.node, judged.why IS NULL,
+        CASE WHEN judged.why IS NOT NULL
+            THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
         CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
     FROM judged
@@ -1181,6 +1194,31 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_retired_at timestamptz;
+BEGIN
+    UPDATE ctaudit.node AS n SET retired_at = greatest(p_at, s.stopped_at, s.covered_until)
+    FROM ctaudit.stream AS s
+    WHERE n.node = p_node AND s.node = n.node AND s.stream = p_stream
+        AND EXISTS (
+            SELECT FROM ctaudit.note AS m
+            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS o
+            WHERE o.node = s.node AND (o.stopped_at IS NULL OR o.started_at > s.started_at)
+        )
+    RETURNING n.retired_at INTO v_retired_at;
+    IF FOUND THEN
+        PERFORM ctaudit.note_change(p_node, 'retired', NULL, v_retired_at, p_reason);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -1222,6 +1260,15 @@ CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timesta
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ctaudit.stream AS o
+        WHERE o.node = p_stream.node AND o.stream <> p_stream.stream
+            AND o.started_at >= p_stream.stopped_at
+    ) THEN
+        UPDATE ctaudit.stream AS s SET stopped_at = NULL
+        WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+        RETURN;
+    END IF;
     UPDATE ctaudit.gap AS g SET
         gap_until = NULL, sound_from = NULL,
         detail = g.detail || jsonb_build_object('sent_until', p_until)
@@ -1307,12 +1354,35 @@ AS $$
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
         g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
-    WHERE (p_node IS NULL OR g.node = p_node)
+    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
         AND (p_until IS NULL OR g.gap_from < p_until)
         AND (p_from IS NULL OR coalesce(g.gap_until, 'infinity') >= p_from)
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.node (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    comment text,
+    CONSTRAINT node_node_check CHECK ((node <> ''::text))
+);
+ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.gone_at(p_node ctaudit.node) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT p_node.retired_at
+    WHERE p_node.retired_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ctaudit.stream AS s
+        WHERE s.node = p_node.node AND (
+            s.stopped_at IS NULL
+            OR greatest(s.started_at, s.covered_until, s.stopped_at) > p_node.retired_at
+        )
+    );
+$$;
+ALTER FUNCTION ctaudit.gone_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1629,18 +1699,25 @@ END
 $$;
 ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT DISTINCT ON (
-        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+DECLARE
+    v_answers bigint;
+BEGIN
+    RETURN QUERY SELECT DISTINCT ON (
+        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
-    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
+    FROM unnest(ctaudit.nodes_named(p_node)) AS n (node),
+        ctaudit.alive(n.node, ctaudit.last_dump(n.node)) AS a
     ORDER BY
-        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('live', jsonb_build_object('node', p_node), v_answers);
+END
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
@@ -1939,6 +2016,72 @@ AS $$
     ) AS l ON true;
 $$;
 ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce((
+        SELECT n.node
+        FROM ctaudit.node_change AS c
+        JOIN ctaudit.node AS n ON n.node_id = c.node_id
+        JOIN ctaudit.stream AS s ON s.node = n.node AND s.stream IN (p_stream, p_earlier)
+        WHERE c.former_name = p_name
+        LIMIT 1
+    ), p_name);
+$$;
+ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        g.gone_at,
+        coalesce((
+            SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
+            FROM ctaudit.node_change AS c
+            WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
+        ), '{}'),
+        CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
+            THEN ctaudit.retire_command(n.node, l.last_at) END
+    FROM ctaudit.node AS n
+    CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
+    CROSS JOIN LATERAL (
+        SELECT
+            (array_agg(s.mode ORDER BY s.started_at DESC))[1] AS mode,
+            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
+            max(s.committed_at) AS committed_at,
+            bool_and(s.stopped_at IS NOT NULL) AS stopped
+        FROM ctaudit.stream AS s WHERE s.node = n.node
+    ) AS l
+    ORDER BY n.node;
+$$;
+ALTER FUNCTION ctaudit.nodes() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(array_agg(n.node), '{}') FROM ctaudit.node AS n
+    WHERE n.node = p_name OR n.node_id IN (
+        SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
+    );
+$$;
+ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RAISE LOG 'ctaudit: % %: %', session_user, p_change, jsonb_strip_nulls(jsonb_build_object(
+        'node', p_node, 'former_name', p_former_name, 'retired_at', p_retired_at,
+        'reason', p_reason
+    ));
+    INSERT INTO ctaudit.node_change (node_id, change, former_name, retired_at, reason)
+    SELECT n.node_id, p_change, p_former_name, p_retired_at, p_reason
+    FROM ctaudit.node AS n WHERE n.node = p_node;
+END
+$$;
+ALTER FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1946,13 +2089,17 @@ AS $$
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%): % answers',
         session_user, p_question, jsonb_strip_nulls(p_arguments), p_answers;
-    IF NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' THEN
-        INSERT INTO ctaudit.inquiry (client, application, question, arguments, answers)
-        VALUES (
-            inet_client_addr(), current_setting('application_name'), p_question,
-            jsonb_strip_nulls(p_arguments), p_answers
-        );
+    IF pg_is_in_recovery() THEN
+        RETURN;
+    ELSIF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
+            'begin it READ WRITE' USING ERRCODE = '25006';
     END IF;
+    INSERT INTO ctaudit.inquiry (client, application, question, arguments, answers)
+    VALUES (
+        inet_client_addr(), current_setting('application_name'), p_question,
+        jsonb_strip_nulls(p_arguments), p_answers
+    );
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
@@ -2147,6 +2294,7 @@ DECLARE
     v_stored bigint;
     v_late bigint;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
     SELECT count(*) INTO v_stored
     FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
     IF NOT ctaudit.advance(
@@ -2248,6 +2396,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
@@ -2275,6 +2424,9 @@ BEGIN
             gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
         WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
             AND g.cause = 'two gateways with one name';
+        IF v_detail ->> 'retired' = 'true' THEN
+            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
+        END IF;
     WHEN 'overrun' THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_stream.mode,
@@ -2350,6 +2502,27 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF coalesce(p_to, '') = '' THEN
+        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
+    ELSIF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_to) THEN
+        RAISE EXCEPTION '% is the name of a gateway with a record of its own', p_to
+            USING ERRCODE = '23505';
+    END IF;
+    -- As the record procedures do: the streams first.
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_from FOR UPDATE;
+    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = p_from;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_from USING ERRCODE = 'P0002';
+    END IF;
+    PERFORM ctaudit.note_change(p_to, 'renamed', p_from, NULL, p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF((p_zones & 65535), 0) ELSE NULL::integer END;
@@ -2358,9 +2531,90 @@ CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigi
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT s.position FROM ctaudit.stream AS s WHERE s.node = p_node AND s.stream = p_stream;
+    SELECT s.position FROM ctaudit.stream AS s
+    WHERE s.node = ctaudit.node_of(p_node, p_stream) AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT format(
+        'ctaudit node retire %s --at ''%s''',
+        CASE WHEN p_node ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_node
+            ELSE '''' || replace(p_node, '''', '''\''''') || '''' END,
+        to_char(
+            date_trunc('second', p_last_at + interval '999999 us') AT TIME ZONE 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+        )
+    );
+$_$;
+ALTER FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reason text DEFAULT NULL::text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_last timestamptz;
+    v_committed timestamptz;
+BEGIN
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_node FOR NO KEY UPDATE;
+    PERFORM FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+    END IF;
+    SELECT
+        max(greatest(s.started_at, s.covered_until, s.stopped_at)),
+        max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)
+    INTO v_last, v_committed
+    FROM ctaudit.stream AS s WHERE s.node = p_node;
+    IF v_committed > clock_timestamp() - interval '1 min' THEN
+        RAISE EXCEPTION '% records, its last batch was committed at %; stop its receiver first',
+            p_node, v_committed USING ERRCODE = '55000';
+    ELSIF p_at < v_last THEN
+        RAISE EXCEPTION '% recorded until %, which is after %', p_node, v_last, p_at
+            USING ERRCODE = '22023';
+    ELSIF p_at > greatest(clock_timestamp(), v_last + interval '1 s') THEN
+        RAISE EXCEPTION '% is in the future', p_at USING ERRCODE = '22023';
+    END IF;
+    p_at := coalesce(p_at, v_last);
+    UPDATE ctaudit.stream AS s SET stopped_at = p_at
+    WHERE s.node = p_node AND s.stopped_at IS NULL;
+    UPDATE ctaudit.node AS n SET retired_at = p_at WHERE n.node = p_node;
+    PERFORM ctaudit.note_change(p_node, 'retired', NULL, p_at, p_reason);
+    RETURN p_at;
+END
+$$;
+ALTER FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.revive_node(p_node text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+    ELSIF v_node.retired_at IS NULL THEN
+        RAISE EXCEPTION '% is not retired', p_node USING ERRCODE = '55000';
+    END IF;
+    -- What retire_node stopped, and no stop note.
+    UPDATE ctaudit.stream AS s SET stopped_at = NULL
+    WHERE s.node = p_node AND s.stopped_at = v_node.retired_at
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.note AS m
+            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS o
+            WHERE o.node = s.node AND o.started_at > s.started_at
+        );
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node;
+    PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.revive_node(p_node text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((p_zones = p_other_zones) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (p_orig_sport = p_other_orig_sport) AND (p_orig_dport = p_other_orig_dport) AND (p_ct_id = p_other_ct_id));
@@ -2372,7 +2626,27 @@ AS $$
     SELECT coalesce(max(m.number), 0) FROM ctaudit.migration AS m;
 $$;
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb)
+CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT CASE
+        WHEN p_until <= l.last_at OR l.committed_at > clock_timestamp() - interval '10 min' THEN ''
+        WHEN ctaudit.gone_at(n) IS NOT NULL THEN format('; retired at %s', n.retired_at)
+        ELSE format(
+            '; %s has recorded nothing since %s; if it is gone: %s', n.node, l.last_at,
+            ctaudit.retire_command(n.node, l.last_at))
+        END
+    FROM ctaudit.node AS n, LATERAL (
+        SELECT
+            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
+            max(s.committed_at) AS committed_at
+        FROM ctaudit.stream AS s WHERE s.node = n.node
+    ) AS l
+    WHERE n.node = p_node;
+$$;
+ALTER FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb, retired_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -2381,7 +2655,8 @@ AS $$
         s.covered_from, s.covered_until,
         CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
         s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
+        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail,
+        gone.gone_at
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
         SELECT count(*) AS gaps,
@@ -2391,6 +2666,9 @@ AS $$
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts
+    LEFT JOIN LATERAL (
+        SELECT ctaudit.gone_at(n) FROM ctaudit.node AS n WHERE n.node = s.node
+    ) AS gone (gone_at) ON true
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
@@ -2697,15 +2975,6 @@ CREATE TABLE ctaudit.dump_entry_row (
 )
 PARTITION BY RANGE (received_at);
 ALTER TABLE ctaudit.dump_entry_row OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.node (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    first_seen timestamp with time zone NOT NULL,
-    retired_at timestamp with time zone,
-    comment text,
-    CONSTRAINT node_node_check CHECK ((node <> ''::text))
-);
-ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.dump_entry AS
  SELECT r.received_at,
     r.started_at,
@@ -2919,6 +3188,28 @@ CREATE TABLE ctaudit.migration (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 ALTER TABLE ctaudit.migration OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.node_change (
+    node_change_id bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text),
+    node_id smallint NOT NULL,
+    change text NOT NULL,
+    former_name text,
+    retired_at timestamp with time zone,
+    reason text,
+    CONSTRAINT node_change_change_check CHECK ((change = ANY (ARRAY['renamed'::text, 'retired'::text, 'revived'::text])))
+);
+ALTER TABLE ctaudit.node_change OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.node_change ALTER COLUMN node_change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.node_change_node_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE ctaudit.node ALTER COLUMN node_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.node_node_id_seq
     START WITH 1
@@ -3060,6 +3351,8 @@ ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY ctaudit.node_change
+    ADD CONSTRAINT node_change_pkey PRIMARY KEY (node_change_id);
 ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_node_id_key UNIQUE (node_id);
 ALTER TABLE ONLY ctaudit.node
@@ -3087,6 +3380,7 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
@@ -3103,12 +3397,28 @@ ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport
 ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER TABLE ONLY ctaudit.clock_doubt
+    ADD CONSTRAINT clock_doubt_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.clock
+    ADD CONSTRAINT clock_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.coverage
-    ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream);
+    ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.dump
+    ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.gap
+    ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.late_read
+    ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.node_change
+    ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.note
+    ADD CONSTRAINT note_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
-    ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
+    ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.undecodable
+    ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -3132,6 +3442,7 @@ REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBL
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
@@ -3139,6 +3450,7 @@ GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_fr
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -3157,6 +3469,11 @@ REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUB
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
@@ -3174,13 +3491,18 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.revive_node(p_node text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;

@@ -191,14 +191,21 @@ class Writer:
             raise ValueError(f"{line}: what is {word}?")
 
     def _do_start(self, label: str, at: int, rest: list[str]) -> None:
-        """``start [live|nat|history] [unstamped] [reliable] [events=0]``: the start note alone."""
+        """``start [live|nat|history] [unstamped] [reliable] [events=0] [spool=gw0]``: its note.
+
+        spool: what it found in its spool is the stream of that gateway.
+        """
         mode = next((word for word in rest if word in ("live", "nat", "history")), "live")
         uuid = uuid5(_NAMES, f"{label} {len(self.calls)}")
+        options = _options(rest)
+        earlier = self._streams[options["spool"]] if "spool" in options else None
+        node = options.pop("spool", "").partition(".")[0]
         self._streams[label] = _Stream(uuid, mode, covered=at)
-        detail = {"mode": mode, "timestamp": int("unstamped" not in rest), "acct": 1, "events": 1}
-        detail["reliable"] = "reliable" in rest
-        detail |= {name: int(value) for name, value in _options(rest).items()}
+        detail: dict[str, Any] = {"mode": mode, "timestamp": int("unstamped" not in rest)}
+        detail |= {"acct": 1, "events": 1, "reliable": "reliable" in rest}
+        detail |= {name: int(value) for name, value in options.items()}
         self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
+        detail["earlier"] = earlier and {"node": node, "stream": str(earlier.uuid)}
         self._note(label, at, "start", detail)
 
     def _do_begin(self, label: str, at: int, rest: list[str]) -> None:
@@ -241,9 +248,35 @@ class Writer:
     def _do_resume(self, label: str, at: int, _: list[str]) -> None:
         self._note(label, at, "resume", {})
 
-    def _do_stop(self, label: str, at: int, _: list[str]) -> None:
+    def _do_stop(self, label: str, at: int, rest: list[str]) -> None:
+        """``stop [retired]``: the stream's end, and the gateway's own last word."""
         self._cover(label, at - _QUIET)
-        self._note(label, at, "stop", {})
+        self._note(label, at, "stop", {"reason": "a test", "retired": "retired" in rest})
+
+    def _do_silent(self, label: str, _: int, __: list[str]) -> None:
+        """What was committed, was so long ago."""
+        self._own(label, "UPDATE ctaudit.stream SET committed_at = covered_until WHERE node = %s")
+
+    def _do_retire(self, label: str, at: int, rest: list[str]) -> None:
+        """``retire [by-hand]``: gone at the line's time; by hand: an UPDATE of the column."""
+        time = (_EPOCH + timedelta(microseconds=at)).isoformat()
+        self._own(label, (
+            f"UPDATE ctaudit.node SET retired_at = '{time}' WHERE node = %s"
+            if "by-hand" in rest else f"SELECT ctaudit.retire_node(%s, '{time}')"
+        ))  # fmt: skip
+
+    def _do_revive(self, label: str, _: int, __: list[str]) -> None:
+        self._own(label, "SELECT ctaudit.revive_node(%s)")
+
+    def _do_rename(self, label: str, _: int, rest: list[str]) -> None:
+        """``rename to=gw7``: its recorder goes on under the old name."""
+        self._own(label, f"SELECT ctaudit.rename_node(%s, '{_options(rest)['to']}')")
+
+    def _own(self, label: str, statement: str) -> None:
+        node, stream = label.partition(".")[0], self._streams[label]
+        place = (node, stream.uuid, stream.mode, stream.position, stream.position)
+        said = statement.replace("%s", f"'{node}'")
+        self.calls.append(Call(0, 0, *place, (), statement=said))
 
     def _do_power(self, label: str, at: int, rest: list[str]) -> None:
         """``power off``: nothing is written."""

@@ -37,6 +37,7 @@ def test_recorder_finds_all_good(cluster: Cluster) -> None:
         "schema",
         "privileges",
         "encoding",
+        "server log",
         "partitions",
         "announcements",
     ]

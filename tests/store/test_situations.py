@@ -1090,6 +1090,235 @@ A step back: half an hour comes twice
   ? 1.2.3.4:53599 at 10:45:00 = unknown
   ? 1.2.3.4:53599 at 11:30:00 = none
 
+# Gateways that are renamed, retired, purged, and come back.
+
+Retired by hand, then it records again, its recorder behind (A16)
+  10:00 begin
+  11:00 stop
+  11:00 retire by-hand
+  12:00 start
+  ? 1.2.3.4:53599 at 11:30:00 = unknown
+  ? 1.2.3.4:53500 at 12:30:00 = unknown
+  12:00:01 dump
+  12:29 NEW a
+  13:00 covered
+  ? 1.2.3.4:53500 at 12:30:00 = one a
+  ? 1.2.3.4:53599 at 12:30:00 = none
+  ? 1.2.3.4:53599 at 11:30:00 = unknown
+
+Retired by hand while it records, its recorder behind (A16)
+  10:00 begin
+  10:00 gw2: begin
+  10:30 covered
+  12:00 retire by-hand
+  13:00 gw2: covered
+  ? 1.2.3.4:53599 at 12:30:00 = unknown
+  ? 1.2.3.4:53599 at 12:30:00 node gw2 = none
+  12:15 NEW a
+  13:00 covered
+  ? 1.2.3.4:53500 at 12:30:00 = one a
+  14:00 stop
+  ? 1.2.3.4:53500 at 12:30:00 = one a
+  ? 1.2.3.4:53599 at 13:59:59.99 = unknown
+
+Retired while it records
+  10:00 begin
+  11:00 covered
+  11:00 retire
+  ? 1.2.3.4:53500 at 10:30:00 = refused
+
+Retired before the last that it recorded
+  10:00 begin
+  11:00 covered
+  11:00 silent
+  10:59 retire
+  ? 1.2.3.4:53500 at 10:30:00 = refused
+
+Retired: it burned
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW a
+  11:00 covered
+  11:00 silent
+  13:00 gw2: covered
+  ? 1.2.3.4:53599 at 12:00:00 = unknown
+  11:00:01 retire
+  ? 1.2.3.4:53599 at 12:00:00 = none
+  ? 1.2.3.4:53599 at 11:00:00 = unknown               # its last moments
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 12:00:00 node gw1 = unknown      # asked by its name
+
+Retired, but its spool comes
+  10:00 begin
+  10:00 gw2: begin
+  11:00 covered
+  11:00 silent
+  11:00 retire
+  13:00 gw2: covered
+  ? 1.2.3.4:53500 at 12:00:00 = none
+  11:55 NEW a
+  12:20 covered
+  ? 1.2.3.4:53500 at 12:00:00 = one a
+  ? 1.2.3.4:53599 at 12:00:00 = none
+  ? 1.2.3.4:53599 at 12:30:00 = unknown
+  ? 1.2.3.4:53599 at 10:30:00 = none
+
+Retired and revived
+  10:00 begin
+  10:00 gw2: begin
+  11:00 covered
+  11:00 silent
+  11:00 retire
+  13:00 gw2: covered
+  13:00 revive
+  ? 1.2.3.4:53599 at 12:00:00 = unknown
+  ? 1.2.3.4:53599 at 12:00:00 node gw2 = none
+
+Retired, and it comes back hours later
+  10:00 begin
+  10:00 gw2: begin
+  11:00 stop
+  11:00 retire
+  14:00 begin
+  14:05 NEW a
+  15:00 covered
+  15:00 gw2: covered
+  ? 1.2.3.4:53500 at 14:30:00 = one a
+  ? 1.2.3.4:53599 at 12:30:00 = unknown               # it may have translated meanwhile
+  ? 1.2.3.4:53599 at 14:30:00 = none
+
+Installed under the host's name, then called gw1 (B3)
+  10:00 debian: begin
+  10:05 debian: NEW a
+  10:30 debian: stop
+  10:30:00.5 begin spool=debian with a@10:05
+  11:00 NEW b start=11:00
+  11:05 END b stop=11:05
+  12:00 covered
+  ? 1.2.3.4:53500 at 11:02:00 = several a b
+  ? 1.2.3.4:53599 at 11:02:00 = none
+  ? 1.2.3.4:53599 at 10:20:00 = none
+  ? 1.2.3.4:53500 at 10:20:00 = one a, now several a a (point 4: seen by both names)
+  ? 1.2.3.4:53599 at 10:30:00 = unknown               # nobody listened between the two
+  ? 1.2.3.4:53599 at 11:02:00 node debian = unknown
+
+Called gw1, then the host's name once more (B3)
+  10:00 debian: begin
+  10:30 debian: stop
+  10:30 begin spool=debian
+  11:00 stop
+  11:00 debian: begin spool=gw1
+  12:00 debian: covered
+  ? 1.2.3.4:53599 at 11:30:00 = none
+  ? 1.2.3.4:53599 at 10:45:00 = unknown               # debian is one that was away
+
+The other name has no word of this spool (B3)
+  10:00 debian: begin
+  10:30 debian: stop
+  10:30 begin
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:02:00 = unknown
+
+A copied spool: debian goes on (B3)
+  10:00 debian: begin
+  10:30 debian: covered
+  10:40 begin spool=debian
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:02:00 = unknown
+  12:00 debian: covered
+  ? 1.2.3.4:53599 at 11:02:00 = none
+
+A copied spool, whose copy said that debian stopped (B3)
+  10:00 debian: begin
+  10:30 debian: stop
+  10:30 debian: begin
+  10:31 debian: away
+  10:40 begin spool=debian
+  12:00 covered
+  ? 1.2.3.4:53599 at 11:02:00 = unknown
+
+Purged: its last word (B4)
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW a
+  11:00 stop retired
+  13:00 gw2: covered
+  ? 1.2.3.4:53599 at 12:00:00 = none
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 10:59:59.99 = unknown            # its last moments
+
+Stopped, not purged (B4)
+  10:00 begin
+  10:00 gw2: begin
+  11:00 stop
+  13:00 gw2: covered
+  ? 1.2.3.4:53599 at 12:00:00 = unknown
+
+Purged under a name that another machine has as well (B4)
+  10:00 gw1.1: begin
+  10:30 gw1.1: covered
+  10:30 gw1.2: begin
+  10:40 gw1.2: covered
+  10:50 gw1.1: stop retired
+  13:00 gw2: begin
+  14:00 gw2: covered
+  ? 1.2.3.4:53599 at 13:30:00 = unknown
+
+Purged, installed again (B4)
+  10:00 begin
+  10:00 gw2: begin
+  11:00 stop retired
+  14:00 begin
+  15:00 covered
+  15:00 gw2: covered
+  ? 1.2.3.4:53599 at 14:30:00 = none
+  ? 1.2.3.4:53599 at 12:00:00 = unknown
+
+Renamed in the store, its recorder has the old name
+  10:00 begin
+  10:05 NEW a
+  10:30 covered
+  10:30 rename to=gw7
+  10:40 END a stop=10:39
+  10:50 NEW b
+  11:00 dump b
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53500 at 10:30:00 node gw1 = one a
+  ? 1.2.3.4:53500 at 10:30:00 node gw7 = one a
+  ? 1.2.3.4:53500 at 11:30:00 node gw7 = one b
+  ? 1.2.3.4:53599 at 11:30:00 = none
+
+Renamed, restarted under the old name
+  10:00 begin
+  10:30 rename to=gw7
+  10:40 stop
+  10:40 begin spool=gw1
+  10:50 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:55:00 node gw7 = one a
+  ? 1.2.3.4:53500 at 10:55:00 = one a
+  ? 1.2.3.4:53599 at 10:55:00 = none
+
+Renamed, and another machine takes the old name
+  10:00 begin
+  10:30 covered
+  10:30 rename to=gw7
+  11:00 gw1.2: begin
+  11:05 gw1.2: NEW a
+  12:00 gw1.2: covered
+  12:00 covered
+  ? 1.2.3.4:53500 at 11:30:00 = one a
+  ? 1.2.3.4:53599 at 11:30:00 node gw7 = none
+  ? 1.2.3.4:53500 at 11:30:00 node gw1 = one a
+  ? 1.2.3.4:53599 at 10:45:00 = none
+
+Renamed to a name that another has
+  10:00 begin
+  10:00 gw2: begin
+  11:00 rename to=gw2
+  ? 1.2.3.4:53599 at 10:30:00 = refused
+
 # Counters.
 
 Zeroed by another tool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,7 @@ def test_a_stream_begins_with_its_start_note_and_a_dump(tmp_path: Path) -> None:
     (start,) = rig.notes("start")
     assert (start.detail["mode"], start.detail["inherited"]) == ("nat", False)
     assert start.detail["receive_buffer"] == 64 << 20
+    assert start.detail["earlier"] is None
     rig.settle()
     assert [note.detail["cause"] for note in rig.notes("dump begin")] == ["start"]
     assert len(rig.notes("dump end")) == 1
@@ -274,6 +276,17 @@ def test_reliable_delivery_does_not_say_how_many_are_lost(tmp_path: Path) -> Non
     rig.receive(0)
     (note,) = rig.notes("overrun")
     assert (note.detail["lost"], note.detail["undelivered"]) == (None, 17)
+    rig.receiver._spool.close()
+
+
+def test_a_start_note_says_what_the_spool_held_before(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    with opened_segment(rig.segments[0]) as segment:
+        stream = str(segment.stream)
+    rig.receiver._spool.close()
+    rig.config = replace(rig.config, node="gw2")
+    rig.restart(inherited=False)
+    assert rig.notes("start")[-1].detail["earlier"] == {"node": "gw1", "stream": stream}
     rig.receiver._spool.close()
 
 

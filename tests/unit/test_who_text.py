@@ -173,6 +173,14 @@ def test_why_counters_are_not_exact(changes: dict[str, Any], line: str) -> None:
     assert f"  sent       {line}" in tell(replace(OUTWARD, **changes))
 
 
+def test_a_gateway_that_was_renamed_is_told() -> None:
+    said = "The gateway that was called gw0 is called gw1 now."
+    asked = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw0")
+    assert said in format_reply(make_reply(asked, [], [COMPLETE]))
+    same = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw1")
+    assert not [line for line in format_reply(make_reply(same, [], [COMPLETE])) if "called" in line]
+
+
 def test_nobody() -> None:
     assert tell() == [
         "No connection is recorded for 1.2.3.4:53500.",

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
+from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.database.connection import connect, explained, schema_version
 from ctaudit.database.schema import read_partitions_until
 from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
@@ -57,10 +58,20 @@ def check_database(dsn: str, procedure: str, node: str) -> list[Finding]:
             acting.enter_context(acting_as(RECORDER_USER))
         try:
             with connect(dsn, "recorder") as connection:
-                return [*_ask(connection, procedure, node)]
+                found = [*_ask(connection, procedure, node)]
         except DatabaseError as error:
             remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
             return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
+    return [*found, *_check_nodes(dsn)]
+
+
+def _check_nodes(dsn: str) -> list[Finding]:
+    """Who may not list the gateways, as the recorder's login, finds nothing of them."""
+    try:
+        with connect(dsn) as connection:
+            return [judge_nodes(list_nodes(connection))]
+    except CtauditError:
+        return []
 
 
 def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iterator[Finding]:
@@ -76,6 +87,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         rights = _read_rights(connection, procedure)
         yield judge_rights(procedure, rights)
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
+        yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
@@ -134,6 +146,17 @@ def judge_encoding(encoding: str) -> Finding:
         good=encoding == "UTF8",
         wanted="UTF8",
         remedy="create a new one: createdb -T template0 -E UTF8 --locale=C ctaudit",
+    )
+
+
+def judge_log(level: str) -> Finding:
+    """``level``: log_min_messages. Each question is a line of level LOG in the server's log."""
+    return make_finding(
+        "server log",
+        f"log_min_messages = {level}",
+        good=level not in ("fatal", "panic"),
+        wanted="log or lower, so that each question is in the log",
+        remedy="ALTER SYSTEM RESET log_min_messages; SELECT pg_reload_conf(); as a superuser",
     )
 
 

@@ -141,13 +141,14 @@ class Receiver:
                 self._spool.append_note("resume", ctaudit=__version__)
                 self._look_around(self._monotonic())
             return
-        self._spool.begin_stream()
+        earlier = self._spool.begin_stream()
         self._overruns.begin()
         self._spool.append_note(
             "start",
             mode=self._config.mode,
             ctaudit=__version__,
             boot_id=str(read_boot_id()),
+            earlier={"node": earlier[0], "stream": str(earlier[1])} if earlier else None,
             kernel=platform.release(),
             inherited=inherited,
             receive_buffer=self._source.buffer,
@@ -186,7 +187,7 @@ class Receiver:
         if going_on:
             self._spool.close()
         else:
-            self._spool.end_stream()
+            self._spool.end_stream("the receiver was stopped")
 
     def _wait(self) -> None:
         delay = self._pace.sleep_before(self._source.buffer, self._dump.wait())

@@ -43,6 +43,7 @@ class Stream:
     gaps: int
     open_gaps: int
     detail: dict[str, Any]
+    retired_at: datetime | None = None
 
 
 @dataclass(frozen=True)

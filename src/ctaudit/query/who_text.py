@@ -105,6 +105,7 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield _format_hosts(answers)
         yield _format_filters(reply)
     yield f"Asked: {_format_span(reply.question)}."
+    yield from _format_renamed(reply)
     for reason in verdict.reasons:
         yield f"Unknown: {localise_times(reason)}."
     if reply.protocols:
@@ -113,6 +114,13 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield "The record is complete here."
     elif answers and not verdict.complete:
         yield "Another connection may be the one asked for."
+
+
+def _format_renamed(reply: Reply) -> Iterator[str]:
+    """Where the name that was asked for is one that a gateway had before."""
+    for item in reply.coverage:
+        if reply.question.node not in (None, item.node):
+            yield f"The gateway that was called {reply.question.node} is called {item.node} now."
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:

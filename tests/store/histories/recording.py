@@ -59,6 +59,7 @@ class Call:
     ``procedure``: what records the batch, where it is not that of the stream's mode.
     ``wall``: the note's time, ``covered``: the batch's covered_until (0: none); nanoseconds of the
     gateway's clock. ``messages``: bytes and their time of receipt, in nanoseconds too.
+    ``statement``: no call of a recorder, but what the store's owner does.
     """
 
     at: int
@@ -75,6 +76,7 @@ class Call:
     covered: int = 0
     procedure: str = ""
     messages: tuple[tuple[bytes, int], ...] = ()
+    statement: str = ""
 
 
 def record(history: History) -> list[Call]:
