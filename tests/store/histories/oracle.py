@@ -104,11 +104,15 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        is_blind = any(
+            where.meets(question.begin, question.end)
+            or any(span.holds(at) for one in fitting for at in (one.start, one.stop))
+            for span, where in self._blind(question)
+        )
         return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
 
-    def _blind(self, question: Question) -> Iterator[Span]:
-        """Where a wrong clock of which no step tells was, and where it said that it was."""
+    def _blind(self, question: Question) -> Iterator[tuple[Span, Span]]:
+        """When a clock was wrong of which no step tells; where it was, or said that it was."""
         for name, gateways in self._nodes.items():
             if question.node not in (None, name):
                 continue
@@ -118,8 +122,8 @@ class Oracle:
                     begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
                     if any(at >= span.end for at in evidence.steps) or begun:
                         continue
-                    yield Span(span.begin - SECOND, span.end + SECOND)
-                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
+                    yield span, Span(span.begin - SECOND, span.end + SECOND)
+                    yield span, Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
