@@ -86,6 +86,10 @@ BEGIN
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- What was read in one second is in no order; the tuple's first ends first.
+            IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
+                v_distance := greatest(v_distance, interval '1 s');
+            END IF;
             IF v_nearest IS NULL OR v_distance < v_least THEN
                 v_nearest := i;
                 v_least := v_distance;

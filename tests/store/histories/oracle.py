@@ -25,7 +25,7 @@ where this is sure). All of this must hold for each node asked:
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
 shows; what a gateway carried before the first of its streams is known; where two machines have
 one name, what is not in its own one's record. ``ghosts``: ended, but nothing can tell yet: no
-DESTROY was sent though the notes say that one would be, and no two dumps two minutes apart lack
+DESTROY was sent until the record ends, or none at all though the notes say that one would be, and no two dumps two minutes apart lack
 it, or a loss explains it. ``is_blind``: the clock was wrong, and no note has told of a step yet:
 the record may say that nothing synchronised it, as of many a right one.
 """
@@ -142,8 +142,10 @@ class Oracle:
 
     def _is_ghost(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
+        if one.stop >= question.begin or one.number not in evidence.facts:
             return False
+        if one.end_told:
+            return one.destroyed > evidence.covered
         if "not announced" in one.features:
             # The notes tell that it would not be.
             return False
