@@ -86,8 +86,8 @@ SELECT set_eq($$SELECT ct_id FROM ctaudit.live('gw1')$$,
 SELECT results_eq(
     $$SELECT state, exact, ended_after, ended_before FROM ctaudit.who('1.2.3.4', 1004,
         pg_temp.at('10:09:00'), pg_temp.at('10:09:01'))$$,
-    $$VALUES ('unobserved', false, pg_temp.at('10:01:00'), pg_temp.at('10:12:00'))$$,
-    'who tells an end that nobody observed');
+    $$VALUES ('unobserved', true, pg_temp.at('10:09:00'), pg_temp.at('10:12:00'))$$,
+    'who tells an end that nobody observed: no DESTROY had come a minute later');
 SELECT pg_temp.batch('10:13:00', jsonb_build_array(pg_temp.event(3, '10:12:30',
     '{"ct_id": 4, "orig_sport": 1004, "reply_dport": 1004, "start_sent": "10:04:59.9", "stop_sent": "10:11:50"}')));
 SELECT results_eq(

@@ -373,6 +373,42 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        m.at, CASE
+            WHEN m.next_at IS NULL AND (m.events = '1' OR m.stopped_at IS NULL) THEN 'infinity'
+            WHEN m.next_stream = m.stream AND m.next_events = '0' THEN coalesce(m.next_look, m.at)
+            WHEN m.next_stream = m.stream
+                OR m.events = '1' AND m.next_events = '1' AND m.next_boot = m.boot THEN m.next_at
+            ELSE m.covered_until
+        END
+    FROM (
+        SELECT
+            k.*, lead(k.at) OVER later AS next_at, lead(k.stream) OVER later AS next_stream,
+            lead(k.events) OVER later AS next_events, lead(k.boot) OVER later AS next_boot,
+            lead(k.look) OVER later AS next_look
+        FROM (
+            SELECT
+                s.started_at AS at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(s.detail ->> 'events', '1') AS events,
+                coalesce(s.detail ->> 'boot_id', '') AS boot, NULL::timestamptz AS look
+            FROM ctaudit.stream AS s WHERE s.node = p_node
+            UNION ALL
+            SELECT
+                n.at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(n.detail ->> 'events', '1'),
+                coalesce(s.detail ->> 'boot_id', ''), ctaudit.detail_time(n.detail, 'last_look')
+            FROM ctaudit.note AS n JOIN ctaudit.stream AS s USING (node, stream)
+            WHERE n.node = p_node AND n.note = 'settings'
+        ) AS k
+        WINDOW later AS (ORDER BY k.at)
+    ) AS m
+    WHERE m.events <> '0';
+$$;
+ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -693,7 +729,7 @@ AS $_$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
             coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
             coalesce(r.reply_packets, e.reply_packets) AS got_packets,
@@ -712,6 +748,7 @@ AS $_$
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -733,6 +770,20 @@ AS $_$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (
@@ -980,6 +1031,8 @@ CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timesta
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v_mode CONSTANT text := 'live';
 BEGIN
     UPDATE ctaudit.gap AS g SET
         gap_until = NULL, sound_from = NULL,
@@ -988,7 +1041,7 @@ BEGIN
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            p_stream.node, p_stream.stream, v_mode, p_stream.started_at, NULL,
             'two gateways with one name', 0,
             jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
@@ -1389,6 +1442,13 @@ DECLARE
     v_least interval;
     v_next timestamptz;
     v_sorted ctaudit.sighting[] := p_sightings;
+    v_id bigint;
+    v_kind text;
+    -- Of those with the id at hand: the first, and the first that may still be joined; whether
+    -- each may have begun no earlier than the one before. A tuple may come thousands of times.
+    v_first integer := 1;
+    v_low integer := 1;
+    v_are_ordered boolean := true;
 BEGIN
     -- Nearly all are an opening, or one with its end: then there is nothing to sort.
     IF cardinality(p_sightings) > 2
@@ -1397,14 +1457,31 @@ BEGIN
     THEN
         v_sorted := ARRAY(
             SELECT s FROM unnest(p_sightings) AS s
-            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+            ORDER BY s.ct_id, array_position('{opening,end,entry,unobserved}', s.kind),
                 coalesce(s.started_at, s.received_at), s.received_at, s.number
         );
     END IF;
     FOREACH v_seen IN ARRAY v_sorted LOOP
+        IF v_seen.ct_id IS DISTINCT FROM v_id THEN
+            v_id := v_seen.ct_id;
+            v_first := cardinality(v_lives) + 1;
+            v_low := v_first;
+            v_are_ordered := true;
+        ELSIF v_seen.kind <> v_kind THEN
+            v_low := v_first;
+        END IF;
+        v_kind := v_seen.kind;
+        WHILE v_low <= cardinality(v_lives)
+            AND v_lives[v_low].start_until < v_seen.start_from - interval '1 s'
+        LOOP
+            v_low := v_low + 1;
+        END LOOP;
         v_nearest := NULL;
-        FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
+        FOR i IN CASE WHEN v_seen.start_from > '-infinity' THEN v_low ELSE v_first END
+            .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END
+        LOOP
             v_life := v_lives[i];
+            EXIT WHEN v_are_ordered AND v_life.start_from > v_seen.start_until;
             CONTINUE WHEN NOT ctaudit.is_one(
                     v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
                     coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
@@ -1417,6 +1494,10 @@ BEGIN
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- What was read in one second is in no order; the tuple's first ends first.
+            IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
+                v_distance := greatest(v_distance, interval '1 s');
+            END IF;
             IF v_nearest IS NULL OR v_distance < v_least THEN
                 v_nearest := i;
                 v_least := v_distance;
@@ -1445,6 +1526,10 @@ BEGIN
             v_life.unobserved := v_seen.number;
             v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
         END CASE;
+        v_are_ordered := v_are_ordered
+            AND (v_nearest = v_first OR v_lives[v_nearest - 1].start_from <= v_life.start_from)
+            AND (v_nearest >= cardinality(v_lives)
+                OR v_life.start_from <= v_lives[v_nearest + 1].start_from);
         v_lives[v_nearest] := v_life;
     END LOOP;
 
@@ -1967,9 +2052,10 @@ BEGIN
         WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
             AND g.cause = 'two gateways with one name';
     WHEN 'overrun' THEN
+        -- A DRAINED is written only while the kernel's count of drops has not moved, so nothing
+        -- that was sent before covered_until is lost, however long ago the last event was read.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, NULL,
             'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -2550,6 +2636,7 @@ CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (re
 CREATE INDEX flow_reply ON ONLY ctaudit.flow USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
+CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening USING brin (received_at);
@@ -2573,6 +2660,7 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
