@@ -13,6 +13,8 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_mode CONSTANT text := 'live';
 BEGIN
     IF NOT EXISTS (
         SELECT FROM ctaudit.stream AS o
@@ -30,7 +32,7 @@ BEGIN
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, 'live', p_stream.started_at, NULL,
+            p_stream.node, p_stream.stream, v_mode, p_stream.started_at, NULL,
             'two gateways with one name', 0,
             jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );

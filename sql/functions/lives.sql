@@ -34,6 +34,13 @@ DECLARE
     v_least interval;
     v_next timestamptz;
     v_sorted ctaudit.sighting[] := p_sightings;
+    v_id bigint;
+    v_kind text;
+    -- Of those with the id at hand: the first, and the first that may still be joined; whether
+    -- each may have begun no earlier than the one before. A tuple may come thousands of times.
+    v_first integer := 1;
+    v_low integer := 1;
+    v_are_ordered boolean := true;
 BEGIN
     -- Nearly all are an opening, or one with its end: then there is nothing to sort.
     IF cardinality(p_sightings) > 2
@@ -42,14 +49,31 @@ BEGIN
     THEN
         v_sorted := ARRAY(
             SELECT s FROM unnest(p_sightings) AS s
-            ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
+            ORDER BY s.ct_id, array_position('{opening,end,entry,unobserved}', s.kind),
                 coalesce(s.started_at, s.received_at), s.received_at, s.number
         );
     END IF;
     FOREACH v_seen IN ARRAY v_sorted LOOP
+        IF v_seen.ct_id IS DISTINCT FROM v_id THEN
+            v_id := v_seen.ct_id;
+            v_first := cardinality(v_lives) + 1;
+            v_low := v_first;
+            v_are_ordered := true;
+        ELSIF v_seen.kind <> v_kind THEN
+            v_low := v_first;
+        END IF;
+        v_kind := v_seen.kind;
+        WHILE v_low <= cardinality(v_lives)
+            AND v_lives[v_low].start_until < v_seen.start_from - interval '1 s'
+        LOOP
+            v_low := v_low + 1;
+        END LOOP;
         v_nearest := NULL;
-        FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
+        FOR i IN CASE WHEN v_seen.start_from > '-infinity' THEN v_low ELSE v_first END
+            .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END
+        LOOP
             v_life := v_lives[i];
+            EXIT WHEN v_are_ordered AND v_life.start_from > v_seen.start_until;
             CONTINUE WHEN NOT ctaudit.is_one(
                     v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
                     coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
@@ -62,6 +86,10 @@ BEGIN
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- What was read in one second is in no order; the tuple's first ends first.
+            IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
+                v_distance := greatest(v_distance, interval '1 s');
+            END IF;
             IF v_nearest IS NULL OR v_distance < v_least THEN
                 v_nearest := i;
                 v_least := v_distance;
@@ -90,6 +118,10 @@ BEGIN
             v_life.unobserved := v_seen.number;
             v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
         END CASE;
+        v_are_ordered := v_are_ordered
+            AND (v_nearest = v_first OR v_lives[v_nearest - 1].start_from <= v_life.start_from)
+            AND (v_nearest >= cardinality(v_lives)
+                OR v_life.start_from <= v_lives[v_nearest + 1].start_from);
         v_lives[v_nearest] := v_life;
     END LOOP;
 

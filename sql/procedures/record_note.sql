@@ -83,9 +83,10 @@ BEGIN
             PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
         END IF;
     WHEN 'overrun' THEN
+        -- A DRAINED is written only while the kernel's count of drops has not moved, so nothing
+        -- that was sent before covered_until is lost, however long ago the last event was read.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, NULL,
             'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);

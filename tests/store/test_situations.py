@@ -400,7 +400,7 @@ An overrun of a stream that was idle
   10:30 overrun lost=3 last=10:00:00
   10:31 dump
   11:00 covered
-  ? 1.2.3.4:53599 at 10:15:00 = none, now unknown (all sent before 10:29:59.9 had been read)
+  ? 1.2.3.4:53599 at 10:15:00 = none               # all sent before 10:29:59.9 had been read
 
 A dump that an overrun broke off ends no gap
   10:00 begin

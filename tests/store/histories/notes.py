@@ -120,7 +120,7 @@ def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
         "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1,
         "events": gateway.events_at(stream.begin),
         "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
-        "boot_id": f"boot {sum(at <= stream.begin for at in gateway.reboots)}",
+        "boot_id": f"{gateway.number}.{sum(at <= stream.begin for at in gateway.reboots)}",
     }  # fmt: skip
     yield Frame(stream.begin, note=Note("start", detail, lost_from=stream.begin))
     for pause in stream.pauses:

@@ -28,19 +28,24 @@ where this is sure). All of this must hold for each node asked:
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
  shows; what a gateway carried before the first of its streams is known; where two machines have
  one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
- but nothing can tell yet: no DESTROY was sent though the notes say that one would be, and no two
- dumps two minutes apart lack it, or a loss explains it. ``is_blind``: the clock was wrong, and no
- note has told of a step yet: the record may say that nothing synchronised it, as of many a right
- one.
+ but nothing can tell yet: the record ends before the DESTROY was sent; or none was, though the
+ notes say that one would be, and no two dumps two minutes apart lack it, or a loss explains it.
+ ``is_blind``: the clock was wrong, and no note has told of a step yet: the record may say that
+ nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 from tests.store.histories.bounds import LAZY, Bounds, find_bounds
+from tests.store.histories.doubts import (
+    doubt_clock,
+    doubt_history,
+    is_stamped_wrong,
+    window_around,
+)
 from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
@@ -110,11 +115,15 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        is_blind = any(
+            where.meets(question.begin, question.end)
+            or any(span.holds(at) for one in fitting for at in (one.start, one.stop))
+            for span, where in self._blind(question)
+        )
         return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
 
-    def _blind(self, question: Question) -> Iterator[Span]:
-        """Where a wrong clock of which no step tells was, and where it said that it was."""
+    def _blind(self, question: Question) -> Iterator[tuple[Span, Span]]:
+        """When a clock was wrong of which no step tells; where it was, or said that it was."""
         for name, gateways in self._nodes.items():
             if question.node not in (None, name):
                 continue
@@ -124,8 +133,8 @@ class Oracle:
                     begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
                     if any(at >= span.end for at in evidence.steps) or begun:
                         continue
-                    yield Span(span.begin - SECOND, span.end + SECOND)
-                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
+                    yield span, Span(span.begin - SECOND, span.end + SECOND)
+                    yield span, Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
@@ -146,8 +155,10 @@ class Oracle:
 
     def _is_ghost(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
+        if one.stop >= question.begin or one.number not in evidence.facts:
             return False
+        if one.end_told:
+            return one.destroyed > evidence.covered
         if "not announced" in one.features:
             # The notes tell that it would not be.
             return False
@@ -201,7 +212,7 @@ class Oracle:
             if mode == "nat":
                 return "nat mode"
             if mode == "history":
-                return _doubt_history(evidence, end)
+                return doubt_history(evidence, end)
         return ""
 
     def _doubt_connections(
@@ -214,7 +225,7 @@ class Oracle:
                 continue
             if not one.end_told and one.start < question.end and one.stop < FOREVER:
                 return f"c{one.number} ended untold"
-            if _is_stamped_wrong(gateway, one, evidence):
+            if is_stamped_wrong(gateway, one, evidence):
                 return f"c{one.number} was stamped by a wrong clock"
             if not one.stamped and self._has_twin(one):
                 return f"c{one.number} has no stamps, and its tuple and id came twice"
@@ -268,13 +279,13 @@ class Oracle:
         for window in evidence.losses:
             yield window, "something may have been lost"
         for gateway in self._nodes[name]:
-            for window in _doubt_clock(gateway, evidence):
+            for window in doubt_clock(gateway, evidence):
                 yield window, "the clock was or may have been wrong"
             for one in self._connections:
                 silent = not one.end_told and one.stop < FOREVER
                 untold = silent or not (one.opening_told or one.is_clashed)
                 if one.gateway == gateway.number and untold:
-                    yield _window_around(evidence, one), f"c{one.number} was not announced"
+                    yield window_around(evidence, one), f"c{one.number} was not announced"
 
     def _clashing(self, name: str) -> Iterator[tuple[Window, str]]:
         """What the notes say, and the entries of which none says anything yet."""
@@ -283,48 +294,3 @@ class Oracle:
         for one in self._connections:
             if one.is_clashed and self._gateways[one.gateway].name == name:
                 yield Window(one.start, one.stop + 1), f"c{one.number} was made by a clash"
-
-
-def _doubt_history(evidence: Evidence, end: int) -> str:
-    """By ends: those who were alive have ended since, or stand in a dump after the span."""
-    dump = evidence.dump_after(end)
-    if dump is None:
-        return "no dump after it"
-    if any(window.meets(end, dump.end + LAZY) for window in evidence.losses):
-        return "ends may have been lost before the next dump"
-    return ""
-
-
-def _doubt_clock(gateway: Gateway, evidence: Evidence) -> Iterator[Window]:
-    first = min((stream.begin for stream in gateway.streams), default=FOREVER)
-    spans: list[tuple[int, int, int]] = []
-    for span, offset in gateway.clock.wrong():
-        spans.append((max(first, span.begin), span.end, offset))
-    for at, size in gateway.clock.steps():
-        spans.append((at, at, size))
-    for begin, end, offset in spans:
-        good = max(min(evidence.last_right(begin), begin), NEVER)
-        good = first if good == NEVER else good
-        good = min(good, begin) - SECOND
-        if end >= FOREVER:
-            yield Window(good, FOREVER)
-            continue
-        dump = evidence.dump_after(end)
-        yield Window(good, dump.end + SECOND if dump else FOREVER)
-        for sign in (-1, 1):
-            yield Window(good + sign * offset, end + sign * offset + 2 * SECOND)
-
-
-def _is_stamped_wrong(gateway: Gateway, one: Connection, evidence: Evidence) -> bool:
-    times = [one.start, one.stop, one.destroyed]
-    times += [fact.at for fact in evidence.facts.get(one.number, [])]
-    return any(
-        span.holds(at) and at < FOREVER for (span, _), at in product(gateway.clock.wrong(), times)
-    )
-
-
-def _window_around(evidence: Evidence, one: Connection) -> Window:
-    before = evidence.dump_before(one.start)
-    gone = one.destroyed if one.end_told else one.stop
-    after = evidence.dump_after(max(gone, one.start)) if gone < FOREVER else None
-    return Window(before.begin if before else NEVER, after.end + SECOND if after else FOREVER)
