@@ -33,7 +33,8 @@ BEGIN
     -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        AND s.started_at <= p_at;
+        -- Another boot has begun before, whatever its clock said.
+        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
