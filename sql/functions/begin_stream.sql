@@ -44,7 +44,8 @@ BEGIN
     -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        AND s.started_at <= p_at;
+        -- Another boot has begun before, whatever its clock said.
+        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
     UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
     IF FOUND THEN
         PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);

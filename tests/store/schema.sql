@@ -554,7 +554,8 @@ BEGIN
     -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        AND s.started_at <= p_at;
+        -- Another boot has begun before, whatever its clock said.
+        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
     UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
     IF FOUND THEN
         PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
@@ -1091,6 +1092,7 @@ DECLARE
     v_known ctaudit.clock;
     v_boots text[];
     v_right timestamptz;
+    v_booting interval;
     v_coverage ctaudit.coverage;
 BEGIN
     SELECT k.* INTO v_known FROM ctaudit.clock AS k
@@ -1103,8 +1105,10 @@ BEGIN
         SELECT k.stream FROM ctaudit.clock AS k
         WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
     ));
-    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
-    INTO v_right
+    SELECT
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END,
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN interval '0' ELSE interval '2 min' END
+    INTO v_right, v_booting
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
@@ -1120,8 +1124,8 @@ BEGIN
     INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
-        (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at),
+        (least(v_right - v_booting, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
+        (v_right - v_booting + v_step, p_at),
         (CASE WHEN v_known.synchronised AND NOT p_synchronised
             THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
