@@ -42,11 +42,11 @@ AS $function$
         FROM ctaudit.node AS n
         CROSS JOIN ended
         CROSS JOIN LATERAL (SELECT least(
-            ended.until, CASE WHEN p_node IS NULL THEN n.retired_at END
+            ended.until, CASE WHEN p_node IS NULL THEN ctaudit.gone_at(n) END
         ) AS until) AS span
-        WHERE n.node = p_node OR (
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < ended.until
-            AND (n.retired_at IS NULL OR n.retired_at >= p_from OR p_from IS NULL AND NOT p_open)
+            AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
         )
     ),
     borders AS (

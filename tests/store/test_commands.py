@@ -63,6 +63,7 @@ def test_status_of_a_gap_whose_end_is_to_come(cluster: Cluster) -> None:
     gateway.listen(now - timedelta(hours=1))
     for ago in (600, 2):
         at = now - timedelta(seconds=ago)
+        gateway.record([], at - timedelta(seconds=1))
         since = nanoseconds(at - timedelta(seconds=1))
         gateway.note("clashes", at, {"count": 1, "since": since, "udp_timeout": 300})
     dsn = cluster.dsn("to_come", user="audrey")

@@ -12,7 +12,13 @@ import psycopg
 from psycopg import sql
 
 from ctaudit.admin.finding import Finding, make_finding
-from ctaudit.database.connection import check_schema_version, connect, describe_error, explained
+from ctaudit.database.connection import (
+    asking,
+    check_schema_version,
+    connect,
+    describe_error,
+    explained,
+)
 from ctaudit.errors import UsageError
 from ctaudit.query.lookup import select_rows
 from ctaudit.query.value_text import format_time, localise_times
@@ -38,7 +44,7 @@ class Node:
 
 
 def list_nodes(connection: psycopg.Connection[Any]) -> list[Node]:
-    with explained("asking the database"), connection.transaction():
+    with asking(connection):
         return select_rows(connection, Node, sql.SQL("ctaudit.nodes()"), {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ _UNCOVERED = sql.SQL(
     "ctaudit.uncovered(%(node)s::text, %(begin)s::timestamptz, %(end)s::timestamptz, "
     "%(open)s::boolean)"
 )
-_NODES = sql.SQL("ctaudit.completeness(NULL, '-infinity', 'infinity') ORDER BY node")
+_NODES = sql.SQL("ctaudit.completeness(%(node)s::text, '-infinity', 'infinity') ORDER BY node")
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,13 @@ def ask_uncovered(
     }
     with asking(connection):
         if question.node is not None:
-            _check_node(question.node, select_rows(connection, _Node, _NODES, {}))
+            _check_node(connection, question.node)
         return tuple(select_rows(connection, Uncovered, _UNCOVERED, values))
 
 
-def _check_node(node: str, known: Sequence[_Node]) -> None:
-    names = [item.node for item in known]
-    if node not in names:
+def _check_node(connection: psycopg.Connection[Any], node: str) -> None:
+    """A name that a gateway had before is one of its names."""
+    if not select_rows(connection, _Node, _NODES, {"node": node}):
+        names = [item.node for item in select_rows(connection, _Node, _NODES, {"node": None})]
         there = f"known are {', '.join(names)}" if names else "none has recorded anything yet"
         raise UsageError(f"--node {node!r}: no gateway of that name is known; {there}")
