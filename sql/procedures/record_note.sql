@@ -22,9 +22,10 @@
 --                                       the kernel sends no NEW, between since and p_at;
 --                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
+--     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
---   reconcile: opening, flow; dump_entry (read)
+-- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt,
+--   scope; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -59,6 +60,8 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'scope' THEN
+        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
