@@ -155,11 +155,12 @@ def test_nobody() -> None:
 def test_an_answer_outside_of_the_scope() -> None:
     why = "gw1: 1.2.3.4 is not an address of this gateway (its scope from 2026-02-22 11:00:00+00"
     outside = replace(COMPLETE, in_scope=False, none_why=f"{why} is 1.2.3.9)")
-    assert tell(OUTWARD, coverage=(outside,))[-2:] == [
-        "Wrong scope: gw1: 1.2.3.4 is not an address of this gateway (its scope from "
-        "2026-02-22 12:00:00+01:00 is 1.2.3.9), and yet it had this connection.",
-        "The record is complete here.",
-    ]
+    told, complete = tell(OUTWARD, coverage=(outside,))[-2:]
+    assert told.startswith("Wrong scope: gw1: 1.2.3.4 is not an address of this gateway")
+    assert told.endswith(
+        "from 2026-02-22 12:00:00+01:00 is 1.2.3.9), and yet it had this connection."
+    )
+    assert complete == "The record is complete here."
     assert tell(coverage=(outside,))[-1].startswith("Unknown: gw1: 1.2.3.4 is not an address")
     reply = plain_reply(make_reply(QUESTION, (OUTWARD,), (outside,)))
     assert (reply["verdict"], reply["scope_wrong"]) == ("one", [outside.none_why])

@@ -15,6 +15,7 @@ from ctaudit import __version__
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.overrun import OverrunNotes
 from ctaudit.capture.pace import Pace, poll_timeout
+from ctaudit.capture.scope_notes import ScopeNotes
 from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.config import Config, format_size
 from ctaudit.conntrack.netlink import (
@@ -119,6 +120,7 @@ class Receiver:
         self._spool = SpoolWriter(config, monotonic)
         self._dump = TableDump(self._spool, config.dumps.interval, open_dump, monotonic)
         self._overruns = OverrunNotes(source, self._spool, reliable=config.socket.reliable)
+        self._scope = ScopeNotes(self._spool, config.scope)
         self._pace = Pace()
         self._steps = StepWatch()
         self._last_read = time.time_ns()
@@ -135,6 +137,7 @@ class Receiver:
             self._overruns.resume()
             if self._spool.current.has_room():
                 self._spool.append_note("resume", ctaudit=__version__)
+                self._scope.begin()
             self._dump.resume()
             return
         self._spool.begin_stream()
@@ -152,6 +155,7 @@ class Receiver:
             timestamp=read_sysctl("nf_conntrack_timestamp"),
             events=read_sysctl("nf_conntrack_events"),
         )
+        self._scope.begin()
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one datagram of a dump."""
@@ -281,6 +285,7 @@ class Receiver:
             if step or now >= self._next_clock:
                 self._next_clock = now + _CLOCK_EVERY
                 self._note_clock(step)
+            self._scope.tick(now)
         self._spool.prune()
 
     def _note_clock(self, step: int) -> None:
