@@ -8,7 +8,9 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder, ctaudit_auditor;
 
-GRANT EXECUTE ON FUNCTION ctaudit.resume_position(text, uuid) TO ctaudit_recorder;
+GRANT EXECUTE ON FUNCTION
+    ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text)
+TO ctaudit_recorder;
 GRANT EXECUTE ON PROCEDURE
     ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
 TO ctaudit_recorder;

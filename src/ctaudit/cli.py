@@ -137,7 +137,7 @@ def run_check(args: Namespace) -> int:
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
-    findings = [*check_host(config), *check_database(dsn, config.record_procedure)]
+    findings = [*check_host(config), *check_database(dsn, config.record_procedure, config.node)]
     if args.json:
         _print_json(plain_findings(findings))
     else:

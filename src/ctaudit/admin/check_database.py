@@ -35,8 +35,10 @@ class Rights:
     superuser: bool
 
 
-def check_database(dsn: str, procedure: str) -> list[Finding]:
+def check_database(dsn: str, procedure: str, node: str = "") -> list[Finding]:
     """Findings on the database; they end with the first that makes the others impossible.
+
+    ``node``: the gateway whose recent translations are held against its scope; "": none.
 
     As root it connects as the recorder's user, for peer authentication.
     """
@@ -45,13 +47,13 @@ def check_database(dsn: str, procedure: str) -> list[Finding]:
             acting.enter_context(acting_as(RECORDER_USER))
         try:
             with connect(dsn, "recorder") as connection:
-                return [*_ask(connection, procedure)]
+                return [*_ask(connection, procedure, node)]
         except DatabaseError as error:
             remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
             return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
 
 
-def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Finding]:
+def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iterator[Finding]:
     info = connection.info
     version = f"{info.server_version // 10000}.{info.server_version % 10000}"
     where = f"{info.dbname} on {info.host or 'the local socket'} as {info.user or current_user()}"
@@ -64,6 +66,8 @@ def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Findin
         yield judge_rights(procedure, _read_rights(connection, procedure))
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
+        if node:
+            yield from judge_translations(*_count_outside_scope(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
@@ -133,6 +137,19 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
+def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
+    """``outside``: how many of them use an address that is in no scope."""
+    if translated:
+        found = f"{translated:,} of the last ten minutes"
+        yield make_finding(
+            "translations",
+            f"{outside:,} of {found} use an address outside of the scope" if outside else found,
+            good=not outside,
+            wanted="public addresses that the scope holds",
+            remedy="set public in [scope] of the configuration; ctaudit flows shows the addresses",
+        )
+
+
 def _refuse(name: str, found: str, wanted: str, remedy: str = _SETUP) -> Finding:
     return Finding(name, Level.UNFIT, found, wanted, remedy)
 
@@ -141,6 +158,12 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     with explained("asking the database"), connection.transaction():
         row = connection.execute(statement.encode()).fetchone()
     return row[0] if row else None
+
+
+def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
+    return row or (0, 0)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
