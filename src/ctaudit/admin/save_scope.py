@@ -1,4 +1,4 @@
-"""ctaudit-clock.service: saves what this gateway's scope looks like, for the receiver.
+"""ctaudit-scope.service: saves what this gateway's scope looks like, for the receiver.
 
 ``python3 -m ctaudit.admin.save_scope FILE``
 """

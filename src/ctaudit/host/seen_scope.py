@@ -1,4 +1,4 @@
-"""The addresses that ctaudit-clock.service saw on this gateway, in a file for the receiver.
+"""The addresses that ctaudit-scope.service saw on this gateway, in a file for the receiver.
 
 The receiver has neither the rights nor the libraries to look itself.
 """
