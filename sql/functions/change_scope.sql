@@ -1,5 +1,5 @@
 -- Function: ctaudit.change_scope
--- Records the scope of a node, unless it is the one recorded last.
+-- Records the scope of a node, unless it is the one that its stream noted last.
 -- Parameters: p_node, p_stream, p_position, p_at   as ctaudit.record_note
 --   p_detail   {public, internal, hidden, source, since}. public, internal: addresses and
 --              networks, NULL: not known. hidden: [{network, why}]. since: until then another
@@ -37,10 +37,9 @@ AS $function$
                 ELSE '[]' END AS hidden
     ) AS told
     LEFT JOIN LATERAL (
-        SELECT s.public, s.internal, s.hidden FROM ctaudit.scope AS s WHERE s.node = p_node
-        ORDER BY s.noted_at DESC, s.position DESC LIMIT 1
+        SELECT s.stream, s.public, s.internal, s.hidden FROM ctaudit.scope AS s
+        WHERE s.node = p_node ORDER BY s.scope_id DESC LIMIT 1
     ) AS last ON true
-    WHERE last.hidden IS NULL
-        OR (last.public, last.internal, last.hidden)
-            IS DISTINCT FROM (told.public, told.internal, told.hidden);
+    WHERE (last.stream, last.public, last.internal, last.hidden)
+        IS DISTINCT FROM (p_stream, told.public, told.internal, told.hidden);
 $function$;

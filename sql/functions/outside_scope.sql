@@ -19,7 +19,7 @@ DECLARE
     v_since timestamptz;
 BEGIN
     SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
-    ORDER BY s.noted_at DESC, s.position DESC LIMIT 1;
+    ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;
     END IF;

@@ -16,7 +16,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
-        ORDER BY s.noted_at DESC, s.position DESC LIMIT 1)
+        ORDER BY s.scope_id DESC LIMIT 1)
     UNION ALL
     SELECT s.* FROM ctaudit.scope AS s
     WHERE s.node = p_node AND s.noted_at > p_from AND s.valid_from < p_until

@@ -425,12 +425,11 @@ AS $$
                 ELSE '[]' END AS hidden
     ) AS told
     LEFT JOIN LATERAL (
-        SELECT s.public, s.internal, s.hidden FROM ctaudit.scope AS s WHERE s.node = p_node
-        ORDER BY s.noted_at DESC, s.position DESC LIMIT 1
+        SELECT s.stream, s.public, s.internal, s.hidden FROM ctaudit.scope AS s
+        WHERE s.node = p_node ORDER BY s.scope_id DESC LIMIT 1
     ) AS last ON true
-    WHERE last.hidden IS NULL
-        OR (last.public, last.internal, last.hidden)
-            IS DISTINCT FROM (told.public, told.internal, told.hidden);
+    WHERE (last.stream, last.public, last.internal, last.hidden)
+        IS DISTINCT FROM (p_stream, told.public, told.internal, told.hidden);
 $$;
 ALTER FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
@@ -1063,6 +1062,7 @@ AS $$
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.scope (
+    scope_id bigint NOT NULL,
     node text NOT NULL,
     stream uuid NOT NULL,
     "position" bigint NOT NULL,
@@ -1759,7 +1759,7 @@ DECLARE
     v_since timestamptz;
 BEGIN
     SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
-    ORDER BY s.noted_at DESC, s.position DESC LIMIT 1;
+    ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;
     END IF;
@@ -2169,7 +2169,7 @@ CREATE FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_u
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
-        ORDER BY s.noted_at DESC, s.position DESC LIMIT 1)
+        ORDER BY s.scope_id DESC LIMIT 1)
     UNION ALL
     SELECT s.* FROM ctaudit.scope AS s
     WHERE s.node = p_node AND s.noted_at > p_from AND s.valid_from < p_until
@@ -2241,6 +2241,15 @@ BEGIN
 
     object := 'clock';
     DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    -- The one that held at p_kept stays.
+    object := 'scope';
+    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
+        SELECT FROM ctaudit.scope AS later
+        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
+    );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
@@ -2707,6 +2716,14 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.scope_scope_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -2754,7 +2771,7 @@ ALTER TABLE ONLY ctaudit.node
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
 ALTER TABLE ONLY ctaudit.scope
-    ADD CONSTRAINT scope_pkey PRIMARY KEY (node, stream, "position");
+    ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
 ALTER TABLE ONLY ctaudit.undecodable
@@ -2781,6 +2798,7 @@ CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (receive
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
@@ -2793,6 +2811,8 @@ ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
 ALTER TABLE ONLY ctaudit.coverage
     ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream);
+ALTER TABLE ONLY ctaudit.scope
+    ADD CONSTRAINT scope_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
 ALTER TABLE ONLY ctaudit.stream

@@ -199,8 +199,9 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         mode = mode if mode in MODES else "live"
         connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
         connection.execute(
-            "INSERT INTO ctaudit.scope VALUES"
-            " ('gw1', %(stream)s, 0, now(), now(), '{}', '{}', '[]', 'configured')",
+            "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
+            " public, internal, hidden, source)"
+            " VALUES ('gw1', %(stream)s, 0, now(), now(), '{}', '{}', '[]', 'configured')",
             values,
         )
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]

@@ -968,6 +968,16 @@ A reboot: until it was looked again no scope is known
   ? 1.2.3.5:53599 at 10:40:00 = none
   ? 1.2.3.6:53599 at 10:40:00 = none
 
+The clock was stepped back between two scopes
+  10:00 begin
+  11:00 scope 1.2.3.4 inside 192.168.0.0/16
+  10:10 clock step=-3600 synchronised
+  10:30 scope 1.2.3.5 inside 192.168.0.0/16
+  10:31 dump
+  13:00 covered
+  ? 1.2.3.4:53599 at 12:30:00 = unknown because gw1: 1\\.2\\.3\\.4 is not an address.*
+  ? 1.2.3.5:53599 at 12:30:00 = none
+
 A rule keeps a network from conntrack
   10:00 begin
   10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 hidden 192.168.7.0/24

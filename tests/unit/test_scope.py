@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -163,6 +165,8 @@ def test_check_says_the_scope() -> None:
     )  # fmt: skip
     finding = judge_scope(ScopeSection(), Learned(None, None, why="there is a VRF"))
     assert (finding.level, finding.found) == (Level.WARNING, "not known: there is a VRF")
+    refused = Learned(None, None, error=PermissionError(errno.EPERM, os.strerror(errno.EPERM)))
+    assert judge_scope(ScopeSection(), refused).remedy == "run as root to see it"
     configured = ScopeSection(("1.2.3.9/32",), ("192.168.0.0/16",))
     finding = judge_scope(configured, Learned(None, None, why="there is a VRF"))
     assert finding.found == "public 1.2.3.9/32; internal 192.168.0.0/16"

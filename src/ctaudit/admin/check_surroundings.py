@@ -135,6 +135,8 @@ def judge_scope(configured: ScopeSection, learned: Learned) -> Finding:
     """Whether public addresses and internal networks are known, and which they are."""
     public = learned.public if configured.public is None else configured.public
     internal = learned.internal if configured.internal is None else configured.internal
+    if (public is None or internal is None) and learned.error:
+        return _unknown("scope", learned.error)
     if public is None or internal is None:
         return make_finding(
             "scope",

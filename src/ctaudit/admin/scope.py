@@ -5,6 +5,7 @@ It says nothing where it cannot tell; `[scope]` in the configuration then does.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
@@ -36,27 +37,35 @@ _TRANSLATORS = {"jool": "Jool's NAT64", "jool_siit": "Jool's SIIT"}
 
 @dataclass(frozen=True)
 class Learned:
-    """``public``, ``internal``: None: not known, and ``why`` says why."""
+    """``public``, ``internal``: None: not known, and ``why`` says why.
+
+    ``error``: the kernel's, where it did not show what was asked for.
+    """
 
     public: tuple[Network, ...] | None
     internal: tuple[Network, ...] | None
     hidden: tuple[tuple[Network, str], ...] = ()
     why: str = ""
+    error: OSError | None = None
 
 
 def read_learned() -> Learned:
     """What the caller's network namespace shows."""
     try:
         ruleset = read_ruleset()
-        hidden = _cut(*find_hidden_networks(ruleset), *find_translators(_MODULES))
     except OSError as error:
-        return Learned(None, None, (), f"the nftables rules cannot be read: {error.strerror}")
+        if error.errno != errno.EINVAL:
+            why = f"the nftables rules cannot be read: {error.strerror}"
+            return Learned(None, None, (), why, error)
+        ruleset = Ruleset(0, (), ())  # this kernel has no nftables
+    hidden = _cut(*find_hidden_networks(ruleset), *find_translators(_MODULES))
     try:
         public, internal, why = learn(
             read_links(), read_addresses(), read_routes(), ruleset, find_legacy_nat(_MODULES)
         )
     except OSError as error:
-        return Learned(None, None, hidden, f"links and routes cannot be read: {error.strerror}")
+        why = f"links and routes cannot be read: {error.strerror}"
+        return Learned(None, None, hidden, why, error)
     return Learned(public, internal, hidden, why)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -75,7 +76,7 @@ def rows(connection: psycopg.Connection[object], node: str) -> list[object]:
     ).fetchall()
 
 
-def test_an_equal_scope_makes_no_row(cluster: Cluster, own: str) -> None:
+def test_an_equal_scope_of_the_stream_makes_no_row(cluster: Cluster, own: str) -> None:
     with (
         closing(Gateway(cluster.dsn(own, user="rex"), "scoped")) as gateway,
         psycopg.connect(cluster.dsn(own), autocommit=True) as connection,
@@ -94,6 +95,23 @@ def test_an_equal_scope_makes_no_row(cluster: Cluster, own: str) -> None:
             (2 * HOUR, None),
             (nothing, ["1.2.3.9/32"]),
         ]
+        gateway.stream, gateway.position = uuid.uuid4(), 10_000
+        gateway.note("start", NOW, {"mode": "live"})
+        gateway.note("scope", NOW, scope("1.2.3.9/32"))
+        assert len(rows(connection, "scoped")) == 5
+
+
+def test_retention_keeps_the_scope_that_held_then(cluster: Cluster, own: str) -> None:
+    with (
+        closing(Gateway(cluster.dsn(own, user="rex"), "trimmed")) as gateway,
+        psycopg.connect(cluster.dsn(own), autocommit=True) as connection,
+    ):
+        gateway.note("start", NOW - 9 * HOUR, {"mode": "live"})
+        for hours in (8, 7, 3):
+            gateway.note("scope", NOW - hours * HOUR, scope(f"1.2.3.{hours}/32"))
+        connection.execute("SELECT ctaudit.trim_before(%s)", (NOW - 5 * HOUR,))
+        nothing = timedelta(0)
+        assert rows(connection, "trimmed") == [(nothing, ["1.2.3.7/32"]), (nothing, ["1.2.3.3/32"])]
 
 
 def test_check_finds_translations_outside_of_the_scope(cluster: Cluster, own: str) -> None:
