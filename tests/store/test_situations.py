@@ -934,6 +934,20 @@ No scope is known of the silent one
   ? 1.2.3.4:53500 at 10:30:00 = unknown because gw2: .*
   ? 1.2.3.4:53599 at 10:30:00 = unknown because gw2: .*
 
+The silent one's scope became known later, and was not any more
+  10:00 begin
+  10:00 gw2: begin nat
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW a
+  10:20 gw2: scope 1.2.3.6 inside 10.3.0.0/16
+  10:40 gw2: scope unknown
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53500 at 10:19:59 within 2 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:39:59 within 2 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:50:00 = unknown because gw2: nat mode .*
+
 The provider gave another address; the clock service had looked at 10:13 and 10:43
   10:00 begin
   10:00:00.1 scope 1.2.3.9 inside 192.168.0.0/16
