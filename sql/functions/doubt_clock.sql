@@ -48,10 +48,10 @@ BEGIN
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older than it is.
+    -- The wrong clock must not make the gateway older, or younger, than it is.
     UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
     WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_step > interval '0' AND v_before >= v_right;
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;

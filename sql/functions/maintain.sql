@@ -17,6 +17,7 @@ RETURNS TABLE (action text, object text, rows bigint)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 SET lock_timeout = '2s'
 AS $function$
 DECLARE

@@ -218,6 +218,9 @@ def test_restart_under_another_name_begins_a_stream(host: Host) -> None:
     # What was recorded under the old name is over, and its lag does not grow for ever.
     running = host.gateway.query("SELECT node FROM ctaudit.stream WHERE stopped_at IS NULL")
     assert running == [{"node": "gw.7"}]
+    # Its spool says so, and no later question waits for the old name.
+    asked = host.gateway.query("SELECT node FROM ctaudit.nodes() WHERE retired_at IS NULL")
+    assert asked == [{"node": "gw.7"}]
 
 
 def test_reboot(host: Host) -> None:

@@ -138,10 +138,47 @@ def test_what_is_unknown_is_called_unknown() -> None:
 
 
 def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
-    counted = replace(OPEN, orig_packets=3, orig_bytes=180, last_seen_at=END)
+    counted = replace(
+        OPEN,
+        orig_packets=3,
+        orig_bytes=180,
+        last_seen_at=END,
+        counters="at least",
+        counters_cause="by the last table dump",
+    )
     lines = tell(counted)
-    assert "  sent       3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
+    assert "  sent       at least 3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
     assert "  received   unknown" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"counters": "at least", "counters_cause": "another tool set the counters to zero"},
+            "at least 23 packets, 5,600 bytes (another tool set the counters to zero)",
+        ),
+        (
+            {
+                "counters": "unknown",
+                "counters_cause": "offloaded to a flowtable",
+                "orig_packets": None,
+                "orig_bytes": None,
+            },
+            "unknown (offloaded to a flowtable)",
+        ),
+    ],
+)
+def test_why_counters_are_not_exact(changes: dict[str, Any], line: str) -> None:
+    assert f"  sent       {line}" in tell(replace(OUTWARD, **changes))
+
+
+def test_a_gateway_that_was_renamed_is_told() -> None:
+    said = "The gateway that was called gw0 is called gw1 now."
+    asked = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw0")
+    assert said in format_reply(make_reply(asked, [], [COMPLETE]))
+    same = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw1")
+    assert not [line for line in format_reply(make_reply(same, [], [COMPLETE])) if "called" in line]
 
 
 def test_nobody() -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 # The namespace of the calling thread, whatever that of its process.
-_STATISTICS = Path("/proc/thread-self/net/stat/nf_conntrack")
+STATISTICS = Path("/proc/thread-self/net/stat/nf_conntrack")
+# nf_conntrack_core.c, nf_ct_resolve_clash; since Linux 5.10.
+CLASHES = b"clashres"
 _OF_ALL_CPUS = "entries"
 
 
@@ -24,13 +26,25 @@ def parse_statistics(text: str) -> dict[str, int]:
     }
 
 
+def sum_column(content: bytes, name: bytes) -> int | None:
+    """One counter's sum over the CPUs; None: this kernel does not count it."""
+    heading, *rows = content.splitlines()
+    names = heading.split()
+    if name not in names:
+        return None
+    place = names.index(name)
+    try:
+        return sum(int(row.split(None, place + 1)[place], 16) for row in rows)
+    except (ValueError, IndexError):
+        return None
+
+
 def count_clashes() -> int | None:
     """How often two packets of one socket, on two CPUs, began the same connection at once.
 
-    nf_conntrack_core.c, nf_ct_resolve_clash. None: this kernel does not count them, or this user
-    may not read it.
+    None: this kernel does not count them, or this user may not read it.
     """
     try:
-        return parse_statistics(_STATISTICS.read_text()).get("clashres")
-    except (OSError, ValueError):
+        return sum_column(STATISTICS.read_bytes(), CLASHES)
+    except OSError:
         return None

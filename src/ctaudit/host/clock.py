@@ -93,16 +93,19 @@ def _read_boot() -> int:
 
 
 class StepWatch:
-    """Compares the two clocks each time it is asked."""
+    """Compares the two clocks each time it is asked.
+
+    ``offset``: the wall clock minus the time since boot at the last look, nanoseconds.
+    """
 
     def __init__(self, wall: Clock = time.time_ns, boot: Clock = _read_boot) -> None:
         self._wall = wall
         self._boot = boot
-        self._difference = wall() - boot()
+        self.offset = wall() - boot()
 
     def find_step(self) -> int:
         """Nanoseconds by which the wall clock was stepped since the last look; 0 if it was not."""
-        difference = self._wall() - self._boot()
-        step = difference - self._difference
-        self._difference = difference
+        offset = self._wall() - self._boot()
+        step = offset - self.offset
+        self.offset = offset
         return step if abs(step) >= _STEP else 0

@@ -14,7 +14,7 @@ class Answer:
     """A row of ctaudit.who() or ctaudit.flows(), of type ctaudit.connection; None is NULL.
 
     ``state`` is the connection's: open, ended, unobserved or unknown; ``protocol_state`` is the
-    protocol's own number (name_state).
+    protocol's own number (name_state). ``counters``: exact, at least or unknown.
     """
 
     node: str
@@ -61,6 +61,8 @@ class Answer:
     protocol_state: int | None
     helper: str | None
     labels: bytes | None
+    counters: str
+    counters_cause: str | None
 
     @property
     def public(self) -> Address:

@@ -17,7 +17,7 @@ from ctaudit.query.notation import Network
 from ctaudit.query.question import FlowsQuestion
 from ctaudit.spool.decoder import Row, decode_text
 
-# The last fields of an Answer from orig_src on, in its order, then what the others are made of.
+# Fields of an Answer from orig_src to labels, in its order, then what the others are made of.
 COLUMNS = (
     "orig_src", "orig_dst", "orig_sport", "orig_dport",
     "reply_src", "reply_dst", "reply_sport", "reply_dport",
@@ -29,6 +29,7 @@ COLUMNS = (
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 _ADDRESSES = [_PLACE[column] for column in ("orig_src", "orig_dst", "reply_src", "reply_dst")]
 _STATUS, _HELPER, _ZONE = _PLACE["status"], _PLACE["helper"], _PLACE["zone"]
+_PACKETS = _PLACE["orig_packets"]
 _NOT_NUMBERS = {"orig_src", "orig_dst", "reply_src", "reply_dst", "helper", "labels"}
 _NUMBERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _HOST_AND_REMOTE = {
@@ -78,6 +79,7 @@ class EntryReader:
             started_at, started_at and "kernel", None, *_NOT_ENDED,
             max(started_at or self._began_at, self._began_at), "dump",
             zone or 0, orig_zone, reply_zone, proto, *values[:_ZONE],
+            "unknown" if values[_PACKETS] is None else "at least", None,
         )  # fmt: skip
         return Answer(*fields)
 

@@ -6,6 +6,7 @@ status asks for rows of its own in the same way (select_rows).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ctaudit.database.connection import explained
+from ctaudit.database.connection import asking, explained, set_local
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
@@ -89,8 +90,7 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "node": question.node,
         "limit": ANSWERS_MAX + 1,
     }
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with asking(connection):
         answers = select_rows(connection, Answer, _WHO, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
         by_protocol = _select_by_protocol(connection, coverage, values)
@@ -124,11 +124,17 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
     }
     with explained("asking the database"):
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        with cursor:
+        try:
+            set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
             connection.commit()
+            set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
+        finally:
+            # After an error the server has no such cursor any more; that is not the error.
+            with suppress(psycopg.Error):
+                cursor.close()
 
 
 def _text(value: object) -> str | None:

@@ -20,6 +20,7 @@ from ctaudit.query.value_text import (
 )
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, find_outside
 
+_BY_THE_LAST_DUMP = "by the last table dump"
 _SOURCES = {
     "kernel": "kernel",
     "event": "kernel event",
@@ -106,6 +107,7 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield _format_hosts(answers)
         yield _format_filters(reply)
     yield f"Asked: {_format_span(reply.question)}."
+    yield from _format_renamed(reply)
     for reason in verdict.reasons:
         yield f"Unknown: {localise_times(reason)}."
     if reply.protocols:
@@ -118,6 +120,13 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield "The record is complete here."
     elif answers and not verdict.complete:
         yield "Another connection may be the one asked for."
+
+
+def _format_renamed(reply: Reply) -> Iterator[str]:
+    """Where the name that was asked for is one that a gateway had before."""
+    for item in reply.coverage:
+        if reply.question.node not in (None, item.node):
+            yield f"The gateway that was called {reply.question.node} is called {item.node} now."
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
@@ -191,12 +200,16 @@ def _format_end(answer: Answer) -> str:
 
 
 def _format_counters(answer: Answer, packets: int | None, octets: int | None) -> str:
-    """With the time of the last dump where the counters are its: the connection has not ended."""
-    text = format_traffic(packets, octets)
-    known = packets is not None or octets is not None
-    if known and answer.state != "ended" and answer.last_seen_at is not None:
-        text += f" by {format_time(answer.last_seen_at)}"
-    return text
+    """Where not all were counted: that there were at least so many, by when or why."""
+    text, cause = format_traffic(packets, octets), answer.counters_cause
+    if answer.counters == "at least":
+        if text == "unknown":
+            return text
+        text = f"at least {text}"
+        if answer.state != "ended" and answer.last_seen_at is not None:
+            text += f" by {format_time(answer.last_seen_at)}"
+            cause = None if cause == _BY_THE_LAST_DUMP else cause
+    return f"{text} ({cause})" if cause else text
 
 
 def _format_question(question: WhoQuestion) -> str:

@@ -126,7 +126,9 @@ class Store:
                     refused.add(call.stream)
 
     def _send_one(self, call: Call) -> None:
-        if call.note:
+        if call.statement:
+            self.connection.execute(call.statement.encode())
+        elif call.note:
             self._send_note(call)
         else:
             self._send_batch(call)

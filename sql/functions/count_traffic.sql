@@ -1,0 +1,93 @@
+-- Function: ctaudit.count_traffic
+-- What is known of a connection's packets and bytes, by its end and by the dumps that showed it.
+--   exact      as the kernel counted them until the end
+--   at least   the most that any of them showed: the connection is open, or its end had no
+--              counters, or one is less than the one before, so another tool set them to zero
+--              (conntrack -z)
+--   unknown    nothing counted (nf_conntrack_acct), or the connection was offloaded: a flowtable
+--              forwards packets that the kernel counts only where it is told to
+-- Parameters: p_connection   with the counters of its end, if it has one
+-- Returns: the connection with the counters, NULL where they are unknown, and counters,
+--   counters_cause
+-- Tables touched: dump_entry_row, dump, node (read)
+CREATE OR REPLACE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection)
+RETURNS ctaudit.connection
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+DECLARE
+    c ctaudit.connection := p_connection;
+    v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
+    v_seen record;
+    v_was_reset boolean := false;
+    v_offloaded boolean := false;
+BEGIN
+    -- No dump showed one without last_seen_at.
+    IF c.last_seen_at IS NOT NULL THEN
+        SELECT
+            array_agg(e.orig_packets ORDER BY d.began_at) AS orig_packets,
+            array_agg(e.orig_bytes ORDER BY d.began_at) AS orig_bytes,
+            array_agg(e.reply_packets ORDER BY d.began_at) AS reply_packets,
+            array_agg(e.reply_bytes ORDER BY d.began_at) AS reply_bytes,
+            coalesce(bit_or(e.status), 0) AS status
+        INTO v_seen
+        FROM ctaudit.dump_entry_row AS e JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
+        WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
+            AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
+            AND ctaudit.same_tuple(
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src,
+                c.orig_dst, coalesce(c.orig_sport, -1),
+                ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+                coalesce(c.ct_id, -1)
+            )
+            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
+            AND e.received_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+                + interval '2 hours'
+            AND d.began_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+            AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
+                THEN e.started_at = c.started_at
+                ELSE coalesce(e.started_at, d.ended_at) >= ctaudit.start_from(
+                    c.started_at, c.started_source, c.started_after
+                ) END;
+        v_offloaded := v_seen.status & 49152 <> 0;
+        SELECT
+            a.most, b.most, s.most, t.most,
+            a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
+        INTO c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, v_was_reset
+        FROM
+            ctaudit.most_counted(
+                v_seen.orig_packets || CASE WHEN v_is_last THEN c.orig_packets END) AS a,
+            ctaudit.most_counted(
+                v_seen.orig_bytes || CASE WHEN v_is_last THEN c.orig_bytes END) AS b,
+            ctaudit.most_counted(
+                v_seen.reply_packets || CASE WHEN v_is_last THEN c.reply_packets END) AS s,
+            ctaudit.most_counted(
+                v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
+    END IF;
+    -- IPS_OFFLOAD and IPS_HW_OFFLOAD
+    v_offloaded := v_offloaded OR coalesce(c.status, 0) & 49152 <> 0;
+    IF v_offloaded THEN
+        c.orig_packets := NULL;
+        c.orig_bytes := NULL;
+        c.reply_packets := NULL;
+        c.reply_bytes := NULL;
+    END IF;
+    c.counters := CASE
+        WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
+            THEN 'unknown'
+        WHEN v_is_last AND NOT v_was_reset THEN 'exact'
+        ELSE 'at least'
+    END;
+    c.counters_cause := CASE
+        WHEN v_offloaded THEN 'offloaded to a flowtable'
+        WHEN c.counters <> 'at least' THEN NULL
+        WHEN v_was_reset THEN 'another tool set the counters to zero'
+        WHEN c.state = 'ended' THEN 'the end has no counters'
+        ELSE 'by the last table dump'
+    END;
+    RETURN c;
+END
+$function$;
