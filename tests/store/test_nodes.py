@@ -54,7 +54,7 @@ class Fleet:
 
 # In an order that the foreign keys allow.
 TABLES = (
-    "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "dump",
+    "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "scope", "dump",
     "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
