@@ -16,17 +16,23 @@
 --   p_proto           whether the connections of that protocol are complete: gaps of another
 --                     one do not count; NULL: of all protocols; -1: of those that have no gap
 --                     of their own
+--   p_address         the address that is asked for, for in_scope and none_why; NULL: none
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
 --   after. protocols: with p_proto NULL, those that have gaps of their own there, so that the
 --   record of the others may be complete; else empty.
+--   in_scope: false: at no time of the span was p_address an address of the node, so that it
+--   does not concern the question; true: it was; NULL: not known. none_why: one sentence, why
+--   none may not be said where nothing is found, though the record is complete; else NULL.
 --   No row: the node is not known, or no node existed then.
--- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note, scope
+--   (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
     p_until timestamptz,
-    p_proto smallint DEFAULT NULL
+    p_proto smallint DEFAULT NULL,
+    p_address inet DEFAULT NULL
 )
 RETURNS TABLE (
     node text,
@@ -34,7 +40,9 @@ RETURNS TABLE (
     why text,
     covered_from timestamptz,
     covered_until timestamptz,
-    protocols smallint[]
+    protocols smallint[],
+    in_scope boolean,
+    none_why text
 )
 LANGUAGE sql
 STABLE
@@ -181,7 +189,10 @@ AS $function$
         CASE WHEN judged.why IS NOT NULL
             THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why
     FROM judged
+    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
+        ON p_address IS NOT NULL
     ORDER BY judged.node;
 $function$;

@@ -184,6 +184,28 @@ CREATE TABLE ctaudit.clock_doubt (
 );
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt (node, doubt_until);
 
+-- What the addresses of a node are. A row holds from valid_from until the next one of the node
+-- was noted: where a change was seen only later, the old scope and the new one both hold between.
+CREATE TABLE ctaudit.scope (
+    -- In the order of the notes, which the wall clock may not have.
+    scope_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
+    stream uuid NOT NULL,
+    position bigint NOT NULL,
+    -- At most two hours before noted_at.
+    valid_from timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL,
+    -- NULL: not known.
+    public cidr[],
+    internal cidr[],
+    -- Networks whose connections conntrack may not see: [{network, why}].
+    hidden jsonb NOT NULL,
+    source text NOT NULL,
+    CHECK (valid_from <= noted_at)
+);
+CREATE INDEX scope_node ON ctaudit.scope (node, scope_id);
+CREATE INDEX scope_node_noted_at ON ctaudit.scope (node, noted_at);
+
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     asked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

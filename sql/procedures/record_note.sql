@@ -28,9 +28,10 @@
 --     clashes     {count, since, udp_timeout}  UDP packets of one socket made so many entries of
 --                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
 --                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
+--     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
---   clock_doubt; by reconcile: opening, flow; dump_entry (read)
+--   clock_doubt, scope; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -69,6 +70,8 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'scope' THEN
+        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
     WHEN 'stop' THEN

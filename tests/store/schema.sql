@@ -581,6 +581,38 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    INSERT INTO ctaudit.scope (
+        node, stream, position, valid_from, noted_at, public, internal, hidden, source
+    )
+    SELECT
+        p_node, p_stream, p_position,
+        greatest(
+            least(ctaudit.detail_time(p_detail, 'since'), p_at), p_at - interval '2 hours'
+        ),
+        p_at, told.public, told.internal, told.hidden, coalesce(p_detail ->> 'source', 'unknown')
+    FROM (
+        SELECT
+            CASE jsonb_typeof(p_detail -> 'public') WHEN 'array' THEN ARRAY(
+                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'public') AS n
+            ) END AS public,
+            CASE jsonb_typeof(p_detail -> 'internal') WHEN 'array' THEN ARRAY(
+                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'internal') AS n
+            ) END AS internal,
+            CASE jsonb_typeof(p_detail -> 'hidden') WHEN 'array' THEN p_detail -> 'hidden'
+                ELSE '[]' END AS hidden
+    ) AS told
+    LEFT JOIN LATERAL (
+        SELECT s.stream, s.public, s.internal, s.hidden FROM ctaudit.scope AS s
+        WHERE s.node = p_node ORDER BY s.scope_id DESC LIMIT 1
+    ) AS last ON true
+    WHERE (last.stream, last.public, last.internal, last.hidden)
+        IS DISTINCT FROM (p_stream, told.public, told.internal, told.hidden);
+$$;
+ALTER FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -628,7 +660,7 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -772,11 +804,14 @@ AS $$
         CASE WHEN judged.why IS NOT NULL
             THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why
     FROM judged
+    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
+        ON p_address IS NOT NULL
     ORDER BY judged.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1352,6 +1387,32 @@ AS $$
         || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.scope (
+    scope_id bigint NOT NULL,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    "position" bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    public cidr[],
+    internal cidr[],
+    hidden jsonb NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT scope_check CHECK ((valid_from <= noted_at))
+);
+ALTER TABLE ctaudit.scope OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT format('its scope from %s is ', p_scope.valid_from)
+        || coalesce(nullif(array_to_string(l.listed[:8], ', '), ''), 'empty')
+        || coalesce(' and ' || nullif(greatest(cardinality(l.listed) - 8, 0), 0) || ' more', '')
+    FROM (SELECT ARRAY(
+        SELECT abbrev(n::inet) FROM unnest(p_scope.public || p_scope.internal) AS n
+    ) AS listed) AS l;
+$$;
+ALTER FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1629,6 +1690,42 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    WITH held AS MATERIALIZED (
+        SELECT
+            s.noted_at, s.hidden,
+            s.public IS NOT NULL AND s.internal IS NOT NULL AS is_known,
+            coalesce(asked.address <<= ANY (s.public::inet[]), false)
+                OR coalesce(asked.address <<= ANY (s.internal::inet[]), false) AS holds,
+            ctaudit.format_scope(s) AS shown, asked.address
+        FROM ctaudit.scopes(p_node, p_from, p_until) AS s,
+            LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
+    ),
+    judged AS (
+        SELECT CASE
+            WHEN bool_or(h.holds) THEN true
+            WHEN bool_and(h.is_known) AND min(h.noted_at) <= p_from THEN false
+        END AS in_scope
+        FROM held AS h
+    )
+    SELECT
+        j.in_scope,
+        CASE WHEN j.in_scope IS FALSE THEN (
+            SELECT format('%s is not an address of this gateway (%s)', host(h.address), h.shown)
+            FROM held AS h ORDER BY h.noted_at DESC LIMIT 1
+        ) ELSE (
+            SELECT format(
+                'connections of %s may be hidden from conntrack: %s',
+                x.each ->> 'network', x.each ->> 'why')
+            FROM held AS h, jsonb_array_elements(h.hidden) AS x (each)
+            WHERE h.address <<= (x.each ->> 'network')::inet LIMIT 1
+        ) END
+    FROM judged AS j;
+$$;
+ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2160,6 +2257,39 @@ CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.orig_zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.outside_scope(p_node text) RETURNS TABLE(translated bigint, outside bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+AS $$
+DECLARE
+    v_scope ctaudit.scope;
+    v_since timestamptz;
+BEGIN
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
+    ORDER BY s.scope_id DESC LIMIT 1;
+    IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
+        RETURN;
+    END IF;
+    v_since := greatest(clock_timestamp() - interval '10 minutes', v_scope.noted_at);
+    RETURN QUERY
+    SELECT
+        count(*),
+        count(*) FILTER (
+            WHERE NOT r.reply_dst <<= ANY ((v_scope.public || v_scope.internal)::inet[])
+        )
+    FROM (
+        (SELECT o.node_id, o.status, o.reply_dst FROM ctaudit.opening_row AS o
+            WHERE o.received_at >= v_since LIMIT 20000)
+        UNION ALL
+        (SELECT f.node_id, f.status, f.reply_dst FROM ctaudit.flow_row AS f
+            WHERE f.received_at >= v_since LIMIT 20000)
+    ) AS r
+    WHERE r.status & 16 <> 0
+        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+END
+$$;
+ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2452,6 +2582,8 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'scope' THEN
+        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
         PERFORM ctaudit.change_settings(v_stream, v_detail);
     WHEN 'stop' THEN
@@ -2665,6 +2797,19 @@ AS $$
     SELECT coalesce(max(m.number), 0) FROM ctaudit.migration AS m;
 $$;
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.scope
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
+        ORDER BY s.scope_id DESC LIMIT 1)
+    UNION ALL
+    SELECT s.* FROM ctaudit.scope AS s
+    WHERE s.node = p_node AND s.noted_at > p_from AND s.valid_from < p_until
+        -- What bounds the scan: ctaudit.change_scope.
+        AND s.noted_at < p_until + interval '2 hours';
+$$;
+ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2753,6 +2898,15 @@ BEGIN
 
     object := 'clock';
     DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    -- The one that held at p_kept stays.
+    object := 'scope';
+    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
+        SELECT FROM ctaudit.scope AS later
+        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
+    );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
@@ -3350,6 +3504,14 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.scope_scope_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -3398,6 +3560,8 @@ ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
+ALTER TABLE ONLY ctaudit.scope
+    ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
 ALTER TABLE ONLY ctaudit.undecodable
@@ -3427,6 +3591,8 @@ CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (receive
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
+CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default_reply_dport_reply_dst_dump_id_idx;
@@ -3452,6 +3618,8 @@ ALTER TABLE ONLY ctaudit.node_change
     ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.scope
+    ADD CONSTRAINT scope_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
@@ -3467,14 +3635,15 @@ REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
@@ -3487,6 +3656,7 @@ REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until 
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
@@ -3498,6 +3668,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigi
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
@@ -3516,6 +3687,8 @@ REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -3541,6 +3714,7 @@ REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_o
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;

@@ -315,6 +315,26 @@ class Writer:
         detail = {"count": count, "since": since * 1000, "udp_timeout": longest}
         self._note(label, at, "clashes", detail)
 
+    def _do_scope(self, label: str, at: int, rest: list[str]) -> None:
+        """``scope 1.2.3.4 inside 192.168.0.0/16 [hidden 10.7.0.0/16] [since=TIME]``, or unknown."""
+        options = _options(rest)
+        lists: dict[str, list[str]] = {"public": [], "inside": [], "hidden": []}
+        current = "public"
+        for word in rest:
+            if word in lists:
+                current = word
+            elif "=" not in word and word != "unknown":
+                lists[current].append(word)
+        known = "unknown" not in rest
+        detail = {
+            "public": lists["public"] if known else None,
+            "internal": lists["inside"] if known else None,
+            "hidden": [{"network": each, "why": "notrack"} for each in lists["hidden"]],
+            "source": "learned" if known else "unknown",
+            "since": read_time(options["since"]) * 1000 if "since" in options else None,
+        }
+        self._note(label, at, "scope", detail)
+
     def _do_clock(self, label: str, at: int, rest: list[str]) -> None:
         """``clock [step=-3600] [synchronised|unsynchronised]``: at is after the step."""
         step = _options(rest).get("step")

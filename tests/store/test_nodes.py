@@ -54,7 +54,7 @@ class Fleet:
 
 # In an order that the foreign keys allow.
 TABLES = (
-    "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "dump",
+    "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "scope", "dump",
     "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
@@ -200,6 +200,7 @@ def holders_of(fleet: Fleet, name: str) -> dict[str, int]:
 def test_a_rename_reaches_every_table(fleet: Fleet) -> None:
     gateway = fleet.gateways[0]
     gateway.note("clock", after(700), {"step_seconds": 3.0, "synchronised": True})
+    gateway.note("scope", after(705), {"public": [], "internal": [], "source": "configured"})
     gateway.note("undecodable", after(710), {"reason": "a test", "message": "AAEC"})
     gateway.record([], after(9000))
     before = holders_of(fleet, "gw1")

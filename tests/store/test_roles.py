@@ -14,7 +14,7 @@ from lab.cluster import Cluster
 
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_note", "resume_position",
-    "unannounced", "schema_version",
+    "outside_scope", "unannounced", "schema_version",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes",
@@ -183,6 +183,7 @@ CALLS = {
     "status": "SELECT * FROM ctaudit.status()",
     "schema_version": "SELECT ctaudit.schema_version()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
+    "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
@@ -208,6 +209,12 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         mode = routine.removeprefix("record_")
         mode = mode if mode in MODES else "live"
         connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
+        connection.execute(
+            "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
+            " public, internal, hidden, source)"
+            " VALUES ('gw1', %(stream)s, 0, now(), now(), '{}', '{}', '[]', 'configured')",
+            values,
+        )
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(TRAPS)

@@ -1396,6 +1396,144 @@ Offloaded when it ends, and no dump saw it
   10:06 END a packets=3 bytes=180 offloaded
   11:00 covered
   ? 1.2.3.4:53500 at 10:05:30 = one a of unknown bytes
+
+# Whose address it is.
+
+An address of nobody's
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53501 at 10:30:00 = none
+  ? 1.2.3.4:53500 at 10:30:00 to 19.1.16.8 = none
+  ? 192.168.1.129:53400 at 10:30:00 = none
+  ? 19.1.16.7:443 at 10:30:00 = unknown because gw1: 19\\.1\\.16\\.7 is not an address of this .*
+  ? 19.1.16.7:443 at 10:30:00 node gw1 = unknown because .*its scope from 2024.* is 1.2.3.4, 192.*
+  ? 1.2.3.5:53500 at 10:00:00 within 0.05 = unknown   # before the first scope was noted
+
+An answer outside of the scope
+  10:00 begin
+  10:00:00.1 scope 1.2.3.9 inside 192.168.0.0/16
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53501 at 10:30:00 = unknown
+
+A fleet of three, one of them silent
+  10:00 begin
+  10:00 gw2: begin
+  10:00 gw3: begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00:00.1 gw2: scope 1.2.3.5 inside 10.2.0.0/16
+  10:00:00.1 gw3: scope 1.2.3.6 2001:db8:6::/48 inside 10.3.0.0/16
+  10:05 NEW a
+  10:05 gw3: covered
+  11:00 covered
+  11:00 gw2: covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.3.5:53500 at 10:30:00 = none
+  ? 1.2.3.6:53500 at 10:30:00 = unknown because gw3: not yet recorded.*
+  ? [2001:db8:6:1::5]:53500 at 10:30:00 = unknown because gw3: not yet recorded.*
+  ? 10.3.7.7:53500 at 10:30:00 = unknown because gw3: not yet recorded.*
+  ? 1.2.3.7:53500 at 10:30:00 = unknown because gw1: .* is not an address of this gateway.*
+  ? 1.2.3.7:53500 at 10:30:00 = unknown because gw3: .* is not an address of this gateway.*
+  ? 1.2.3.5:53500 at 10:30:00 node gw3 = unknown because gw3: .* is not an address.*
+
+The same, and of one no scope is known
+  10:00 begin
+  10:00 gw2: begin
+  10:00 gw3: begin nat
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00:00.1 gw2: scope unknown
+  10:00:00.1 gw3: scope 1.2.3.6 inside 10.3.0.0/16
+  10:05 NEW a
+  11:00 covered
+  11:00 gw2: covered
+  11:00 gw3: covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.3.6:53599 at 10:30:00 = unknown because gw3: nat mode .*
+  ? 1.2.3.7:53500 at 10:30:00 = unknown because gw1: .* is not an address.*
+
+No scope is known of the silent one
+  10:00 begin
+  10:00 gw2: begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because gw2: .*
+  ? 1.2.3.4:53599 at 10:30:00 = unknown because gw2: .*
+
+The silent one's scope became known later, and was not any more
+  10:00 begin
+  10:00 gw2: begin nat
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW a
+  10:20 gw2: scope 1.2.3.6 inside 10.3.0.0/16
+  10:40 gw2: scope unknown
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53500 at 10:19:59 within 2 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:39:59 within 2 = unknown because gw2: nat mode .*
+  ? 1.2.3.4:53500 at 10:50:00 = unknown because gw2: nat mode .*
+
+The provider gave another address; the clock service had looked at 10:13 and 10:43
+  10:00 begin
+  10:00:00.1 scope 1.2.3.9 inside 192.168.0.0/16
+  10:00 gw2: begin nat
+  10:00:00.1 gw2: scope 1.2.3.6 inside 10.3.0.0/16
+  10:20 NEW a
+  10:43:10 scope 1.2.3.4 inside 192.168.0.0/16 since=10:13
+  11:30 covered
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:12:00 = unknown because .*its scope from .*10:00:00.* is 1\\.2\\.3\\.9, .*
+  ? 1.2.3.4:53599 at 10:20:00 = none
+  ? 1.2.3.9:53599 at 10:20:00 = none
+  ? 1.2.3.9:53599 at 10:50:00 = unknown
+  ? 1.2.3.4:53599 at 11:00:00 = none
+  ? 1.2.3.4:53500 at 11:00:00 = one a
+
+A reboot: until it was looked again no scope is known
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00 gw2: begin
+  10:00:00.1 gw2: scope 1.2.3.6 inside 10.3.0.0/16
+  10:29:59.9 covered
+  10:30 stop
+  10:31 begin
+  10:31:00.1 scope unknown
+  10:33 scope 1.2.3.5 inside 192.168.0.0/16
+  11:30 covered
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:20:00 = none
+  ? 1.2.3.5:53599 at 10:20:00 = unknown because gw1: 1\\.2\\.3\\.5 is not an address.*
+  ? 1.2.3.4:53599 at 10:32:00 = unknown because gw2: .* is not an address.*
+  ? 1.2.3.5:53599 at 10:40:00 = none
+  ? 1.2.3.6:53599 at 10:40:00 = none
+
+The clock was stepped back between two scopes
+  10:00 begin
+  11:00 scope 1.2.3.4 inside 192.168.0.0/16
+  10:10 clock step=-3600 synchronised
+  10:30 scope 1.2.3.5 inside 192.168.0.0/16
+  10:31 dump
+  13:00 covered
+  ? 1.2.3.4:53599 at 12:30:00 = unknown because gw1: 1\\.2\\.3\\.4 is not an address.*
+  ? 1.2.3.5:53599 at 12:30:00 = none
+
+A rule keeps a network from conntrack
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 hidden 192.168.7.0/24
+  10:05 NEW a
+  10:40 scope 1.2.3.4 inside 192.168.0.0/16
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 192.168.7.9:53599 at 10:30:00 = unknown because gw1: connections of 192.168.7.0/24 may be .*
+  ? 192.168.8.9:53599 at 10:30:00 = none
+  ? 192.168.7.9:53599 at 10:50:00 = none
 """
 
 ROWS = list(read_rows(SITUATIONS))

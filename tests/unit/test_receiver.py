@@ -17,6 +17,7 @@ from ctaudit.capture.receiver import Receiver
 from ctaudit.capture.table_dump import RETRY_AFTER
 from ctaudit.config import Config, SocketSection, SpoolSection
 from ctaudit.conntrack.nlmsg import HEADER
+from ctaudit.host.seen_scope import SeenScope
 from ctaudit.spool.frame import HEAD_SIZE
 from ctaudit.spool.note import DRAINED, Note, unpack_drained
 from ctaudit.spool.segment import HEADER_SIZE, Segment, Word, list_segments, opened_segment
@@ -539,6 +540,20 @@ def test_an_inherited_socket_without_its_stream_begins_one(tmp_path: Path) -> No
     rig.restart(inherited=True)
     assert [note.detail["inherited"] for note in rig.notes("start")] == [False, True]
     rig.receiver._spool.close()
+
+
+def test_the_scope_is_noted_where_a_stream_begins_or_goes_on(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [note.detail["source"] for note in rig.notes("scope")] == ["unknown"]
+    rig.receiver._spool.close()
+    rig.restart(inherited=True)
+    assert len(rig.notes("scope")) == 2
+    seen = SeenScope(["1.2.3.4/32"], [], [])
+    monkeypatch.setattr(rig.receiver._scope, "_read", lambda: seen)
+    rig.clock.now += 30.0
+    rig.receive(0)
+    assert rig.notes("scope")[2].detail["public"] == ["1.2.3.4/32"]
 
 
 def test_a_tick_looks_at_the_kernel_and_the_clock(

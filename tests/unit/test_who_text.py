@@ -185,8 +185,23 @@ def test_nobody() -> None:
     assert tell() == [
         "No connection is recorded for 1.2.3.4:53500.",
         "Asked: 2026-02-22 12:59:43+01:00 to before 2026-02-22 12:59:44+01:00 (CET).",
-        "The record is complete here.",
+        "The record of the connections that conntrack tracks is complete here.",
     ]
+
+
+def test_an_answer_outside_of_the_scope() -> None:
+    why = "gw1: 1.2.3.4 is not an address of this gateway (its scope from 2026-02-22 11:00:00+00"
+    outside = replace(COMPLETE, in_scope=False, none_why=f"{why} is 1.2.3.9)")
+    told, complete = tell(OUTWARD, coverage=(outside,))[-2:]
+    assert told.startswith("Wrong scope: gw1: 1.2.3.4 is not an address of this gateway")
+    assert told.endswith(
+        "from 2026-02-22 12:00:00+01:00 is 1.2.3.9), and yet it had this connection."
+    )
+    assert complete == "The record is complete here."
+    assert tell(coverage=(outside,))[-1].startswith("Unknown: gw1: 1.2.3.4 is not an address")
+    reply = plain_reply(make_reply(QUESTION, (OUTWARD,), (outside,)))
+    assert (reply["verdict"], reply["scope_wrong"]) == ("one", [outside.none_why])
+    assert reply["completeness"][0]["in_scope"] is False
 
 
 def test_a_gap_is_said_and_completeness_is_not() -> None:
@@ -294,7 +309,7 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols",
+        "completeness", "protocols", "scope_wrong",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)

@@ -51,6 +51,8 @@ class Unannounced:
 def check_database(dsn: str, procedure: str, node: str) -> list[Finding]:
     """Findings on the database; they end with the first that makes the others impossible.
 
+    ``node``: the gateway, whose recent translations are held against its scope.
+
     As root it connects as the recorder's user, for peer authentication.
     """
     with contextlib.ExitStack() as acting:
@@ -91,6 +93,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
+            yield from judge_translations(*_count_outside_scope(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
@@ -171,6 +174,19 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
+def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
+    """``outside``: how many of them use an address that is in no scope."""
+    if translated:
+        found = f"{translated:,} of the last ten minutes"
+        yield make_finding(
+            "translations",
+            f"{outside:,} of {found} use an address outside of the scope" if outside else found,
+            good=not outside,
+            wanted="public addresses that the scope holds",
+            remedy="set public in [scope] of the configuration; ctaudit flows shows the addresses",
+        )
+
+
 def judge_announcements(found: Sequence[Unannounced]) -> Finding:
     """``found``: the newest first."""
     if not found:
@@ -201,6 +217,12 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     with explained("asking the database"), connection.transaction():
         row = connection.execute(statement.encode()).fetchone()
     return row[0] if row else None
+
+
+def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
+    return row or (0, 0)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:

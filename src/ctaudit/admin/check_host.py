@@ -40,7 +40,7 @@ def check_host(config: Config) -> list[Finding]:
             judge_table(read_sysctl("nf_conntrack_count"), read_sysctl("nf_conntrack_max")),
             judge_buffer(config.socket.receive_buffer, _try_buffer(config.socket.receive_buffer)),
             judge_drops(_count_drops(receiver)),
-            *check_surroundings(config.mode),
+            *check_surroundings(config.mode, config.scope),
         ]
     return [
         *found,

@@ -16,6 +16,7 @@ from ctaudit.capture.clock_notes import ClockNotes
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.overrun import OverrunNotes
 from ctaudit.capture.pace import Pace, poll_timeout
+from ctaudit.capture.scope_notes import ScopeNotes
 from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.capture.watch import Watch
 from ctaudit.config import Config, format_size
@@ -120,6 +121,7 @@ class Receiver:
         self._spool = SpoolWriter(config, monotonic)
         self._dump = TableDump(self._spool, config.dumps.interval, open_dump, monotonic)
         self._overruns = OverrunNotes(source, self._spool, reliable=config.socket.reliable)
+        self._scope = ScopeNotes(self._spool, config.scope)
         self._watch = Watch(self._spool, kernel or KernelState(), monotonic)
         self._clock = ClockNotes(self._spool)
         self._pace = Pace()
@@ -139,6 +141,7 @@ class Receiver:
             self._dump.resume()
             if self._spool.current.has_room():
                 self._spool.append_note("resume", ctaudit=__version__)
+                self._scope.begin()
                 self._look_around(self._monotonic())
             return
         earlier = self._spool.begin_stream()
@@ -155,6 +158,7 @@ class Receiver:
             reliable=self._config.socket.reliable,
             **self._watch.begin()._asdict(),
         )
+        self._scope.begin()
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one datagram of a dump."""
@@ -287,6 +291,7 @@ class Receiver:
             if self._overruns.detect():
                 self._handle_overrun()
             self._look_around(now)
+            self._scope.tick(now)
         self._spool.prune()
 
     def _look_around(self, now: float) -> None:

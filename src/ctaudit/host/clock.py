@@ -63,9 +63,13 @@ def ask_kernel() -> Synchronisation | None:
 
 
 def save_synchronisation(answer: Synchronisation, file: Path) -> None:
+    replace_file(file, json.dumps(asdict(answer)) + "\n")
+
+
+def replace_file(file: Path, text: str) -> None:
     """Replaces ``file`` in one step, readable by every user."""
     draft = Path(f"{file}.new")
-    draft.write_text(json.dumps(asdict(answer)) + "\n")
+    draft.write_text(text)
     draft.chmod(0o644)
     draft.rename(file)
 

@@ -87,6 +87,8 @@ class Coverage:
 
     ``why``: the reason why it is not, None where it is. ``protocols``: numbers of those that have
     gaps of their own there, where all protocols were asked for and the record is not complete.
+    ``in_scope``: whether the address asked for was one of this gateway's; None: not known.
+    ``none_why``: the reason why nothing found does not mean none, None: it does.
     """
 
     node: str
@@ -95,3 +97,5 @@ class Coverage:
     covered_from: datetime | None
     covered_until: datetime | None
     protocols: Sequence[int] = ()
+    in_scope: bool | None = None
+    none_why: str | None = None

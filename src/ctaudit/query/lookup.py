@@ -30,7 +30,8 @@ _WHO = sql.SQL(
     "ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
 _COMPLETENESS = sql.SQL(
-    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint) ORDER BY node"
+    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
+    "%(address)s::inet) ORDER BY node"
 )
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(

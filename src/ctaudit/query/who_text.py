@@ -18,7 +18,7 @@ from ctaudit.query.value_text import (
     localise_times,
     plain_time,
 )
-from ctaudit.query.verdict import ProtocolVerdict, Verdict
+from ctaudit.query.verdict import ProtocolVerdict, Verdict, find_outside
 
 _BY_THE_LAST_DUMP = "by the last table dump"
 _SOURCES = {
@@ -43,6 +43,7 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
+        "scope_wrong": list(find_outside(reply.answers, reply.coverage)),
     }
 
 
@@ -83,6 +84,7 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
         "why": item.why,
         "covered_from": plain_time(item.covered_from),
         "covered_until": plain_time(item.covered_until),
+        "in_scope": item.in_scope,
     }
 
 
@@ -110,7 +112,11 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield f"Unknown: {localise_times(reason)}."
     if reply.protocols:
         yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
-    if verdict.complete and not verdict.reasons:
+    for sentence in find_outside(answers, reply.coverage):
+        yield f"Wrong scope: {localise_times(sentence)}, and yet it had this connection."
+    if verdict.name == "none":
+        yield "The record of the connections that conntrack tracks is complete here."
+    elif verdict.complete and not verdict.reasons:
         yield "The record is complete here."
     elif answers and not verdict.complete:
         yield "Another connection may be the one asked for."

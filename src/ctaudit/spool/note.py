@@ -27,6 +27,7 @@ NAMED = {
     0xCA17: "clock",
     0xCA18: "settings",
     0xCA19: "clashes",
+    0xCA1A: "scope",
 }
 _TYPES = {name: number for number, name in NAMED.items()}
 _DRAINED = struct.Struct("=IHHIIQ")

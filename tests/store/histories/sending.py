@@ -39,7 +39,7 @@ _ASKED = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()), ", ".join(_TYPES)
 )
 _WHO = "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node)"
-_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto)"
+_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address)"
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
 
