@@ -86,6 +86,13 @@ BEGIN
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- An event's time is no later than the start: an opening whose event came later is
+            -- one only where there is no other.
+            IF v_life.start_from = v_life.started_at - interval '1 ms'
+                AND v_seen.started_at < v_life.started_at - interval '10 us'
+            THEN
+                v_distance := v_distance + interval '1 s';
+            END IF;
             -- What was read in one second is in no order; the tuple's first ends first.
             IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
                 v_distance := greatest(v_distance, interval '1 s');

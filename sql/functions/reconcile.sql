@@ -120,6 +120,8 @@ BEGIN
             AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
     END IF;
@@ -140,6 +142,7 @@ BEGIN
             WHERE g.node = p_node AND g.hides_ends
                 AND g.gap_from <= v_gone.ended_at + interval '1 min'
                 AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
         ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,

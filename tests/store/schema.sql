@@ -1888,6 +1888,13 @@ BEGIN
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- An event's time is no later than the start: an opening whose event came later is
+            -- one only where there is no other.
+            IF v_life.start_from = v_life.started_at - interval '1 ms'
+                AND v_seen.started_at < v_life.started_at - interval '10 us'
+            THEN
+                v_distance := v_distance + interval '1 s';
+            END IF;
             -- What was read in one second is in no order; the tuple's first ends first.
             IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
                 v_distance := greatest(v_distance, interval '1 s');
@@ -2415,6 +2422,8 @@ BEGIN
             AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
     END IF;
@@ -2435,6 +2444,7 @@ BEGIN
             WHERE g.node = p_node AND g.hides_ends
                 AND g.gap_from <= v_gone.ended_at + interval '1 min'
                 AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
         ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,

@@ -1321,6 +1321,15 @@ Renamed to a name that another has
 
 # Counters.
 
+Two dumps lack what no DESTROY ended, and one of them shows what no NEW began
+  10:00 begin
+  10:05 NEW a
+  10:06 covered
+  11:00 dump
+  12:00 dump b@11:50
+  12:01 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown
+
 Zeroed by another tool
   10:00 begin
   10:05 NEW a
