@@ -8,13 +8,14 @@
 --              only where it is told to
 -- Parameters:
 --   p_connection   with the counters of its end, if it has one
---   p_dumps        whether a dump may have shown it (ctaudit.ask); without one none is looked for
+--   p_since        the earliest entry that may show it was received then; NULL: no dump has
+--                  shown it (ctaudit.ask)
 -- Returns: the connection with the counters, NULL where they are unknown, and counters,
 --   counters_cause; without an end, last_seen_at is that of the last dump that showed it
 -- Tables touched: dump_entry_row, dump, node (read)
 CREATE OR REPLACE FUNCTION ctaudit.count_traffic(
     p_connection ctaudit.connection,
-    p_dumps boolean
+    p_since timestamptz
 )
 RETURNS ctaudit.connection
 LANGUAGE plpgsql
@@ -31,7 +32,7 @@ DECLARE
     v_was_reset boolean := false;
     v_offloaded boolean := false;
 BEGIN
-    IF p_dumps THEN
+    IF p_since IS NOT NULL THEN
         SELECT
             array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
             array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
@@ -51,7 +52,7 @@ BEGIN
                 ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
                 coalesce(c.ct_id, -1)
             )
-            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
+            AND e.received_at >= p_since - interval '2 hours'
             AND e.received_at <= v_ended + interval '2 hours'
             AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
                 THEN e.started_at = c.started_at

@@ -494,6 +494,7 @@ DECLARE
     v_query text := ctaudit.connection_query(p_outward, p_inward);
     v_needed record;
     v_dumps tstzmultirange;
+    v_since timestamptz;
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
@@ -501,10 +502,11 @@ BEGIN
         WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
+        -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(d.began_at, d.ended_at, '[]')), '{}') INTO v_dumps
-        FROM ctaudit.dump AS d
-        WHERE d.node = v_needed.node AND d.began_at < v_until AND d.ended_at >= v_from
-            AND d.ended_at < v_until + interval '2 hours';
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
+            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
@@ -519,16 +521,22 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            -- One that the dumps around the span do not show may be in one within it.
-            RETURN NEXT ctaudit.count_traffic(
-                v_connection, v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
-                    v_connection.started_at, greatest(
-                        v_connection.started_at, v_connection.ended_at,
-                        CASE WHEN v_connection.ended_at IS NULL
-                            THEN coalesce(v_connection.ended_before, 'infinity') END
-                    ), '[]'
-                )
-            );
+            -- One that the dumps around the span do not show may be in one within it. Where no
+            -- start is known, only the dumps that the question reads are looked at.
+            v_since := NULL;
+            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
+                v_connection.started_at, greatest(
+                    v_connection.started_at, v_connection.ended_at,
+                    CASE WHEN v_connection.ended_at IS NULL
+                        THEN coalesce(v_connection.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN
+                v_since := coalesce(
+                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
+                    '-infinity'
+                );
+            END IF;
+            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
     END LOOP;
 END
@@ -1049,7 +1057,7 @@ AS $_$
     'r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_dumps boolean) RETURNS ctaudit.connection
+CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -1063,7 +1071,7 @@ DECLARE
     v_was_reset boolean := false;
     v_offloaded boolean := false;
 BEGIN
-    IF p_dumps THEN
+    IF p_since IS NOT NULL THEN
         SELECT
             array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
             array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
@@ -1083,7 +1091,7 @@ BEGIN
                 ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
                 coalesce(c.ct_id, -1)
             )
-            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
+            AND e.received_at >= p_since - interval '2 hours'
             AND e.received_at <= v_ended + interval '2 hours'
             AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
                 THEN e.started_at = c.started_at
@@ -1137,7 +1145,7 @@ BEGIN
     RETURN c;
 END
 $$;
-ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_dumps boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3683,7 +3691,7 @@ REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, 
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_dumps boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;

@@ -124,6 +124,15 @@ def test_flows(store: Store, name: str, bounds: str) -> None:
     assert row[:6] == told
 
 
+@pytest.mark.parametrize("bounds", ["", AN_HOUR])
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name not in OPEN])
+def test_flows_of_history_mode(store: Store, name: str, bounds: str) -> None:
+    lines, told = ANSWERS[name]
+    begin = ["10:00 begin history", "10:05 NEW a"]
+    row = ask(store, [*begin, *lines, "11:00 covered"], f"ctaudit.flows({bounds})")
+    assert row[:6] == told
+
+
 @pytest.mark.parametrize("name", OPEN)
 def test_live(store: Store, name: str) -> None:
     lines, told = ANSWERS[name]
