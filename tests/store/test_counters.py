@@ -148,11 +148,12 @@ def test_counters_while_open_are_of_the_time_they_say(store: Store) -> None:
     assert (row[1], row[4], row[6]) == (9000, "at least", "10:20")
 
 
-def test_a_connection_begun_before_the_record(store: Store) -> None:
-    """Its start is not known: each dump within the span may show it."""
+@pytest.mark.parametrize("mode", ["live", "history"])
+def test_a_connection_whose_start_is_not_known(store: Store, mode: str) -> None:
+    """In history mode nothing tells it: each dump within the span may show it."""
     lines = [
-        "10:00 begin with a@unstamped@bytes=5000", "10:10 dump a@unstamped@bytes=10",
-        "10:20 END a unstamped bytes=20", "11:00 covered",
+        f"10:00 begin {mode} unstamped with a@unstamped@bytes=5000",
+        "10:10 dump a@unstamped@bytes=10", "10:20 END a unstamped bytes=20", "11:00 covered",
     ]  # fmt: skip
     row = ask(store, lines, "ctaudit.flows(p_from => '2024-02-22 09:59Z')")
     assert (row[1], row[4], row[5]) == (5000, "at least", ZEROED)
