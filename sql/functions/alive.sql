@@ -147,11 +147,21 @@ BEGIN
             nullif(s.reply_dport, -1),
             ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
-            s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
+            CASE WHEN NOT n.offloaded THEN s.orig_packets END,
+            CASE WHEN NOT n.offloaded THEN s.orig_bytes END,
+            CASE WHEN NOT n.offloaded THEN s.reply_packets END,
+            CASE WHEN NOT n.offloaded THEN s.reply_bytes END,
             nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
-            CASE WHEN s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
-            CASE WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump' END
+            CASE WHEN n.offloaded OR s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
+            CASE
+                WHEN n.offloaded THEN 'offloaded to a flowtable'
+                WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
+                WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
+                ELSE 'no table dump has shown it'
+            END
         FROM unended AS s
+        -- IPS_OFFLOAD and IPS_HW_OFFLOAD
+        CROSS JOIN LATERAL (SELECT coalesce(s.status, 0) & 49152 <> 0 AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END

@@ -39,6 +39,8 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_query text := ctaudit.connection_query(p_outward, p_inward);
     v_needed record;
+    v_dumps tstzmultirange;
+    v_since timestamptz;
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
@@ -46,6 +48,11 @@ BEGIN
         WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
+        -- Of history mode the query reads them itself (needed: dumps_within).
+        SELECT coalesce(range_agg(tstzrange(d.began_at, d.ended_at, '[]')), '{}') INTO v_dumps
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
+            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
@@ -60,7 +67,22 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            RETURN NEXT ctaudit.count_traffic(v_connection);
+            -- One that the dumps around the span do not show may be in one within it. Where no
+            -- start is known, only the dumps that the question reads are looked at.
+            v_since := NULL;
+            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
+                v_connection.started_at, greatest(
+                    v_connection.started_at, v_connection.ended_at,
+                    CASE WHEN v_connection.ended_at IS NULL
+                        THEN coalesce(v_connection.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN
+                v_since := coalesce(
+                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
+                    '-infinity'
+                );
+            END IF;
+            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
     END LOOP;
 END

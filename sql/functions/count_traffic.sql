@@ -1,16 +1,22 @@
 -- Function: ctaudit.count_traffic
 -- What is known of a connection's packets and bytes, by its end and by the dumps that showed it.
 --   exact      as the kernel counted them until the end
---   at least   the most that any of them showed: the connection is open, or its end had no
---              counters, or one is less than the one before, so another tool set them to zero
---              (conntrack -z)
---   unknown    nothing counted (nf_conntrack_acct), or the connection was offloaded: a flowtable
---              forwards packets that the kernel counts only where it is told to
--- Parameters: p_connection   with the counters of its end, if it has one
+--   at least   the most that any of them showed: no end is recorded, or it had no counters, or one
+--              is less than the one before, so another tool set them to zero (conntrack -z)
+--   unknown    nothing counted (nf_conntrack_acct), no dump showed it and no end is recorded, or
+--              the connection was offloaded: a flowtable forwards packets that the kernel counts
+--              only where it is told to
+-- Parameters:
+--   p_connection   with the counters of its end, if it has one
+--   p_since        the earliest entry that may show it was received then; NULL: no dump has
+--                  shown it (ctaudit.ask)
 -- Returns: the connection with the counters, NULL where they are unknown, and counters,
---   counters_cause
+--   counters_cause; without an end, last_seen_at is that of the last dump that showed it
 -- Tables touched: dump_entry_row, dump, node (read)
-CREATE OR REPLACE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection)
+CREATE OR REPLACE FUNCTION ctaudit.count_traffic(
+    p_connection ctaudit.connection,
+    p_since timestamptz
+)
 RETURNS ctaudit.connection
 LANGUAGE plpgsql
 STABLE
@@ -20,20 +26,23 @@ AS $function$
 DECLARE
     c ctaudit.connection := p_connection;
     v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
+    v_ended timestamptz := coalesce(c.ended_at, c.ended_before, 'infinity');
     v_seen record;
+    v_was_seen boolean := false;
     v_was_reset boolean := false;
     v_offloaded boolean := false;
 BEGIN
-    -- No dump showed one without last_seen_at.
-    IF c.last_seen_at IS NOT NULL THEN
+    IF p_since IS NOT NULL THEN
         SELECT
-            array_agg(e.orig_packets ORDER BY d.began_at) AS orig_packets,
-            array_agg(e.orig_bytes ORDER BY d.began_at) AS orig_bytes,
-            array_agg(e.reply_packets ORDER BY d.began_at) AS reply_packets,
-            array_agg(e.reply_bytes ORDER BY d.began_at) AS reply_bytes,
-            coalesce(bit_or(e.status), 0) AS status
+            array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
+            array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
+            array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
+            array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
+            max(greatest(d.began_at, e.started_at)) AS last_seen_at
         INTO v_seen
-        FROM ctaudit.dump_entry_row AS e JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
+        -- An entry of no complete dump is evidence as well.
+        FROM ctaudit.dump_entry_row AS e LEFT JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
         WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
             AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
             AND ctaudit.same_tuple(
@@ -43,16 +52,19 @@ BEGIN
                 ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
                 coalesce(c.ct_id, -1)
             )
-            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
-            AND e.received_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
-                + interval '2 hours'
-            AND d.began_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+            AND e.received_at >= p_since - interval '2 hours'
+            AND e.received_at <= v_ended + interval '2 hours'
             AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
                 THEN e.started_at = c.started_at
-                ELSE coalesce(e.started_at, d.ended_at) >= ctaudit.start_from(
-                    c.started_at, c.started_source, c.started_after
-                ) END;
+                -- The tuple's next connection may have this id, and be in the same dump.
+                ELSE e.received_at <= v_ended AND coalesce(e.started_at, e.received_at)
+                    >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
+                END;
+        v_was_seen := v_seen.entries > 0;
         v_offloaded := v_seen.status & 49152 <> 0;
+        IF c.state <> 'ended' THEN
+            c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
+        END IF;
         SELECT
             a.most, b.most, s.most, t.most,
             a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
@@ -83,7 +95,10 @@ BEGIN
     END;
     c.counters_cause := CASE
         WHEN v_offloaded THEN 'offloaded to a flowtable'
-        WHEN c.counters <> 'at least' THEN NULL
+        WHEN c.counters = 'exact' THEN NULL
+        WHEN c.counters = 'unknown' AND (v_was_seen OR c.state = 'ended')
+            THEN 'the kernel did not count, nf_conntrack_acct = 0'
+        WHEN c.counters = 'unknown' THEN 'no table dump has shown it'
         WHEN v_was_reset THEN 'another tool set the counters to zero'
         WHEN c.state = 'ended' THEN 'the end has no counters'
         ELSE 'by the last table dump'

@@ -425,11 +425,21 @@ BEGIN
             nullif(s.reply_dport, -1),
             ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
-            s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
+            CASE WHEN NOT n.offloaded THEN s.orig_packets END,
+            CASE WHEN NOT n.offloaded THEN s.orig_bytes END,
+            CASE WHEN NOT n.offloaded THEN s.reply_packets END,
+            CASE WHEN NOT n.offloaded THEN s.reply_bytes END,
             nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
-            CASE WHEN s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
-            CASE WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump' END
+            CASE WHEN n.offloaded OR s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
+            CASE
+                WHEN n.offloaded THEN 'offloaded to a flowtable'
+                WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
+                WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
+                ELSE 'no table dump has shown it'
+            END
         FROM unended AS s
+        -- IPS_OFFLOAD and IPS_HW_OFFLOAD
+        CROSS JOIN LATERAL (SELECT coalesce(s.status, 0) & 49152 <> 0 AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
@@ -483,6 +493,8 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_query text := ctaudit.connection_query(p_outward, p_inward);
     v_needed record;
+    v_dumps tstzmultirange;
+    v_since timestamptz;
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
@@ -490,6 +502,11 @@ BEGIN
         WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
+        -- Of history mode the query reads them itself (needed: dumps_within).
+        SELECT coalesce(range_agg(tstzrange(d.began_at, d.ended_at, '[]')), '{}') INTO v_dumps
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
+            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
@@ -504,7 +521,22 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            RETURN NEXT ctaudit.count_traffic(v_connection);
+            -- One that the dumps around the span do not show may be in one within it. Where no
+            -- start is known, only the dumps that the question reads are looked at.
+            v_since := NULL;
+            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
+                v_connection.started_at, greatest(
+                    v_connection.started_at, v_connection.ended_at,
+                    CASE WHEN v_connection.ended_at IS NULL
+                        THEN coalesce(v_connection.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN
+                v_since := coalesce(
+                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
+                    '-infinity'
+                );
+            END IF;
+            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
     END LOOP;
 END
@@ -1025,7 +1057,7 @@ AS $_$
     'r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) RETURNS ctaudit.connection
+CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -1033,20 +1065,23 @@ AS $$
 DECLARE
     c ctaudit.connection := p_connection;
     v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
+    v_ended timestamptz := coalesce(c.ended_at, c.ended_before, 'infinity');
     v_seen record;
+    v_was_seen boolean := false;
     v_was_reset boolean := false;
     v_offloaded boolean := false;
 BEGIN
-    -- No dump showed one without last_seen_at.
-    IF c.last_seen_at IS NOT NULL THEN
+    IF p_since IS NOT NULL THEN
         SELECT
-            array_agg(e.orig_packets ORDER BY d.began_at) AS orig_packets,
-            array_agg(e.orig_bytes ORDER BY d.began_at) AS orig_bytes,
-            array_agg(e.reply_packets ORDER BY d.began_at) AS reply_packets,
-            array_agg(e.reply_bytes ORDER BY d.began_at) AS reply_bytes,
-            coalesce(bit_or(e.status), 0) AS status
+            array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
+            array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
+            array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
+            array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
+            max(greatest(d.began_at, e.started_at)) AS last_seen_at
         INTO v_seen
-        FROM ctaudit.dump_entry_row AS e JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
+        -- An entry of no complete dump is evidence as well.
+        FROM ctaudit.dump_entry_row AS e LEFT JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
         WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
             AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
             AND ctaudit.same_tuple(
@@ -1056,16 +1091,19 @@ BEGIN
                 ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
                 coalesce(c.ct_id, -1)
             )
-            AND e.received_at >= coalesce(c.started_at, '-infinity') - interval '2 hours'
-            AND e.received_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
-                + interval '2 hours'
-            AND d.began_at <= coalesce(c.ended_at, c.ended_before, 'infinity')
+            AND e.received_at >= p_since - interval '2 hours'
+            AND e.received_at <= v_ended + interval '2 hours'
             AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
                 THEN e.started_at = c.started_at
-                ELSE coalesce(e.started_at, d.ended_at) >= ctaudit.start_from(
-                    c.started_at, c.started_source, c.started_after
-                ) END;
+                -- The tuple's next connection may have this id, and be in the same dump.
+                ELSE e.received_at <= v_ended AND coalesce(e.started_at, e.received_at)
+                    >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
+                END;
+        v_was_seen := v_seen.entries > 0;
         v_offloaded := v_seen.status & 49152 <> 0;
+        IF c.state <> 'ended' THEN
+            c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
+        END IF;
         SELECT
             a.most, b.most, s.most, t.most,
             a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
@@ -1096,7 +1134,10 @@ BEGIN
     END;
     c.counters_cause := CASE
         WHEN v_offloaded THEN 'offloaded to a flowtable'
-        WHEN c.counters <> 'at least' THEN NULL
+        WHEN c.counters = 'exact' THEN NULL
+        WHEN c.counters = 'unknown' AND (v_was_seen OR c.state = 'ended')
+            THEN 'the kernel did not count, nf_conntrack_acct = 0'
+        WHEN c.counters = 'unknown' THEN 'no table dump has shown it'
         WHEN v_was_reset THEN 'another tool set the counters to zero'
         WHEN c.state = 'ended' THEN 'the end has no counters'
         ELSE 'by the last table dump'
@@ -1104,7 +1145,7 @@ BEGIN
     RETURN c;
 END
 $$;
-ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2096,15 +2137,20 @@ END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT max(s.count), coalesce(bool_or(s.count < s.before), false)
-    FROM (
-        SELECT c.count, lag(c.count) OVER (ORDER BY c.place) AS before
-        FROM unnest(p_counts) WITH ORDINALITY AS c (count, place)
-        WHERE c.count IS NOT NULL
-    ) AS s;
+DECLARE
+    v_count bigint;
+    v_before bigint;
+BEGIN
+    was_reset := false;
+    FOREACH v_count IN ARRAY coalesce(p_counts, '{}') LOOP
+        was_reset := was_reset OR coalesce(v_count < v_before, false);
+        v_before := coalesce(v_count, v_before);
+        most := greatest(most, v_count);
+    END LOOP;
+END
 $$;
 ALTER FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
@@ -3655,7 +3701,7 @@ REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, 
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;

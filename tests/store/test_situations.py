@@ -1348,6 +1348,50 @@ Offloaded to a flowtable
   11:00 covered
   ? 1.2.3.4:53500 at 10:15:00 = one a of unknown bytes
 
+A dump within the span shows it; those around the span do not
+  10:00 begin
+  10:05 NEW a
+  10:05 NEW b
+  10:06 NEW c
+  10:10 dump a@bytes=1003176 b@offloaded
+  10:20 END a packets=3 bytes=1156
+  10:21 END b packets=3 bytes=180
+  10:22 END c bytes=700
+  10:30 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 within 840 to 19.1.16.7:443 = several a b
+  ? 1.2.3.4:53500 at 10:20:30 within 0.1 to 19.1.16.7:443 = one b of unknown bytes
+  ? 1.2.3.4:53500 at 10:15:00 within 840 to 68.232.35.139:443 = one c exactly 700 bytes
+
+Zeroed, and only a dump within the span tells
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@bytes=1003176
+  10:20 END a packets=3 bytes=1156
+  10:30 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 within 840 = one a at least 1003176 bytes
+
+Offloaded, and only a dump within the span tells
+  10:00 begin
+  10:05 NEW a
+  10:10 dump a@offloaded
+  10:20 END a packets=3 bytes=180
+  10:30 dump
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 within 840 = one a of unknown bytes
+
+Zeroed, and only a dump that was not completed tells
+  10:00 begin
+  10:05 NEW a
+  10:10 dump begins
+  10:10:00.1 overrun lost=1
+  10:10:00.2 entries a@bytes=1003176
+  10:11 dump a@bytes=1156
+  10:20 END a packets=3 bytes=1200
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:15:00 = one a at least 1003176 bytes
+
 Zeroed while it is open, and counted on
   10:00 begin
   10:05 NEW a
@@ -1398,6 +1442,18 @@ The next connection of the tuple counts for itself
   11:00 covered
   ? 1.2.3.4:53500 at 10:12:00 = one a exactly 6000 bytes
   ? 1.2.3.4:53500 at 10:22:00 = one a exactly 400 bytes
+
+The next connection of the tuple counts for itself, without the kernel's stamps
+  10:00 begin unstamped
+  10:05 NEW a
+  10:10 dump a@unstamped@bytes=900
+  10:15 END a unstamped bytes=950
+  10:16 NEW a
+  10:20 dump a@unstamped@bytes=700
+  10:25 END a unstamped bytes=800
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:04:59 within 2 = one a exactly 950 bytes
+  ? 1.2.3.4:53500 at 10:15:59 within 2 = one a exactly 800 bytes
 
 Offloaded when it ends, and no dump saw it
   10:00 begin

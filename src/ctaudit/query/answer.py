@@ -8,6 +8,11 @@ from datetime import datetime, timedelta
 
 from ctaudit.conntrack.endpoint import Address
 
+# Of counters_cause, as ctaudit.count_traffic says it.
+BY_THE_LAST_DUMP = "by the last table dump"
+NOT_COUNTED = "the kernel did not count, nf_conntrack_acct = 0"
+OFFLOADED = "offloaded to a flowtable"
+
 
 @dataclass(frozen=True)
 class Answer:

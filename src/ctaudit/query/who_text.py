@@ -7,7 +7,7 @@ from typing import Any
 
 from ctaudit.conntrack.endpoint import format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import BY_THE_LAST_DUMP, Answer, Coverage
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.question import WhoQuestion
@@ -20,7 +20,6 @@ from ctaudit.query.value_text import (
 )
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, find_outside
 
-_BY_THE_LAST_DUMP = "by the last table dump"
 _SOURCES = {
     "kernel": "kernel",
     "event": "kernel event",
@@ -208,7 +207,7 @@ def _format_counters(answer: Answer, packets: int | None, octets: int | None) ->
         text = f"at least {text}"
         if answer.state != "ended" and answer.last_seen_at is not None:
             text += f" by {format_time(answer.last_seen_at)}"
-            cause = None if cause == _BY_THE_LAST_DUMP else cause
+            cause = None if cause == BY_THE_LAST_DUMP else cause
     return f"{text} ({cause})" if cause else text
 
 
