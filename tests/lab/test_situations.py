@@ -14,7 +14,7 @@ import pytest
 
 from lab import addresses as a
 from lab.cluster import Cluster
-from lab.namespaces import Lab, feed_in, run_in
+from lab.namespaces import Lab, feed_in
 from lab.packet_queue import holding_packets
 from lab.rig import Rig, rigging
 from lab.service import Service, started
@@ -172,31 +172,3 @@ def test_an_icmp_error_is_of_the_connection_it_answers(rig: Rig, lab: Lab) -> No
     (row,) = rows_of(rig, "opening", sent)
     assert verdict(rig, row, moment) == ONE
     assert rig.query("SELECT count(*) FROM ctaudit.opening WHERE proto = 1") == [(0,)]
-
-
-def test_another_tool_sets_the_counters_to_zero(lab: Lab, cluster: Cluster) -> None:
-    """``conntrack -L -z``: the end counts what came after it, the dump before it more."""
-    delete_all(lab)
-    dumps = {"dumps": 'interval = "1s"'}
-    with (
-        rigging(lab, cluster, settings=dumps) as rig,
-        started(rig, "record"),
-        started(rig, "receive"),
-    ):
-        rig.wait_until_listening()
-        with holding(lab, source_port=40660) as held:
-            held.exchange(1_000_000)
-            counted = "SELECT max(orig_bytes) FROM ctaudit.dump_entry WHERE orig_sport = 40660"
-            rig.wait_until(lambda: (rig.query(counted)[0][0] or 0) > 1_000_000)
-            run_in(lab.gateway, ["conntrack", "-L", "-z"], capture_output=True, check=True)
-            held.exchange(1000)
-            moment = now_read(rig)
-        delete_all(lab)
-        now_read(rig)
-        (flow,) = rows_of(rig, "flow", held.sent)
-        assert flow["orig_bytes"] < 10_000
-        reply = rig.who(name_public(flow), moment)
-        (answer,) = reply["answers"]
-        assert answer["counters"] == "at least"
-        assert answer["counters_cause"] == "another tool set the counters to zero"
-        assert answer["orig_bytes"] >= rig.query(counted)[0][0] > 1_000_000

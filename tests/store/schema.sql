@@ -503,7 +503,9 @@ BEGIN
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
         -- Of history mode the query reads them itself (needed: dumps_within).
-        SELECT coalesce(range_agg(tstzrange(d.began_at, d.ended_at, '[]')), '{}') INTO v_dumps
+        SELECT coalesce(range_agg(tstzrange(
+            least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
+        )), '{}') INTO v_dumps
         FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';

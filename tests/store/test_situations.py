@@ -1330,6 +1330,16 @@ Two dumps lack what no DESTROY ended, and one of them shows what no NEW began
   12:01 covered
   ? 1.2.3.4:53500 at 10:30:00 = unknown
 
+The clock is set back while a dump runs
+  10:00 begin
+  10:05 NEW a
+  10:10 dump begins
+  10:10:00.1 entries a@bytes=5000
+  10:09:30 clock step=-30.15
+  10:09:30.1 dump ends
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+
 Zeroed by another tool
   10:00 begin
   10:05 NEW a
