@@ -1338,7 +1338,7 @@ The clock is set back while a dump runs
   10:09:30 clock step=-30.15
   10:09:30.1 dump ends
   11:00 covered
-  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53500 at 10:09:45 within 40 = unknown
 
 Zeroed by another tool
   10:00 begin
