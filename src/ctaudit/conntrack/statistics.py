@@ -12,18 +12,6 @@ from pathlib import Path
 STATISTICS = Path("/proc/thread-self/net/stat/nf_conntrack")
 # nf_conntrack_core.c, nf_ct_resolve_clash; since Linux 5.10.
 CLASHES = b"clashres"
-_OF_ALL_CPUS = "entries"
-
-
-def parse_statistics(text: str) -> dict[str, int]:
-    """Each counter's sum over the CPUs; ``entries`` is a number that every row repeats."""
-    heading, *rows = (line.split() for line in text.splitlines())
-    columns = zip(heading, zip(*rows, strict=True), strict=True)
-    counters = {name: [int(value, 16) for value in values] for name, values in columns}
-    return {
-        name: values[0] if name == _OF_ALL_CPUS else sum(values)
-        for name, values in counters.items()
-    }
 
 
 def sum_column(content: bytes, name: bytes) -> int | None:
