@@ -160,8 +160,7 @@ BEGIN
                 ELSE 'no table dump has shown it'
             END
         FROM unended AS s
-        -- IPS_OFFLOAD and IPS_HW_OFFLOAD
-        CROSS JOIN LATERAL (SELECT coalesce(s.status, 0) & 49152 <> 0 AS offloaded) AS n
+        CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END

@@ -61,7 +61,7 @@ BEGIN
                     >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
                 END;
         v_was_seen := v_seen.entries > 0;
-        v_offloaded := v_seen.status & 49152 <> 0;
+        v_offloaded := ctaudit.is_offloaded(v_seen.status);
         IF c.state <> 'ended' THEN
             c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
         END IF;
@@ -79,8 +79,7 @@ BEGIN
             ctaudit.most_counted(
                 v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
     END IF;
-    -- IPS_OFFLOAD and IPS_HW_OFFLOAD
-    v_offloaded := v_offloaded OR coalesce(c.status, 0) & 49152 <> 0;
+    v_offloaded := v_offloaded OR ctaudit.is_offloaded(c.status);
     IF v_offloaded THEN
         c.orig_packets := NULL;
         c.orig_bytes := NULL;

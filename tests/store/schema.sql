@@ -438,8 +438,7 @@ BEGIN
                 ELSE 'no table dump has shown it'
             END
         FROM unended AS s
-        -- IPS_OFFLOAD and IPS_HW_OFFLOAD
-        CROSS JOIN LATERAL (SELECT coalesce(s.status, 0) & 49152 <> 0 AS offloaded) AS n
+        CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
@@ -1102,7 +1101,7 @@ BEGIN
                     >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
                 END;
         v_was_seen := v_seen.entries > 0;
-        v_offloaded := v_seen.status & 49152 <> 0;
+        v_offloaded := ctaudit.is_offloaded(v_seen.status);
         IF c.state <> 'ended' THEN
             c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
         END IF;
@@ -1120,8 +1119,7 @@ BEGIN
             ctaudit.most_counted(
                 v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
     END IF;
-    -- IPS_OFFLOAD and IPS_HW_OFFLOAD
-    v_offloaded := v_offloaded OR coalesce(c.status, 0) & 49152 <> 0;
+    v_offloaded := v_offloaded OR ctaudit.is_offloaded(c.status);
     IF v_offloaded THEN
         c.orig_packets := NULL;
         c.orig_bytes := NULL;
@@ -1733,6 +1731,10 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
+ALTER FUNCTION ctaudit.is_offloaded(p_status integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3726,6 +3728,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigi
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
