@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lab.cluster import Cluster
-from lab.namespaces import Lab, run_in
-from lab.rig import Rig, rigging
-from lab.service import started
+from lab.namespaces import Lab, call_in, changed_sysctl
+from lab.rig import Rig
+from lab.service import listening_rig
 from lab.traffic import holding
 from lab.traffic.senders import Sent
 from lab.witness import delete_all
@@ -28,51 +27,20 @@ MEGABYTE = 1_000_000
 
 @pytest.fixture
 def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
-    delete_all(lab)
-    often = {"dumps": 'interval = "1s"'}
-    with (
-        rigging(lab, cluster, settings=often) as made,
-        started(made, "record"),
-        started(made, "receive"),
-    ):
-        made.wait_until_listening()
+    with listening_rig(lab, cluster, {"dumps": 'interval = "1s"'}) as made:
         yield made
 
 
-def gateway(lab: Lab, *words: str) -> None:
-    done = run_in(lab.gateway, words, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def accounting_off(lab: Lab) -> Iterator[None]:
-    gateway(lab, "sysctl", "-qw", f"{ACCOUNTING}=0")
-    try:
-        yield
-    finally:
-        gateway(lab, "sysctl", "-qw", f"{ACCOUNTING}=1")
-
-
-def now_read(rig: Rig) -> datetime:
-    """A moment whose record is whole: all that was sent until then is committed."""
-    time.sleep(0.3)
-    moment = datetime.now(UTC)
-    rig.wait_until_recorded(moment + SECOND)
-    return moment
-
-
-def rows_of(rig: Rig, table: str, sent: Sent) -> list[Row]:
-    return [row for row in rig.rows(table) if row["orig_sport"] == sent["sport"]]
-
-
 def most_dumped(rig: Rig, sent: Sent) -> int:
-    return max((row["orig_bytes"] or 0 for row in rows_of(rig, "dump_entry", sent)), default=0)
+    return max(
+        (row["orig_bytes"] or 0 for row in rig.rows_of("dump_entry", sent["sport"])), default=0
+    )
 
 
 def wait_for_dumps(rig: Rig, sent: Sent, count: int) -> None:
     """Until so many more dumps have shown the connection."""
-    shown = len(rows_of(rig, "dump_entry", sent))
-    rig.wait_until(lambda: len(rows_of(rig, "dump_entry", sent)) >= shown + count)
+    shown = len(rig.rows_of("dump_entry", sent["sport"]))
+    rig.wait_until(lambda: len(rig.rows_of("dump_entry", sent["sport"])) >= shown + count)
 
 
 def the_answer(rig: Rig, row: Row, at: datetime, *words: str) -> dict[str, Any]:
@@ -96,12 +64,12 @@ def test_zeroed_by_another_tool(rig: Rig, lab: Lab) -> None:
     with holding(lab, source_port=40710) as held:
         held.exchange(MEGABYTE)
         rig.wait_until(lambda: most_dumped(rig, held.sent) > MEGABYTE)
-        gateway(lab, "conntrack", "-L", "-z")
+        call_in(lab.gateway, "conntrack", "-L", "-z")
         held.exchange(1000)
-        opened = now_read(rig)
+        opened = rig.wait_until_read()
     delete_all(lab)
-    after = now_read(rig)
-    (flow,) = rows_of(rig, "flow", held.sent)
+    after = rig.wait_until_read()
+    (flow,) = rig.rows_of("flow", held.sent["sport"])
     assert flow["orig_bytes"] < MEGABYTE / 10, "the tool has not zeroed the counters"
     counted = most_dumped(rig, held.sent)
     for answer in (
@@ -123,10 +91,10 @@ def test_nobody_zeroed(rig: Rig, lab: Lab) -> None:
     with holding(lab, source_port=40711) as held:
         held.exchange(1000)
         wait_for_dumps(rig, held.sent, 3)
-        opened = now_read(rig)
+        opened = rig.wait_until_read()
     delete_all(lab)
-    after = now_read(rig)
-    (flow,) = rows_of(rig, "flow", held.sent)
+    after = rig.wait_until_read()
+    (flow,) = rig.rows_of("flow", held.sent["sport"])
     for answer in (the_answer(rig, flow, opened), listed(rig, flow, before, after)):
         assert (answer["counters"], answer["counters_cause"]) == ("exact", None)
         assert answer["orig_bytes"] == flow["orig_bytes"]
@@ -134,11 +102,11 @@ def test_nobody_zeroed(rig: Rig, lab: Lab) -> None:
 
 def test_while_it_is_open_the_last_dump_counts(rig: Rig, lab: Lab) -> None:
     with holding(lab, source_port=40712) as held:
-        early = now_read(rig)
+        early = rig.wait_until_read()
         held.exchange(1000)
         wait_for_dumps(rig, held.sent, 2)
-        now_read(rig)
-        (opening,) = rows_of(rig, "opening", held.sent)
+        rig.wait_until_read()
+        (opening,) = rig.rows_of("opening", held.sent["sport"])
         answer = the_answer(rig, opening, early)
         assert (answer["state"], answer["counters"]) == ("open", "at least")
         assert answer["counters_cause"] == "by the last table dump"
@@ -152,15 +120,15 @@ def test_begun_while_accounting_was_off(rig: Rig, lab: Lab) -> None:
     """Setting it to 1 again counts nothing of what is open."""
     cause = "the kernel did not count, nf_conntrack_acct = 0"
     with ExitStack() as open_still:
-        with accounting_off(lab):
+        with changed_sysctl(lab.gateway, ACCOUNTING, 0):
             held = open_still.enter_context(holding(lab, source_port=40713))
         held.exchange(1000)
         wait_for_dumps(rig, held.sent, 2)
-        opened = now_read(rig)
-        (opening,) = rows_of(rig, "opening", held.sent)
+        opened = rig.wait_until_read()
+        (opening,) = rig.rows_of("opening", held.sent["sport"])
         answers = [the_answer(rig, opening, opened)]
     delete_all(lab)
-    now_read(rig)
+    rig.wait_until_read()
     answers.append(the_answer(rig, opening, opened))
     assert [answer["state"] for answer in answers] == ["open", "ended"]
     for answer in answers:

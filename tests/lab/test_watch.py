@@ -17,9 +17,9 @@ from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple, NFCTSocket
 
 from lab import addresses as a
 from lab.cluster import Cluster
-from lab.namespaces import Lab, feed_in, popen_in, run_in
+from lab.namespaces import Lab, call_in, changed_sysctl, feed_in, popen_in
 from lab.rig import Rig, rigging
-from lab.service import Service, started
+from lab.service import Service, listening_rig, started
 from lab.traffic import holding
 from lab.traffic.clashing import make_clashes
 from lab.witness import delete_all, list_table
@@ -34,33 +34,8 @@ CLASH_PORT = 40555
 
 @pytest.fixture
 def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
-    delete_all(lab)
-    with rigging(lab, cluster) as made, started(made, "record"), started(made, "receive"):
-        made.wait_until_listening()
+    with listening_rig(lab, cluster) as made:
         yield made
-
-
-def gateway(lab: Lab, *words: str) -> str:
-    done = run_in(lab.gateway, words, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return str(done.stdout)
-
-
-@contextmanager
-def events_off(lab: Lab) -> Iterator[None]:
-    gateway(lab, "sysctl", "-qw", f"{EVENTS}=0")
-    try:
-        yield
-    finally:
-        gateway(lab, "sysctl", "-qw", f"{EVENTS}=1")
-
-
-def now_read(rig: Rig) -> datetime:
-    """A moment whose record is whole: all that was sent until then is committed."""
-    time.sleep(0.3)
-    moment = datetime.now(UTC)
-    rig.wait_until_recorded(moment + SECOND)
-    return moment
 
 
 def gaps(rig: Rig, cause: str) -> list[tuple[datetime, datetime | None, int | None]]:
@@ -79,14 +54,14 @@ def status(rig: Rig, port: int, at: datetime, *words: str) -> int:
 
 
 def test_events_are_switched_off_and_on(rig: Rig, lab: Lab) -> None:
-    before = now_read(rig)
-    with events_off(lab):
+    before = rig.wait_until_read()
+    with changed_sysctl(lab.gateway, EVENTS, 0):
         switched = datetime.now(UTC)
         held = holding(lab, source=OTHER_CLIENT, source_port=40700)
         with held as connection:
             port = connection.sent["sport"]
             assert status(rig, port, datetime.now(UTC)) == UNKNOWN, "at once"
-            meanwhile = now_read(rig)
+            meanwhile = rig.wait_until_read()
             reply = rig.who([f"{a.GATEWAY}:{port}"], meanwhile)
             assert reply["exit_status"] == UNKNOWN
             assert "nf_conntrack_events = 0" in json.dumps(reply["completeness"])
@@ -96,9 +71,9 @@ def test_events_are_switched_off_and_on(rig: Rig, lab: Lab) -> None:
             assert gap_until is None
             log = rig.log("receive").read_text()
             assert f"sysctl -w {EVENTS}=1" in log
-            gateway(lab, "sysctl", "-qw", f"{EVENTS}=1")
+            call_in(lab.gateway, "sysctl", "-qw", f"{EVENTS}=1")
             rig.wait_until(lambda: gaps(rig, "nf_conntrack_events = 0")[0][1] is not None)
-            after = now_read(rig)
+            after = rig.wait_until_read()
             assert status(rig, port, after) == UNKNOWN, "it will never announce its end"
             assert status(rig, 40799, after) == NONE
             assert status(rig, 40799, meanwhile) == UNKNOWN
@@ -111,13 +86,13 @@ def test_events_were_off_before_the_start(lab: Lab, cluster: Cluster) -> None:
     delete_all(lab)
     with (
         rigging(lab, cluster, settings=OFTEN) as rig,
-        events_off(lab),
+        changed_sysctl(lab.gateway, EVENTS, 0),
         started(rig, "record"),
         started(rig, "receive"),
         holding(lab, source=OTHER_CLIENT, source_port=40701) as held,
     ):
         rig.wait_until(lambda: rig.count("dump") > 2)
-        moment = now_read(rig)
+        moment = rig.wait_until_read()
         assert status(rig, held.sent["sport"], moment) == UNKNOWN
         assert status(rig, 40799, moment) == UNKNOWN
         ((_, gap_until, _),) = gaps(rig, "nf_conntrack_events = 0")
@@ -135,35 +110,29 @@ def test_they_were_switched_while_no_receiver_ran(lab: Lab, cluster: Cluster) ->
         started(rig, "receive") as receiver,
     ):
         rig.wait_until_listening()
-        now_read(rig)
+        rig.wait_until_read()
         receiver.stop()
-        with events_off(lab):
+        with changed_sysctl(lab.gateway, EVENTS, 0):
             receiver.start()
             receiver.wait_until_ready()
-            moment = now_read(rig)
+            moment = rig.wait_until_read()
             assert status(rig, 40799, moment) == UNKNOWN
 
 
 def test_a_rule_lets_no_opening_through(lab: Lab, cluster: Cluster) -> None:
     """A dump proves it: a gap with its number, a fault in the journal, a finding of check."""
-    delete_all(lab)
     rules = (
         "table inet ctaudit_lab_silent { chain quiet { type filter hook prerouting priority -140;"
         f" ip saddr {OTHER_CLIENT} ct event set destroy; }}; }}"
     )
-    with (
-        rigging(lab, cluster, settings=OFTEN) as rig,
-        started(rig, "record"),
-        started(rig, "receive"),
-    ):
-        rig.wait_until_listening()
+    with listening_rig(lab, cluster, OFTEN) as rig:
         time.sleep(1.5)
         feed_in(lab.gateway, ["nft", "-f", "-"], rules)
         try:
             with holding(lab, source=OTHER_CLIENT, source_port=40702) as held:
                 opened = datetime.now(UTC)
                 rig.wait_until(lambda: bool(gaps(rig, "not announced")))
-                moment = now_read(rig)
+                moment = rig.wait_until_read()
                 ((gap_from, _, lost),) = gaps(rig, "not announced")
                 assert lost == 1
                 assert gap_from < opened
@@ -207,12 +176,13 @@ def test_two_packets_of_one_socket_clash(rig: Rig, lab: Lab) -> None:
         f'insert rule inet ctaudit_lab sources oifname "outside" ip saddr {OTHER_CLIENT} '
         "masquerade fully-random"
     )
-    quiet = now_read(rig)
+    quiet = rig.wait_until_read()
     clashes_before = count_clashes(lab)
     with listening_on_the_wire(lab) as wire:
         feed_in(lab.gateway, ["nft", "-f", "-"], fully_random)
         make_clashes(lab, pairs, OTHER_CLIENT, a.SERVER, CLASH_PORT)
-        rig.wait_until_recorded(datetime.now(UTC))
+        made = datetime.now(UTC)
+        rig.wait_until_recorded(made)
         moment = datetime.now(UTC) - timedelta(seconds=0.1)
         assert wire.stdout is not None
         sent_from = {int(wire.stdout.readline()) for _ in range(2 * pairs)}
@@ -226,13 +196,15 @@ def test_two_packets_of_one_socket_clash(rig: Rig, lab: Lab) -> None:
     ((gap_from, gap_until, _),) = gaps(rig, "clashes")
     assert quiet <= gap_from
     assert gap_until is not None
-    assert gap_until >= moment + 9 * SECOND, "the lab's time-out is 10 s"
+    assert gap_until >= made + 9 * SECOND, "the lab's time-out is 10 s"
     assert rig.query("SELECT count(*) FROM ctaudit.note WHERE note = 'clashes'") == [(1,)]
     assert status(rig, 40799, quiet, "--proto", "udp") == NONE
 
 
 def count_clashes(lab: Lab) -> int:
-    return sum(map(int, re.findall(r"clash_resolve=(\d+)", gateway(lab, "conntrack", "-S"))))
+    return sum(
+        map(int, re.findall(r"clash_resolve=(\d+)", call_in(lab.gateway, "conntrack", "-S")))
+    )
 
 
 def inject(lab: Lab, sport: int) -> None:
@@ -255,23 +227,17 @@ def inject(lab: Lab, sport: int) -> None:
 
 def test_an_entry_made_by_a_tool_is_no_evidence(lab: Lab, cluster: Cluster) -> None:
     """The kernel announces it like any other: NEW, with the port id of the tool."""
-    delete_all(lab)
-    with (
-        rigging(lab, cluster, settings=OFTEN) as rig,
-        started(rig, "record"),
-        started(rig, "receive"),
-    ):
-        rig.wait_until_listening()
+    with listening_rig(lab, cluster, OFTEN) as rig:
         time.sleep(1.5)
         made = ("--timeout", "600", "-s", OTHER_CLIENT, "-d", a.SERVER, "--dport", "443")
         tcp = ("-p", "tcp", "--sport", "40703", "--state", "ESTABLISHED")
-        gateway(lab, "conntrack", "-I", *tcp, *made)
+        call_in(lab.gateway, "conntrack", "-I", *tcp, *made)
         inject(lab, 40704)
         assert len(list_table(lab)) == 2
-        now_read(rig)
+        rig.wait_until_read()
         dumps = rig.count("dump")
         rig.wait_until(lambda: rig.count("dump") >= dumps + 2)
-        now_read(rig)
+        rig.wait_until_read()
         openings = [(row["orig_sport"], row["provenance"]) for row in rig.rows("opening")]
         assert sorted(openings) == [(40703, "event"), (40704, "event")]
         assert rig.count("gap") == 0
