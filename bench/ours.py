@@ -89,7 +89,7 @@ def run_ours(stage: Stage, mode: str, connections: int, *, rows: Path | None = N
         wait_until(is_stored, f"{events} events stored", recorder.process)
         cpu = meter.read()
         wal = wal_position(watch) - wal
-        ended, commits = last_commit(watch, *tables)
+        ended, commits = last_commit(watch, *(f"{table}_row" for table in tables))
         count = sum(_count_tuples(rig, table) for table in tables)
         drops = event_socket(receiver.pid)
         peak = {"receiver": peak_memory(receiver.pid), "recorder": peak_memory(recorder.pid)}

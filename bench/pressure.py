@@ -167,7 +167,7 @@ def _sum_up(
     if list(counts.values()) != [sent.count - unannounced, sent.count]:
         raise BenchError(f"{sent.count} connections were sent, and there are {counts}")
     with asking(rig.owner_dsn) as connection:
-        committed, commits = last_commit(connection, *_TABLES)
+        committed, commits = last_commit(connection, *(f"{table}_row" for table in _TABLES))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
     left = 2 * sent.count - stored_at_end
     drained = committed - ended_at

@@ -132,6 +132,30 @@ def private_cluster(
         shutil.rmtree(place, ignore_errors=True)
 
 
+@contextmanager
+def hot_standby(primary: Cluster) -> Iterator[Cluster]:
+    """A started standby that follows the primary, which has wal_level replica (the default)."""
+    place = _make_directory(None, primary.superuser)
+    copy = Cluster(place, place / "socket", primary.bin_directory, primary.superuser)
+    try:
+        _run_as(
+            copy.superuser,
+            [
+                str(copy.bin_directory / "pg_basebackup"),
+                *("-h", str(primary.socket_directory), "-U", copy.superuser, "--no-sync"),
+                *("-D", str(copy.data_directory), "-R", "-X", "stream", "-c", "fast"),
+            ],
+        )
+        with (copy.data_directory / "postgresql.conf").open("a") as configuration:
+            configuration.write(f"unix_socket_directories = {_quote(str(copy.socket_directory))}\n")
+        copy.start()
+        yield copy
+    finally:
+        with suppress(ClusterError):
+            copy.stop("immediate")
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def find_binaries() -> Path:
     """The directory of the newest PostgreSQL server that the distribution has installed."""
     found = [path.parent for path in BINARIES.glob("*/bin/initdb")]

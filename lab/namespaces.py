@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,22 @@ def feed_in(namespace: str, argv: Sequence[str], text: str) -> None:
         raise LabError(f"{error.filename} is missing: apt-get install iproute2 nftables") from error
     if done.returncode:
         raise LabError(f"{' '.join(argv)} failed in {namespace}: {done.stderr.strip()}")
+
+
+def call_in(namespace: str, *words: str) -> str:
+    """What a command in a namespace prints; LabError if it fails."""
+    done = run_in(namespace, words, text=True, capture_output=True)
+    if done.returncode:
+        raise LabError(f"{' '.join(words)} failed in {namespace}: {done.stderr.strip()}")
+    return str(done.stdout)
+
+
+@contextmanager
+def changed_sysctl(namespace: str, key: str, value: int) -> Iterator[None]:
+    """During the body the setting has that value."""
+    before = call_in(namespace, "sysctl", "-n", key).strip()
+    call_in(namespace, "sysctl", "-qw", f"{key}={value}")
+    try:
+        yield
+    finally:
+        call_in(namespace, "sysctl", "-qw", f"{key}={before}")

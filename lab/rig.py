@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ class Rig:
         with psycopg.connect(self.owner_dsn, row_factory=dict_row) as connection:
             return connection.execute(f"SELECT * FROM ctaudit.{table}").fetchall()
 
+    def rows_of(self, table: str, source_port: int) -> list[dict[str, Any]]:
+        """The rows of the connections from that port, by their start."""
+        found = [row for row in self.rows(table) if row["orig_sport"] == source_port]
+        return sorted(found, key=lambda row: row["started_at"])
+
     def count(self, table: str) -> int:
         found: int = self.query(f"SELECT count(*) FROM ctaudit.{table}")[0][0]
         return found
@@ -117,6 +123,13 @@ class Rig:
         covered = "SELECT FROM ctaudit.coverage WHERE covered_until > greatest(covered_from, %s)"
         moment = moment or datetime.now(UTC)
         self.wait_until(lambda: bool(self.query(covered, moment)), patience)
+
+    def wait_until_read(self) -> datetime:
+        """Waits; gives a moment until which all that was sent has been read and committed."""
+        time.sleep(0.3)  # until an event is read, its start has no bound
+        moment = datetime.now(UTC)
+        self.wait_until_recorded(moment + timedelta(seconds=1))
+        return moment
 
     def twin(self, cluster: Cluster) -> Rig:
         """The rig's database once more, in another cluster, with nothing in it."""

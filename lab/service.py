@@ -7,13 +7,16 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from lab.rig import COMMAND, Rig, environment
+from lab.cluster import Cluster
+from lab.namespaces import Lab
+from lab.rig import COMMAND, Rig, environment, rigging
 from lab.waiting import wait_until
+from lab.witness import delete_all
 
 Command = Literal["receive", "record"]
 _READY = {"receive": "receiving", "record": "recording"}
@@ -128,6 +131,21 @@ def started(
         yield service
     finally:
         service.end()
+
+
+@contextmanager
+def listening_rig(
+    lab: Lab, cluster: Cluster, settings: Mapping[str, str] | None = None
+) -> Iterator[Rig]:
+    """A rig with both daemons at work, from an empty table on. ``settings``: as of rigging."""
+    delete_all(lab)
+    with (
+        rigging(lab, cluster, settings=settings) as rig,
+        started(rig, "record"),
+        started(rig, "receive"),
+    ):
+        rig.wait_until_listening()
+        yield rig
 
 
 def kill_at_random(service: Service, times: int, longest: float) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ctaudit import cli
-from ctaudit.capture import receiver
+from ctaudit.capture import clock_notes
 from ctaudit.host.clock import StepWatch
 
 
@@ -21,7 +21,7 @@ def main() -> int:
     def read_wall() -> int:
         return time.time_ns() + int(offset.read_text())
 
-    vars(receiver)["StepWatch"] = partial(StepWatch, wall=read_wall)
+    vars(clock_notes)["StepWatch"] = partial(StepWatch, wall=read_wall)
     return cli.main(sys.argv[2:])
 
 

@@ -8,12 +8,16 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder, ctaudit_auditor;
 
-GRANT EXECUTE ON FUNCTION ctaudit.resume_position(text, uuid) TO ctaudit_recorder;
+GRANT EXECUTE ON FUNCTION
+    ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text)
+TO ctaudit_recorder;
+-- How much the kernel did not announce, and when: not which connections.
+GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
 GRANT EXECUTE ON PROCEDURE
     ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.gaps,
-    ctaudit.status
+    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered,
+    ctaudit.gaps, ctaudit.status, ctaudit.nodes
 TO ctaudit_auditor;

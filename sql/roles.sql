@@ -2,7 +2,8 @@
 -- They belong to the cluster, not to a database: made if missing, never dropped or changed.
 --
 --   ctaudit_owner     owns each object of the schema; installs, upgrades and maintains it
---   ctaudit_recorder  may execute the record procedures and resume_position, nothing else
+--   ctaudit_recorder  may execute the record procedures, resume_position and unannounced, nothing
+--                     else
 --   ctaudit_auditor   may execute the inquiry functions, nothing else
 DO $roles$
 DECLARE

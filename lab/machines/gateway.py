@@ -31,7 +31,7 @@ _COMMAND = f"""#!/usr/bin/python3
 import sys
 
 sys.path.insert(0, "{CHECKOUT}/src")
-from ctaudit.cli import main
+from ctaudit.__main__ import main
 
 raise SystemExit(main())
 """

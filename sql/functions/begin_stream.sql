@@ -1,9 +1,11 @@
 -- Function: ctaudit.begin_stream
 -- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
--- the node was last covered.
+-- the node was last covered, and one from now on if the kernel sends no events. A retired node
+-- that starts is not retired any more. Where the note says that the spool held a stream of another
+-- node, that node has ended.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
--- Tables touched: node, stream, gap; coverage (read)
+-- Tables touched: node, node_change, stream, gap; coverage, note (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
     p_node text,
     p_stream uuid,
@@ -18,6 +20,8 @@ AS $function$
 DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
+    v_earlier uuid := p_detail #>> '{earlier,stream}';
+    v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
@@ -40,12 +44,27 @@ BEGIN
     -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        AND s.started_at <= p_at;
+        -- Another boot has begun before, whatever its clock said.
+        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
+    IF FOUND THEN
+        PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
+    END IF;
+    IF v_earlier_node <> p_node THEN
+        PERFORM ctaudit.end_node(
+            v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
+        );
+    END IF;
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
             p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
+        );
+    END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
         );
     END IF;
     RETURN true;

@@ -10,22 +10,29 @@
 --   leaves an expired entry out of a dump and sends its DESTROY up to a minute later.
 -- In nat mode no end is recorded, so a node is never complete.
 -- Parameters:
---   p_node            NULL: each node that existed at some time of the span
+--   p_node            its name, or one that it had; NULL: each node that existed at some time
+--                     of the span
 --   p_from, p_until   the asked span
 --   p_proto           whether the connections of that protocol are complete: gaps of another
 --                     one do not count; NULL: of all protocols; -1: of those that have no gap
 --                     of their own
+--   p_address         the address that is asked for, for in_scope and none_why; NULL: none
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
 --   after. protocols: with p_proto NULL, those that have gaps of their own there, so that the
 --   record of the others may be complete; else empty.
+--   in_scope: false: at no time of the span was p_address an address of the node, so that it
+--   does not concern the question; true: it was; NULL: not known. none_why: one sentence, why
+--   none may not be said where nothing is found, though the record is complete; else NULL.
 --   No row: the node is not known, or no node existed then.
--- Tables touched: node, stream, coverage, gap, dump, clock_doubt, note (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note, scope
+--   (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
     p_until timestamptz,
-    p_proto smallint DEFAULT NULL
+    p_proto smallint DEFAULT NULL,
+    p_address inet DEFAULT NULL
 )
 RETURNS TABLE (
     node text,
@@ -33,15 +40,18 @@ RETURNS TABLE (
     why text,
     covered_from timestamptz,
     covered_until timestamptz,
-    protocols smallint[]
+    protocols smallint[],
+    in_scope boolean,
+    none_why text
 )
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 AS $function$
     WITH asked AS (
-        SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
@@ -49,9 +59,9 @@ AS $function$
                 CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
             LIMIT 1
         ) AS stream_then ON true
-        WHERE n.node = p_node OR (
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < p_until
-            AND (n.retired_at IS NULL OR n.retired_at >= p_from)
+            AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
     covered AS (
@@ -120,9 +130,7 @@ AS $function$
         LEFT JOIN LATERAL (
             SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND (g.gap_from < p_until OR g.hides_ends
-                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
-                AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
         ) AS single ON true
     ),
     judged AS (
@@ -177,9 +185,14 @@ AS $function$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
+        judged.node, judged.why IS NULL,
+        CASE WHEN judged.why IS NOT NULL
+            THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why
     FROM judged
+    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
+        ON p_address IS NOT NULL
     ORDER BY judged.node;
 $function$;

@@ -3,7 +3,8 @@
 -- connection that was alive in the asked span, has ctaudit.lives put it together, and says of
 -- each connection whether it was surely alive in the span.
 --   A connection was surely alive from the latest time at which it may have begun to its end,
---   or, while no end is recorded, for as long as its end would have been heard.
+--   or, while no end is recorded, for as long as its end would have been heard: of one that
+--   dumps alone have shown, only where the kernel announced it when it began.
 -- The query is text, so that the server plans it for the values asked for and opens only the
 -- partitions that they need.
 --
@@ -20,8 +21,11 @@
 --   $10         in nat mode, the latest opening before the span is an answer as well
 --   $11 to $15  those of the conditions
 --   $16, $17    received_at of flows, from and until
---   $18         the node's node_id
--- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream, coverage, gap
+--   $18         dump_ids of dumps within the span, or NULL
+--   $19, $20    more received_at of openings and flows, or NULL
+--   $21         the node's node_id
+-- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream,
+--   coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
 RETURNS text
 LANGUAGE sql
@@ -51,7 +55,9 @@ AS $function$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $21
+                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -74,7 +80,9 @@ AS $function$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $21
+                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -88,8 +96,8 @@ AS $function$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -119,11 +127,7 @@ AS $function$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
-            coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
-            coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
-            coalesce(r.reply_packets, e.reply_packets) AS got_packets,
-            coalesce(r.reply_bytes, e.reply_bytes) AS got_bytes,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             r.*
         FROM life AS l
         JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
@@ -132,12 +136,13 @@ AS $function$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -159,6 +164,20 @@ AS $function$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (
@@ -208,8 +227,8 @@ AS $function$
         j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
-        j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
+        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$

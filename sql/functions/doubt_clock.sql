@@ -6,7 +6,8 @@
 --   after a step of a synchronised clock that leaves it unsynchronised, all that follow, until
 --   the clock is synchronised or stepped again.
 -- It was known to be right when it was last noted as synchronised. Otherwise it may have been
--- wrong since the step before, or since the first of the boots that noted nothing else.
+-- wrong since the step before, or since the first of the boots that noted nothing else: from
+-- two minutes before its first stream, for the connections that had begun by then.
 -- Nothing was lost: coverage ends where the old time ends, and begins where the new one does.
 -- Parameters:
 --   p_stream         the row of the stream
@@ -31,6 +32,7 @@ DECLARE
     v_known ctaudit.clock;
     v_boots text[];
     v_right timestamptz;
+    v_booting interval;
     v_coverage ctaudit.coverage;
 BEGIN
     SELECT k.* INTO v_known FROM ctaudit.clock AS k
@@ -43,15 +45,17 @@ BEGIN
         SELECT k.stream FROM ctaudit.clock AS k
         WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
     ));
-    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
-    INTO v_right
+    SELECT
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END,
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN interval '0' ELSE interval '2 min' END
+    INTO v_right, v_booting
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older than it is.
+    -- The wrong clock must not make the gateway older, or younger, than it is.
     UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
     WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_step > interval '0' AND v_before >= v_right;
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -60,8 +64,8 @@ BEGIN
     INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
-        (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at),
+        (least(v_right - v_booting, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
+        (v_right - v_booting + v_step, p_at),
         (CASE WHEN v_known.synchronised AND NOT p_synchronised
             THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)

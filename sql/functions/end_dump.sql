@@ -25,7 +25,8 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- What was lost after it began may be missing in it as well.
+    -- What was lost after it began may be missing in it as well. While events are off, what comes
+    -- after it is lost too.
     -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
         gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
@@ -34,7 +35,11 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'nf_conntrack_events = 0'
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream

@@ -1,11 +1,11 @@
 -- Function: ctaudit.gaps
 -- The spans in which events may be missing.
 -- Parameters:
---   p_node            NULL: each node
+--   p_node            its name, or one that it had; NULL: each node
 --   p_from, p_until   only gaps that touch this span; NULL: without bound
 -- Returns: gaps, ordered by their start. gap_until NULL: not ended; lost NULL: the number is
 --          not known; proto NULL: of all protocols
--- Tables touched: gap (read)
+-- Tables touched: gap, node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.gaps(
     p_node text DEFAULT NULL,
     p_from timestamptz DEFAULT NULL,
@@ -32,7 +32,7 @@ AS $function$
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
         g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
-    WHERE (p_node IS NULL OR g.node = p_node)
+    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
         AND (p_until IS NULL OR g.gap_from < p_until)
         AND (p_from IS NULL OR coalesce(g.gap_until, 'infinity') >= p_from)
     ORDER BY g.gap_from, g.gap_id;

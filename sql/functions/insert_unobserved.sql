@@ -5,8 +5,9 @@
 --   p_since    the dump since which they are looked for (ctaudit.alive), NULL: all
 --   p_gone_by  they had begun before this dump, which does not show them
 --   p_shown    nor does this one, which may be the same
--- Returns: how many there were, and when the first of them was last seen
--- Tables touched: flow; opening, dump_entry, dump (read)
+-- Returns: how many there were whose end the kernel should have announced, and when the first of
+--   them was last seen
+-- Tables touched: flow; opening, dump_entry, dump, gap (read)
 CREATE OR REPLACE FUNCTION ctaudit.insert_unobserved(
     p_node text,
     p_since bigint,
@@ -62,9 +63,15 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
-        RETURNING ended_after
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
+        RETURNING started_at, ended_after
     )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
+    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
+    -- What began while events were off announces no end, even after they are on again.
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
+            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+    );
 END
 $function$;

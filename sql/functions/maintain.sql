@@ -3,8 +3,8 @@
 -- partitions and applies retention.
 --   Rows of a day without a partition move from the default partition into a new one.
 --   Partitions wholly older than p_retention_days are dropped, and with them the coverage,
---   dumps, notes, undecodable messages and clock states of that time. Gaps, inquiries, nodes
---   and streams stay: they are few and say what was recorded.
+--   dumps, notes, undecodable messages, clock states and scopes of that time. Gaps, inquiries,
+--   nodes and streams stay: they are few and say what was recorded.
 --   Older rows of the default partition are deleted. Rows older than the first stream of all
 --   stay: they have the time of a clock that was wrong.
 -- Parameters: p_retention_days   days to keep, at least 1; p_days   days to make ahead
@@ -17,6 +17,7 @@ RETURNS TABLE (action text, object text, rows bigint)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 SET lock_timeout = '2s'
 AS $function$
 DECLARE

@@ -2,6 +2,7 @@
 -- Makes the partition of one UTC day if it is missing. The rows of that day move from the default
 -- partition into the new table before it is attached: the server refuses to attach it while
 -- the default partition has such rows.
+-- Its statements hold times as text, which not every DateStyle reads as it writes them.
 -- Parameters: p_table   opening, flow or dump_entry; p_day
 -- Returns: how many rows were moved; NULL: the partition exists already
 -- Errors: 55P03 a lock was not granted within two seconds; call again
@@ -12,6 +13,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
+SET DateStyle = 'ISO, YMD'
 AS $function$
 DECLARE
     v_parent text := p_table || '_row';

@@ -10,8 +10,9 @@
 --   kernel leaves an expired entry out of a dump at once, and sends its DESTROY up to a minute
 --   later.
 -- Parameters: p_node, p_stream   whose dump; the caller holds the lock on the row of the stream
--- Returns: nothing
--- Tables touched: stream, dump, opening, flow; gap, dump_entry (read)
+-- Returns: nothing. What dumps prove that the kernel did not announce makes a gap and a warning
+--          (CT004), which the recorder writes to the journal
+-- Tables touched: stream, dump, opening, flow, gap; dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -23,6 +24,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
     v_seen_at timestamptz;
@@ -106,26 +108,49 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
+    );
+    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
         SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
         FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+            p_node, ctaudit.last_dump(
+                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
+            ), v_gone, v_dump
         ) AS u;
-        IF v_untold > 0 THEN
+        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+        IF v_untold > 0 AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND g.gap_from <= v_gone.ended_at + interval '1 min'
+                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
+        ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 

@@ -12,7 +12,8 @@
 --   p_columns          the events
 -- Returns: nothing
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: stream, coverage, opening, flow, dump_entry; by reconcile: dump, gap (read)
+-- Tables touched: stream, coverage, opening, flow, dump_entry; by reconcile: dump, gap (read);
+--   node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.record_batch(
     p_node text,
     p_stream uuid,
@@ -31,6 +32,7 @@ DECLARE
     v_stored bigint;
     v_late bigint;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
     SELECT count(*) INTO v_stored
     FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
     IF NOT ctaudit.advance(

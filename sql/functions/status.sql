@@ -10,7 +10,8 @@
 --   open_gaps     gaps that are not over
 --   covered_from  NULL: there is no coverage now
 --   lag           how far covered_until is behind the clock; NULL: the stream has stopped
--- Tables touched: stream, gap (read)
+--   retired_at    since when the node is gone; NULL: it is not
+-- Tables touched: stream, gap, node (read)
 CREATE OR REPLACE FUNCTION ctaudit.status()
 RETURNS TABLE (
     node text,
@@ -31,7 +32,8 @@ RETURNS TABLE (
     kernel_drops bigint,
     gaps bigint,
     open_gaps bigint,
-    detail jsonb
+    detail jsonb,
+    retired_at timestamptz
 )
 LANGUAGE sql
 STABLE
@@ -43,7 +45,8 @@ AS $function$
         s.covered_from, s.covered_until,
         CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
         s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
+        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail,
+        gone.gone_at
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
         SELECT count(*) AS gaps,
@@ -53,5 +56,8 @@ AS $function$
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts
+    LEFT JOIN LATERAL (
+        SELECT ctaudit.gone_at(n) FROM ctaudit.node AS n WHERE n.node = s.node
+    ) AS gone (gone_at) ON true
     ORDER BY s.node, s.started_at DESC;
 $function$;

@@ -2,7 +2,7 @@
 -- Deletes what describes rows that retention has dropped, and shortens the coverage.
 -- Parameters: p_kept   rows received before this time were dropped
 -- Returns: one row per table: its name and how many rows were deleted
--- Tables touched: coverage, stream, dump, note, undecodable, clock
+-- Tables touched: coverage, stream, dump, note, undecodable, clock, scope
 CREATE OR REPLACE FUNCTION ctaudit.trim_before(p_kept timestamptz)
 RETURNS TABLE (object text, rows bigint)
 LANGUAGE plpgsql
@@ -42,6 +42,15 @@ BEGIN
 
     object := 'clock';
     DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    -- The one that held at p_kept stays.
+    object := 'scope';
+    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
+        SELECT FROM ctaudit.scope AS later
+        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
+    );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 

@@ -22,13 +22,33 @@ CREATE TABLE ctaudit.node (
     -- What the rows of its connections hold instead of the name.
     node_id smallint GENERATED ALWAYS AS IDENTITY UNIQUE,
     first_seen timestamptz NOT NULL,
+    -- It was said to be gone since then; ctaudit.gone_at says whether that holds.
     retired_at timestamptz,
     comment text
 );
 
+-- Who renamed, retired or revived a gateway, and when. A start note or a stop note does so too:
+-- then the login is its recorder's.
+CREATE TABLE ctaudit.node_change (
+    node_change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    changed_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name'),
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    change text NOT NULL CHECK (change IN ('renamed', 'retired', 'revived')),
+    -- Of a rename: the name that it had until then.
+    former_name text,
+    -- Of a retirement: since when it is gone.
+    retired_at timestamptz,
+    reason text
+);
+CREATE INDEX node_change_former_name ON ctaudit.node_change (former_name)
+    WHERE former_name IS NOT NULL;
+
 CREATE TABLE ctaudit.dump (
     dump_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     position bigint NOT NULL,
     began_at timestamptz NOT NULL,
@@ -41,7 +61,7 @@ CREATE TABLE ctaudit.dump (
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
 CREATE TABLE ctaudit.stream (
-    node text NOT NULL REFERENCES ctaudit.node,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
     stream uuid NOT NULL,
     mode text NOT NULL CHECK (mode IN ('live', 'nat', 'history')),
@@ -65,6 +85,8 @@ CREATE TABLE ctaudit.stream (
     undecodable bigint NOT NULL DEFAULT 0,
     -- Discarded by the receiver because the spool was full; not among those received.
     dropped bigint NOT NULL DEFAULT 0,
+    -- That of the start note; but events is the last that was noted, and timestamp is 1 only if
+    -- it has been 1 since.
     detail jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (node, stream),
     CONSTRAINT closed_accounting CHECK (received = stored + filtered + undecodable)
@@ -78,13 +100,13 @@ CREATE TABLE ctaudit.coverage (
     openings boolean NOT NULL,
     ends boolean NOT NULL,
     PRIMARY KEY (node, stream, covered_from),
-    FOREIGN KEY (node, stream) REFERENCES ctaudit.stream,
+    FOREIGN KEY (node, stream) REFERENCES ctaudit.stream ON UPDATE CASCADE,
     CHECK (covered_from <= covered_until)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE ctaudit.gap (
     gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     gap_from timestamptz NOT NULL,
     -- NULL: not ended; the end of the next dump will end it.
@@ -103,10 +125,11 @@ CREATE TABLE ctaudit.gap (
     CHECK (gap_from <= gap_until)
 );
 CREATE INDEX gap_node_gap_from ON ctaudit.gap (node, gap_from);
+CREATE INDEX gap_of_proto ON ctaudit.gap (stream, gap_id) WHERE proto IS NOT NULL;
 
 -- Spans in which events waited long before they were read; nothing is missing.
 CREATE TABLE ctaudit.late_read (
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     sent_from timestamptz NOT NULL,
     read_at timestamptz NOT NULL,
@@ -114,7 +137,7 @@ CREATE TABLE ctaudit.late_read (
 );
 
 CREATE TABLE ctaudit.note (
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     position bigint NOT NULL,
     at timestamptz NOT NULL,
@@ -122,10 +145,11 @@ CREATE TABLE ctaudit.note (
     detail jsonb NOT NULL,
     PRIMARY KEY (node, stream, position)
 );
+CREATE INDEX note_settings ON ctaudit.note (node, at) WHERE note = 'settings';
 
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     position bigint NOT NULL,
     at timestamptz NOT NULL,
@@ -136,7 +160,7 @@ CREATE TABLE ctaudit.undecodable (
 
 CREATE TABLE ctaudit.clock (
     clock_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     at timestamptz NOT NULL,
     -- NULL: the clock was not stepped; the row is a state of synchronisation.
@@ -149,7 +173,7 @@ CREATE INDEX clock_node_at ON ctaudit.clock (node, at) WHERE step_seconds IS NOT
 
 -- Times at which a stepped clock may have stamped, or truly have been, wrong.
 CREATE TABLE ctaudit.clock_doubt (
-    node text NOT NULL,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
     stream uuid NOT NULL,
     -- The wall clock after the step; before it: at - step_seconds.
     at timestamptz NOT NULL,
@@ -159,6 +183,28 @@ CREATE TABLE ctaudit.clock_doubt (
     CHECK (doubt_from <= doubt_until)
 );
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt (node, doubt_until);
+
+-- What the addresses of a node are. A row holds from valid_from until the next one of the node
+-- was noted: where a change was seen only later, the old scope and the new one both hold between.
+CREATE TABLE ctaudit.scope (
+    -- In the order of the notes, which the wall clock may not have.
+    scope_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
+    stream uuid NOT NULL,
+    position bigint NOT NULL,
+    -- At most two hours before noted_at.
+    valid_from timestamptz NOT NULL,
+    noted_at timestamptz NOT NULL,
+    -- NULL: not known.
+    public cidr[],
+    internal cidr[],
+    -- Networks whose connections conntrack may not see: [{network, why}].
+    hidden jsonb NOT NULL,
+    source text NOT NULL,
+    CHECK (valid_from <= noted_at)
+);
+CREATE INDEX scope_node ON ctaudit.scope (node, scope_id);
+CREATE INDEX scope_node_noted_at ON ctaudit.scope (node, noted_at);
 
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -421,7 +467,10 @@ CREATE TYPE ctaudit.connection AS (
     status integer,
     protocol_state smallint,
     helper text,
-    labels bytea
+    labels bytea,
+    -- exact, at least or unknown, and why not exact: ctaudit.count_traffic
+    counters text,
+    counters_cause text
 );
 
 -- What one row says of a connection, for ctaudit.lives.

@@ -6,9 +6,11 @@
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
 --   p_at               wall clock time of the note
 --   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
---     start       {mode, timestamp, reliable, ...}  a new stream; the receiver subscribed at p_at
+--     start       {mode, timestamp, reliable, earlier, ...}  a new stream; the receiver subscribed
+--                                       at p_at. earlier {node, stream}: what its spool held before
 --     resume      {}                    the receiver started again and its socket was kept
---     stop        {}                    the socket is closed, or was found closed
+--     stop        {reason, retired}     the socket is closed, or was found closed; retired true:
+--                                       this gateway will record no more
 --     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
 --     dump begin  {cause}
 --     dump end    {entries}
@@ -18,13 +20,18 @@
 --     undecodable {reason, message, server_words}  one message, in base64: not an event, or
 --                                       rejected by the server in these words. It counts as
 --                                       received, so it must not be in a batch as well.
---     clashes     {count, since, udp_timeout}  UDP packets of one socket made entries of which
---                                       the kernel sends no NEW, between since and p_at;
---                                       udp_timeout: the longest of UDP, in seconds
 --     clock       {step_seconds, synchronised, estimated_error_us, ...}
+--     settings    {events, acct, timestamp, last_look, before}  nf_conntrack_events, _acct and
+--                 _timestamp as they are now, NULL: unknown; until last_look they were as in
+--                 before, which has the same three. Together with the start note's these tell
+--                 for each time how a stream was set: their rows are always kept.
+--     clashes     {count, since, udp_timeout}  UDP packets of one socket made so many entries of
+--                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
+--                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
+--     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
 -- Errors: CT001, CT002 as ctaudit.advance
--- Tables touched: node, stream, coverage, gap, dump, note, undecodable, clock, clock_doubt; by
---   reconcile: opening, flow; dump_entry (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
+--   clock_doubt, scope; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -45,6 +52,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
@@ -52,6 +60,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -59,14 +70,26 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'scope' THEN
+        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
+        IF v_detail ->> 'retired' = 'true' THEN
+            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
+        END IF;
     WHEN 'overrun' THEN
+        -- A DRAINED is written only while the kernel's count of drops has not moved, so nothing
+        -- that was sent before covered_until is lost, however long ago the last event was read.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, NULL,
             'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -116,19 +139,6 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clashes' THEN
-        IF v_stream.mode <> 'history' THEN
-            INSERT INTO ctaudit.gap (
-                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
-                sound_from, detail
-            )
-            SELECT
-                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
-                true, false, 17, u.until, v_detail
-            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
-                LATERAL (SELECT greatest(s.since, p_at)
-                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
-        END IF;
     WHEN 'clock' THEN
         IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
             DELETE FROM ctaudit.clock_doubt AS k

@@ -59,11 +59,11 @@ SELECT pg_temp.batch('10:10:00', jsonb_build_array(
     pg_temp.event(1, '10:05:00', '{"ct_id": 5, "orig_sport": 1005, "reply_dport": 1005}')));
 SELECT pg_temp.note('10:10:30', 'overrun', '{"last_read_at": 1795514405000000000, "lost": 12}');
 SELECT results_eq($$SELECT gap_from, gap_until, cause, lost FROM ctaudit.gaps()$$,
-    $$VALUES (pg_temp.at('10:00:05'), NULL::timestamptz, 'overrun', 12::bigint)$$,
-    'a gap from the last read on, nanoseconds since 1970');
+    $$VALUES (pg_temp.at('10:10:00'), NULL::timestamptz, 'overrun', 12::bigint)$$,
+    'a gap from where coverage was, though nothing had been read for long');
 SELECT pg_temp.batch('10:11:00');
 SELECT results_eq($$SELECT pg_temp.complete('10:10:40')$$,
-    $$VALUES ('gw1: gap (overrun) from 2026-11-24 10:00:05+00 until now, 12 lost')$$,
+    $$VALUES ('gw1: gap (overrun) from 2026-11-24 10:10:00+00 until now, 12 lost')$$,
     'within the gap');
 SELECT is(covered_until, pg_temp.at('10:10:00'), 'coverage ends where it was') FROM ctaudit.coverage;
 SELECT pg_temp.dump('10:12:00', jsonb_build_array(
@@ -86,8 +86,8 @@ SELECT set_eq($$SELECT ct_id FROM ctaudit.live('gw1')$$,
 SELECT results_eq(
     $$SELECT state, exact, ended_after, ended_before FROM ctaudit.who('1.2.3.4', 1004,
         pg_temp.at('10:09:00'), pg_temp.at('10:09:01'))$$,
-    $$VALUES ('unobserved', false, pg_temp.at('10:01:00'), pg_temp.at('10:12:00'))$$,
-    'who tells an end that nobody observed');
+    $$VALUES ('unobserved', true, pg_temp.at('10:09:00'), pg_temp.at('10:12:00'))$$,
+    'who tells an end that nobody observed: no DESTROY had come a minute later');
 SELECT pg_temp.batch('10:13:00', jsonb_build_array(pg_temp.event(3, '10:12:30',
     '{"ct_id": 4, "orig_sport": 1004, "reply_dport": 1004, "start_sent": "10:04:59.9", "stop_sent": "10:11:50"}')));
 SELECT results_eq(

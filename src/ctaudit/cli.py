@@ -7,17 +7,27 @@ driver.
 from __future__ import annotations
 
 import json
-import os
+import logging
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ctaudit.arguments import build_parser
+from ctaudit import output
+from ctaudit.arguments import parse_arguments
 from ctaudit.config import Config, load_config, rename_node
-from ctaudit.errors import INTERRUPTED, PIPE_CLOSED, SUCCESS, CtauditError, SchemaError
+from ctaudit.errors import (
+    FLOWS_COVERED,
+    FLOWS_UNCOVERED,
+    INTERRUPTED,
+    SUCCESS,
+    CtauditError,
+    PipeClosedError,
+    SchemaError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -51,10 +61,10 @@ def run_schema(args: Namespace) -> int:
     dsn = pick_dsn(args)
     if args.action == "status":
         status = schema.status(dsn)
-        print(format_schema(status))
+        output.print_lines([format_schema(status)])
         return SchemaError.exit_status if status.version.mismatch else SUCCESS
     done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    print(format_installed(done))
+    output.print_lines([format_installed(done)])
     return SUCCESS
 
 
@@ -63,7 +73,9 @@ def run_maintain(args: Namespace) -> int:
     from ctaudit.database.schema_text import format_maintained
 
     config = load_config(args.config)
-    _print_lines(format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days)))
+    output.print_lines(
+        format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days))
+    )
     return SUCCESS
 
 
@@ -84,9 +96,9 @@ def run_who(args: Namespace) -> int:
     with _asking(args) as connection:
         reply = ask_who(connection, question)
     if args.json:
-        _print_json(plain_reply(reply))
+        output.print_json(plain_reply(reply))
     else:
-        _print_lines(format_reply(reply))
+        output.print_lines(format_reply(reply))
     return reply.verdict.exit_status
 
 
@@ -94,6 +106,8 @@ def run_flows(args: Namespace) -> int:
     from ctaudit.query.flows_text import format_rows
     from ctaudit.query.lookup import ask_flows
     from ctaudit.query.question import read_flows
+    from ctaudit.query.uncovered import ask_uncovered
+    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
 
     question = read_flows(
         host=args.host,
@@ -107,9 +121,16 @@ def run_flows(args: Namespace) -> int:
         zone=args.zone,
     )
     with _asking(args) as connection:
+        uncovered = ask_uncovered(connection, question)
         rows = ask_flows(connection, question)
-        _print_lines(format_rows(rows, args.format, _terminal_width()))
-    return SUCCESS
+        output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    if not uncovered:
+        return FLOWS_COVERED
+    if args.format == "json":
+        output.print_lines([json.dumps(plain_uncovered(uncovered))])
+    for sentence in format_uncovered(uncovered):
+        output.complain(sentence)
+    return FLOWS_UNCOVERED
 
 
 def run_table(args: Namespace) -> int:
@@ -118,8 +139,8 @@ def run_table(args: Namespace) -> int:
     from ctaudit.query.table import read_table
 
     question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
-    rows = read_table(load_config(args.config).node, question, _warn)
-    _print_lines(format_rows(rows, args.format, _terminal_width()))
+    rows = read_table(load_config(args.config).node, question, output.complain)
+    output.print_lines(format_rows(rows, args.format, _terminal_width()))
     return SUCCESS
 
 
@@ -130,9 +151,9 @@ def run_status(args: Namespace) -> int:
     with _asking(args) as connection:
         status = ask_status(connection)
     if args.json:
-        _print_json(plain_status(status))
+        output.print_json(plain_status(status))
     else:
-        _print_lines(format_status(status))
+        output.print_lines(format_status(status))
     return SUCCESS
 
 
@@ -144,12 +165,47 @@ def run_check(args: Namespace) -> int:
 
     config = load_config(args.config)
     dsn = pick_dsn(args, config)
-    findings = [*check_host(config), *check_database(dsn, config.record_procedure)]
+    findings = [*check_host(config), *check_database(dsn, config.record_procedure, config.node)]
     if args.json:
-        _print_json(plain_findings(findings))
+        output.print_json(plain_findings(findings))
     else:
-        _print_lines(format_findings(findings))
+        output.print_lines(format_findings(findings))
     return worst(findings)
+
+
+def run_node(args: Namespace) -> int:
+    from ctaudit.admin import nodes
+    from ctaudit.admin.nodes_text import format_nodes, plain_nodes
+    from ctaudit.query.time_notation import parse_past
+
+    if args.action == "list":
+        with _asking(args) as connection:
+            known = nodes.list_nodes(connection)
+        if args.json:
+            output.print_json(plain_nodes(known))
+        else:
+            output.print_lines(format_nodes(known))
+    elif args.action == "rename":
+        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
+    elif args.action == "revive":
+        output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
+    elif args.here:
+        _retire_here(args)
+    else:
+        at = parse_past(args.at, "--at").begin if args.at else None
+        output.print_lines([nodes.retire(pick_dsn(args), args.node, at, args.reason)])
+    return SUCCESS
+
+
+def _retire_here(args: Namespace) -> None:
+    from ctaudit.admin.last_word import wait_until_committed, write_last_word
+
+    if args.at or args.dsn:
+        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
+    config = load_config(args.config)
+    path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
+    wait_until_committed(path, args.wait)
+    output.print_lines(["This gateway is retired, and the database has all that it received."])
 
 
 def run_setup(args: Namespace) -> int:
@@ -158,7 +214,8 @@ def run_setup(args: Namespace) -> int:
     config = load_config(args.config)
     auditors = list(dict.fromkeys(["root", *args.auditor]))
     for line in set_up_local(auditors, config.node):
-        print(line, flush=True)
+        output.print_lines([line])
+        output.flush()
     return SUCCESS
 
 
@@ -172,8 +229,13 @@ COMMANDS = {
     "table": run_table,
     "status": run_status,
     "check": run_check,
+    "node": run_node,
     "setup": run_setup,
 }
+
+
+# They print nothing of their own, and may run without a standard output.
+_SERVICES = ("receive", "record")
 
 
 def pick_dsn(args: Namespace, config: Config | None = None) -> str:
@@ -193,47 +255,40 @@ def _asking(args: Namespace) -> Iterator[psycopg.Connection[Any]]:
     """A connection to a database whose schema is of this program's version."""
     from ctaudit.database.connection import check_schema_version, connect
 
+    # The driver's own remarks, on a transaction that it could not roll back for instance.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     with connect(pick_dsn(args), "auditor") as connection:
         check_schema_version(connection)
         yield connection
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, indent=2))
+def _set_zone(args: Namespace) -> None:
+    from ctaudit.query.zone import set_zone
 
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        sys.stdout.write(line + "\n")
-
-
-def _warn(sentence: str) -> None:
-    """After what has been printed, where both go to one terminal."""
-    sys.stdout.flush()
-    print(f"ctaudit: {sentence}", file=sys.stderr)
+    set_zone(args.tz, utc=args.utc)
 
 
 def _terminal_width() -> int | None:
     """In characters; None where the output is not a terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if output.require().isatty() else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    """Runs one command; returns its exit status. An unforeseen exception is __main__'s."""
+    output.prepare()
     try:
-        args = build_parser().parse_args(argv)
+        args = parse_arguments(sys.argv[1:] if argv is None else argv)
+        if args.command not in _SERVICES:
+            output.require()
+        if "tz" in args:
+            _set_zone(args)
         status = COMMANDS[args.command](args)
-        sys.stdout.flush()
+        output.flush()
+    except PipeClosedError as error:
+        return error.exit_status
     except CtauditError as error:
-        print(f"ctaudit: {error}", file=sys.stderr)
+        output.complain(str(error))
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The interpreter flushes standard output again as it ends: into nothing then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
     return status

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import partial
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -21,6 +22,7 @@ DEFAULT_PATH = Path("/etc/ctaudit/ctaudit.toml")
 MODES = ("live", "nat", "history")
 
 _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_MOST_NETWORKS = 256  # the receiver's note of them must fit into the rest of a segment
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 Reader = Callable[[Any], Any]
@@ -59,6 +61,31 @@ def _read_flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Refused("must be true or false")
     return value
+
+
+def _read_networks(value: Any) -> tuple[str, ...]:
+    refused = _Refused(
+        f"must be a list of at most {_MOST_NETWORKS} addresses and networks, such as "
+        '["1.2.3.0/28", "2001:db8::/48"]'
+    )
+    if not isinstance(value, list) or len(value) > _MOST_NETWORKS:
+        raise refused
+    return tuple(_read_network(item, refused) for item in value)
+
+
+def _read_network(value: Any, refused: _Refused) -> str:
+    if not isinstance(value, str):
+        raise refused
+    try:
+        interface = ip_interface(value)
+    except ValueError:
+        raise _Refused(f"{value!r} is not an address or a network; the value {refused}") from None
+    if interface.ip != interface.network.network_address:
+        raise _Refused(
+            f"{value!r} has bits beyond its netmask; write the network as "
+            f'"{interface.network}", or the address as "{interface.ip}"'
+        )
+    return str(interface.network)
 
 
 def _one_of(*allowed: str) -> Reader:
@@ -155,6 +182,14 @@ class JournalSection:
 
 
 @dataclass(frozen=True)
+class ScopeSection:
+    """Addresses and networks; None: learned from the gateway."""
+
+    public: tuple[str, ...] | None = _key(None, _read_networks)
+    internal: tuple[str, ...] | None = _key(None, _read_networks)
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
 
@@ -172,6 +207,7 @@ class Config:
     batch: BatchSection = field(default_factory=BatchSection)
     spool: SpoolSection = field(default_factory=SpoolSection)
     journal: JournalSection = field(default_factory=JournalSection)
+    scope: ScopeSection = field(default_factory=ScopeSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
     @property

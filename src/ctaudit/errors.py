@@ -5,7 +5,9 @@ CtauditError
 ├── DatabaseError     5   no connection, or a refused statement
 ├── SchemaError       6   the database's schema is older or newer than this program
 ├── PrivilegeError    7   a capability or a permission is missing
-└── DiskError         8   the spool's file system is full or refuses
+├── DiskError         8   the spool's file system is full or refuses
+├── OutputError      74   what was found cannot be written
+└── PipeClosedError 141   whoever read the output has gone; silent
 
 The text of an error is one sentence: what is wrong, the value, the way out.
 """
@@ -14,9 +16,10 @@ from __future__ import annotations
 
 SUCCESS = 0
 WHO_ONE, WHO_NONE, WHO_SEVERAL, WHO_UNKNOWN = 0, 1, 3, 4
-CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT = 0, 1, 2
+FLOWS_COVERED, FLOWS_UNCOVERED = 0, 4
+CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT = 0, 1, 3
+UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h: an exception that is none of those above
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 class CtauditError(Exception):
@@ -43,3 +46,11 @@ class PrivilegeError(CtauditError):
 
 class DiskError(CtauditError):
     exit_status = 8
+
+
+class OutputError(CtauditError):
+    exit_status = 74  # EX_IOERR of sysexits.h
+
+
+class PipeClosedError(CtauditError):
+    exit_status = 141  # 128 + SIGPIPE, as shells have it

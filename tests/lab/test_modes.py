@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab.cluster import Cluster
 from lab.namespaces import Lab
 from lab.rig import Rig, rigging
@@ -82,6 +84,7 @@ def test_history_mode_keeps_ends_only(lab: Lab, cluster: Cluster) -> None:
         assert (reply["exit_status"], answer["ct_id"]) == (4, row["ct_id"])
 
 
+@pytest.mark.torture
 def test_history_mode_is_certain_after_the_next_dump(lab: Lab, cluster: Cluster) -> None:
     with recorded_with(lab, cluster, top='mode = "history"', dumps='interval = "1s"') as (rig, _):
         row = rig.rows("flow")[0]

@@ -19,9 +19,8 @@ from lab.listener import listening
 from lab.namespaces import Lab, feed_in, run_in
 from lab.packet_queue import holding_packets
 from lab.rig import Rig, rigging
-from lab.service import Service, started
+from lab.service import Service, listening_rig, started
 from lab.traffic import holding, make_traffic
-from lab.traffic.senders import Sent
 from lab.witness import delete_all, list_table
 from lab.witness.compare import Row, name_public
 
@@ -32,23 +31,8 @@ HELD_BACK = timedelta(milliseconds=20)
 
 @pytest.fixture
 def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
-    delete_all(lab)
-    with rigging(lab, cluster) as made, started(made, "record"), started(made, "receive"):
-        made.wait_until_listening()
+    with listening_rig(lab, cluster) as made:
         yield made
-
-
-def now_read(rig: Rig) -> datetime:
-    """A moment whose record is whole: all that was sent until now has been read and committed."""
-    time.sleep(0.3)
-    moment = datetime.now(UTC)
-    rig.wait_until_recorded(moment + SECOND)
-    return moment
-
-
-def rows_of(rig: Rig, table: str, sent: Sent) -> list[Row]:
-    found = [row for row in rig.rows(table) if row["orig_sport"] == sent["sport"]]
-    return sorted(found, key=lambda row: row["started_at"])
 
 
 def verdict(rig: Rig, row: Row, at: datetime) -> int:
@@ -65,12 +49,12 @@ def test_a_queue_holds_the_first_packet(rig: Rig, lab: Lab) -> None:
     """The event's time is of the first packet's arrival, the start of its leaving the queue."""
     match = ("-s", a.CLIENT, "-p", "tcp", "--syn")
     with holding_packets(lab, match, HELD_BACK.total_seconds()), holding(lab) as held:
-        opened = now_read(rig)
-        (opening,) = rows_of(rig, "opening", held.sent)
+        opened = rig.wait_until_read()
+        (opening,) = rig.rows_of("opening", held.sent["sport"])
         assert verdict(rig, opening, opened) == ONE
     delete_all(lab)
-    ended = now_read(rig)
-    (flow,) = rows_of(rig, "flow", held.sent)
+    ended = rig.wait_until_read()
+    (flow,) = rig.rows_of("flow", held.sent["sport"])
     if opening["started_source"] == "event":
         assert flow["started_at"] - opening["started_at"] >= HELD_BACK
     assert verdict(rig, flow, opened) == ONE
@@ -88,18 +72,18 @@ def test_who_outlives_a_stop_of_the_receiver(lab: Lab, cluster: Cluster) -> None
         with started(rig, "receive") as receiver:
             rig.wait_until_listening()
             with holding(lab, source_port=40610) as before:
-                now_read(rig)
+                rig.wait_until_read()
                 receiver.stop()
                 with holding(lab, source_port=40611) as meanwhile:
                     short = make_traffic(lab, "udp-answered", source_port=40612)
                     inside = datetime.now(UTC)
                     time.sleep(3)
                     receiver.start()
-                    after = now_read(rig)
-                    (row,) = rows_of(rig, "opening", before.sent)
+                    after = rig.wait_until_read()
+                    (row,) = rig.rows_of("opening", before.sent["sport"])
                     assert verdict(rig, row, after) == ONE
                     assert verdict(rig, row, inside) == UNKNOWN
-                    late = rows_of(rig, "opening", meanwhile.sent)
+                    late = rig.rows_of("opening", meanwhile.sent["sport"])
                     assert [row["provenance"] for row in late] == ["dump"]
                     assert verdict(rig, late[0], after) == ONE
                     assert verdict(rig, late[0], inside) == UNKNOWN
@@ -124,10 +108,10 @@ def test_tenants_with_one_tuple(rig: Rig, lab: Lab) -> None:
         for zone in (1, 2):
             feed_in(lab.gateway, ["nft", "-f", "-"], zone_rule(zone))
             sent = make_traffic(lab, "udp-unanswered", **client)
-        moment = now_read(rig)
+        moment = rig.wait_until_read()
     finally:
         feed_in(lab.gateway, ["nft", "-f", "-"], "delete table inet ctaudit_lab_tenants")
-    openings = rows_of(rig, "opening", sent)
+    openings = rig.rows_of("opening", sent["sport"])
     assert [row["orig_zone"] for row in openings] == [1, 2]
     live = rig.query("SELECT ct_id FROM ctaudit.live('gw1') WHERE orig_sport = %s", sent["sport"])
     listed = [entry.id or 0 for entry in list_table(lab) if entry.orig.sport == sent["sport"]]
@@ -143,14 +127,14 @@ def test_tenants_with_one_tuple(rig: Rig, lab: Lab) -> None:
 def test_an_entry_is_made_anew_in_the_middle(rig: Rig, lab: Lab) -> None:
     """A flush ends it; the next packet of the connection begins another entry of the tuple."""
     with holding(lab, source_port=40630) as held:
-        first = now_read(rig)
+        first = rig.wait_until_read()
         delete_all(lab)
-        between = now_read(rig)
+        between = rig.wait_until_read()
         held.exchange(1000)
-        second = now_read(rig)
-        openings = rows_of(rig, "opening", held.sent)
+        second = rig.wait_until_read()
+        openings = rig.rows_of("opening", held.sent["sport"])
         assert len(openings) == 2
-        assert len(rows_of(rig, "flow", held.sent)) == 1
+        assert len(rig.rows_of("flow", held.sent["sport"])) == 1
         assert verdict(rig, openings[0], first) == ONE
         assert verdict(rig, openings[0], between) == NONE
         assert verdict(rig, openings[1], second) == ONE
@@ -165,8 +149,8 @@ def test_hairpin(rig: Rig, lab: Lab) -> None:
         f"ip saddr 192.168.1.0/24 ip daddr {a.FORWARD_TARGET} masquerade",
     )
     sent = make_traffic(lab, "dnat-tcp", role="client", source=a.CLIENT, source_port=40640)
-    moment = now_read(rig)
-    (row,) = rows_of(rig, "opening", sent)
+    moment = rig.wait_until_read()
+    (row,) = rig.rows_of("opening", sent["sport"])
     assert (str(row["orig_dst"]), str(row["reply_src"])) == (a.GATEWAY, a.FORWARD_TARGET)
     at = max(row["started_at"], moment - 10 * SECOND)
     reply: dict[str, Any] = rig.who([f"{a.GATEWAY}:{a.FORWARD_PORT}"], at)
@@ -175,8 +159,8 @@ def test_hairpin(rig: Rig, lab: Lab) -> None:
 
 def test_an_icmp_error_is_of_the_connection_it_answers(rig: Rig, lab: Lab) -> None:
     sent = make_traffic(lab, "udp-unanswered", source_port=40650, destination_port=40000)
-    moment = now_read(rig)
-    (row,) = rows_of(rig, "opening", sent)
+    moment = rig.wait_until_read()
+    (row,) = rig.rows_of("opening", sent["sport"])
     assert verdict(rig, row, moment) == ONE
     assert rig.query("SELECT count(*) FROM ctaudit.opening WHERE proto = 1") == [(0,)]
 
@@ -188,8 +172,8 @@ def test_ipv6_opened_from_outside(rig: Rig, lab: Lab) -> None:
         listening(lab.client, a.CLIENT6, port),
         holding(lab, role="server", source_port=40660, destination_port=port, **where) as held,
     ):
-        moment = now_read(rig)
-    (row,) = rows_of(rig, "opening", held.sent)
+        moment = rig.wait_until_read()
+    (row,) = rig.rows_of("opening", held.sent["sport"])
     assert (str(row["orig_src"]), str(row["orig_dst"])) == (a.SERVER6, a.CLIENT6)
     reply = rig.who([f"[{a.CLIENT6}]:{port}"], moment, "--to", a.SERVER6)
     assert reply["exit_status"] == ONE
@@ -209,11 +193,11 @@ def test_ipv6_made_anew_by_a_reply(rig: Rig, lab: Lab) -> None:
         listening(lab.server, a.SERVER6, 4022) as server,
         holding(lab, source_port=port, destination_port=4022, **where),
     ):
-        first = now_read(rig)
+        first = rig.wait_until_read()
         delete_all(lab)
-        between = now_read(rig)
+        between = rig.wait_until_read()
         server.say("first")
-        second = now_read(rig)
+        second = rig.wait_until_read()
         rows = [
             row for row in rig.rows("opening") if 4022 in (row["orig_sport"], row["orig_dport"])
         ]
@@ -235,9 +219,9 @@ def test_routed_ipv4_opened_from_outside(rig: Rig, lab: Lab) -> None:
             lab, role="server", source=a.SERVER, source_port=40680, destination=target,
             destination_port=a.HTTPS_PORT,
         ) as held:  # fmt: skip
-            moment = now_read(rig)
+            moment = rig.wait_until_read()
     finally:
         run_in(lab.server, ["ip", "route", "delete", f"{target}/32"], check=True)
-    assert len(rows_of(rig, "opening", held.sent)) == 1
+    assert len(rig.rows_of("opening", held.sent["sport"])) == 1
     reply = rig.who([f"{target}:{a.HTTPS_PORT}"], moment, "--to", f"{a.SERVER}:40680")
     assert (reply["exit_status"], reply["hosts"]) == (ONE, [target])

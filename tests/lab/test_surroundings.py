@@ -11,20 +11,25 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ctaudit.admin import save_scope
 from ctaudit.admin.check_surroundings import check_surroundings
 from ctaudit.admin.finding import Level
 from ctaudit.admin.ruleset import Action, read_legacy_tables, read_ruleset
+from ctaudit.admin.scope import read_learned
 from ctaudit.admin.surroundings import read_addresses, read_links, read_routes
 from ctaudit.conntrack.statistics import count_clashes
 from ctaudit.host.privileges import in_network_of
+from ctaudit.host.seen_scope import SAVED
 from lab.cluster import Cluster
 from lab.namespaces import Lab, popen_in, run_in
 from lab.network import build_lab
@@ -112,6 +117,18 @@ def loaded(lab: Lab, rules: str) -> Iterator[None]:
         yield
     finally:
         run(lab, "nft", "-f", "-", input=f"flush ruleset\n{before}")
+
+
+@contextmanager
+def leading_out(lab: Lab) -> Iterator[None]:
+    """With default routes, as a gateway has them; the lab's lead to its few servers only."""
+    for version in ("-4", "-6"):
+        run(lab, "ip", version, "route", "add", "default", "dev", "outside")
+    try:
+        yield
+    finally:
+        for version in ("-4", "-6"):
+            run(lab, "ip", version, "route", "del", "default", "dev", "outside")
 
 
 def add_rule(lab: Lab, chain: str, text: str) -> int:
@@ -208,6 +225,61 @@ def test_tables_of_iptables_legacy(lab: Lab) -> None:
         assert read_legacy_tables() == {"IPv4": ["raw"], "IPv6": []}
         findings = {finding.name: finding for finding in check_surroundings("live")}
     assert findings["legacy rules"].level is Level.WARNING
+
+
+def test_scope_of_the_lab(lab: Lab) -> None:
+    rules = """
+    table ip pool {
+      chain sources {
+        type nat hook postrouting priority 90;
+        ip saddr 192.168.1.99 snat to 5.6.7.16-5.6.7.31
+      }
+      chain targets { type nat hook prerouting priority -90; ip daddr 5.6.7.8 jump forwards; }
+      chain forwards { tcp dport 80 dnat to 192.168.1.10; }
+    }
+    table inet silent {
+      chain raw { type filter hook prerouting priority raw; ip saddr 192.168.7.0/24 notrack; }
+    }
+    """
+    with leading_out(lab), inside(lab):
+        before = read_learned()
+    assert (before.why, before.hidden) == ("", ())
+    assert before.public is not None
+    assert before.internal is not None
+    assert ip_network("1.2.3.4/32") in before.public
+    assert ip_network("192.168.1.0/24") in before.internal
+    with leading_out(lab), loaded(lab, rules), inside(lab):
+        found = read_learned()
+    assert found.public is not None
+    assert {*found.public} == {*before.public, ip_network("5.6.7.16/28"), ip_network("5.6.7.8")}
+    ((network, why),) = found.hidden
+    assert network == ip_network("192.168.7.0/24")
+    assert re.fullmatch(r"rule inet silent raw handle \d+ \(notrack\)", why)
+    mapped = "add rule ip pool sources snat to ip saddr map { 192.168.1.98 : 5.6.7.40 }"
+    with loaded(lab, rules), inside(lab):
+        run(lab, "nft", mapped)
+        assert read_learned().public is None
+
+
+def test_scope_reaches_the_answers(lab: Lab, cluster: Cluster) -> None:
+    """From the gateway's own addresses, by the clock service's file, into the record."""
+    SAVED.parent.mkdir(exist_ok=True)
+    with inside(lab):
+        save_scope.main(str(SAVED))
+    try:
+        with rigging(lab, cluster) as rig, started(rig, "record"), started(rig, "receive"):
+            rig.wait_until_listening()
+            (noted,) = rig.rows("scope")
+            time.sleep(1.1)
+            moment = datetime.now(UTC)
+            rig.wait_until_recorded(moment + timedelta(seconds=2))
+            known, unknown = (rig.who([f"1.2.3.{last}:1"], moment) for last in (4, 99))
+    finally:
+        SAVED.unlink()
+    assert (noted["source"], noted["hidden"]) == ("learned", [])
+    assert known["verdict"] == "none"
+    assert unknown["verdict"] == "unknown"
+    assert "1.2.3.99 is not an address of this gateway" in unknown["reasons"][0]
 
 
 def test_lab_s_own_rules_hide_nothing(lab: Lab) -> None:

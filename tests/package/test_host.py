@@ -172,6 +172,19 @@ def test_answer_of_the_clock_reaches_the_record(host: Host) -> None:
     host.gateway.wait_until(lambda: bool(host.gateway.query(statement)))
 
 
+def test_scope_is_learned_and_reaches_the_record(host: Host) -> None:
+    """By the clock's timer, in a sandbox of its own."""
+    machine = host.machine
+    machine.systemctl("start", "ctaudit-clock.service")
+    host.gateway.wait_until(lambda: machine.path("/run/ctaudit/scope.json").exists())
+    assert machine.show("ctaudit-scope.service", "Result") == "success"
+    seen = json.loads(machine.path("/run/ctaudit/scope.json").read_text())
+    assert seen["internal"] is not None
+    machine.systemctl("restart", RECEIVER)
+    statement = "SELECT FROM ctaudit.scope WHERE source = 'learned'"
+    host.gateway.wait_until(lambda: bool(host.gateway.query(statement)))
+
+
 def test_restart_in_another_network_namespace_listens_there(host: Host) -> None:
     machine = host.machine
     machine.run(["ip", "netns", "add", "other"])
@@ -205,6 +218,9 @@ def test_restart_under_another_name_begins_a_stream(host: Host) -> None:
     # What was recorded under the old name is over, and its lag does not grow for ever.
     running = host.gateway.query("SELECT node FROM ctaudit.stream WHERE stopped_at IS NULL")
     assert running == [{"node": "gw.7"}]
+    # Its spool says so, and no later question waits for the old name.
+    asked = host.gateway.query("SELECT node FROM ctaudit.nodes() WHERE retired_at IS NULL")
+    assert asked == [{"node": "gw.7"}]
 
 
 def test_reboot(host: Host) -> None:

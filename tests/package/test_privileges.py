@@ -23,7 +23,14 @@ def test_service_runs_as_its_own_user(
 
 
 @pytest.mark.parametrize(
-    "unit", [RECEIVER, RECORDER, "ctaudit-maintain.service", "ctaudit-clock.service"]
+    "unit",
+    [
+        RECEIVER,
+        RECORDER,
+        "ctaudit-maintain.service",
+        "ctaudit-clock.service",
+        "ctaudit-scope.service",
+    ],
 )
 def test_exposure_is_low(installed: Installation, unit: str) -> None:
     expect_low_exposure(installed.gateway, unit)

@@ -14,7 +14,7 @@ from tests.package.installation import Installation, is_here
 
 def test_installed_package_says_what_is_missing(installed: Installation) -> None:
     findings = installed.before["findings"]
-    assert (installed.before["status"], installed.before["verdict"]) == (2, "not fit")
+    assert (installed.before["status"], installed.before["verdict"]) == (3, "not fit")
     assert findings["database"]["level"] == "not fit"
     assert findings["database"]["remedy"].startswith("ctaudit setup --local")
     # It receives already.

@@ -14,6 +14,11 @@ from tests.package.installation import Installation, apt, is_here, offer
 
 _RATE = 5_000  # openings a second; their ends come on top
 _CONFIGURATION = "/etc/ctaudit/ctaudit.toml"
+RETIRED = (
+    "SELECT c.reason FROM ctaudit.nodes() AS n JOIN ctaudit.node AS t USING (node) "
+    "JOIN ctaudit.node_change AS c USING (node_id) "
+    "WHERE n.retired_at = c.retired_at AND n.stopped"
+)
 
 
 def test_upgrade_under_load_loses_nothing(
@@ -55,6 +60,8 @@ def test_remove_keeps_data_and_configuration(installed: Installation) -> None:
     units = machine.systemctl("list-units", "--all", "--no-legend", "ctaudit*")
     assert "running" not in units
     assert "waiting" not in units
+    # Its last word came after all that it had received: no later question waits for it.
+    assert installed.gateway.query(RETIRED) == [{"reason": "the package was removed"}]
 
 
 def test_installed_again_it_goes_on(installed: Installation) -> None:
@@ -64,6 +71,7 @@ def test_installed_again_it_goes_on(installed: Installation) -> None:
     apt(machine, "install", "ctaudit")
     assert "rate = 7" in machine.path(_CONFIGURATION).read_text()
     gateway.wait_until_reconciled()
+    assert gateway.query(RETIRED) == []
     first = gateway.opened
     with gateway.load(50):
         pass

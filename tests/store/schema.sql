@@ -59,7 +59,9 @@ CREATE TYPE ctaudit.connection AS (
 	status integer,
 	protocol_state smallint,
 	helper text,
-	labels bytea
+	labels bytea,
+	counters text,
+	counters_cause text
 );
 ALTER TYPE ctaudit.connection OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.event AS (
@@ -160,6 +162,68 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.stream (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    stream uuid NOT NULL,
+    mode text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    stopped_at timestamp with time zone,
+    committed_at timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL,
+    covered_until timestamp with time zone NOT NULL,
+    sent_after timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone,
+    dump_id bigint,
+    pending_dump_id bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    stored bigint DEFAULT 0 NOT NULL,
+    filtered bigint DEFAULT 0 NOT NULL,
+    undecodable bigint DEFAULT 0 NOT NULL,
+    dropped bigint DEFAULT 0 NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
+    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
+)
+WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz := least(ctaudit.detail_time(p_detail, 'since'), p_stream.covered_until);
+    v_until timestamptz := greatest(v_since, p_at)
+        + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
+    v_count bigint := (p_detail ->> 'count')::bigint;
+    v_last ctaudit.gap;
+BEGIN
+    IF p_stream.mode = 'history' THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO v_last FROM ctaudit.gap AS g
+    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
+    ORDER BY g.gap_id DESC LIMIT 1;
+    -- Not where the clock was set back behind it.
+    IF v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+        UPDATE ctaudit.gap AS g SET
+            lost = g.lost + v_count,
+            gap_until = greatest(g.gap_until, v_until),
+            sound_from = greatest(g.sound_from, v_until)
+        WHERE g.gap_id = v_last.gap_id;
+        RETURN false;
+    END IF;
+    INSERT INTO ctaudit.gap (
+        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
+        proto, detail
+    ) VALUES (
+        p_stream.node, p_stream.stream, v_since, v_until, 'clashes', v_count, true, false,
+        v_until, 17, p_detail
+    );
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -235,14 +299,26 @@ DECLARE
     v_began timestamptz := '-infinity';
     v_ended timestamptz := '-infinity';
 BEGIN
-    IF p_dump IS NOT NULL THEN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ) INTO v_began
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
         SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
     END IF;
     RETURN QUERY EXECUTE $query$
-        WITH seen AS (
+        WITH again AS MATERIALIZED (
+            SELECT o.ct_id FROM ctaudit.opening_row AS o
+            WHERE o.node_id = $5 AND o.received_at >= $3
+            GROUP BY o.ct_id HAVING count(*) > 1
+        ),
+        seen AS (
             SELECT
-                e.started_at,
+                'entry' AS kind, e.received_at, e.started_at,
                 CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
@@ -257,8 +333,8 @@ BEGIN
                 AND e.received_at <= $4 + interval '2 hours'
             UNION ALL
             SELECT
-                o.started_at, ctaudit.time_source_of(o.started_source), o.started_after,
-                o.received_at, coalesce(o.started_after, o.started_at),
+                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
+                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
                 ctaudit.provenance_of(o.provenance),
                 o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
                 o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
@@ -266,6 +342,67 @@ BEGIN
                 o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
             FROM ctaudit.opening_row AS o
             WHERE o.node_id = $5 AND o.received_at >= $3
+        ),
+        doubled AS MATERIALIZED (
+            SELECT row_number() OVER () AS number, s.* FROM seen AS s
+            WHERE s.ct_id IN (SELECT a.ct_id FROM again AS a)
+        ),
+        unended AS (
+            SELECT NULL::bigint AS number, s.* FROM seen AS s
+            WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.flow_row AS f
+                    WHERE f.node_id = $5 AND f.received_at >= $3
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        )
+                        AND ctaudit.closes(
+                            s.seen_at, s.started_at, s.started_source, s.started_after,
+                            f.received_at, f.started_at
+                        )
+                )
+            UNION ALL
+            SELECT s.* FROM doubled AS s
+            WHERE s.number IN (
+                SELECT coalesce(l.entry, l.opening)
+                FROM (
+                    SELECT array_agg(ROW(
+                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
+                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
+                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        t.alive_at, t.gone_at
+                    )::ctaudit.sighting) AS sightings
+                    FROM (
+                        SELECT
+                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
+                            d.started_after AS after,
+                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
+                                ELSE d.last_seen_at END AS alive_at,
+                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
+                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
+                        FROM doubled AS d
+                        UNION ALL
+                        SELECT
+                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
+                            NULL,
+                            coalesce(f.ended_after, f.started_at),
+                            coalesce(
+                                f.ended_at, f.ended_before,
+                                greatest(f.received_at, f.stop_sent, f.started_at)
+                            ),
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, f.status
+                        FROM ctaudit.flow_row AS f
+                        WHERE f.node_id = $5 AND f.received_at >= $3
+                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                    ) AS t
+                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
+                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+                WHERE l.gone_at IS NULL
+            )
         )
         SELECT
             $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
@@ -288,26 +425,61 @@ BEGIN
             nullif(s.reply_dport, -1),
             ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
             ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
-            s.orig_packets, s.orig_bytes, s.reply_packets, s.reply_bytes,
-            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels
-        FROM seen AS s
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow_row AS f
-            WHERE f.node_id = $5 AND f.received_at >= $3
-                AND ctaudit.same_tuple(
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
-                )
-                AND ctaudit.closes(
-                    s.seen_at, s.started_at, s.started_source, s.started_after,
-                    f.received_at, f.started_at
-                )
-        )
+            CASE WHEN NOT n.offloaded THEN s.orig_packets END,
+            CASE WHEN NOT n.offloaded THEN s.orig_bytes END,
+            CASE WHEN NOT n.offloaded THEN s.reply_packets END,
+            CASE WHEN NOT n.offloaded THEN s.reply_bytes END,
+            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
+            CASE WHEN n.offloaded OR s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
+            CASE
+                WHEN n.offloaded THEN 'offloaded to a flowtable'
+                WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
+                WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
+                ELSE 'no table dump has shown it'
+            END
+        FROM unended AS s
+        CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        m.at, CASE
+            WHEN m.next_at IS NULL AND (m.events = '1' OR m.stopped_at IS NULL) THEN 'infinity'
+            WHEN m.next_stream = m.stream AND m.next_events = '0' THEN coalesce(m.next_look, m.at)
+            WHEN m.next_stream = m.stream
+                OR m.events = '1' AND m.next_events = '1' AND m.next_boot = m.boot THEN m.next_at
+            ELSE m.covered_until
+        END
+    FROM (
+        SELECT
+            k.*, lead(k.at) OVER later AS next_at, lead(k.stream) OVER later AS next_stream,
+            lead(k.events) OVER later AS next_events, lead(k.boot) OVER later AS next_boot,
+            lead(k.look) OVER later AS next_look
+        FROM (
+            SELECT
+                s.started_at AS at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(s.detail ->> 'events', '1') AS events,
+                coalesce(s.detail ->> 'boot_id', '') AS boot, NULL::timestamptz AS look
+            FROM ctaudit.stream AS s WHERE s.node = p_node
+            UNION ALL
+            SELECT
+                n.at, s.stream, s.stopped_at, s.covered_until,
+                coalesce(n.detail ->> 'events', '1'),
+                coalesce(s.detail ->> 'boot_id', ''), ctaudit.detail_time(n.detail, 'last_look')
+            FROM ctaudit.note AS n JOIN ctaudit.stream AS s USING (node, stream)
+            WHERE n.node = p_node AND n.note = 'settings'
+        ) AS k
+        WINDOW later AS (ORDER BY k.at)
+    ) AS m
+    WHERE m.events <> '0';
+$$;
+ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -320,18 +492,28 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_query text := ctaudit.connection_query(p_outward, p_inward);
     v_needed record;
+    v_dumps tstzmultirange;
+    v_since timestamptz;
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
         SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
-        WHERE (p_node IS NULL OR n.node = p_node)
-            AND (n.retired_at IS NULL OR n.retired_at >= v_from)
+        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
+        -- Of history mode the query reads them itself (needed: dumps_within).
+        SELECT coalesce(range_agg(tstzrange(
+            least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
+        )), '{}') INTO v_dumps
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
+            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         FOR v_connection IN EXECUTE v_query USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.node_id
+            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
             IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
                 v_connection := ctaudit.late_end(
@@ -340,7 +522,22 @@ BEGIN
                 CONTINUE WHEN v_connection IS NULL;
             END IF;
             CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            RETURN NEXT v_connection;
+            -- One that the dumps around the span do not show may be in one within it. Where no
+            -- start is known, only the dumps that the question reads are looked at.
+            v_since := NULL;
+            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
+                v_connection.started_at, greatest(
+                    v_connection.started_at, v_connection.ended_at,
+                    CASE WHEN v_connection.ended_at IS NULL
+                        THEN coalesce(v_connection.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN
+                v_since := coalesce(
+                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
+                    '-infinity'
+                );
+            END IF;
+            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
     END LOOP;
 END
@@ -366,6 +563,8 @@ AS $$
 DECLARE
     v_mode text := coalesce(p_detail ->> 'mode', 'live');
     v_covered timestamptz;
+    v_earlier uuid := p_detail #>> '{earlier,stream}';
+    v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
@@ -388,7 +587,17 @@ BEGIN
     -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
     WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        AND s.started_at <= p_at;
+        -- Another boot has begun before, whatever its clock said.
+        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
+    IF FOUND THEN
+        PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
+    END IF;
+    IF v_earlier_node <> p_node THEN
+        PERFORM ctaudit.end_node(
+            v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
+        );
+    END IF;
     SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
     IF v_covered IS NOT NULL THEN
         PERFORM ctaudit.open_gap(
@@ -396,21 +605,85 @@ BEGIN
             jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
         );
     END IF;
+    IF p_detail ->> 'events' = '0' THEN
+        PERFORM ctaudit.open_gap(
+            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
     RETURN true;
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    INSERT INTO ctaudit.scope (
+        node, stream, position, valid_from, noted_at, public, internal, hidden, source
+    )
+    SELECT
+        p_node, p_stream, p_position,
+        greatest(
+            least(ctaudit.detail_time(p_detail, 'since'), p_at), p_at - interval '2 hours'
+        ),
+        p_at, told.public, told.internal, told.hidden, coalesce(p_detail ->> 'source', 'unknown')
+    FROM (
+        SELECT
+            CASE jsonb_typeof(p_detail -> 'public') WHEN 'array' THEN ARRAY(
+                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'public') AS n
+            ) END AS public,
+            CASE jsonb_typeof(p_detail -> 'internal') WHEN 'array' THEN ARRAY(
+                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'internal') AS n
+            ) END AS internal,
+            CASE jsonb_typeof(p_detail -> 'hidden') WHEN 'array' THEN p_detail -> 'hidden'
+                ELSE '[]' END AS hidden
+    ) AS told
+    LEFT JOIN LATERAL (
+        SELECT s.stream, s.public, s.internal, s.hidden FROM ctaudit.scope AS s
+        WHERE s.node = p_node ORDER BY s.scope_id DESC LIMIT 1
+    ) AS last ON true
+    WHERE (last.stream, last.public, last.internal, last.hidden)
+        IS DISTINCT FROM (p_stream, told.public, told.internal, told.hidden);
+$$;
+ALTER FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_were_off boolean := coalesce(p_stream.detail ->> 'events' = '0', false);
+    v_are_off boolean := coalesce(p_detail ->> 'events' = '0', false);
+BEGIN
+    IF v_are_off AND NOT v_were_off THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode,
+            least(ctaudit.detail_time(p_detail, 'last_look'), p_stream.covered_until), NULL,
+            'nf_conntrack_events = 0', NULL, p_detail
+        );
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        detail = s.detail || jsonb_build_object(
+            'events', p_detail -> 'events',
+            'timestamp', CASE WHEN s.detail ->> 'timestamp' = p_detail ->> 'timestamp'
+                THEN s.detail -> 'timestamp' ELSE '0' END
+        ),
+        -- A dump that runs may lack what began before events were on again.
+        dump_id = CASE WHEN v_were_off THEN NULL ELSE s.dump_id END
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+END
+$$;
+ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:01'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN ((p_source = 'event'::ctaudit.time_source) AND (p_received_at < p_started_at)) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN p_received_at WHEN (p_source <> 'event'::ctaudit.time_source) THEN p_started_at WHEN (p_received_at < p_started_at) THEN (p_started_at + '00:00:02'::interval) ELSE p_received_at END;
 ALTER FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -420,12 +693,13 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[])
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
-        SELECT n.node, n.first_seen, n.retired_at, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode
         FROM ctaudit.node AS n
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
@@ -433,9 +707,9 @@ AS $$
                 CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
             LIMIT 1
         ) AS stream_then ON true
-        WHERE n.node = p_node OR (
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < p_until
-            AND (n.retired_at IS NULL OR n.retired_at >= p_from)
+            AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
     covered AS (
@@ -504,9 +778,7 @@ AS $$
         LEFT JOIN LATERAL (
             SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
             WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND (g.gap_from < p_until OR g.hides_ends
-                    AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity'))
-                AND coalesce(g.gap_until, 'infinity') >= p_from
+                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
         ) AS single ON true
     ),
     judged AS (
@@ -561,13 +833,18 @@ AS $$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL, judged.node || ': ' || judged.why,
+        judged.node, judged.why IS NULL,
+        CASE WHEN judged.why IS NOT NULL
+            THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END
+        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why
     FROM judged
+    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
+        ON p_address IS NOT NULL
     ORDER BY judged.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -595,7 +872,9 @@ AS $_$
                 NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
             FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $4 AND r.received_at < $5 AND <asked>
+            WHERE r.node_id = $21
+                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $5 AND <asked>
             UNION ALL
             SELECT
                 CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
@@ -618,7 +897,9 @@ AS $_$
                 r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $18 AND r.received_at >= $16 AND r.received_at < $17
+            WHERE r.node_id = $21
+                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+                AND r.received_at < $17
                 AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
             UNION ALL
             SELECT
@@ -632,8 +913,8 @@ AS $_$
                 r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
             FROM ctaudit.dump_entry_row AS r
             JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id IN ($6, $7) AND r.received_at >= $8 AND r.received_at <= $9
-                AND <asked>
+            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+                AND r.received_at <= $9 AND <asked>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -663,11 +944,7 @@ AS $_$
                     o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
                     l.start_from
                 ) END AS not_before,
-            e.alive_at AS shown_at,
-            coalesce(r.orig_packets, e.orig_packets) AS sent_packets,
-            coalesce(r.orig_bytes, e.orig_bytes) AS sent_bytes,
-            coalesce(r.reply_packets, e.reply_packets) AS got_packets,
-            coalesce(r.reply_bytes, e.reply_bytes) AS got_bytes,
+            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
             r.*
         FROM life AS l
         JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
@@ -676,12 +953,13 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id = $6
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
                     THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
             END) AS next_at
         ) AS n
         WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
     ),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -703,6 +981,20 @@ AS $_$
         LEFT JOIN LATERAL (
             SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+                -- Without the kernel's stamps, an end after a step back is not found for its opening.
+                AND (d.stepped_at IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                ))
+                -- Where no NEW was heard, neither may the DESTROY be.
+                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
+                    SELECT FROM announced AS a
+                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
+                ) AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
+                ))
         ) AS h ON true
     ),
     judged AS (
@@ -752,8 +1044,8 @@ AS $_$
         j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
-        j.sent_packets, j.sent_bytes, j.got_packets, j.got_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels
+        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
@@ -767,6 +1059,94 @@ AS $_$
     'r.labels');
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+AS $$
+DECLARE
+    c ctaudit.connection := p_connection;
+    v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
+    v_ended timestamptz := coalesce(c.ended_at, c.ended_before, 'infinity');
+    v_seen record;
+    v_was_seen boolean := false;
+    v_was_reset boolean := false;
+    v_offloaded boolean := false;
+BEGIN
+    IF p_since IS NOT NULL THEN
+        SELECT
+            array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
+            array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
+            array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
+            array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
+            max(greatest(d.began_at, e.started_at)) AS last_seen_at
+        INTO v_seen
+        -- An entry of no complete dump is evidence as well.
+        FROM ctaudit.dump_entry_row AS e LEFT JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
+        WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
+            AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
+            AND ctaudit.same_tuple(
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src,
+                c.orig_dst, coalesce(c.orig_sport, -1),
+                ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+                coalesce(c.ct_id, -1)
+            )
+            AND e.received_at >= p_since - interval '2 hours'
+            AND e.received_at <= v_ended + interval '2 hours'
+            AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
+                THEN e.started_at = c.started_at
+                -- The tuple's next connection may have this id, and be in the same dump.
+                ELSE e.received_at <= v_ended AND coalesce(e.started_at, e.received_at)
+                    >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
+                END;
+        v_was_seen := v_seen.entries > 0;
+        v_offloaded := ctaudit.is_offloaded(v_seen.status);
+        IF c.state <> 'ended' THEN
+            c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
+        END IF;
+        SELECT
+            a.most, b.most, s.most, t.most,
+            a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
+        INTO c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, v_was_reset
+        FROM
+            ctaudit.most_counted(
+                v_seen.orig_packets || CASE WHEN v_is_last THEN c.orig_packets END) AS a,
+            ctaudit.most_counted(
+                v_seen.orig_bytes || CASE WHEN v_is_last THEN c.orig_bytes END) AS b,
+            ctaudit.most_counted(
+                v_seen.reply_packets || CASE WHEN v_is_last THEN c.reply_packets END) AS s,
+            ctaudit.most_counted(
+                v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
+    END IF;
+    v_offloaded := v_offloaded OR ctaudit.is_offloaded(c.status);
+    IF v_offloaded THEN
+        c.orig_packets := NULL;
+        c.orig_bytes := NULL;
+        c.reply_packets := NULL;
+        c.reply_bytes := NULL;
+    END IF;
+    c.counters := CASE
+        WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
+            THEN 'unknown'
+        WHEN v_is_last AND NOT v_was_reset THEN 'exact'
+        ELSE 'at least'
+    END;
+    c.counters_cause := CASE
+        WHEN v_offloaded THEN 'offloaded to a flowtable'
+        WHEN c.counters = 'exact' THEN NULL
+        WHEN c.counters = 'unknown' AND (v_was_seen OR c.state = 'ended')
+            THEN 'the kernel did not count, nf_conntrack_acct = 0'
+        WHEN c.counters = 'unknown' THEN 'no table dump has shown it'
+        WHEN v_was_reset THEN 'another tool set the counters to zero'
+        WHEN c.state = 'ended' THEN 'the end has no counters'
+        ELSE 'by the last table dump'
+    END;
+    RETURN c;
+END
+$$;
+ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -779,31 +1159,6 @@ AS $$
     END;
 $$;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.stream (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    stream uuid NOT NULL,
-    mode text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    stopped_at timestamp with time zone,
-    committed_at timestamp with time zone NOT NULL,
-    "position" bigint NOT NULL,
-    covered_until timestamp with time zone NOT NULL,
-    sent_after timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone,
-    dump_id bigint,
-    pending_dump_id bigint,
-    received bigint DEFAULT 0 NOT NULL,
-    stored bigint DEFAULT 0 NOT NULL,
-    filtered bigint DEFAULT 0 NOT NULL,
-    undecodable bigint DEFAULT 0 NOT NULL,
-    dropped bigint DEFAULT 0 NOT NULL,
-    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
-    CONSTRAINT closed_accounting CHECK ((received = ((stored + filtered) + undecodable))),
-    CONSTRAINT stream_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'nat'::text, 'history'::text])))
-)
-WITH (fillfactor='20', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
-ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -814,6 +1169,7 @@ DECLARE
     v_known ctaudit.clock;
     v_boots text[];
     v_right timestamptz;
+    v_booting interval;
     v_coverage ctaudit.coverage;
 BEGIN
     SELECT k.* INTO v_known FROM ctaudit.clock AS k
@@ -826,15 +1182,17 @@ BEGIN
         SELECT k.stream FROM ctaudit.clock AS k
         WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
     ));
-    SELECT CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END
-    INTO v_right
+    SELECT
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END,
+        CASE WHEN bool_or(s.stream = v_known.stream) THEN interval '0' ELSE interval '2 min' END
+    INTO v_right, v_booting
     FROM ctaudit.stream AS s
     WHERE s.node = p_stream.node
         AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older than it is.
+    -- The wrong clock must not make the gateway older, or younger, than it is.
     UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
     WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_step > interval '0' AND v_before >= v_right;
+        AND v_before >= v_right;
     -- A step that was noted late: when it was made is not known.
     IF v_before < v_right THEN
         v_before := p_at;
@@ -843,8 +1201,8 @@ BEGIN
     INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
     SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
     FROM (VALUES
-        (least(v_right, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right + v_step, p_at),
+        (least(v_right - v_booting, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
+        (v_right - v_booting + v_step, p_at),
         (CASE WHEN v_known.synchronised AND NOT p_synchronised
             THEN least(v_before, p_at) END, 'infinity')
     ) AS d (doubt_from, doubt_until)
@@ -888,7 +1246,8 @@ BEGIN
     WHERE d.dump_id = p_stream.dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
     WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- What was lost after it began may be missing in it as well.
+    -- What was lost after it began may be missing in it as well. While events are off, what comes
+    -- after it is lost too.
     -- Where the clock went back before the stream, the gap reaches to where the coverage was.
     UPDATE ctaudit.gap AS g SET
         gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
@@ -897,7 +1256,11 @@ BEGIN
         )
     FROM ctaudit.dump AS d
     WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at;
+        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
+        AND (g.cause <> 'nf_conntrack_events = 0'
+            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
+        AND (g.cause <> 'two gateways with one name'
+            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
     IF NOT EXISTS (
         SELECT FROM ctaudit.coverage AS c
         WHERE c.node = p_stream.node AND c.stream = p_stream.stream
@@ -912,6 +1275,31 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_retired_at timestamptz;
+BEGIN
+    UPDATE ctaudit.node AS n SET retired_at = greatest(p_at, s.stopped_at, s.covered_until)
+    FROM ctaudit.stream AS s
+    WHERE n.node = p_node AND s.node = n.node AND s.stream = p_stream
+        AND EXISTS (
+            SELECT FROM ctaudit.note AS m
+            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS o
+            WHERE o.node = s.node AND (o.stopped_at IS NULL OR o.started_at > s.started_at)
+        )
+    RETURNING n.retired_at INTO v_retired_at;
+    IF FOUND THEN
+        PERFORM ctaudit.note_change(p_node, 'retired', NULL, v_retired_at, p_reason);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -952,14 +1340,28 @@ CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timesta
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v_mode CONSTANT text := 'live';
 BEGIN
-    UPDATE ctaudit.gap AS g SET gap_until = p_until, sound_from = p_until
+    IF NOT EXISTS (
+        SELECT FROM ctaudit.stream AS o
+        WHERE o.node = p_stream.node AND o.stream <> p_stream.stream
+            AND o.started_at >= p_stream.stopped_at
+    ) THEN
+        UPDATE ctaudit.stream AS s SET stopped_at = NULL
+        WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+        RETURN;
+    END IF;
+    UPDATE ctaudit.gap AS g SET
+        gap_until = NULL, sound_from = NULL,
+        detail = g.detail || jsonb_build_object('sent_until', p_until)
     WHERE g.node = p_stream.node AND g.stream = p_stream.stream
         AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
     IF NOT FOUND THEN
         PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, p_stream.started_at, p_until,
-            'two gateways with one name', 0, jsonb_build_object('stopped_at', p_stream.stopped_at)
+            p_stream.node, p_stream.stream, v_mode, p_stream.started_at, NULL,
+            'two gateways with one name', 0,
+            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
         );
     END IF;
 END
@@ -1028,6 +1430,32 @@ AS $$
         || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.scope (
+    scope_id bigint NOT NULL,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    "position" bigint NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    public cidr[],
+    internal cidr[],
+    hidden jsonb NOT NULL,
+    source text NOT NULL,
+    CONSTRAINT scope_check CHECK ((valid_from <= noted_at))
+);
+ALTER TABLE ctaudit.scope OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT format('its scope from %s is ', p_scope.valid_from)
+        || coalesce(nullif(array_to_string(l.listed[:8], ', '), ''), 'empty')
+        || coalesce(' and ' || nullif(greatest(cardinality(l.listed) - 8, 0), 0) || ' more', '')
+    FROM (SELECT ARRAY(
+        SELECT abbrev(n::inet) FROM unnest(p_scope.public || p_scope.internal) AS n
+    ) AS listed) AS l;
+$$;
+ALTER FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1036,18 +1464,41 @@ AS $$
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
         g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
-    WHERE (p_node IS NULL OR g.node = p_node)
+    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
         AND (p_until IS NULL OR g.gap_from < p_until)
         AND (p_from IS NULL OR coalesce(g.gap_until, 'infinity') >= p_from)
     ORDER BY g.gap_from, g.gap_id;
 $$;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.node (
+    node text NOT NULL,
+    node_id smallint NOT NULL,
+    first_seen timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    comment text,
+    CONSTRAINT node_node_check CHECK ((node <> ''::text))
+);
+ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.gone_at(p_node ctaudit.node) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT p_node.retired_at
+    WHERE p_node.retired_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ctaudit.stream AS s
+        WHERE s.node = p_node.node AND (
+            s.stopped_at IS NULL
+            OR greatest(s.started_at, s.covered_until, s.stopped_at) > p_node.retired_at
+        )
+    );
+$$;
+ALTER FUNCTION ctaudit.gone_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT least(
-        (SELECT min(g.gap_from) FROM ctaudit.gap AS g
+        (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
@@ -1269,13 +1720,59 @@ BEGIN
         ORDER BY
             a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
             a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_at DESC NULLS LAST, a.started_source
-        RETURNING ended_after
+            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
+        RETURNING started_at, ended_after
     )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added;
+    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
+    -- What began while events were off announces no end, even after they are on again.
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
+            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+    );
 END
 $$;
 ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
+ALTER FUNCTION ctaudit.is_offloaded(p_status integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    WITH held AS MATERIALIZED (
+        SELECT
+            s.noted_at, s.hidden,
+            s.public IS NOT NULL AND s.internal IS NOT NULL AS is_known,
+            coalesce(asked.address <<= ANY (s.public::inet[]), false)
+                OR coalesce(asked.address <<= ANY (s.internal::inet[]), false) AS holds,
+            ctaudit.format_scope(s) AS shown, asked.address
+        FROM ctaudit.scopes(p_node, p_from, p_until) AS s,
+            LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
+    ),
+    judged AS (
+        SELECT CASE
+            WHEN bool_or(h.holds) THEN true
+            WHEN bool_and(h.is_known) AND min(h.noted_at) <= p_from THEN false
+        END AS in_scope
+        FROM held AS h
+    )
+    SELECT
+        j.in_scope,
+        CASE WHEN j.in_scope IS FALSE THEN (
+            SELECT format('%s is not an address of this gateway (%s)', host(h.address), h.shown)
+            FROM held AS h ORDER BY h.noted_at DESC LIMIT 1
+        ) ELSE (
+            SELECT format(
+                'connections of %s may be hidden from conntrack: %s',
+                x.each ->> 'network', x.each ->> 'why')
+            FROM held AS h, jsonb_array_elements(h.hidden) AS x (each)
+            WHERE h.address <<= (x.each ->> 'network')::inet LIMIT 1
+        ) END
+    FROM judged AS j;
+$$;
+ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1352,17 +1849,25 @@ END
 $$;
 ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT DISTINCT ON (
-        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+DECLARE
+    v_answers bigint;
+BEGIN
+    RETURN QUERY SELECT DISTINCT ON (
+        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
-    FROM ctaudit.alive(p_node, ctaudit.last_dump(p_node)) AS a
+    FROM unnest(ctaudit.nodes_named(p_node)) AS n (node),
+        ctaudit.alive(n.node, ctaudit.last_dump(n.node)) AS a
     ORDER BY
-        a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code, a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
+        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('live', jsonb_build_object('node', p_node), v_answers);
+END
 $$;
 ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
@@ -1377,15 +1882,47 @@ DECLARE
     v_distance interval;
     v_least interval;
     v_next timestamptz;
+    v_sorted ctaudit.sighting[] := p_sightings;
+    v_id bigint;
+    v_kind text;
+    -- Of those with the id at hand: the first, and the first that may still be joined; whether
+    -- each may have begun no earlier than the one before. A tuple may come thousands of times.
+    v_first integer := 1;
+    v_low integer := 1;
+    v_are_ordered boolean := true;
 BEGIN
-    FOR v_seen IN
-        SELECT * FROM unnest(p_sightings) AS s
-        ORDER BY array_position('{opening,end,entry,unobserved}', s.kind),
-            coalesce(s.started_at, s.received_at), s.received_at, s.number
-    LOOP
+    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
+    IF cardinality(p_sightings) > 2
+        OR cardinality(p_sightings) = 2
+            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
+    THEN
+        v_sorted := ARRAY(
+            SELECT s FROM unnest(p_sightings) AS s
+            ORDER BY s.ct_id, array_position('{opening,end,entry,unobserved}', s.kind),
+                coalesce(s.started_at, s.received_at), s.received_at, s.number
+        );
+    END IF;
+    FOREACH v_seen IN ARRAY v_sorted LOOP
+        IF v_seen.ct_id IS DISTINCT FROM v_id THEN
+            v_id := v_seen.ct_id;
+            v_first := cardinality(v_lives) + 1;
+            v_low := v_first;
+            v_are_ordered := true;
+        ELSIF v_seen.kind <> v_kind THEN
+            v_low := v_first;
+        END IF;
+        v_kind := v_seen.kind;
+        WHILE v_low <= cardinality(v_lives)
+            AND v_lives[v_low].start_until < v_seen.start_from - interval '1 s'
+        LOOP
+            v_low := v_low + 1;
+        END LOOP;
         v_nearest := NULL;
-        FOR i IN 1 .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END LOOP
+        FOR i IN CASE WHEN v_seen.start_from > '-infinity' THEN v_low ELSE v_first END
+            .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END
+        LOOP
             v_life := v_lives[i];
+            EXIT WHEN v_are_ordered AND v_life.start_from > v_seen.start_until;
             CONTINUE WHEN NOT ctaudit.is_one(
                     v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
                     coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
@@ -1393,10 +1930,22 @@ BEGIN
                 )
                 OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
                 OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at;
+                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
+                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
             v_distance := coalesce(v_seen.started_at, v_seen.received_at)
                 - coalesce(v_life.started_at, v_life.received_at);
             v_distance := greatest(v_distance, -v_distance);
+            -- An event's time is no later than the start: an opening whose event came later is
+            -- one only where there is no other.
+            IF v_life.start_from = v_life.started_at - interval '1 ms'
+                AND v_seen.started_at < v_life.started_at - interval '10 us'
+            THEN
+                v_distance := v_distance + interval '1 s';
+            END IF;
+            -- What was read in one second is in no order; the tuple's first ends first.
+            IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
+                v_distance := greatest(v_distance, interval '1 s');
+            END IF;
             IF v_nearest IS NULL OR v_distance < v_least THEN
                 v_nearest := i;
                 v_least := v_distance;
@@ -1425,12 +1974,22 @@ BEGIN
             v_life.unobserved := v_seen.number;
             v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
         END CASE;
+        v_are_ordered := v_are_ordered
+            AND (v_nearest = v_first OR v_lives[v_nearest - 1].start_from <= v_life.start_from)
+            AND (v_nearest >= cardinality(v_lives)
+                OR v_life.start_from <= v_lives[v_nearest + 1].start_from);
         v_lives[v_nearest] := v_life;
     END LOOP;
 
+    IF cardinality(v_lives) = 1 THEN
+        v_life := v_lives[1];
+        RETURN NEXT v_life;
+        RETURN;
+    END IF;
     FOR v_life IN
         SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC
+        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
+            l.gone_at DESC NULLS FIRST
     LOOP
         IF v_life.gone_at IS NULL THEN
             v_life.next_at := v_next;
@@ -1446,6 +2005,7 @@ ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_ow
 CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
     SET lock_timeout TO '2s'
 AS $_$
 DECLARE
@@ -1522,6 +2082,7 @@ CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
+    SET "DateStyle" TO 'ISO, YMD'
 AS $$
 DECLARE
     v_parent text := p_table || '_row';
@@ -1583,6 +2144,23 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_count bigint;
+    v_before bigint;
+BEGIN
+    was_reset := false;
+    FOREACH v_count IN ARRAY coalesce(p_counts, '{}') LOOP
+        was_reset := was_reset OR coalesce(v_count < v_before, false);
+        v_before := coalesce(v_count, v_before);
+        most := greatest(most, v_count);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1662,21 +2240,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        b.dump_id, a.dump_id,
-        least(b.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, a.ended_at) + interval '2 hours',
+        b.dump_id, a.dump_id, w.dump_ids,
+        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
+        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
         coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
         CASE WHEN t.timed
             THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
         least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
             - interval '2 hours',
         coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours'
+            + interval '2 hours',
+        k.wrong_from, k.wrong_until
     FROM (VALUES (1)) AS one (row)
     LEFT JOIN LATERAL (
         SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
@@ -1690,15 +2269,94 @@ AS $$
         ORDER BY d.ended_at, d.dump_id LIMIT 1
     ) AS a ON true
     LEFT JOIN LATERAL (
+        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
+            max(d.ended_at) AS ended_at
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
+    ) AS w ON true
+    LEFT JOIN LATERAL (
         SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
         FROM ctaudit.stream AS s WHERE s.node = p_node
     ) AS t ON true
+    LEFT JOIN LATERAL (
+        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node AND c.doubt_from < b.began_at
+            AND c.at BETWEEN b.began_at AND p_until
+    ) AS k ON true
     LEFT JOIN LATERAL (
         SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
         WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
     ) AS l ON true;
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce((
+        SELECT n.node
+        FROM ctaudit.node_change AS c
+        JOIN ctaudit.node AS n ON n.node_id = c.node_id
+        JOIN ctaudit.stream AS s ON s.node = n.node AND s.stream IN (p_stream, p_earlier)
+        WHERE c.former_name = p_name
+        LIMIT 1
+    ), p_name);
+$$;
+ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        g.gone_at,
+        coalesce((
+            SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
+            FROM ctaudit.node_change AS c
+            WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
+        ), '{}'),
+        CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
+            THEN ctaudit.retire_command(n.node, l.last_at) END
+    FROM ctaudit.node AS n
+    CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
+    CROSS JOIN LATERAL (
+        SELECT
+            (array_agg(s.mode ORDER BY s.started_at DESC))[1] AS mode,
+            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
+            max(s.committed_at) AS committed_at,
+            bool_and(s.stopped_at IS NOT NULL) AS stopped
+        FROM ctaudit.stream AS s WHERE s.node = n.node
+    ) AS l
+    ORDER BY n.node;
+$$;
+ALTER FUNCTION ctaudit.nodes() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(array_agg(n.node), '{}') FROM ctaudit.node AS n
+    WHERE n.node = p_name OR n.node_id IN (
+        SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
+    );
+$$;
+ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RAISE LOG 'ctaudit: % %: %', session_user, p_change, jsonb_strip_nulls(jsonb_build_object(
+        'node', p_node, 'former_name', p_former_name, 'retired_at', p_retired_at,
+        'reason', p_reason
+    ));
+    INSERT INTO ctaudit.node_change (node_id, change, former_name, retired_at, reason)
+    SELECT n.node_id, p_change, p_former_name, p_retired_at, p_reason
+    FROM ctaudit.node AS n WHERE n.node = p_node;
+END
+$$;
+ALTER FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1706,13 +2364,17 @@ AS $$
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%): % answers',
         session_user, p_question, jsonb_strip_nulls(p_arguments), p_answers;
-    IF NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off' THEN
-        INSERT INTO ctaudit.inquiry (client, application, question, arguments, answers)
-        VALUES (
-            inet_client_addr(), current_setting('application_name'), p_question,
-            jsonb_strip_nulls(p_arguments), p_answers
-        );
+    IF pg_is_in_recovery() THEN
+        RETURN;
+    ELSIF current_setting('transaction_read_only') = 'on' THEN
+        RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
+            'begin it READ WRITE' USING ERRCODE = '25006';
     END IF;
+    INSERT INTO ctaudit.inquiry (client, application, question, arguments, answers)
+    VALUES (
+        inet_client_addr(), current_setting('application_name'), p_question,
+        jsonb_strip_nulls(p_arguments), p_answers
+    );
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
@@ -1735,6 +2397,39 @@ CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.orig_zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.outside_scope(p_node text) RETURNS TABLE(translated bigint, outside bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+AS $$
+DECLARE
+    v_scope ctaudit.scope;
+    v_since timestamptz;
+BEGIN
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
+    ORDER BY s.scope_id DESC LIMIT 1;
+    IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
+        RETURN;
+    END IF;
+    v_since := greatest(clock_timestamp() - interval '10 minutes', v_scope.noted_at);
+    RETURN QUERY
+    SELECT
+        count(*),
+        count(*) FILTER (
+            WHERE NOT r.reply_dst <<= ANY ((v_scope.public || v_scope.internal)::inet[])
+        )
+    FROM (
+        (SELECT o.node_id, o.status, o.reply_dst FROM ctaudit.opening_row AS o
+            WHERE o.received_at >= v_since LIMIT 20000)
+        UNION ALL
+        (SELECT f.node_id, f.status, f.reply_dst FROM ctaudit.flow_row AS f
+            WHERE f.received_at >= v_since LIMIT 20000)
+    ) AS r
+    WHERE r.status & 16 <> 0
+        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+END
+$$;
+ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1764,6 +2459,7 @@ DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
+    v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
     v_seen_at timestamptz;
@@ -1847,26 +2543,49 @@ BEGIN
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
                 v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
+                'did not announce; since %', p_node, v_unannounced,
+                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
     IF v_stream.mode = 'live' AND EXISTS (
         SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.gap_from <= v_dump.ended_at
+        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= v_dump.ended_at
             AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
                 OR g.gap_until > v_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
     ) THEN
         PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    ELSIF v_stream.mode = 'live' AND v_dump.began_at >= v_earlier.ended_at + interval '2 min' THEN
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
+    );
+    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
         SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
         FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(p_node, v_earlier.began_at, true), v_earlier, v_dump
+            p_node, ctaudit.last_dump(
+                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
+            ), v_gone, v_dump
         ) AS u;
-        IF v_untold > 0 THEN
+        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+        IF v_untold > 0 AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = p_node AND g.hides_ends
+                AND g.gap_from <= v_gone.ended_at + interval '1 min'
+                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
+        ) THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
                 jsonb_build_object('dump_id', v_dump.dump_id)
             );
+            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+                'kernel did not announce; since %', p_node, v_untold, v_seen_at
+                USING ERRCODE = 'CT004';
         END IF;
     END IF;
 
@@ -1886,6 +2605,7 @@ DECLARE
     v_stored bigint;
     v_late bigint;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
     SELECT count(*) INTO v_stored
     FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
     IF NOT ctaudit.advance(
@@ -1987,6 +2707,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
             RETURN;
@@ -1994,6 +2715,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
+        RETURN;
+    END IF;
     INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
     VALUES (
         p_node, p_stream, p_from, p_at, p_note,
@@ -2001,14 +2725,26 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'scope' THEN
+        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
+    WHEN 'settings' THEN
+        PERFORM ctaudit.change_settings(v_stream, v_detail);
     WHEN 'stop' THEN
         PERFORM ctaudit.end_coverage(p_node, p_stream);
         UPDATE ctaudit.stream AS s SET stopped_at = p_at
         WHERE s.node = p_node AND s.stream = p_stream;
+        UPDATE ctaudit.gap AS g SET
+            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
+        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
+            AND g.cause = 'two gateways with one name';
+        IF v_detail ->> 'retired' = 'true' THEN
+            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
+        END IF;
     WHEN 'overrun' THEN
+        -- A DRAINED is written only while the kernel's count of drops has not moved, so nothing
+        -- that was sent before covered_until is lost, however long ago the last event was read.
         PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(v_stream.covered_until, ctaudit.detail_time(v_detail, 'last_read_at')), NULL,
+            p_node, p_stream, v_stream.mode, v_stream.covered_until, NULL,
             'overrun', (v_detail ->> 'lost')::bigint, v_detail
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
@@ -2058,19 +2794,6 @@ BEGIN
         UPDATE ctaudit.stream AS s SET
             received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
         WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clashes' THEN
-        IF v_stream.mode <> 'history' THEN
-            INSERT INTO ctaudit.gap (
-                node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, proto,
-                sound_from, detail
-            )
-            SELECT
-                p_node, p_stream, s.since, u.until, 'clashes', (v_detail ->> 'count')::bigint,
-                true, false, 17, u.until, v_detail
-            FROM (SELECT ctaudit.detail_time(v_detail, 'since') AS since) AS s,
-                LATERAL (SELECT greatest(s.since, p_at)
-                    + (v_detail ->> 'udp_timeout')::integer * interval '1 s' AS until) AS u;
-        END IF;
     WHEN 'clock' THEN
         IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
             DELETE FROM ctaudit.clock_doubt AS k
@@ -2093,6 +2816,27 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF coalesce(p_to, '') = '' THEN
+        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
+    ELSIF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_to) THEN
+        RAISE EXCEPTION '% is the name of a gateway with a record of its own', p_to
+            USING ERRCODE = '23505';
+    END IF;
+    -- As the record procedures do: the streams first.
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_from FOR UPDATE;
+    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = p_from;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_from USING ERRCODE = 'P0002';
+    END IF;
+    PERFORM ctaudit.note_change(p_to, 'renamed', p_from, NULL, p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF((p_zones & 65535), 0) ELSE NULL::integer END;
@@ -2101,9 +2845,90 @@ CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigi
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT s.position FROM ctaudit.stream AS s WHERE s.node = p_node AND s.stream = p_stream;
+    SELECT s.position FROM ctaudit.stream AS s
+    WHERE s.node = ctaudit.node_of(p_node, p_stream) AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT format(
+        'ctaudit node retire %s --at ''%s''',
+        CASE WHEN p_node ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_node
+            ELSE '''' || replace(p_node, '''', '''\''''') || '''' END,
+        to_char(
+            date_trunc('second', p_last_at + interval '999999 us') AT TIME ZONE 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+        )
+    );
+$_$;
+ALTER FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reason text DEFAULT NULL::text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_last timestamptz;
+    v_committed timestamptz;
+BEGIN
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_node FOR NO KEY UPDATE;
+    PERFORM FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+    END IF;
+    SELECT
+        max(greatest(s.started_at, s.covered_until, s.stopped_at)),
+        max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)
+    INTO v_last, v_committed
+    FROM ctaudit.stream AS s WHERE s.node = p_node;
+    IF v_committed > clock_timestamp() - interval '1 min' THEN
+        RAISE EXCEPTION '% records, its last batch was committed at %; stop its receiver first',
+            p_node, v_committed USING ERRCODE = '55000';
+    ELSIF p_at < v_last THEN
+        RAISE EXCEPTION '% recorded until %, which is after %', p_node, v_last, p_at
+            USING ERRCODE = '22023';
+    ELSIF p_at > greatest(clock_timestamp(), v_last + interval '1 s') THEN
+        RAISE EXCEPTION '% is in the future', p_at USING ERRCODE = '22023';
+    END IF;
+    p_at := coalesce(p_at, v_last);
+    UPDATE ctaudit.stream AS s SET stopped_at = p_at
+    WHERE s.node = p_node AND s.stopped_at IS NULL;
+    UPDATE ctaudit.node AS n SET retired_at = p_at WHERE n.node = p_node;
+    PERFORM ctaudit.note_change(p_node, 'retired', NULL, p_at, p_reason);
+    RETURN p_at;
+END
+$$;
+ALTER FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.revive_node(p_node text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+    ELSIF v_node.retired_at IS NULL THEN
+        RAISE EXCEPTION '% is not retired', p_node USING ERRCODE = '55000';
+    END IF;
+    -- What retire_node stopped, and no stop note.
+    UPDATE ctaudit.stream AS s SET stopped_at = NULL
+    WHERE s.node = p_node AND s.stopped_at = v_node.retired_at
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.note AS m
+            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS o
+            WHERE o.node = s.node AND o.started_at > s.started_at
+        );
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node;
+    PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.revive_node(p_node text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((p_zones = p_other_zones) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (p_orig_sport = p_other_orig_sport) AND (p_orig_dport = p_other_orig_dport) AND (p_ct_id = p_other_ct_id));
@@ -2115,7 +2940,40 @@ AS $$
     SELECT coalesce(max(m.number), 0) FROM ctaudit.migration AS m;
 $$;
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb)
+CREATE FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.scope
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
+        ORDER BY s.scope_id DESC LIMIT 1)
+    UNION ALL
+    SELECT s.* FROM ctaudit.scope AS s
+    WHERE s.node = p_node AND s.noted_at > p_from AND s.valid_from < p_until
+        -- What bounds the scan: ctaudit.change_scope.
+        AND s.noted_at < p_until + interval '2 hours';
+$$;
+ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT CASE
+        WHEN p_until <= l.last_at OR l.committed_at > clock_timestamp() - interval '10 min' THEN ''
+        WHEN ctaudit.gone_at(n) IS NOT NULL THEN format('; retired at %s', n.retired_at)
+        ELSE format(
+            '; %s has recorded nothing since %s; if it is gone: %s', n.node, l.last_at,
+            ctaudit.retire_command(n.node, l.last_at))
+        END
+    FROM ctaudit.node AS n, LATERAL (
+        SELECT
+            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
+            max(s.committed_at) AS committed_at
+        FROM ctaudit.stream AS s WHERE s.node = n.node
+    ) AS l
+    WHERE n.node = p_node;
+$$;
+ALTER FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb, retired_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -2124,7 +2982,8 @@ AS $$
         s.covered_from, s.covered_until,
         CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
         s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail
+        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail,
+        gone.gone_at
     FROM ctaudit.stream AS s
     CROSS JOIN LATERAL (
         SELECT count(*) AS gaps,
@@ -2134,6 +2993,9 @@ AS $$
             coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
         FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
     ) AS gap_counts
+    LEFT JOIN LATERAL (
+        SELECT ctaudit.gone_at(n) FROM ctaudit.node AS n WHERE n.node = s.node
+    ) AS gone (gone_at) ON true
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
@@ -2182,6 +3044,15 @@ BEGIN
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
+    -- The one that held at p_kept stays.
+    object := 'scope';
+    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
+        SELECT FROM ctaudit.scope AS later
+        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
+    );
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
     object := 'clock_doubt';
     DELETE FROM ctaudit.clock_doubt AS k WHERE k.doubt_until < p_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
@@ -2194,6 +3065,124 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
+    WHERE g.node = p_node AND g.cause IN ('not announced', 'end not announced')
+        AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
+    ORDER BY g.gap_id DESC;
+$$;
+ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+AS $$
+    WITH ended AS (
+        SELECT CASE WHEN p_until <= now() THEN p_until ELSE now() - interval '1 min' END AS until
+    ),
+    asked AS (
+        SELECT n.node, span.until, coalesce(
+            p_from,
+            CASE WHEN p_open THEN span.until - interval '1 us' END,
+            (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
+            n.first_seen
+        ) AS since
+        FROM ctaudit.node AS n
+        CROSS JOIN ended
+        CROSS JOIN LATERAL (SELECT least(
+            ended.until, CASE WHEN p_node IS NULL THEN ctaudit.gone_at(n) END
+        ) AS until) AS span
+        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
+            p_node IS NULL AND n.first_seen < ended.until
+            AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
+        )
+    ),
+    borders AS (
+        SELECT a.node, border.at
+        FROM asked AS a
+        CROSS JOIN LATERAL (
+            SELECT a.since AS at
+            UNION SELECT a.until
+            UNION SELECT unnest(ARRAY[c.covered_from, c.covered_until])
+            FROM ctaudit.coverage AS c
+            WHERE c.node = a.node AND c.covered_from < a.until AND c.covered_until > a.since
+            UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until])
+            FROM ctaudit.gap AS g
+            WHERE g.node = a.node AND g.gap_from < a.until
+                AND coalesce(g.gap_until, 'infinity') >= a.since
+            UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until])
+            FROM ctaudit.clock_doubt AS k
+            WHERE k.node = a.node AND k.doubt_from < a.until AND k.doubt_until >= a.since
+        ) AS border
+        WHERE border.at BETWEEN a.since AND a.until
+    ),
+    -- Up to the last dump before a border the record may be complete by ends. The one before it
+    -- counts where not all ends have come that the last one promises.
+    edges AS (
+        SELECT b.node, b.at FROM borders AS b
+        UNION
+        SELECT b.node, before_it.began_at
+        FROM borders AS b
+        JOIN asked AS a ON a.node = b.node
+        CROSS JOIN LATERAL (
+            SELECT d.began_at FROM ctaudit.dump AS d
+            WHERE d.node = b.node AND d.ended_at <= b.at
+            ORDER BY d.ended_at DESC LIMIT 2
+        ) AS before_it
+        WHERE before_it.began_at > a.since
+    ),
+    -- What begins where a gap ends is not touched by it: judged_from leaves out the microsecond
+    -- in which the gap ends.
+    pieces AS (
+        SELECT e.node, e.at AS piece_from,
+            lead(e.at) OVER by_time AS piece_until,
+            e.at + CASE WHEN row_number() OVER by_time = 1 THEN interval '0' ELSE interval '1 us'
+            END AS judged_from
+        FROM edges AS e
+        WINDOW by_time AS (PARTITION BY e.node ORDER BY e.at)
+    ),
+    judged AS (
+        SELECT p.node, p.piece_from, p.piece_until,
+            CASE
+                WHEN stream_then.mode IS DISTINCT FROM 'nat' THEN
+                    (SELECT c.why FROM ctaudit.completeness(
+                        p.node, p.judged_from, p.piece_until) AS c)
+                WHEN gap_then.gap IS NOT NULL THEN p.node || ': ' || gap_then.gap
+                WHEN NOT EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = p.node AND c.openings AND c.covered_from <= p.judged_from
+                        AND c.covered_until >= p.piece_until
+                ) THEN p.node || ': not covered'
+            END AS why
+        FROM pieces AS p
+        LEFT JOIN LATERAL (
+            SELECT s.mode FROM ctaudit.stream AS s
+            WHERE s.node = p.node AND s.started_at <= p.judged_from
+            ORDER BY s.started_at DESC LIMIT 1
+        ) AS stream_then ON true
+        LEFT JOIN LATERAL (
+            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
+            WHERE g.node = p.node AND g.gap_from < p.piece_until
+                AND coalesce(g.gap_until, 'infinity') >= p.judged_from
+            ORDER BY g.gap_from, g.gap_id LIMIT 1
+        ) AS gap_then ON true
+        WHERE p.judged_from < p.piece_until
+    ),
+    merged AS (
+        SELECT j.node, j.why, range_agg(tstzrange(j.piece_from, j.piece_until)) AS parts
+        FROM judged AS j WHERE j.why IS NOT NULL GROUP BY j.node, j.why
+    )
+    SELECT m.node, lower(part.span), upper(part.span), m.why
+    FROM merged AS m CROSS JOIN LATERAL unnest(m.parts) AS part (span)
+    UNION ALL
+    SELECT NULL, p_from, p_until, 'no gateway had a record then'
+    WHERE NOT EXISTS (SELECT FROM asked)
+    ORDER BY 1, 2, 3;
+$$;
+ALTER FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2351,15 +3340,6 @@ CREATE TABLE ctaudit.dump_entry_row (
 )
 PARTITION BY RANGE (received_at);
 ALTER TABLE ctaudit.dump_entry_row OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.node (
-    node text NOT NULL,
-    node_id smallint NOT NULL,
-    first_seen timestamp with time zone NOT NULL,
-    retired_at timestamp with time zone,
-    comment text,
-    CONSTRAINT node_node_check CHECK ((node <> ''::text))
-);
-ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.dump_entry AS
  SELECT r.received_at,
     r.started_at,
@@ -2573,6 +3553,28 @@ CREATE TABLE ctaudit.migration (
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 ALTER TABLE ctaudit.migration OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.node_change (
+    node_change_id bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text),
+    node_id smallint NOT NULL,
+    change text NOT NULL,
+    former_name text,
+    retired_at timestamp with time zone,
+    reason text,
+    CONSTRAINT node_change_change_check CHECK ((change = ANY (ARRAY['renamed'::text, 'retired'::text, 'revived'::text])))
+);
+ALTER TABLE ctaudit.node_change OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.node_change ALTER COLUMN node_change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.node_change_node_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE ctaudit.node ALTER COLUMN node_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.node_node_id_seq
     START WITH 1
@@ -2674,6 +3676,14 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.scope_scope_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -2714,12 +3724,16 @@ ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY ctaudit.node_change
+    ADD CONSTRAINT node_change_pkey PRIMARY KEY (node_change_id);
 ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_node_id_key UNIQUE (node_id);
 ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
+ALTER TABLE ONLY ctaudit.scope
+    ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
 ALTER TABLE ONLY ctaudit.undecodable
@@ -2744,6 +3758,9 @@ CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (re
 CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
+CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
+CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
@@ -2752,6 +3769,8 @@ CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (receive
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
+CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
@@ -2764,38 +3783,64 @@ ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_d
 ALTER INDEX ctaudit.opening_called ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER TABLE ONLY ctaudit.clock_doubt
+    ADD CONSTRAINT clock_doubt_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.clock
+    ADD CONSTRAINT clock_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.coverage
-    ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream);
+    ADD CONSTRAINT coverage_node_stream_fkey FOREIGN KEY (node, stream) REFERENCES ctaudit.stream(node, stream) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.dump
+    ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.gap
+    ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.late_read
+    ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.node_change
+    ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.note
+    ADD CONSTRAINT note_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.scope
+    ADD CONSTRAINT scope_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
-    ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node);
+    ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.undecodable
+    ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -2804,6 +3849,8 @@ REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigi
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
@@ -2812,13 +3859,21 @@ REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC
 REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -2833,17 +3888,27 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.revive_node(p_node text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;

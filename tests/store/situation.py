@@ -27,7 +27,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ctaudit.conntrack.event import Kind
-from ctaudit.query.notation import parse_endpoint, parse_protocol, parse_time
+from ctaudit.query.notation import parse_endpoint, parse_protocol
+from ctaudit.query.time_notation import parse_time
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
 from tests.store.histories.truth import DST_NAT, MILLISECOND, SECOND, SRC_NAT
@@ -174,6 +175,7 @@ class Writer:
     calls: list[Call] = field(default_factory=list)
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
+    _settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, line: str) -> None:
         time, *words = line.split()
@@ -190,13 +192,21 @@ class Writer:
             raise ValueError(f"{line}: what is {word}?")
 
     def _do_start(self, label: str, at: int, rest: list[str]) -> None:
-        """``start [live|nat|history] [unstamped] [reliable] [events=0]``: the start note alone."""
+        """``start [live|nat|history] [unstamped] [reliable] [events=0] [spool=gw0]``: its note.
+
+        spool: what it found in its spool is the stream of that gateway.
+        """
         mode = next((word for word in rest if word in ("live", "nat", "history")), "live")
         uuid = uuid5(_NAMES, f"{label} {len(self.calls)}")
+        options = _options(rest)
+        earlier = self._streams[options["spool"]] if "spool" in options else None
+        node = options.pop("spool", "").partition(".")[0]
         self._streams[label] = _Stream(uuid, mode, covered=at)
-        detail = {"mode": mode, "timestamp": int("unstamped" not in rest), "acct": 1, "events": 1}
-        detail["reliable"] = "reliable" in rest
-        detail |= {name: int(value) for name, value in _options(rest).items()}
+        detail: dict[str, Any] = {"mode": mode, "timestamp": int("unstamped" not in rest)}
+        detail |= {"acct": 1, "events": 1, "reliable": "reliable" in rest}
+        detail |= {name: int(value) for name, value in options.items()}
+        self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
+        detail["earlier"] = earlier and {"node": node, "stream": str(earlier.uuid)}
         self._note(label, at, "start", detail)
 
     def _do_begin(self, label: str, at: int, rest: list[str]) -> None:
@@ -219,11 +229,12 @@ class Writer:
             self._do_dump(label, at + 5 * MILLISECOND, ["ends"])
 
     def _do_entries(self, label: str, at: int, rest: list[str]) -> None:
-        """``entries a b@09:30 c@unstamped d@09:30@offloaded``: of the running dump."""
+        """``entries a b@09:30 c@unstamped d@offloaded e@bytes=4``: of the running dump."""
         messages = []
         for word in rest:
             name, *more = word.split("@")
-            options = {"start" if each[:1].isdigit() else each: each for each in more}
+            named = [f"start={each}" if each[:1].isdigit() else each for each in more]
+            options = _options([f"{each}=" if "=" not in each else each for each in named])
             messages.append((self._entry(Kind.DUMP, name, at, options), at))
         self._batch(label, 0, messages)
 
@@ -238,9 +249,35 @@ class Writer:
     def _do_resume(self, label: str, at: int, _: list[str]) -> None:
         self._note(label, at, "resume", {})
 
-    def _do_stop(self, label: str, at: int, _: list[str]) -> None:
+    def _do_stop(self, label: str, at: int, rest: list[str]) -> None:
+        """``stop [retired]``: the stream's end, and the gateway's own last word."""
         self._cover(label, at - _QUIET)
-        self._note(label, at, "stop", {})
+        self._note(label, at, "stop", {"reason": "a test", "retired": "retired" in rest})
+
+    def _do_silent(self, label: str, _: int, __: list[str]) -> None:
+        """What was committed, was so long ago."""
+        self._own(label, "UPDATE ctaudit.stream SET committed_at = covered_until WHERE node = %s")
+
+    def _do_retire(self, label: str, at: int, rest: list[str]) -> None:
+        """``retire [by-hand]``: gone at the line's time; by hand: an UPDATE of the column."""
+        time = (_EPOCH + timedelta(microseconds=at)).isoformat()
+        self._own(label, (
+            f"UPDATE ctaudit.node SET retired_at = '{time}' WHERE node = %s"
+            if "by-hand" in rest else f"SELECT ctaudit.retire_node(%s, '{time}')"
+        ))  # fmt: skip
+
+    def _do_revive(self, label: str, _: int, __: list[str]) -> None:
+        self._own(label, "SELECT ctaudit.revive_node(%s)")
+
+    def _do_rename(self, label: str, _: int, rest: list[str]) -> None:
+        """``rename to=gw7``: its recorder goes on under the old name."""
+        self._own(label, f"SELECT ctaudit.rename_node(%s, '{_options(rest)['to']}')")
+
+    def _own(self, label: str, statement: str) -> None:
+        node, stream = label.partition(".")[0], self._streams[label]
+        place = (node, stream.uuid, stream.mode, stream.position, stream.position)
+        said = statement.replace("%s", f"'{node}'")
+        self.calls.append(Call(0, 0, *place, (), statement=said))
 
     def _do_power(self, label: str, at: int, rest: list[str]) -> None:
         """``power off``: nothing is written."""
@@ -279,6 +316,26 @@ class Writer:
         detail = {"count": count, "since": since * 1000, "udp_timeout": longest}
         self._note(label, at, "clashes", detail)
 
+    def _do_scope(self, label: str, at: int, rest: list[str]) -> None:
+        """``scope 1.2.3.4 inside 192.168.0.0/16 [hidden 10.7.0.0/16] [since=TIME]``, or unknown."""
+        options = _options(rest)
+        lists: dict[str, list[str]] = {"public": [], "inside": [], "hidden": []}
+        current = "public"
+        for word in rest:
+            if word in lists:
+                current = word
+            elif "=" not in word and word != "unknown":
+                lists[current].append(word)
+        known = "unknown" not in rest
+        detail = {
+            "public": lists["public"] if known else None,
+            "internal": lists["inside"] if known else None,
+            "hidden": [{"network": each, "why": "notrack"} for each in lists["hidden"]],
+            "source": "learned" if known else "unknown",
+            "since": read_time(options["since"]) * 1000 if "since" in options else None,
+        }
+        self._note(label, at, "scope", detail)
+
     def _do_clock(self, label: str, at: int, rest: list[str]) -> None:
         """``clock [step=-3600] [synchronised|unsynchronised]``: at is after the step."""
         step = _options(rest).get("step")
@@ -288,6 +345,16 @@ class Writer:
         if step:
             self._streams[label].covered = min(self._streams[label].covered, at)
         self._note(label, at, "clock", detail)
+
+    def _do_settings(self, label: str, at: int, rest: list[str]) -> None:
+        """``settings events=0 [acct=0] [timestamp=0] last=TIME``: changed since that look."""
+        options = _options(rest)
+        self._cover(label, read_time(options["last"]) - _QUIET)
+        before = self._settings[label]
+        now = before | {name: int(value) for name, value in options.items() if name != "last"}
+        detail = {**now, "last_look": read_time(options["last"]) * 1000, "before": before}
+        self._settings[label] = now
+        self._note(label, at, "settings", detail)
 
     def _do_through(self, label: str, _: int, rest: list[str]) -> None:
         """``through nat``: from here on another procedure than that of the stream's mode."""
@@ -329,7 +396,8 @@ class Writer:
         if kind == Kind.NEW:
             return replace(entry, event_at=event * 1000 if event else None)
         packets = int(options.get("packets", "20")), int(options.get("bytes", "4000"))
-        entry = replace(entry, orig_counters=packets, reply_counters=packets)
+        if "uncounted" not in options:
+            entry = replace(entry, orig_counters=packets, reply_counters=packets)
         if "unstamped" in options:
             return entry
         start = self._starts[name] * 1000

@@ -14,7 +14,7 @@ from ctaudit.query import lookup
 from ctaudit.query.answer import Coverage
 from ctaudit.query.question import read_who
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, ended, opened, tuples
+from tests.store.gateway import Gateway, ended, nanoseconds, opened, tuples
 from tests.store.scenario import (
     ARTICLE,
     COUNTS,
@@ -77,7 +77,7 @@ def test_none_over_a_complete_record(dsn: str) -> None:
     done = who(dsn, "1.2.3.4:53999", 60)
     assert done.status == 1
     assert done.out.splitlines()[0] == "No connection is recorded for 1.2.3.4:53999."
-    assert done.out.splitlines()[-1] == "The record is complete here."
+    assert done.out.splitlines()[-1].startswith("The record of the connections that conntrack")
     for seconds in (-10, 300):  # before it began, after it ended
         assert who(dsn, "1.2.3.4:53500", seconds).status == 1
 
@@ -302,6 +302,45 @@ def test_history_mode_is_exact_after_the_next_dump(cluster: Cluster) -> None:
     alive = who(dsn, "1.2.3.4:53700", 60)
     assert alive.status == 0, alive
     assert alive.out.startswith("192.168.1.130:5353 was behind 1.2.3.4:53700")
+
+
+def test_a_gap_of_udp_alone(cluster: Cluster) -> None:
+    cluster.create_database("clash")
+    schema.install(cluster.dsn("clash"))
+    dsn = cluster.dsn("clash", user="audrey")
+    gateway = Gateway(cluster.dsn("clash", user="rex"), "gw1")
+    gateway.listen(after(-600))
+    gateway.record([opened(ARTICLE, after(0.25))], after(59))
+    clashes = {"count": 2, "since": nanoseconds(after(59)), "udp_timeout": 120}
+    gateway.note("clashes", after(60), clashes)
+    gateway.record([], after(300))
+    gateway.close()
+    done = who(dsn, "1.2.3.4:53500", 60)
+    assert done.status == 4, done
+    first, second = done.out.splitlines()[-3:-1]
+    assert first.startswith("Unknown: gw1: gap (clashes) of udp from ")
+    assert first.endswith(", 2 lost.")
+    assert second == "tcp: one, proven; udp: unknown; other: none, proven."
+    reply = who(dsn, "1.2.3.4:53500", 60, "--json").json
+    assert (reply["verdict"], reply["complete"]) == ("unknown", False)
+    assert {name: one["exit_status"] for name, one in reply["protocols"].items()} == {
+        "tcp": 0, "udp": 4, "other": 1,
+    }  # fmt: skip
+    tcp = who(dsn, "1.2.3.4:53500", 60, "--json", "--proto", "tcp")
+    assert (tcp.status, tcp.json["complete"], tcp.json["protocols"]) == (0, True, {})
+    assert who(dsn, "1.2.3.4:53500", 60, "--proto", "udp").status == 4
+    assert who(dsn, "1.2.3.4:53500", 200).status == 0
+    with psycopg.connect(dsn) as connection:
+        asked = (after(60), after(61))
+        call = "SELECT complete, protocols FROM ctaudit.completeness('gw1', %s, %s{})"
+        for more, expected in (
+            ("", (False, [17])),
+            (", 17::smallint", (False, [])),
+            (", 6::smallint", (True, [])),
+            (", p_proto => -1::smallint", (True, [])),
+        ):
+            assert connection.execute(call.format(more), asked).fetchone() == expected
+        assert connection.execute("SELECT proto FROM ctaudit.gaps('gw1')").fetchall()[-1] == (17,)
 
 
 def test_every_gateway_is_asked_and_one_alone_can_be(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ from lab.cluster import Cluster, private_cluster
 from tests.store.scenario import run
 
 PROCEDURE = "ctaudit.record_live"
+NODE = "unannounced"
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +27,20 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
-    return {item.name: item for item in check_database.check_database(dsn, procedure)}
+    return {item.name: item for item in check_database.check_database(dsn, procedure, NODE)}
 
 
 def test_recorder_finds_all_good(cluster: Cluster) -> None:
     found = findings(cluster.dsn(user="rex"))
-    assert list(found) == ["database", "schema", "privileges", "encoding", "partitions"]
+    assert list(found) == [
+        "database",
+        "schema",
+        "privileges",
+        "encoding",
+        "server log",
+        "partitions",
+        "announcements",
+    ]
     assert {item.level for item in found.values()} == {Level.GOOD}, found
 
 
@@ -67,11 +76,11 @@ def test_command_names_what_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "ctaudit.toml"
     file.write_text(f'[database]\ndsn = "host={tmp_path}"\n[spool]\ndirectory = "{tmp_path}/no"\n')
     done = run("check", "--config", str(file))
-    assert (done.status, done.err) == (2, "")
+    assert (done.status, done.err) == (3, "")
     assert done.out.splitlines()[-1].startswith("Not ready: ")
     plain = run("check", "--json", "--config", str(file))
     levels = {item["name"]: item["level"] for item in plain.json["findings"]}
-    assert plain.status == 2
+    assert plain.status == 3
     assert {levels[name] for name in ("spool", "receiver", "recorder", "database")} == {"not fit"}
 
 

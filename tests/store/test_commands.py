@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -51,6 +52,27 @@ def test_status_of_a_gap_that_is_not_over(cluster: Cluster) -> None:
     assert "  before     1 earlier stream since " in done.out
     (gap,) = run("status", "--json", "--dsn", dsn).json["open_gaps"]
     assert (gap["cause"], gap["lost"], gap["gap_until"]) == ("overrun", 7, None)
+    gateway.close()
+
+
+def test_status_of_a_gap_whose_end_is_to_come(cluster: Cluster) -> None:
+    cluster.create_database("to_come")
+    schema.install(cluster.dsn("to_come"))
+    gateway = Gateway(cluster.dsn("to_come", user="rex"), "gw1")
+    now = datetime.now(UTC)
+    gateway.listen(now - timedelta(hours=1))
+    for ago in (600, 2):
+        at = now - timedelta(seconds=ago)
+        gateway.record([], at - timedelta(seconds=1))
+        since = nanoseconds(at - timedelta(seconds=1))
+        gateway.note("clashes", at, {"count": 1, "since": since, "udp_timeout": 300})
+    dsn = cluster.dsn("to_come", user="audrey")
+    lines = run("status", "--dsn", dsn).out.splitlines()
+    assert "  gaps       2, 1 open" in lines
+    assert [line for line in lines if line.startswith("  open gap   clashes of udp since ")]
+    (gap,) = run("status", "--json", "--dsn", dsn).json["open_gaps"]
+    assert (gap["proto"], gap["lost"]) == (17, 1)
+    assert gap["gap_until"] > now.strftime("%Y-%m-%dT%H:%M:%S")
     gateway.close()
 
 

@@ -107,7 +107,7 @@ def test_ipv6_without_brackets(hinting: Cluster) -> None:
     )  # fmt: skip
     assert done.status == 1
     assert done.out.splitlines()[-3:] == [
-        "The record is complete here.",
+        "The record of the connections that conntrack tracks is complete here.",
         (
             "Hint: 2001:db8::1:22 was taken for an address without a port; "
             "with [2001:db8::1]:22 there is 1 connection of 2001:db8:1::129."

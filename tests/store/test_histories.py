@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from lab.cluster import Cluster
-from tests.store.histories.features import FEATURES
 from tests.store.histories.oracle import Oracle, Truth
 from tests.store.histories.questions import make_questions
 from tests.store.histories.recording import record
@@ -29,14 +28,6 @@ from tests.store.histories.truth import FOREVER, Clock
 from tests.store.histories.world import make_history
 
 COUNT = 200
-# Features with false answers today: the seed of a history that has one, with that feature (and,
-# where it needs company, another). A repair makes its test fail as "unexpectedly passing": take
-# the feature out here, and the histories of every run have it from then on.
-NOT_YET: dict[str, tuple[int, tuple[str, ...]]] = {
-    "begun twice": (22, ()),
-    "twins": (32, ()),
-    "wrong boot": (226, ()),
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +39,7 @@ def store(cluster: Cluster) -> Iterator[Store]:
 def test_no_answer_is_false(store: Store) -> None:
     tally = Tally()
     for seed in range(COUNT):
-        history = make_history(seed, FEATURES - set(NOT_YET))
+        history = make_history(seed)
         scored = score_history(store, history)
         tally.add(history, scored)
         for one in scored:
@@ -59,20 +50,6 @@ def test_no_answer_is_false(store: Store) -> None:
     assert tally.grades[RIGHT] > 9 * COUNT
     assert list(format_tally(tally))
     assert list(format_causes({}))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason="not repaired yet"))
-        for name in NOT_YET
-    ],
-)
-def test_not_yet(store: Store, name: str) -> None:
-    seed, company = NOT_YET[name]
-    history = make_history(seed, {name, *company})
-    assert name in history.features
-    assert not [one for one in score_history(store, history) if one.grade in FALSE]
 
 
 def test_lookup_says_the_same(store: Store) -> None:

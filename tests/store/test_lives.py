@@ -83,9 +83,25 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[Life]]] = {
         [opening(1, 1, 1.2), opening(2, 1.0001, 1.2), ending(3, 1.00002, 1.00004)],
         [(1, None, 3, None, "01.000020", None), (2, None, None, None, "01.000100", None)],
     ),
+    "the same, and a queue held the first packet of the first": (
+        [opening(1, 0.985, 1.2), opening(2, 1.0004, 1.2), ending(3, 1.00002, 1.00004)],
+        [(1, None, 3, None, "01.000020", None), (2, None, None, None, "01.000400", None)],
+    ),
     "the same without event times, read in one burst": (
         [untimed(1, 0, 1.2), untimed(2, 0, 1.2), ending(3, 1, 1.1), ending(4, 1.15, 9)],
         [(1, None, 3, None, "01.000000", None), (2, None, 4, None, "01.150000", None)],
+    ),
+    "the same without any stamps: one end leaves one open": (
+        [untimed(1, 0, 1.2), untimed(2, 0, 1.2), ending(3, None, 1.15)],
+        [(1, None, 3, None, "01.200000", None), (2, None, None, None, "01.200000", None)],
+    ),
+    "the second read with the end of the first": (
+        [untimed(1, 0, 1.2), untimed(2, 0, 1.201), ending(3, None, 1.101)],
+        [(1, None, 3, None, "01.200000", None), (2, None, None, None, "01.201000", None)],
+    ),
+    "an end that was over before the opening was sent": (
+        [untimed(1, 2, 2.2) | {"start_from": at(1.9)}, ending(2, 1.95, 1.97)],
+        [(None, None, 2, None, "01.950000", None), (1, None, None, None, "02.200000", None)],
     ),
     "an end that came without its opening leaves a later opening open": (
         [opening(1, 5, 5.2), ending(2, 1, 4)],

@@ -73,7 +73,7 @@ def test_the_recorder_says_so(cluster: Cluster, old: str) -> None:
 
 def test_check_says_so(cluster: Cluster, old: str) -> None:
     """As the schema's finding, not as a lack of privileges."""
-    findings = check_database(cluster.dsn(old, user="rex"), "ctaudit.record_live")
+    findings = check_database(cluster.dsn(old, user="rex"), "ctaudit.record_live", "gw1")
     assert [finding.name for finding in findings] == ["database", "schema"]
     assert findings[1].found == SENTENCE.format(old)
 

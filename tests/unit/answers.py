@@ -61,6 +61,8 @@ OUTWARD = Answer(
     protocol_state=7,
     helper=None,
     labels=None,
+    counters="exact",
+    counters_cause=None,
 )
 
 INWARD = replace(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from ctaudit.admin.check_database import (
     Rights,
+    Unannounced,
+    judge_announcements,
     judge_encoding,
     judge_partitions,
     judge_rights,
@@ -18,6 +20,7 @@ from ctaudit.database.version import SchemaVersion
 
 GOOD, WARNING, UNFIT = Level.GOOD, Level.WARNING, Level.UNFIT
 TODAY = date(2026, 2, 22)
+NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,8 @@ TODAY = date(2026, 2, 22)
         (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
         (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
         (judge_partitions(None, TODAY), WARNING),
+        (judge_announcements([]), GOOD),
+        (judge_announcements([Unannounced("not announced", 3, NOON, None)]), WARNING),
     ],
     ids=lambda value: value.found if isinstance(value, Finding) else value.name,
 )
@@ -75,3 +80,13 @@ def test_what_a_login_may_do() -> None:
         "gw may not call a.b",
         "no procedure a.b",
     ]
+
+
+def test_what_was_not_announced_has_number_and_time() -> None:
+    ended = Unannounced("end not announced", 1200, NOON, NOON + timedelta(hours=1))
+    found = judge_announcements([Unannounced("not announced", 3, NOON, None), ended, ended])
+    assert found.found == (
+        "3 connections began without an event of the kernel, 2026-02-22 12:00:00+0000 until now; "
+        "1,200 connections ended without an event of the kernel, 2026-02-22 12:00:00+0000 until "
+        "2026-02-22 13:00:00+0000; and 1 such gaps before"
+    )

@@ -86,6 +86,10 @@ def test_words() -> None:
     assert events.found == (
         "nf_conntrack_events = 2: no events for connections opened before the receiver started"
     )
+    (events, *_) = judge_sysctls("nat", {"nf_conntrack_events": 0})
+    assert events.found.startswith(
+        "nf_conntrack_events = 0: the kernel announces no connection, who answers unknown"
+    )
     (events, *_) = judge_sysctls("nat", {"nf_conntrack_events": None})
     assert events.found == "nf_conntrack_events does not exist: no events for any connection"
     assert judge_drops(None).found == "no receiver socket is open"

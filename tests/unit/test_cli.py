@@ -67,7 +67,7 @@ def test_an_interrupt_is_silent(
     [
         ([], "the following arguments are required: COMMAND; see ctaudit --help"),
         (["who", "1.2.3.4"], "the following arguments are required: --at; see ctaudit who --help"),
-        (["flows", "--limit", "0"], "--limit 0: must be 1 or more"),
+        (["flows", "--limit", "0"], "--limit 0: must be a number from 1 to 2147483647"),
     ],
 )
 def test_a_wrong_call(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

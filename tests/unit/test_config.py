@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ctaudit.config import Config, format_size, load_config, rename_node
+from ctaudit.config import Config, ScopeSection, format_size, load_config, rename_node
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
 # Their defaults are no constants: the host's name, the mode's procedure, libpq's environment.
-COMMENTED = {"node", "procedure", "database.dsn"}
+COMMENTED = {"node", "procedure", "database.dsn", "scope.public", "scope.internal"}
 
 
 def keys_of(section: Any, path: str = "") -> dict[str, Any]:
@@ -70,13 +70,17 @@ def test_example_holds_every_key_and_no_other() -> None:
 
 def test_every_commented_key_is_valid_when_uncommented(tmp_path: Path) -> None:
     text = re.sub(
-        r"^# ((?:node|procedure|dsn) = .*)$", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE
+        r"^# ((?:node|procedure|dsn|public|internal) = .*)$",
+        r"\1",
+        EXAMPLE.read_text(),
+        flags=re.MULTILINE,
     )
     file = tmp_path / "ctaudit.toml"
     file.write_text(text)
     config = load_config(file)
     assert (config.node, config.record_procedure) == ("gw1", "site.record")
     assert config.database.dsn == "host=/var/run/postgresql dbname=ctaudit"
+    assert config.scope == ScopeSection(("1.2.3.0/28",), ("192.168.0.0/16",))
 
 
 def test_every_key_of_the_example_is_explained() -> None:
@@ -84,6 +88,12 @@ def test_every_key_of_the_example_is_explained() -> None:
     for block in re.split(r"\n\s*\n", EXAMPLE.read_text()):
         lines = [line for line in block.splitlines() if not line.startswith("[")]
         assert not lines or lines[0].startswith("#"), block
+
+
+def test_scope_takes_addresses_and_networks(tmp_path: Path) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text('[scope]\npublic = ["1.2.3.4", "2001:DB8::/48"]\ninternal = []\n')
+    assert load_config(file).scope == ScopeSection(("1.2.3.4/32", "2001:db8::/48"), ())
 
 
 @pytest.mark.parametrize("mode", ["live", "nat", "history"])
@@ -111,6 +121,13 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ("[journal]\nrates = 1", ["journal.rates: unknown key", "allowed in [journal]: rate"]),
         ("[nothing]", ["nothing: unknown key"]),
         ("journal = 5", ["journal = 5", "must be a section, [journal]"]),
+        ('[scope]\npublic = "1.2.3.4"', ["scope.public = '1.2.3.4'", "must be a list"]),
+        ("[scope]\npublic = [7]", ["scope.public = [7]", "must be a list"]),
+        ('[scope]\npublic = ["gw1"]', ["'gw1' is not an address", "must be a list", "1.2.3.0/28"]),
+        (
+            '[scope]\ninternal = ["10.0.0.1/8"]',
+            ["scope.internal = ", "write the network as", '"10.0.0.0/8"', '"10.0.0.1"'],
+        ),
         ('node = ""', ["node = ''", "1 to 63"]),
         ('node = "a b"', ["node = 'a b'", "letters"]),
         ("node = 7", ["node = 7", "letters"]),

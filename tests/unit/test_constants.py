@@ -129,7 +129,7 @@ def test_nfnetlink() -> None:
 
 
 def test_status_bits() -> None:
-    for name in ("SEEN_REPLY", "ASSURED", "SRC_NAT", "DST_NAT"):
+    for name in ("SEEN_REPLY", "ASSURED", "SRC_NAT", "DST_NAT", "OFFLOAD"):
         assert getattr(event, f"STATUS_{name}") == getattr(nfctsocket, f"IPS_{name}")
 
 

@@ -21,6 +21,8 @@ BEGAN = datetime(2026, 2, 22, 11, 0, tzinfo=UTC)
 START = 1_771_754_400_123_456_789  # 2026-02-22 10:00:00.123456789
 CLIENT, SERVER, GATEWAY = map(ip_address, ("192.168.1.129", "19.1.16.7", "1.2.3.4"))
 SNAT, DNAT = 0x19E, 0x2AE
+OFFLOADED = 0xC000
+COUNTERS = ("orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 
 OUT = Entry(
     Kind.DUMP,
@@ -61,7 +63,7 @@ def read(*listed: Entry, question: FlowsQuestion | None = None) -> list[Answer]:
 
 def test_columns_are_in_the_order_of_an_answer() -> None:
     names = [item.name for item in fields(Answer)]
-    last = names[names.index("orig_src") :]
+    last = names[names.index("orig_src") : names.index("counters")]
     last[last.index("protocol_state")] = "state"
     assert list(COLUMNS[: len(last)]) == last
 
@@ -75,11 +77,30 @@ def test_values(entry: Entry) -> None:
     same = [name for name in COLUMNS if name not in ("state", "start_sent")]
     shown = {name: getattr(answer, name) for name in same}
     assert shown.pop("zone") == sent.get("zone", 0)
+    if (entry.status or 0) & OFFLOADED:
+        assert {shown.pop(name) for name in COUNTERS} == {None}
     assert shown == {name: sent.get(name) for name in shown}
     assert (answer.proto, answer.protocol_state) == (entry.proto, sent.get("state"))
     assert (answer.node, answer.state, answer.provenance) == ("gw1", "open", "dump")
     assert answer.exact
     assert (answer.ended_at, answer.ended_source, answer.started_after) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "counted", "said"),
+    [
+        (SNAT, (3, 180), (180, "at least", "by the last table dump")),
+        (SNAT, None, (None, "unknown", "the kernel did not count, nf_conntrack_acct = 0")),
+        (SNAT | 1 << 14, (3, 180), (None, "unknown", "offloaded to a flowtable")),
+        (SNAT | 1 << 15, (3, 180), (None, "unknown", "offloaded to a flowtable")),
+    ],
+)
+def test_what_counters_are_worth(
+    status: int, counted: tuple[int, int] | None, said: tuple[object, ...]
+) -> None:
+    [answer] = read(replace(OUT, status=status, orig_counters=counted, reply_counters=counted))
+    assert (answer.orig_bytes, answer.counters, answer.counters_cause) == said
+    assert {answer.orig_packets, answer.reply_packets, answer.reply_bytes} in ({3, 180}, {None})
 
 
 def test_the_kernel_s_start() -> None:

@@ -20,4 +20,4 @@ def test_a_good_finding_has_no_remedy() -> None:
 
 def test_the_worst_level_is_the_exit_status() -> None:
     findings = [Finding("a", GOOD, ""), Finding("b", WARNING, ""), Finding("c", UNFIT, "")]
-    assert [int(worst(findings[:count])) for count in range(4)] == [0, 0, 1, 2]
+    assert [int(worst(findings[:count])) for count in range(4)] == [0, 0, 1, 3]

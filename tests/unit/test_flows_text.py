@@ -25,6 +25,8 @@ ARTICLE_KEYS = {
     "flow.end.usec", "reply.ip.saddr.str", "oob.family", "src_ip", "dest_ip",
 }  # fmt: skip
 
+COUNTED = ("pktlen", "pktcount")
+
 
 @pytest.fixture(autouse=True)
 def _berlin() -> Iterator[None]:
@@ -88,6 +90,39 @@ def test_ulogd_of_an_open_connection_and_of_icmp() -> None:
     assert not {"flow.end.sec", "flow.end.usec", "orig.raw.pktcount"} & set(opened)
     assert (echo["icmp.type"], echo["icmp.code"]) == (8, 0)
     assert "orig.l4.sport" not in echo
+
+
+@pytest.mark.parametrize(("state", "kept"), [("ended", False), ("open", True)])
+def test_ulogd_has_no_counters_of_an_end_that_are_not_all(state: str, kept: bool) -> None:
+    zeroed = replace(OUTWARD, state=state, counters="at least", counters_cause="zeroed")
+    whole, least = (json.loads(line) for line in format_ulogd([OUTWARD, zeroed]))
+    counters = {f"{side}.raw.{what}" for side in ("orig", "reply") for what in COUNTED}
+    assert counters <= set(whole)
+    assert (counters & set(least)) == (counters if kept else set())
+
+
+def test_table_marks_what_is_at_least_so_much() -> None:
+    unknown = replace(OUTWARD, orig_packets=None, orig_bytes=None, counters="unknown")
+    rows = [OUTWARD, replace(OUTWARD, counters="at least"), unknown]
+    _, *lines = format_table(rows, None)
+    shown = [line.split()[-5:-1] for line in lines]
+    assert shown == [
+        ["23", "5600", "20", "4328"],
+        [">=23", ">=5600", ">=20", ">=4328"],
+        ["-", "-", "20", "4328"],
+    ]
+
+
+def test_json_and_csv_say_what_counters_are_worth() -> None:
+    zeroed = replace(OUTWARD, counters="at least", counters_cause="zeroed")
+    (line,) = format_json([zeroed])
+    (row,) = csv.DictReader(format_csv([zeroed]))
+    assert (json.loads(line)["counters"], json.loads(line)["counters_cause"]) == (
+        "at least", "zeroed",
+    )  # fmt: skip
+    assert (row["counters"], row["counters_cause"], row["orig_bytes"]) == (
+        "at least", "zeroed", "5600",
+    )  # fmt: skip
 
 
 def test_table_word_for_word() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ctaudit.config import MODES
 from ctaudit.conntrack.event import Kind
+from ctaudit.query.answer import BY_THE_LAST_DUMP, NOT_COUNTED, OFFLOADED
 from ctaudit.query.verdict import EXIT_STATUS
 from ctaudit.spool.note import NAMED
 
@@ -41,15 +42,23 @@ def notes() -> set[str]:
 
 
 def gap_causes() -> Iterator[str]:
-    """The literals among the arguments of each call of open_gap."""
+    """The literals among the arguments of each call of open_gap, but for a mode."""
     for text in SQL.values():
         for arguments in re.findall(r"(?s)(?<!FUNCTION )ctaudit\.open_gap\((.*?)\);", text):
-            yield from re.findall(r"'([^']+)'", KEYS.sub("", arguments))
+            yield from set(re.findall(r"'([^']+)'", KEYS.sub("", arguments))) - set(MODES)
+
+
+def counters(column: str) -> set[str]:
+    """The values that ctaudit.count_traffic gives to counters or to counters_cause."""
+    text = SQL[ROOT / "sql/functions/count_traffic.sql"]
+    [values] = re.findall(rf"(?s)c\.{column} := CASE\n(.*?)END;", text)
+    return set(re.findall(r"(?:THEN|ELSE) '([^']+)'", values))
 
 
 @pytest.mark.parametrize(
     ("entry", "names"),
     [
+        ("counters", counters("counters")),
         ("note", notes()),
         ("provenance", labels_of("provenance")),
         ("time source", labels_of("time_source")),
@@ -79,7 +88,7 @@ def test_each_exit_status_is_the_verdict_s() -> None:
 def test_each_gap_cause_of_the_sql_has_its_line() -> None:
     causes = set(gap_causes())
     assert "overrun" in causes
-    assert causes <= listed("gap")
+    assert causes - set(MODES) <= listed("gap")
 
 
 def test_each_gap_cause_listed_is_in_code_or_sql() -> None:
@@ -133,3 +142,16 @@ def test_a_retired_word_is_used_nowhere(word: str) -> None:
         if pattern.search(line)
     ]
     assert not offenders, f"say {RETIRED[word]}:\n" + "\n".join(offenders)
+
+
+def test_causes_of_counters_are_documented() -> None:
+    """In docs/sql.md, and those that Python knows are those of the function and of live()."""
+    causes = counters("counters_cause")
+    told = (ROOT / "docs/sql.md").read_text()
+    (line,) = [line for line in told.splitlines() if line.startswith("| `counters_cause` ")]
+    assert set(re.findall(r"`([^`]+)`", line)) - {"counters_cause"} == causes
+    assert {BY_THE_LAST_DUMP, NOT_COUNTED, OFFLOADED} < causes
+    alive = SQL[ROOT / "sql/functions/alive.sql"]
+    assert {cause for cause in causes if f"'{cause}'" in alive} == causes - {
+        "the end has no counters", "another tool set the counters to zero",
+    }  # fmt: skip

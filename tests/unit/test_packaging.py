@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
+from ctaudit.database.schema import read_steps
 from ctaudit.host.log import MESSAGE_IDS
 
 ROOT = Path(__file__).parents[2]
@@ -19,15 +20,18 @@ PACKAGING = ROOT / "packaging/debian"
 
 
 def options() -> Iterator[tuple[str, set[str]]]:
-    """Each command with the words that it takes."""
-    [commands] = [
-        action
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    ]
-    for name, command in commands.choices.items():
-        words = {option for action in command._actions for option in action.option_strings}
+    """Each command with the words that it takes, those of its own commands too."""
+    for name, command in commands_of(build_parser()):
+        parsers = [command, *(inner for _, inner in commands_of(command))]
+        actions = [action for parser in parsers for action in parser._actions]
+        words = {option for action in actions for option in action.option_strings}
         yield name, {word for word in words if word.startswith("--")}
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
 
 
 COMMANDS = dict(options())
@@ -49,6 +53,14 @@ def test_package_depends_on_what_the_program_does() -> None:
         wanted = f"python3-{names[name]} (>= {version})"
         assert f"\n {wanted},\n" in package
         assert f"{name} {wanted}" in overrides
+
+
+def test_package_has_each_sql_file_of_an_installation() -> None:
+    installed = (PACKAGING / "ctaudit.install").read_text().split()
+    for step in read_steps(ROOT / "sql"):
+        for file in step.files:
+            path = file.relative_to(ROOT)
+            assert {str(path), str(path.parent)} & set(installed), path
 
 
 @pytest.mark.parametrize("command", COMMANDS)

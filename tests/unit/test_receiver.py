@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from ctaudit.capture.receiver import Receiver
 from ctaudit.capture.table_dump import RETRY_AFTER
 from ctaudit.config import Config, SocketSection, SpoolSection
 from ctaudit.conntrack.nlmsg import HEADER
+from ctaudit.host.seen_scope import SeenScope
 from ctaudit.spool.frame import HEAD_SIZE
 from ctaudit.spool.note import DRAINED, Note, unpack_drained
 from ctaudit.spool.segment import HEADER_SIZE, Segment, Word, list_segments, opened_segment
+from tests.unit.fake_kernel import ON, FakeKernel
 from tests.unit.fake_source import EVENT, Dumps, FakeClock, FakeDump, FakeSource
 from tests.unit.messages import message
 from tests.unit.spool_contents import read_bodies, read_notes
@@ -37,6 +40,7 @@ class Rig:
         self.source = FakeSource(buffer)
         self.clock = FakeClock()
         self.dumps = Dumps()
+        self.kernel = FakeKernel()
         self.receiver = self.restart(inherited=False)
 
     def restart(self, *, inherited: bool) -> Receiver:
@@ -47,6 +51,7 @@ class Rig:
             self.dumps,
             self.clock,
             self.clock.sleep,
+            self.kernel,  # type: ignore[arg-type]
         )
         self.receiver.begin(inherited=inherited)
         return self.receiver
@@ -101,11 +106,16 @@ def ends_drained(body: bytes) -> bool:
     return len(body) >= 24 and HEADER.unpack_from(body, len(body) - 24)[1] == DRAINED
 
 
+def count_drained(rig: Rig) -> int:
+    return sum(map(ends_drained, rig.bodies()))
+
+
 def test_a_stream_begins_with_its_start_note_and_a_dump(tmp_path: Path) -> None:
     rig = Rig(tmp_path, mode="nat")
     (start,) = rig.notes("start")
     assert (start.detail["mode"], start.detail["inherited"]) == ("nat", False)
     assert start.detail["receive_buffer"] == 64 << 20
+    assert start.detail["earlier"] is None
     rig.settle()
     assert [note.detail["cause"] for note in rig.notes("dump begin")] == ["start"]
     assert len(rig.notes("dump end")) == 1
@@ -267,6 +277,17 @@ def test_reliable_delivery_does_not_say_how_many_are_lost(tmp_path: Path) -> Non
     rig.receive(0)
     (note,) = rig.notes("overrun")
     assert (note.detail["lost"], note.detail["undelivered"]) == (None, 17)
+    rig.receiver._spool.close()
+
+
+def test_a_start_note_says_what_the_spool_held_before(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    with opened_segment(rig.segments[0]) as segment:
+        stream = str(segment.stream)
+    rig.receiver._spool.close()
+    rig.config = replace(rig.config, node="gw2")
+    rig.restart(inherited=False)
+    assert rig.notes("start")[-1].detail["earlier"] == {"node": "gw1", "stream": stream}
     rig.receiver._spool.close()
 
 
@@ -521,26 +542,135 @@ def test_an_inherited_socket_without_its_stream_begins_one(tmp_path: Path) -> No
     rig.receiver._spool.close()
 
 
-def test_a_step_of_the_clock_is_noted(
-    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_the_scope_is_noted_where_a_stream_begins_or_goes_on(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [note.detail["source"] for note in rig.notes("scope")] == ["unknown"]
+    rig.receiver._spool.close()
+    rig.restart(inherited=True)
+    assert len(rig.notes("scope")) == 2
+    seen = SeenScope(["1.2.3.4/32"], [], [])
+    monkeypatch.setattr(rig.receiver._scope, "_read", lambda: seen)
+    rig.clock.now += 30.0
+    rig.receive(0)
+    assert rig.notes("scope")[2].detail["public"] == ["1.2.3.4/32"]
+
+
+def test_a_tick_looks_at_the_kernel_and_the_clock(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first tick has noted the clock's synchronisation.
     assert [note.detail["step_seconds"] for note in rig.notes("clock")] == [None]
-    monkeypatch.setattr(rig.receiver._steps, "find_step", lambda: -1_500_000_000)
+    monkeypatch.setattr(rig.receiver._clock._steps, "find_step", lambda: -1_500_000_000)
+    rig.kernel.settings = ON._replace(acct=0)
     rig.clock.now += 1.0
-    with caplog.at_level(logging.ERROR):
-        rig.receive(0)
-    assert "the wall clock was stepped by -1.500 s" in caplog.text
+    rig.queue(2 * BURST)  # The burst leaves something: no DRAINED note, and so no look for it.
+    rig.receiver.turn()
     assert [note.detail["step_seconds"] for note in rig.notes("clock")] == [None, -1.5]
+    assert [note.detail["acct"] for note in rig.notes("settings")] == [0]
 
 
-def test_the_clock_is_noted_once_an_hour(rig: Rig) -> None:
-    rig.clock.now += 3599.0
+def test_the_kernel_is_looked_at_before_each_drained_note(rig: Rig) -> None:
+    """After the time that it states, so that coverage never reaches beyond the last look."""
+    looks = rig.kernel.looks
+    for _ in range(3):
+        rig.receive(0)
+    assert rig.kernel.looks == looks + 3
+    rig.kernel.clashes = 7
+    drained = count_drained(rig)
     rig.receive(0)
-    assert len(rig.notes("clock")) == 1
-    rig.clock.now += 3601.0
+    assert count_drained(rig) == drained
+    (note,) = rig.notes("clashes")
     rig.receive(0)
-    assert len(rig.notes("clock")) == 2
+    last = rig.bodies()[-1]
+    assert ends_drained(last)
+    assert (note.detail["count"], note.detail["since"] < note.at) == (2, True)
+
+
+def test_clashes_without_end_do_not_hold_back_coverage(rig: Rig) -> None:
+    drained = count_drained(rig)
+    for clashes in range(6, 14):
+        rig.kernel.clashes = clashes
+        rig.clock.now += 0.25
+        rig.receive(0)
+    assert len(rig.notes("clashes")) == 2
+    assert count_drained(rig) >= drained + 6
+
+
+def test_the_start_note_has_the_settings(rig: Rig) -> None:
+    (start,) = rig.notes("start")
+    assert {name: start.detail[name] for name in ON._fields} == ON._asdict()
+
+
+def test_a_dump_follows_when_events_are_on_again(rig: Rig) -> None:
+    rig.kernel.settings = ON._replace(events=0)
+    rig.receive(0)
+    assert len(rig.notes("dump begin")) == 1
+    rig.kernel.settings = ON
+    rig.receive(0)
+    rig.receive(0)
+    assert [note.detail["cause"] for note in rig.notes("dump begin")] == ["start", "settings"]
+    assert [note.detail["events"] for note in rig.notes("settings")] == [0, 1]
+
+
+def test_a_dump_is_abandoned_when_events_are_on_again(tmp_path: Path) -> None:
+    """It may lack what began before it reached that place."""
+    rig = Rig(tmp_path)
+    rig.kernel.settings = ON._replace(events=0)
+    rig.settle()
+    rig.dumps.make = FakeDump  # never ends
+    rig.receiver._dump.request("test")
+    rig.receive(0)
+    running = rig.dumps.opened[-1]
+    assert not running.closed
+    rig.kernel.settings = ON
+    rig.receive(0)
+    assert running.closed
+    rig.receiver._spool.close()
+
+
+def test_a_successor_notes_what_changed_meanwhile(rig: Rig) -> None:
+    rig.receive(0)
+    rig.receiver._spool.close()
+    rig.kernel.settings, rig.kernel.clashes = ON._replace(events=0), 6
+    rig.restart(inherited=True)
+    assert [note.detail["before"] for note in rig.notes("settings")] == [ON._asdict()]
+    assert [note.detail["count"] for note in rig.notes("clashes")] == [1]
+
+
+def test_a_successor_finds_it_in_a_later_segment(tmp_path: Path) -> None:
+    """The header of each segment takes over what that of the one before says."""
+    rig = Rig(tmp_path)
+    rig.settle()
+    while len(rig.segments) < 2:
+        rig.queue(BURST)
+        rig.receiver._take_events()
+        assert rig.receiver._spool.current.has_room() or rig.receiver._roll()
+    rig.queue(1)
+    rig.receiver._take_events()
+    rig.receiver._spool.close()
+    rig.kernel.settings, rig.kernel.clashes = ON._replace(timestamp=0), 6
+    with opened_segment(rig.segments[-1]) as segment:
+        segment.words[Word.CLOCK_OFFSET] -= 10**10
+    rig.restart(inherited=True)
+    assert [note.detail["timestamp"] for note in rig.notes("settings")] == [0]
+    # Those before the step may hide something after it.
+    assert [note.detail["count"] for note in rig.notes("clashes")] == [1, 0]
+    assert [note.detail["step_seconds"] for note in rig.notes("clock")][1:] == [
+        pytest.approx(10, abs=0.1)
+    ]
+    rig.receiver._spool.close()
+
+
+def test_nothing_is_noted_while_there_is_no_room(full: Full) -> None:
+    full.rig.kernel.settings, full.rig.kernel.clashes = ON._replace(acct=0), 6
+    full.rig.clock.now += 1.0
+    full.rig.receive(0)
+    assert not full.rig.notes("settings")
+    full.make_room()
+    full.rig.receive(0)
+    assert [note.detail["acct"] for note in full.rig.notes("settings")] == [0]
+    assert [note.detail["count"] for note in full.rig.notes("clashes")] == [1]
 
 
 @pytest.mark.parametrize(("sync", "times"), [(0.0, 0), (0.1, 2)])

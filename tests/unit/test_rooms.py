@@ -21,6 +21,7 @@ FLOORS = (
     {"spool", "database"},
     {"conntrack"},
     {"config"},
+    {"output"},
     {"errors"},
     # __version__, which any room may state.
     {"__init__"},

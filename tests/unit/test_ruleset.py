@@ -11,7 +11,8 @@ from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.nfnetlink.nftsocket import nft_flowtable_msg, nft_rule_msg
 
 from ctaudit.admin import ruleset
-from ctaudit.admin.ruleset import Action, Effect, Expression, Flowtable, Rule, find_effects
+from ctaudit.admin.rule_addresses import Expression
+from ctaudit.admin.ruleset import Action, Effect, Flowtable, Rule, find_effects
 from tests.unit.messages import attribute, nest
 
 NETWORK, TRANSPORT = "NFT_PAYLOAD_NETWORK_HEADER", "NFT_PAYLOAD_TRANSPORT_HEADER"

@@ -10,6 +10,7 @@ import pytest
 from ctaudit.errors import DatabaseError, SchemaError
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.record import session as module
+from ctaudit.record.notices import log_notice
 from ctaudit.record.procedures import Store
 from ctaudit.record.session import Session, longest_delay, open_store
 from tests.unit.database import Database, FakeStore, Unreachable
@@ -102,6 +103,10 @@ class Connection:
         self.autocommit = False
         self.adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
         self.closed = False
+        self.notices: list[object] = []
+
+    def add_notice_handler(self, handler: object) -> None:
+        self.notices.append(handler)
 
     def close(self) -> None:
         self.closed = True
@@ -126,6 +131,7 @@ def test_store_is_opened_in_autocommit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "check_schema_version", lambda _: None)
     store = open_store("", "ctaudit.record_live")
     assert made.autocommit
+    assert made.notices == [log_notice]
     assert not made.closed
     store.close()
     assert made.closed

@@ -40,6 +40,7 @@ from ctaudit.spool.segment import (
     list_segments,
     opened_segment,
 )
+from tests.unit.fake_kernel import FakeKernel
 from tests.unit.fake_source import Dumps, FakeClock, FakeSource
 from tests.unit.killing import Killed, killed_after
 from tests.unit.lossy_disk import LossyDisk
@@ -290,6 +291,7 @@ class SpoolMachine(RuleBasedStateMachine):
             Dumps(),
             self.clock,
             self.clock.sleep,
+            FakeKernel(),  # type: ignore[arg-type]
         )
         self.receiver = self.source.receiver = receiver
         inherited = self.is_inherited

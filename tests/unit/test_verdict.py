@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.verdict import EXIT_STATUS, judge, judge_protocols
+from ctaudit.query.verdict import EXIT_STATUS, find_outside, judge, judge_protocols
 from tests.unit.answers import CLASHED, COMPLETE, OUTWARD, OVERRUN, other
 
 ONE, TWO = (OUTWARD,), (OUTWARD, other())
@@ -52,6 +52,46 @@ def test_verdict_says_why() -> None:
     assert "gw1" in judge((), (replace(OVERRUN, why=None),)).reasons[0]
     assert "gw9" in judge((), (), "gw9").reasons[0]
     assert "not observed" in judge(INEXACT, (COMPLETE,)).reasons[0]
+
+
+HOLDING = replace(COMPLETE, node="gw2", in_scope=True)
+OUTSIDE = replace(COMPLETE, in_scope=False, none_why="gw1: 1.2.3.4 is not an address of it")
+SILENT = replace(OUTSIDE, complete=False, why="gw1: not yet recorded")
+HIDDEN = replace(HOLDING, none_why="gw2: a rule says notrack")
+FOUND = (replace(OUTWARD, node="gw2"),)
+
+
+@pytest.mark.parametrize(
+    ("answers", "coverage", "name", "reasons"),
+    [
+        ((), (OUTSIDE,), "unknown", (OUTSIDE.none_why,)),
+        ((), (OUTSIDE, HOLDING), "none", ()),
+        ((), (SILENT, HOLDING), "none", ()),
+        (FOUND, (SILENT, HOLDING), "one", ()),
+        ((), (OUTSIDE, GW2), "unknown", (OUTSIDE.none_why,)),
+        ((), (SILENT, replace(GW2, in_scope=False, none_why="no")), "unknown",
+         (OUTSIDE.none_why, "no")),
+        (ONE, (OUTSIDE,), "one", ()),
+        (ONE, (SILENT, HOLDING), "unknown", (SILENT.why,)),
+        ((), (replace(SILENT, in_scope=None), HOLDING), "unknown",
+         (SILENT.why, OUTSIDE.none_why)),
+        ((), (HIDDEN, OUTSIDE), "unknown", (HIDDEN.none_why,)),
+        (FOUND, (HIDDEN,), "one", ()),
+    ],
+)  # fmt: skip
+def test_which_gateways_a_question_concerns(
+    answers: tuple[Answer, ...],
+    coverage: tuple[Coverage, ...],
+    name: str,
+    reasons: tuple[str, ...],
+) -> None:
+    verdict = judge(answers, coverage)
+    assert (verdict.name, verdict.reasons) == (name, reasons)
+
+
+def test_an_answer_outside_of_the_scope_is_told() -> None:
+    assert find_outside(ONE, (OUTSIDE, HOLDING)) == (OUTSIDE.none_why,)
+    assert find_outside(FOUND, (OUTSIDE, HOLDING)) == ()
 
 
 COVERAGE = st.lists(st.sampled_from([COMPLETE, OVERRUN, GW2]), max_size=3)

@@ -139,18 +139,70 @@ def test_what_is_unknown_is_called_unknown() -> None:
 
 
 def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
-    counted = replace(OPEN, orig_packets=3, orig_bytes=180, last_seen_at=END)
+    counted = replace(
+        OPEN,
+        orig_packets=3,
+        orig_bytes=180,
+        last_seen_at=END,
+        counters="at least",
+        counters_cause="by the last table dump",
+    )
     lines = tell(counted)
-    assert "  sent       3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
+    assert "  sent       at least 3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
     assert "  received   unknown" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"counters": "at least", "counters_cause": "another tool set the counters to zero"},
+            "at least 23 packets, 5,600 bytes (another tool set the counters to zero)",
+        ),
+        (
+            {
+                "counters": "unknown",
+                "counters_cause": "offloaded to a flowtable",
+                "orig_packets": None,
+                "orig_bytes": None,
+            },
+            "unknown (offloaded to a flowtable)",
+        ),
+    ],
+)
+def test_why_counters_are_not_exact(changes: dict[str, Any], line: str) -> None:
+    assert f"  sent       {line}" in tell(replace(OUTWARD, **changes))
+
+
+def test_a_gateway_that_was_renamed_is_told() -> None:
+    said = "The gateway that was called gw0 is called gw1 now."
+    asked = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw0")
+    assert said in format_reply(make_reply(asked, [], [COMPLETE]))
+    same = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z", node="gw1")
+    assert not [line for line in format_reply(make_reply(same, [], [COMPLETE])) if "called" in line]
 
 
 def test_nobody() -> None:
     assert tell() == [
         "No connection is recorded for 1.2.3.4:53500.",
         "Asked: 2026-02-22 12:59:43+01:00 to before 2026-02-22 12:59:44+01:00 (CET).",
-        "The record is complete here.",
+        "The record of the connections that conntrack tracks is complete here.",
     ]
+
+
+def test_an_answer_outside_of_the_scope() -> None:
+    why = "gw1: 1.2.3.4 is not an address of this gateway (its scope from 2026-02-22 11:00:00+00"
+    outside = replace(COMPLETE, in_scope=False, none_why=f"{why} is 1.2.3.9)")
+    told, complete = tell(OUTWARD, coverage=(outside,))[-2:]
+    assert told.startswith("Wrong scope: gw1: 1.2.3.4 is not an address of this gateway")
+    assert told.endswith(
+        "from 2026-02-22 12:00:00+01:00 is 1.2.3.9), and yet it had this connection."
+    )
+    assert complete == "The record is complete here."
+    assert tell(coverage=(outside,))[-1].startswith("Unknown: gw1: 1.2.3.4 is not an address")
+    reply = plain_reply(make_reply(QUESTION, (OUTWARD,), (outside,)))
+    assert (reply["verdict"], reply["scope_wrong"]) == ("one", [outside.none_why])
+    assert reply["completeness"][0]["in_scope"] is False
 
 
 def test_a_gap_is_said_and_completeness_is_not() -> None:
@@ -258,7 +310,7 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols", "hints",
+        "completeness", "protocols", "scope_wrong", "hints",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
@@ -323,7 +375,7 @@ def test_hints_come_last() -> None:
     hint = Hint("any port", "with any port: 1 connection of 192.168.1.129 to 19.1.16.7", (OUTWARD,))
     reply = replace(make_reply(QUESTION, (), (COMPLETE,)), hints=(hint,))
     assert list(format_reply(reply))[-2:] == [
-        "The record is complete here.",
+        "The record of the connections that conntrack tracks is complete here.",
         "Hint: with any port: 1 connection of 192.168.1.129 to 19.1.16.7.",
     ]
     plain = plain_reply(reply)

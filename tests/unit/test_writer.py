@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -138,11 +139,33 @@ def test_new_stream_keeps_the_burst_of_the_killed_one(tmp_path: Path) -> None:
     assert told_in(earlier) == [("stop", None)]
 
 
+def test_a_stream_begins_with_what_the_spool_held_before(tmp_path: Path) -> None:
+    def begin(node: str) -> tuple[tuple[str, UUID] | None, UUID]:
+        writer = SpoolWriter(replace(config(tmp_path), node=node))
+        earlier = writer.begin_stream()
+        stream = writer.current.segment.stream
+        writer.append_note("start")
+        writer.close()
+        return earlier, stream
+
+    earlier, first = begin("debian")
+    assert earlier is None
+    earlier, second = begin("gw1")
+    assert earlier == ("debian", first)
+    assert notes_of(paths(tmp_path)[0])[-1].detail == {"reason": "its socket was found closed"}
+    # A stream that was sealed is one too; what is no segment is not.
+    last = SpoolWriter(config(tmp_path))
+    assert last.continue_stream()
+    last.end_stream("a test")
+    (tmp_path / "000000000009.segment").write_bytes(b"something else" * 1000)
+    assert begin("gw1")[0] == ("gw1", second)
+
+
 def test_nothing_to_go_on_with(tmp_path: Path) -> None:
     writer = SpoolWriter(config(tmp_path))
     assert not writer.continue_stream()
     writer.begin_stream()
-    writer.end_stream()
+    writer.end_stream("a test")
     assert not SpoolWriter(config(tmp_path)).continue_stream()
     (tmp_path / "000000000009.segment").write_bytes(b"something else" * 1000)
     assert not SpoolWriter(config(tmp_path)).continue_stream()
@@ -300,7 +323,7 @@ def test_what_is_written_is_synced_before_the_next_segment(
     writer.begin_stream()
     write_frame(writer, MESSAGE)
     assert roll(writer)
-    writer.end_stream()
+    writer.end_stream("a test")
     assert synced == ([str(tmp_path), 1, str(tmp_path), 2] if wanted else [])
 
 

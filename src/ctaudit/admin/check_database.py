@@ -6,7 +6,7 @@ The judge_ functions are pure: they take the values that were read.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
+from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.database.connection import connect, explained, schema_version
 from ctaudit.database.schema import read_partitions_until
 from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
@@ -22,6 +23,8 @@ from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
 RECORDER_USER = "ctaudit"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
+_BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
+_MOST_SHOWN = 2
 _DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
@@ -35,8 +38,20 @@ class Rights:
     superuser: bool
 
 
-def check_database(dsn: str, procedure: str) -> list[Finding]:
+@dataclass(frozen=True)
+class Unannounced:
+    """What dumps have proved that the kernel did not announce: a gap of that ``cause``."""
+
+    cause: str
+    number: int
+    gap_from: datetime
+    gap_until: datetime | None
+
+
+def check_database(dsn: str, procedure: str, node: str) -> list[Finding]:
     """Findings on the database; they end with the first that makes the others impossible.
+
+    ``node``: the gateway, whose recent translations are held against its scope.
 
     As root it connects as the recorder's user, for peer authentication.
     """
@@ -45,13 +60,23 @@ def check_database(dsn: str, procedure: str) -> list[Finding]:
             acting.enter_context(acting_as(RECORDER_USER))
         try:
             with connect(dsn, "recorder") as connection:
-                return [*_ask(connection, procedure)]
+                found = [*_ask(connection, procedure, node)]
         except DatabaseError as error:
             remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
             return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
+    return [*found, *_check_nodes(dsn)]
 
 
-def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Finding]:
+def _check_nodes(dsn: str) -> list[Finding]:
+    """Who may not list the gateways, as the recorder's login, finds nothing of them."""
+    try:
+        with connect(dsn) as connection:
+            return [judge_nodes(list_nodes(connection))]
+    except CtauditError:
+        return []
+
+
+def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iterator[Finding]:
     info = connection.info
     version = f"{info.server_version // 10000}.{info.server_version % 10000}"
     where = f"{info.dbname} on {info.host or 'the local socket'} as {info.user or current_user()}"
@@ -61,9 +86,14 @@ def _ask(connection: psycopg.Connection[Any], procedure: str) -> Iterator[Findin
         yield judge_schema(found)
         if found.installed is None:
             return
-        yield judge_rights(procedure, _read_rights(connection, procedure))
+        rights = _read_rights(connection, procedure)
+        yield judge_rights(procedure, rights)
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
+        yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
+        if rights.execute:
+            yield judge_announcements(_read_unannounced(connection, node))
+            yield from judge_translations(*_count_outside_scope(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
@@ -122,6 +152,17 @@ def judge_encoding(encoding: str) -> Finding:
     )
 
 
+def judge_log(level: str) -> Finding:
+    """``level``: log_min_messages. Each question is a line of level LOG in the server's log."""
+    return make_finding(
+        "server log",
+        f"log_min_messages = {level}",
+        good=level not in ("fatal", "panic"),
+        wanted="log or lower, so that each question is in the log",
+        remedy="ALTER SYSTEM RESET log_min_messages; SELECT pg_reload_conf(); as a superuser",
+    )
+
+
 def judge_partitions(until: date | None, today: date) -> Finding:
     """``until``: as read_partitions_until returns it."""
     return make_finding(
@@ -133,6 +174,41 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
+def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
+    """``outside``: how many of them use an address that is in no scope."""
+    if translated:
+        found = f"{translated:,} of the last ten minutes"
+        yield make_finding(
+            "translations",
+            f"{outside:,} of {found} use an address outside of the scope" if outside else found,
+            good=not outside,
+            wanted="public addresses that the scope holds",
+            remedy="set public in [scope] of the configuration; ctaudit flows shows the addresses",
+        )
+
+
+def judge_announcements(found: Sequence[Unannounced]) -> Finding:
+    """``found``: the newest first."""
+    if not found:
+        return Finding("announcements", Level.GOOD, "table dumps show nothing unannounced")
+    shown = [
+        f"{gap.number:,} connections {_BEGAN_OR_ENDED[gap.cause]} without an event of the kernel, "
+        f"{gap.gap_from:%Y-%m-%d %H:%M:%S%z} until "
+        + (f"{gap.gap_until:%Y-%m-%d %H:%M:%S%z}" if gap.gap_until else "now")
+        for gap in found[:_MOST_SHOWN]
+    ]
+    if len(found) > _MOST_SHOWN:
+        shown.append(f"and {len(found) - _MOST_SHOWN} such gaps before")
+    return make_finding(
+        "announcements",
+        "; ".join(shown),
+        good=False,
+        wanted="every connection announced when it begins and when it ends",
+        remedy="look for rules with ct event set or --ctevents and for offloading, and set "
+        "nf_conntrack_events to 1",
+    )
+
+
 def _refuse(name: str, found: str, wanted: str, remedy: str = _SETUP) -> Finding:
     return Finding(name, Level.UNFIT, found, wanted, remedy)
 
@@ -141,6 +217,12 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     with explained("asking the database"), connection.transaction():
         row = connection.execute(statement.encode()).fetchone()
     return row[0] if row else None
+
+
+def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
+    return row or (0, 0)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
@@ -164,3 +246,9 @@ def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
         raise DatabaseError("reading the privileges: the login is not in pg_roles")
     login, superuser, execute, read = row
     return Rights(login, execute, bool(read), superuser)
+
+
+def _read_unannounced(connection: psycopg.Connection[Any], node: str) -> list[Unannounced]:
+    with explained("asking what was not announced"), connection.transaction():
+        rows = connection.execute("SELECT * FROM ctaudit.unannounced(%s)", (node,)).fetchall()
+    return [Unannounced(*row) for row in rows]

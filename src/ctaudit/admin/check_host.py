@@ -40,7 +40,7 @@ def check_host(config: Config) -> list[Finding]:
             judge_table(read_sysctl("nf_conntrack_count"), read_sysctl("nf_conntrack_max")),
             judge_buffer(config.socket.receive_buffer, _try_buffer(config.socket.receive_buffer)),
             judge_drops(_count_drops(receiver)),
-            *check_surroundings(config.mode),
+            *check_surroundings(config.mode, config.scope),
         ]
     return [
         *found,
@@ -85,10 +85,15 @@ def judge_sysctls(mode: str, values: Mapping[str, int | None]) -> Iterator[Findi
     events = values["nf_conntrack_events"]
     if events == 2:
         lacking = "no events for connections opened before the receiver started"
-        yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, Level.WARNING)
+    elif events == 0:
+        lacking = (
+            "the kernel announces no connection, who answers unknown, and connections that begin "
+            "now never announce their end"
+        )
     else:
         lacking = "no events for any connection"
-        yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, Level.UNFIT)
+    level = Level.WARNING if events == 2 else Level.UNFIT
+    yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, level)
     if mode == "nat":
         return
     for title, name, lacking in (

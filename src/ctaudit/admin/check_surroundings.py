@@ -19,6 +19,7 @@ from ctaudit.admin.ruleset import (
     read_legacy_tables,
     read_ruleset,
 )
+from ctaudit.admin.scope import Learned, read_learned
 from ctaudit.admin.surroundings import (
     Address,
     Link,
@@ -27,6 +28,7 @@ from ctaudit.admin.surroundings import (
     read_links,
     read_routes,
 )
+from ctaudit.config import ScopeSection
 from ctaudit.conntrack.statistics import count_clashes
 
 _AS_ROOT, _AGAIN = "run as root to see it", "run the command again"
@@ -70,9 +72,13 @@ _WORDS = {
 }
 
 
-def check_surroundings(mode: str) -> list[Finding]:
+def check_surroundings(mode: str, scope: ScopeSection | None = None) -> list[Finding]:
     """The findings of the caller's network namespace."""
-    return [_check_network(), *_check_rules(mode)]
+    return [
+        _check_network(),
+        *_check_rules(mode),
+        judge_scope(scope or ScopeSection(), read_learned()),
+    ]
 
 
 def _check_network() -> Finding:
@@ -122,6 +128,32 @@ def judge_network(
         good=bool(used),
         wanted="the gateway's links",
         remedy="run ctaudit-receiver.service in the network namespace that forwards",
+    )
+
+
+def judge_scope(configured: ScopeSection, learned: Learned) -> Finding:
+    """Whether public addresses and internal networks are known, and which they are."""
+    public = learned.public if configured.public is None else configured.public
+    internal = learned.internal if configured.internal is None else configured.internal
+    if (public is None or internal is None) and learned.error:
+        return _unknown("scope", learned.error)
+    if public is None or internal is None:
+        return make_finding(
+            "scope",
+            f"not known: {learned.why}",
+            good=False,
+            wanted="the gateway's public addresses and internal networks",
+            remedy="set public and internal in [scope] of the configuration",
+        )
+    unseen = dict.fromkeys(why for _, why in learned.hidden if "module" in why)
+    return make_finding(
+        "scope",
+        f"public {_list_some(map(str, public)) or 'nothing'}; "
+        f"internal {_list_some(map(str, internal)) or 'nothing'}"
+        + "".join(f"; {why}" for why in unseen),
+        good=not unseen,
+        wanted="translation by conntrack alone",
+        remedy="who cannot say none here; ask the other translator for its own log",
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pyroute2.netlink.nfnetlink import nfgen_msg
 from pyroute2.netlink.nfnetlink.nftsocket import NFT_MSG_GETFLOWTABLE, nft_rule_msg
 from pyroute2.nftables.main import NFTables
 
+from ctaudit.admin.rule_addresses import Expression, RuleAddresses, read_addresses_of
 from ctaudit.conntrack.layout import NFGEN_SIZE
 from ctaudit.conntrack.nlmsg import HEADER, align
 
@@ -48,7 +49,6 @@ _NESTED, _TYPE_MASK = 0x8000, 0x3FFF  # NLA_F_NESTED, NLA_TYPE_MASK
 _EXPRESSIONS, _LIST_ELEMENT, _NAME = 4, 1, 1  # NFTA_RULE_EXPRESSIONS, _LIST_ELEM, _EXPR_NAME
 
 Attributes = Mapping[str, Any]
-Expression = tuple[str, Attributes]
 
 
 class Action(StrEnum):
@@ -82,6 +82,7 @@ class Rule:
     chain: str
     handle: int
     effects: tuple[Effect, ...]
+    addresses: RuleAddresses = RuleAddresses()
 
     def __str__(self) -> str:
         return f"{self.family} {self.table} {self.chain} handle {self.handle}"
@@ -99,11 +100,15 @@ class Flowtable:
 
 @dataclass(frozen=True)
 class Ruleset:
-    """``rules``: only those with an effect, of ``total`` that there are."""
+    """``rules``: only those with an effect, of ``total`` that there are.
+
+    ``by_table``: what every rule says of addresses, by family and table.
+    """
 
     total: int
     rules: tuple[Rule, ...]
     flowtables: tuple[Flowtable, ...]
+    by_table: Mapping[tuple[str, str], Sequence[RuleAddresses]] = field(default_factory=dict)
 
 
 def read_ruleset() -> Ruleset:
@@ -114,11 +119,15 @@ def read_ruleset() -> Ruleset:
             flowtables = _dump(lambda: kernel.request_get(nfgen_msg(), NFT_MSG_GETFLOWTABLE))
     except NetlinkError as error:
         raise OSError(error.code, str(error)) from None
-    rules = (_read_rule(message) for message in messages)
+    rules = [_read_rule(message) for message in messages]
+    by_table: dict[tuple[str, str], list[RuleAddresses]] = {}
+    for rule in rules:
+        by_table.setdefault((rule.family, rule.table), []).append(rule.addresses)
     return Ruleset(
         len(messages),
         tuple(rule for rule in rules if rule.effects),
         tuple(_read_flowtable(message) for message in flowtables),
+        by_table,
     )
 
 
@@ -133,13 +142,14 @@ def _dump(ask: Callable[[], Iterable[Any]]) -> list[Any]:
 
 
 def _read_rule(message: Any) -> Rule:
-    family = _name_family(message)
+    family, expressions = _name_family(message), list(_list_expressions(message))
     return Rule(
         family,
         message.get_attr("NFTA_RULE_TABLE"),
         message.get_attr("NFTA_RULE_CHAIN"),
         message.get_attr("NFTA_RULE_HANDLE"),
-        tuple(find_effects(family, _list_expressions(message))),
+        tuple(find_effects(family, expressions)),
+        read_addresses_of(family, expressions),
     )
 
 
@@ -266,6 +276,8 @@ def _find_target_effects(family: str, attributes: Attributes) -> Iterator[Effect
     info = _read_hexadecimal(attributes.get("NFTA_TARGET_INFO", ""))
     if name == "NOTRACK":
         yield Effect(Action.NOTRACK)
+    elif name in ("SNPT", "DNPT"):
+        yield Effect(Action.REWRITE)
     elif name == "CT":
         flags, _, events = _CT_TARGET.unpack_from(info)
         if flags & _CT_NOTRACK:

@@ -12,20 +12,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ctaudit import __version__
+from ctaudit.capture.clock_notes import ClockNotes
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.overrun import OverrunNotes
 from ctaudit.capture.pace import Pace, poll_timeout
+from ctaudit.capture.scope_notes import ScopeNotes
 from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
+from ctaudit.capture.watch import Watch
 from ctaudit.config import Config, format_size
+from ctaudit.conntrack.kernel_state import KernelState
 from ctaudit.conntrack.netlink import (
     groups_of,
     open_dump_socket,
     open_event_socket,
-    read_sysctl,
     set_reliable,
 )
 from ctaudit.host.boot import read_boot_id
-from ctaudit.host.clock import StepWatch, read_synchronisation
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
 from ctaudit.spool.lock import spool_lock
@@ -36,8 +38,7 @@ from ctaudit.spool.writer import SpoolWriter
 log = logging.getLogger(__name__)
 
 _BURST = 256  # events in a frame, at most: well under a millisecond of reading
-_TICK = 1.0  # seconds between two looks at the drops, the clock and the retention
-_CLOCK_EVERY = 3600.0  # seconds between two notes on the clock's synchronisation
+_TICK = 1.0  # seconds between two looks at the drops, the kernel, the clock and the retention
 _LONGEST_STOP = 5.0  # seconds for which a stop goes on reading what is queued, at most
 _NAMESPACE = Path("/proc/self/ns/net")
 
@@ -111,6 +112,7 @@ class Receiver:
         open_dump: Callable[[], socket.socket] = open_dump_socket,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        kernel: KernelState | None = None,
     ) -> None:
         self._config = config
         self._source = source
@@ -119,11 +121,12 @@ class Receiver:
         self._spool = SpoolWriter(config, monotonic)
         self._dump = TableDump(self._spool, config.dumps.interval, open_dump, monotonic)
         self._overruns = OverrunNotes(source, self._spool, reliable=config.socket.reliable)
+        self._scope = ScopeNotes(self._spool, config.scope)
+        self._watch = Watch(self._spool, kernel or KernelState(), monotonic)
+        self._clock = ClockNotes(self._spool)
         self._pace = Pace()
-        self._steps = StepWatch()
         self._last_read = time.time_ns()
         self._next_tick = 0.0
-        self._next_clock = 0.0
         self._next_sync = 0.0
 
     def begin(self, *, inherited: bool) -> None:
@@ -133,25 +136,29 @@ class Receiver:
         """
         if inherited and self._spool.continue_stream():
             self._overruns.resume()
+            self._watch.resume()
+            self._clock.resume()
+            self._dump.resume()
             if self._spool.current.has_room():
                 self._spool.append_note("resume", ctaudit=__version__)
-            self._dump.resume()
+                self._scope.begin()
+                self._look_around(self._monotonic())
             return
-        self._spool.begin_stream()
+        earlier = self._spool.begin_stream()
         self._overruns.begin()
         self._spool.append_note(
             "start",
             mode=self._config.mode,
             ctaudit=__version__,
             boot_id=str(read_boot_id()),
+            earlier={"node": earlier[0], "stream": str(earlier[1])} if earlier else None,
             kernel=platform.release(),
             inherited=inherited,
             receive_buffer=self._source.buffer,
             reliable=self._config.socket.reliable,
-            acct=read_sysctl("nf_conntrack_acct"),
-            timestamp=read_sysctl("nf_conntrack_timestamp"),
-            events=read_sysctl("nf_conntrack_events"),
+            **self._watch.begin()._asdict(),
         )
+        self._scope.begin()
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one datagram of a dump."""
@@ -184,7 +191,7 @@ class Receiver:
         if going_on:
             self._spool.close()
         else:
-            self._spool.end_stream()
+            self._spool.end_stream("the receiver was stopped")
 
     def _wait(self) -> None:
         delay = self._pace.sleep_before(self._source.buffer, self._dump.wait())
@@ -211,21 +218,29 @@ class Receiver:
                 raise
             overrun = True
         segment.offset = offset
-        noted_at = pace.noted_at
+        noted_at, changed = pace.noted_at, False
         if drained and pace.is_note_due(count, began):
-            # DRAINED says that all events up to now were read: not so if the kernel dropped some.
-            overrun = self._overruns.detect()
-            if overrun:
-                self._source.clear_congestion()
-            else:
+            # DRAINED says that all up to now was read: not so if the kernel has dropped events, or
+            # announces none.
+            overrun, changed = self._look_at_kernel()
+            if not (overrun or changed):
                 segment.append(pack_drained(began))
                 noted_at = began
         read_at = segment.close_frame()
         self._pace = Pace(drained, noted_at)
         if overrun:
             self._handle_overrun()
+        if changed:
+            self._note_changes()
         if count:
             self._last_read = read_at
+
+    def _look_at_kernel(self) -> tuple[bool, bool]:
+        """Whether the kernel has dropped events; whether the watch has something to note."""
+        overrun = self._overruns.detect()
+        if overrun:
+            self._source.clear_congestion()
+        return overrun, self._watch.look()
 
     def _drop_events(self) -> None:
         """Takes a burst out of the socket and counts it without storing it.
@@ -275,20 +290,16 @@ class Receiver:
         if self._spool.current.has_room():
             if self._overruns.detect():
                 self._handle_overrun()
-            step = self._steps.find_step()
-            if step:
-                log_fault(log, "clock", f"the wall clock was stepped by {step / 1e9:+.3f} s")
-            if step or now >= self._next_clock:
-                self._next_clock = now + _CLOCK_EVERY
-                self._note_clock(step)
+            self._look_around(now)
+            self._scope.tick(now)
         self._spool.prune()
 
-    def _note_clock(self, step: int) -> None:
-        known = read_synchronisation()
-        self._spool.append_note(
-            "clock",
-            step_seconds=step / 1e9 if step else None,
-            synchronised=known.synchronised if known else None,
-            estimated_error_us=known.estimated_error if known else None,
-            maximum_error_us=known.maximum_error if known else None,
-        )
+    def _look_around(self, now: float) -> None:
+        if self._watch.look():
+            self._note_changes()
+        if self._clock.tick(now):
+            self._watch.repeat()
+
+    def _note_changes(self) -> None:
+        if self._watch.note():
+            self._dump.request("settings")

@@ -80,6 +80,8 @@ STATUS_SEEN_REPLY = 0x2
 STATUS_ASSURED = 0x4
 STATUS_SRC_NAT = 0x10
 STATUS_DST_NAT = 0x20
+STATUS_OFFLOAD = 0x4000
+STATUS_HW_OFFLOAD = 0x8000
 
 # nf_conntrack_tcp.h, enum tcp_conntrack; nf_conntrack_sctp.h, enum sctp_conntrack;
 # nf_conntrack_dccp.h, enum ct_dccp_states

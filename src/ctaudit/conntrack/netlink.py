@@ -24,6 +24,8 @@ SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")  # linux/sock_diag.h, SK_MEMINFO_*; the last is the drops
 
+SYSCTLS = Path("/proc/sys/net/netfilter")
+
 _GET_CTNETLINK = (1 << 8) | 1  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_GET
 _NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
 _NLM_F_DUMP_INTR = 0x10
@@ -157,6 +159,6 @@ def scan_dump(datagram: memoryview) -> tuple[int, bool, int]:
 def read_sysctl(name: str) -> int | None:
     """A value of /proc/sys/net/netfilter, None if the kernel has no such key."""
     try:
-        return int(Path("/proc/sys/net/netfilter", name).read_text())
+        return int((SYSCTLS / name).read_text())
     except (OSError, ValueError):
         return None

@@ -9,28 +9,30 @@ from __future__ import annotations
 from pathlib import Path
 
 # The namespace of the calling thread, whatever that of its process.
-_STATISTICS = Path("/proc/thread-self/net/stat/nf_conntrack")
-_OF_ALL_CPUS = "entries"
+STATISTICS = Path("/proc/thread-self/net/stat/nf_conntrack")
+# nf_conntrack_core.c, nf_ct_resolve_clash; since Linux 5.10.
+CLASHES = b"clashres"
 
 
-def parse_statistics(text: str) -> dict[str, int]:
-    """Each counter's sum over the CPUs; ``entries`` is a number that every row repeats."""
-    heading, *rows = (line.split() for line in text.splitlines())
-    columns = zip(heading, zip(*rows, strict=True), strict=True)
-    counters = {name: [int(value, 16) for value in values] for name, values in columns}
-    return {
-        name: values[0] if name == _OF_ALL_CPUS else sum(values)
-        for name, values in counters.items()
-    }
+def sum_column(content: bytes, name: bytes) -> int | None:
+    """One counter's sum over the CPUs; None: this kernel does not count it."""
+    heading, *rows = content.splitlines()
+    names = heading.split()
+    if name not in names:
+        return None
+    place = names.index(name)
+    try:
+        return sum(int(row.split(None, place + 1)[place], 16) for row in rows)
+    except (ValueError, IndexError):
+        return None
 
 
 def count_clashes() -> int | None:
     """How often two packets of one socket, on two CPUs, began the same connection at once.
 
-    nf_conntrack_core.c, nf_ct_resolve_clash. None: this kernel does not count them, or this user
-    may not read it.
+    None: this kernel does not count them, or this user may not read it.
     """
     try:
-        return parse_statistics(_STATISTICS.read_text()).get("clashres")
-    except (OSError, ValueError):
+        return sum_column(STATISTICS.read_bytes(), CLASHES)
+    except OSError:
         return None

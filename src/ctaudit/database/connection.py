@@ -71,12 +71,38 @@ def explained(doing: str) -> Iterator[None]:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
 
+# What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
+# PGOPTIONS) and the settings of a role or a database may say otherwise.
+_SETTINGS = """
+SET LOCAL DateStyle = 'ISO, YMD';
+SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL TimeZone = 'UTC';
+"""
+
+
+def set_local(connection: psycopg.Connection[Any]) -> None:
+    """Makes the settings those that are relied on until the transaction ends.
+
+    No longer, since behind a pooler other programs use the same session.
+    """
+    connection.execute(_SETTINGS)
+
+
+@contextmanager
+def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction in which questions are asked: one snapshot, and errors as sentences."""
+    with explained("asking the database"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        set_local(connection)
+        yield
+
+
 # Until its first release, migration 1 is edited in place. Only its present text makes this type.
 _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
     SELECT FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'opening_row'
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'node_change'
 )
 """
 

@@ -63,9 +63,13 @@ def ask_kernel() -> Synchronisation | None:
 
 
 def save_synchronisation(answer: Synchronisation, file: Path) -> None:
+    replace_file(file, json.dumps(asdict(answer)) + "\n")
+
+
+def replace_file(file: Path, text: str) -> None:
     """Replaces ``file`` in one step, readable by every user."""
     draft = Path(f"{file}.new")
-    draft.write_text(json.dumps(asdict(answer)) + "\n")
+    draft.write_text(text)
     draft.chmod(0o644)
     draft.rename(file)
 
@@ -89,16 +93,19 @@ def _read_boot() -> int:
 
 
 class StepWatch:
-    """Compares the two clocks each time it is asked."""
+    """Compares the two clocks each time it is asked.
+
+    ``offset``: the wall clock minus the time since boot at the last look, nanoseconds.
+    """
 
     def __init__(self, wall: Clock = time.time_ns, boot: Clock = _read_boot) -> None:
         self._wall = wall
         self._boot = boot
-        self._difference = wall() - boot()
+        self.offset = wall() - boot()
 
     def find_step(self) -> int:
         """Nanoseconds by which the wall clock was stepped since the last look; 0 if it was not."""
-        difference = self._wall() - self._boot()
-        step = difference - self._difference
-        self._difference = difference
+        offset = self._wall() - self._boot()
+        step = offset - self.offset
+        self.offset = offset
         return step if abs(step) >= _STEP else 0

@@ -22,6 +22,8 @@ MESSAGE_IDS = {
     "undecodable": "e55e731952734402b2f34b05de3d43f5",
     "damage": "97b7168d8d464c6b88f0c2f1ac546f5c",
     "clock": "557e088e242040ea8e5f09e0a5158ade",
+    "settings": "08a7338ad3b540a68ac5c8c1e13cbbb3",
+    "not announced": "1cac4c7f730a4d278696aed59615caa2",
 }
 
 

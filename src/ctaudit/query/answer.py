@@ -8,13 +8,18 @@ from datetime import datetime, timedelta
 
 from ctaudit.conntrack.endpoint import Address
 
+# Of counters_cause, as ctaudit.count_traffic says it.
+BY_THE_LAST_DUMP = "by the last table dump"
+NOT_COUNTED = "the kernel did not count, nf_conntrack_acct = 0"
+OFFLOADED = "offloaded to a flowtable"
+
 
 @dataclass(frozen=True)
 class Answer:
     """A row of ctaudit.who() or ctaudit.flows(), of type ctaudit.connection; None is NULL.
 
     ``state`` is the connection's: open, ended, unobserved or unknown; ``protocol_state`` is the
-    protocol's own number (name_state).
+    protocol's own number (name_state). ``counters``: exact, at least or unknown.
     """
 
     node: str
@@ -61,6 +66,8 @@ class Answer:
     protocol_state: int | None
     helper: str | None
     labels: bytes | None
+    counters: str
+    counters_cause: str | None
 
     @property
     def public(self) -> Address:
@@ -85,6 +92,8 @@ class Coverage:
 
     ``why``: the reason why it is not, None where it is. ``protocols``: numbers of those that have
     gaps of their own there, where all protocols were asked for and the record is not complete.
+    ``in_scope``: whether the address asked for was one of this gateway's; None: not known.
+    ``none_why``: the reason why nothing found does not mean none, None: it does.
     """
 
     node: str
@@ -93,3 +102,5 @@ class Coverage:
     covered_from: datetime | None
     covered_until: datetime | None
     protocols: Sequence[int] = ()
+    in_scope: bool | None = None
+    none_why: str | None = None

@@ -11,13 +11,14 @@ from operator import itemgetter
 from typing import Any
 
 from ctaudit.conntrack.endpoint import PARTIES, Direction, Parties, choose_direction
+from ctaudit.conntrack.event import STATUS_HW_OFFLOAD, STATUS_OFFLOAD
 from ctaudit.conntrack.layout import Layout
-from ctaudit.query.answer import Answer
+from ctaudit.query.answer import BY_THE_LAST_DUMP, NOT_COUNTED, OFFLOADED, Answer
 from ctaudit.query.notation import Network
 from ctaudit.query.question import FlowsQuestion
 from ctaudit.spool.decoder import Row, decode_text
 
-# The last fields of an Answer from orig_src on, in its order, then what the others are made of.
+# Fields of an Answer from orig_src to labels, in its order, then what the others are made of.
 COLUMNS = (
     "orig_src", "orig_dst", "orig_sport", "orig_dport",
     "reply_src", "reply_dst", "reply_sport", "reply_dport",
@@ -29,6 +30,8 @@ COLUMNS = (
 _PLACE = {column: place for place, column in enumerate(COLUMNS)}
 _ADDRESSES = [_PLACE[column] for column in ("orig_src", "orig_dst", "reply_src", "reply_dst")]
 _STATUS, _HELPER, _ZONE = _PLACE["status"], _PLACE["helper"], _PLACE["zone"]
+_PACKETS = _PLACE["orig_packets"]
+_COUNTERS = slice(_PACKETS, _PLACE["reply_bytes"] + 1)
 _NOT_NUMBERS = {"orig_src", "orig_dst", "reply_src", "reply_dst", "helper", "labels"}
 _NUMBERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _HOST_AND_REMOTE = {
@@ -73,11 +76,17 @@ class EntryReader:
     def _make_answer(self, direction: Direction, proto: int, values: Values) -> Answer:
         zone, orig_zone, reply_zone, start = values[_ZONE:]
         started_at = None if start is None else _read_time(start)
+        counters, cause = "at least", BY_THE_LAST_DUMP
+        if (values[_STATUS] or 0) & (STATUS_OFFLOAD | STATUS_HW_OFFLOAD):
+            values[_COUNTERS] = (None,) * 4
+            counters, cause = "unknown", OFFLOADED
+        elif values[_PACKETS] is None:
+            counters, cause = "unknown", NOT_COUNTED
         fields = (
             self._node, direction.value, "open", True, *_HOST_AND_REMOTE[direction](values),
             started_at, started_at and "kernel", None, *_NOT_ENDED,
             max(started_at or self._began_at, self._began_at), "dump",
-            zone or 0, orig_zone, reply_zone, proto, *values[:_ZONE],
+            zone or 0, orig_zone, reply_zone, proto, *values[:_ZONE], counters, cause,
         )  # fmt: skip
         return Answer(*fields)
 

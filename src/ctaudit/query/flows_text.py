@@ -64,6 +64,8 @@ def format_ulogd(answers: Iterable[Answer]) -> Iterator[str]:
 
 def _ulogd_record(answer: Answer) -> dict[str, Any]:
     ended = answer.state in ("ended", "unobserved")
+    # A reader takes the counters of a DESTROY for all that there were.
+    counted = not ended or answer.counters == "exact"
     icmp = answer.proto in (ICMP, ICMPV6)
     return {
         "timestamp": _ulogd_time(answer.ended_at or answer.started_at),
@@ -71,13 +73,13 @@ def _ulogd_record(answer: Answer) -> dict[str, Any]:
         "orig.ip.protocol": answer.proto,
         "orig.l4.sport": None if icmp else answer.orig_sport,
         "orig.l4.dport": None if icmp else answer.orig_dport,
-        "orig.raw.pktlen": answer.orig_bytes,
-        "orig.raw.pktcount": answer.orig_packets,
+        "orig.raw.pktlen": answer.orig_bytes if counted else None,
+        "orig.raw.pktcount": answer.orig_packets if counted else None,
         "reply.ip.protocol": answer.proto,
         "reply.l4.sport": None if icmp else answer.reply_sport,
         "reply.l4.dport": None if icmp else answer.reply_dport,
-        "reply.raw.pktlen": answer.reply_bytes,
-        "reply.raw.pktcount": answer.reply_packets,
+        "reply.raw.pktlen": answer.reply_bytes if counted else None,
+        "reply.raw.pktcount": answer.reply_packets if counted else None,
         "icmp.type": answer.orig_icmp_type,
         "icmp.code": answer.orig_icmp_code,
         "ct.mark": answer.mark or 0,
@@ -124,8 +126,10 @@ class Column:
         return str.rjust if self.right else str.ljust
 
 
-def _format_number(count: int | None) -> str:
-    return "-" if count is None else str(count)
+def _format_number(answer: Answer, count: int | None) -> str:
+    if count is None:
+        return "-"
+    return f">={count}" if answer.counters == "at least" else str(count)
 
 
 def _format_local(time: datetime | None, offset: str) -> str:
@@ -149,10 +153,10 @@ def _columns(offset: str) -> list[Column]:
         Column("WAY", lambda row: "in" if row.direction == "inward" else "out", 3),
         Column("PUBLIC", format_public, _ALWAYS),
         Column("REMOTE", format_remote, _ALWAYS),
-        Column("ORIG PKTS", lambda row: _format_number(row.orig_packets), 1, right=True),
-        Column("ORIG BYTES", lambda row: _format_number(row.orig_bytes), 6, right=True),
-        Column("REPLY PKTS", lambda row: _format_number(row.reply_packets), 1, right=True),
-        Column("REPLY BYTES", lambda row: _format_number(row.reply_bytes), 6, right=True),
+        Column("ORIG PKTS", lambda row: _format_number(row, row.orig_packets), 1, right=True),
+        Column("ORIG BYTES", lambda row: _format_number(row, row.orig_bytes), 6, right=True),
+        Column("REPLY PKTS", lambda row: _format_number(row, row.reply_packets), 1, right=True),
+        Column("REPLY BYTES", lambda row: _format_number(row, row.reply_bytes), 6, right=True),
         Column("NODE", lambda row: row.node, 4),
     ]
 

@@ -13,7 +13,6 @@ from ipaddress import ip_address
 from operator import itemgetter
 
 from ctaudit.conntrack.endpoint import Endpoint, format_endpoint
-from ctaudit.errors import UsageError
 from ctaudit.query.answer import Answer
 from ctaudit.query.answer_text import format_host, format_public, format_remote
 from ctaudit.query.question import WhoQuestion
@@ -99,12 +98,8 @@ def _swap(question: WhoQuestion, ask: Ask) -> Iterator[Hint]:
 def _find_nearest(question: WhoQuestion, ask: Ask) -> Iterator[Hint]:
     """The one that ended last before the span, or began first after it."""
     span = question.span
-    try:
-        wider = span.widen(NEAR.total_seconds())
-    except UsageError:  # beyond the years 1 to 9999
-        return
     near: list[tuple[timedelta, str, Answer]] = []
-    for one in ask(replace(question, span=wider)):
+    for one in ask(replace(question, span=span.widen(NEAR.total_seconds()))):
         if one.ended_at is not None and one.ended_at < span.begin:
             apart = span.begin - one.ended_at
             near.append((apart, f"ended {_format_apart(one.ended_at, apart)} before", one))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ctaudit.conntrack.endpoint import Address
-from ctaudit.database.connection import explained
+from ctaudit.database.connection import asking, explained, set_local
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.path import Connection, join_sightings
@@ -45,7 +46,8 @@ _WHO_ALONE = sql.SQL(
 )
 _NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
-    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint) ORDER BY node"
+    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
+    "%(address)s::inet) ORDER BY node"
 )
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
@@ -72,6 +74,16 @@ class Reply:
     hosts: frozenset[Address]
     protocols: tuple[ProtocolVerdict, ...] = ()
     hints: tuple[Hint, ...] = ()
+
+    @property
+    def of_the_address(self) -> tuple[Answer, ...]:
+        """Every sighting that has the asked address on its public side."""
+        return tuple(
+            answer
+            for connection in self.connections
+            for answer in connection.seen_by
+            if answer.public == self.question.public.address
+        )
 
     @property
     def answers(self) -> tuple[Answer, ...]:
@@ -107,8 +119,7 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     otherwise be missing from the answers and yet covered.
     """
     values = _name_values(question)
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with asking(connection):
         answers, hosts = _select_answers(connection, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
         by_protocol = _select_by_protocol(connection, coverage, values)
@@ -191,11 +202,17 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
     }
     with explained("asking the database"):
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        with cursor:
+        try:
+            set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
             connection.commit()
+            set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
+        finally:
+            # After an error the server has no such cursor any more; that is not the error.
+            with suppress(psycopg.Error):
+                cursor.close()
 
 
 def _text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Addresses, networks, times and protocols as people write them.
+"""Addresses, networks, spans of seconds and protocols as people write them.
 
 Every parser returns a value or raises UsageError; ``name`` is the option that the error names.
 """
@@ -7,49 +7,38 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from ctaudit.conntrack.endpoint import ICMPV6, Address, Endpoint
 from ctaudit.conntrack.event import PROTOCOLS
 from ctaudit.errors import UsageError
-from ctaudit.query.value_text import format_offset
 
 Network = IPv4Network | IPv6Network
 
 WITHIN_MAX = 366 * 86400  # seconds
 
-_NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": ICMPV6}
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?\s?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+_ENDPOINTS = tuple(
+    re.compile(form, re.ASCII | re.DOTALL)
+    for form in (
+        r"\[([^][]*)\](?::(.*))?",
+        r"([^][ #]+)(?: port |#)(.*)",
+        r"((?:\d+\.){3}\d+)\.(\d+)",
+        # An address in IPv6's notation holds three dots or none.
+        r"([0-9a-fA-F:]*:[0-9a-fA-F]*|[0-9a-fA-F:]*:(?:\d+\.){3}\d+)\.(\d+)",
+    )
 )
-
-
-@dataclass(frozen=True)
-class TimeSpan:
-    """[begin, end), both with a zone."""
-
-    begin: datetime
-    end: datetime
-
-    def widen(self, seconds: float) -> TimeSpan:
-        try:
-            more = timedelta(seconds=seconds)
-            return TimeSpan(self.begin - more, self.end + more)
-        except OverflowError:
-            raise UsageError(
-                f"--within {seconds:g}: goes beyond the years 1 to 9999; give fewer seconds"
-            ) from None
+_NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": ICMPV6}
 
 
 def parse_endpoint(text: str, name: str) -> Endpoint:
-    """``1.2.3.4:53500``, ``[2001:db8::1]:443``, or an address alone for any port."""
-    bracketed = re.fullmatch(r"\[([^][]*)\](?::(.*))?", text, re.DOTALL)
-    if bracketed:
-        address, port = bracketed[1], bracketed[2]
-        if ":" not in address:
-            raise UsageError(f"{name} {text!r}: brackets are for IPv6; write 1.2.3.4:53500")
+    """``1.2.3.4:53500``, ``[2001:db8::1]:443``, or an address alone for any port.
+
+    Also as programs write one: ``1.2.3.4 port 53500`` (sshd), ``1.2.3.4#53500`` (BIND),
+    ``[1.2.3.4]:53500`` (Exim), ``1.2.3.4.53500`` and ``2001:db8::1.443`` (tcpdump).
+    """
+    found = next(filter(None, (form.fullmatch(text) for form in _ENDPOINTS)), None)
+    if found:
+        address, port = found.groups()
     elif text.count(":") == 1:
         address, _, port = text.partition(":")
     else:
@@ -95,61 +84,6 @@ def parse_network(text: str | None, name: str) -> Network | None:
             f"{name} {text!r}: not a network; write 192.168.1.0/24, 2001:db8::/32 or one address"
         ) from None
     raise UsageError(f"{name} {text!r}: has host bits set; did you mean {meant}?")
-
-
-def parse_time(text: str, name: str) -> TimeSpan:
-    """RFC 3339, or local time ``YYYY-MM-DD HH:MM:SS[.fraction]``.
-
-    A time means the span that its last digit covers: ``11:59:43`` that whole second,
-    ``11:59:43.25`` those 10 ms, six digits one microsecond. Further digits are cut, since the
-    database holds microseconds.
-    """
-    found = _TIME.fullmatch(text)
-    if not found:
-        raise UsageError(
-            f"{name} {text!r}: not a time; write 2026-02-22T11:59:43+01:00 (RFC 3339) "
-            "or 2026-02-22 11:59:43 (local time)"
-        )
-    day, clock, fraction, zone = found.groups()
-    digits = (fraction or "")[:6]
-    zone = "+00:00" if zone in ("Z", "z") else zone or ""
-    try:
-        begin = datetime.fromisoformat(f"{day}T{clock}.{digits:0<6}{zone}")
-        if not zone:
-            begin = _in_local_zone(begin, text, name)
-        begin = begin.astimezone(UTC)
-        return TimeSpan(begin, begin + timedelta(microseconds=10 ** (6 - len(digits))))
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{name} {text!r}: no such time: {error}") from None
-
-
-def _in_local_zone(naive: datetime, text: str, name: str) -> datetime:
-    """Raises UsageError where the zone's rules give the local time two meanings or none."""
-    first = naive.replace(fold=0).astimezone()
-    second = naive.replace(fold=1).astimezone()
-    if first.utcoffset() == second.utcoffset():
-        return first
-    if first.replace(tzinfo=None) == naive:
-        raise UsageError(
-            f"{name} {text!r}: is ambiguous (end of daylight saving time); append "
-            f"{format_offset(first)} ({first.tzname()}) or {format_offset(second)} "
-            f"({second.tzname()})"
-        )
-    raise UsageError(
-        f"{name} {text!r}: does not exist in the local time zone (start of daylight saving time); "
-        "give a time with its offset from UTC"
-    )
-
-
-def parse_past(text: str, name: str, now: datetime | None = None) -> TimeSpan:
-    """A time that is not in the future by this machine's clock."""
-    span = parse_time(text, name)
-    if span.begin > (now or datetime.now(UTC)):
-        raise UsageError(
-            f"{name} {text!r}: is in the future; it is now "
-            f"{datetime.now().astimezone().isoformat(' ', 'seconds')}"
-        )
-    return span
 
 
 def parse_within(text: str) -> float:

@@ -13,15 +13,15 @@ from ctaudit.conntrack.event import name_protocol
 from ctaudit.errors import UsageError
 from ctaudit.query.notation import (
     Network,
-    TimeSpan,
     parse_endpoint,
     parse_network,
-    parse_past,
     parse_protocol,
-    parse_time,
     parse_within,
     parse_zone,
 )
+from ctaudit.query.time_notation import TimeSpan, parse_instant, parse_past, refuse_future
+
+_LIMIT_MAX = 2**31 - 1  # a PostgreSQL integer
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,14 @@ def read_flows(
     zone: str | None = None,
 ) -> FlowsQuestion:
     """Each argument as the command line has it; ``until`` may be in the future."""
-    first = parse_past(begin, "--from").begin if begin is not None else None
-    last = parse_time(until, "--until").begin if until is not None else None
+    first = parse_instant(begin, "--from") if begin is not None else None
+    last = parse_instant(until, "--until") if until is not None else None
+    if begin is not None and first is not None:
+        refuse_future(first, begin, "--from")
     if first and last and first >= last:
         raise UsageError(f"--until {until!r}: must be later than --from {begin!r}")
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit {limit}: must be 1 or more")
+    if limit is not None and not 1 <= limit <= _LIMIT_MAX:
+        raise UsageError(f"--limit {limit}: must be a number from 1 to {_LIMIT_MAX}")
     return FlowsQuestion(
         parse_network(host, "--host"),
         parse_network(nat, "--nat"),

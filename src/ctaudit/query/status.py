@@ -10,12 +10,10 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from ctaudit.database.connection import explained
+from ctaudit.database.connection import asking
 from ctaudit.query.lookup import select_rows
 
-_OPEN_GAPS = sql.SQL(
-    "ctaudit.gaps(p_from => pg_catalog.now()) WHERE coalesce(gap_until, 'infinity') > now()"
-)
+_OPEN_GAPS = sql.SQL("ctaudit.gaps(p_from => pg_catalog.now())")
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Stream:
     gaps: int
     open_gaps: int
     detail: dict[str, Any]
+    retired_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,7 @@ class Status:
 
 
 def ask_status(connection: psycopg.Connection[Any]) -> Status:
-    with explained("asking the database"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with asking(connection):
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
         gaps = select_rows(connection, Gap, _OPEN_GAPS, {})
     return Status(tuple(streams), tuple(gaps))

@@ -51,6 +51,8 @@ def _format_stream(stream: Stream) -> Iterator[tuple[str, str]]:
         yield "running", f"since {started}"
     else:
         yield "stopped", f"at {format_time(stream.stopped_at, trim=True)}, started at {started}"
+    if stream.retired_at is not None:
+        yield "retired", f"at {format_time(stream.retired_at, trim=True)}"
     if stream.covered_from is None:
         yield "covered", "nothing at present; coverage begins with the next table dump"
     else:

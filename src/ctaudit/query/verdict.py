@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ctaudit.errors import WHO_NONE, WHO_ONE, WHO_SEVERAL, WHO_UNKNOWN
@@ -37,17 +37,22 @@ def judge(
 ) -> Verdict:
     """The verdict on the answers of the gateways in ``coverage``; ``node``: the one asked for.
 
-    Unknown comes first: while one gateway's record is incomplete, the connection asked for
-    may be none of the answers, however many there are.
+    Unknown comes first: while the record of a gateway that the question concerns is incomplete,
+    the connection asked for may be none of the answers, however many there are.
     """
     if not coverage:
         reason = f"no gateway named {node} is known" if node else "no gateway had a record then"
         return Verdict("unknown", False, (reason,))
     missing = tuple(
-        item.why or f"{item.node}: incomplete" for item in coverage if not item.complete
+        item.why or f"{item.node}: incomplete"
+        for item in _concerned(answers, coverage)
+        if not item.complete
     )
+    unsaid = () if answers else tuple(_find_unsaid(coverage))
     if missing:
-        return Verdict("unknown", False, missing)
+        return Verdict("unknown", False, missing + unsaid)
+    if unsaid:
+        return Verdict("unknown", True, unsaid)
     if not answers:
         return Verdict("none", True)
     if not any(answer.exact for answer in answers):
@@ -55,6 +60,33 @@ def judge(
         reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
         return Verdict("unknown", True, (reason,))
     return Verdict("one" if len(answers) == 1 else "several", True)
+
+
+def _concerned(answers: Sequence[Answer], coverage: Sequence[Coverage]) -> Iterator[Coverage]:
+    """All but those of which the address is known not to be, and which have no answer."""
+    found = {answer.node for answer in answers}
+    return (item for item in coverage if item.in_scope is not False or item.node in found)
+
+
+def _find_unsaid(coverage: Sequence[Coverage]) -> Iterator[str]:
+    """Why nothing found is not none. Where the address is one gateway's, the others do not count.
+
+    Where no gateway's scope is known, only what hides connections counts.
+    """
+    is_held = any(item.in_scope for item in coverage)
+    for item in coverage:
+        if item.none_why and (item.in_scope is not False or not is_held):
+            yield item.none_why
+
+
+def find_outside(answers: Sequence[Answer], coverage: Sequence[Coverage]) -> tuple[str, ...]:
+    """Of each gateway with an answer although the address is outside of its scope, none_why."""
+    found = {answer.node for answer in answers}
+    return tuple(
+        item.none_why
+        for item in coverage
+        if item.in_scope is False and item.node in found and item.none_why
+    )
 
 
 @dataclass(frozen=True)

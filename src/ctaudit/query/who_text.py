@@ -7,7 +7,7 @@ from typing import Any
 
 from ctaudit.conntrack.endpoint import Address, format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import BY_THE_LAST_DUMP, Answer, Coverage
 from ctaudit.query.answer_text import format_host, format_public, format_remote
 from ctaudit.query.connection_text import (
     format_place,
@@ -25,7 +25,7 @@ from ctaudit.query.value_text import (
     localise_times,
     plain_time,
 )
-from ctaudit.query.verdict import ProtocolVerdict, Verdict
+from ctaudit.query.verdict import ProtocolVerdict, Verdict, find_outside
 
 _SOURCES = {
     "kernel": "kernel",
@@ -49,6 +49,7 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
+        "scope_wrong": list(find_outside(reply.of_the_address, reply.coverage)),
         "hints": [plain_hint(hint) for hint in reply.hints],
     }
 
@@ -91,6 +92,7 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
         "why": item.why,
         "covered_from": plain_time(item.covered_from),
         "covered_until": plain_time(item.covered_until),
+        "in_scope": item.in_scope,
     }
 
 
@@ -113,16 +115,33 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield _format_hosts(reply.hosts)
         yield _format_filters(reply)
     yield f"Asked: {_format_span(reply.question)}."
+    yield from _format_renamed(reply)
     for reason in verdict.reasons:
         yield f"Unknown: {localise_times(reason)}."
     if reply.protocols:
         yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
-    if verdict.complete and not verdict.reasons:
-        yield "The record is complete here."
-    elif connections and not verdict.complete:
-        yield "Another connection may be the one asked for."
+    for sentence in find_outside(reply.of_the_address, reply.coverage):
+        yield f"Wrong scope: {localise_times(sentence)}, and yet it had this connection."
+    yield from _format_completeness(reply)
     for hint in reply.hints:
         yield f"Hint: {hint.text}."
+
+
+def _format_completeness(reply: Reply) -> Iterator[str]:
+    verdict = reply.verdict
+    if verdict.name == "none":
+        yield "The record of the connections that conntrack tracks is complete here."
+    elif verdict.complete and not verdict.reasons:
+        yield "The record is complete here."
+    elif reply.connections and not verdict.complete:
+        yield "Another connection may be the one asked for."
+
+
+def _format_renamed(reply: Reply) -> Iterator[str]:
+    """Where the name that was asked for is one that a gateway had before."""
+    for item in reply.coverage:
+        if reply.question.node not in (None, item.node):
+            yield f"The gateway that was called {reply.question.node} is called {item.node} now."
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
@@ -199,12 +218,16 @@ def _format_end(answer: Answer) -> str:
 
 
 def _format_counters(answer: Answer, packets: int | None, octets: int | None) -> str:
-    """With the time of the last dump where the counters are its: the connection has not ended."""
-    text = format_traffic(packets, octets)
-    known = packets is not None or octets is not None
-    if known and answer.state != "ended" and answer.last_seen_at is not None:
-        text += f" by {format_time(answer.last_seen_at)}"
-    return text
+    """Where not all were counted: that there were at least so many, by when or why."""
+    text, cause = format_traffic(packets, octets), answer.counters_cause
+    if answer.counters == "at least":
+        if text == "unknown":
+            return text
+        text = f"at least {text}"
+        if answer.state != "ended" and answer.last_seen_at is not None:
+            text += f" by {format_time(answer.last_seen_at)}"
+            cause = None if cause == BY_THE_LAST_DUMP else cause
+    return f"{text} ({cause})" if cause else text
 
 
 def _format_question(question: WhoQuestion) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ctaudit.database.connection import check_schema_version, connect
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
+from ctaudit.record.notices import log_notice
 from ctaudit.record.procedures import Store
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _LONGEST_DELAY = 5.0
 def open_store(dsn: str, procedure: str) -> Store:
     """Connects and checks the schema's version. Raises DatabaseError, SchemaError."""
     connection = connect(dsn, "recorder")
+    connection.add_notice_handler(log_notice)
     try:
         check_schema_version(connection)
     except BaseException:

@@ -25,6 +25,9 @@ NAMED = {
     0xCA15: "dump end",
     0xCA16: "dropped",
     0xCA17: "clock",
+    0xCA18: "settings",
+    0xCA19: "clashes",
+    0xCA1A: "scope",
 }
 _TYPES = {name: number for number, name in NAMED.items()}
 _DRAINED = struct.Struct("=IHHIIQ")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from pathlib import Path
+from uuid import UUID
 
 from ctaudit.conntrack.nlmsg import HEADER, align
 from ctaudit.host import boot
@@ -24,6 +25,7 @@ from ctaudit.spool.segment import (
     Segment,
     list_segments,
     open_segment,
+    opened_segment,
     rename_not_a_segment,
 )
 
@@ -52,6 +54,17 @@ def open_last_segment(directory: Path) -> Segment | None:
             last.close()
         last = segment
     return last
+
+
+def find_last_stream(directory: Path) -> tuple[str, UUID] | None:
+    """Node and UUID of the stream of the newest segment that is one; None in an empty spool."""
+    for _, path in reversed(list_segments(directory)):
+        with (
+            contextlib.suppress(DamagedSegment, FileNotFoundError),
+            opened_segment(path, writable=False) as segment,
+        ):
+            return segment.node, segment.stream
+    return None
 
 
 def open_predecessor(segment: Segment) -> Segment | None:

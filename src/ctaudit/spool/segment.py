@@ -54,6 +54,10 @@ class Word(IntEnum):
 
     END = 16  # bytes of data that are published
     SEALED = 17  # when the segment was completed, CLOCK_REALTIME in ns; 0: not yet
+    LOOKED = 18  # the last look at the kernel's settings and clashes, CLOCK_REALTIME in ns; 0: none
+    SETTINGS = 19  # what the notes in the stream say of the settings: capture.watch, pack_settings
+    CLASHES = 20  # 1 + the kernel's count of clashes, as of the last note of it; 0: not known
+    CLOCK_OFFSET = 21  # CLOCK_REALTIME - CLOCK_BOOTTIME in ns, modulo 2**64; 0: not known
     COMMITTED = 24  # bytes of data that the database holds
     DUMP_ENDED = 25  # when the last dump ended, CLOCK_BOOTTIME in ns; 0: a dump is due
     DROPPED = 26  # events dropped while the spool was full, after the last one in this segment

@@ -18,6 +18,7 @@ from ctaudit.host.log import log_fault
 from ctaudit.spool.drop_counter import DropCounter
 from ctaudit.spool.recovery import (
     find_burst_end,
+    find_last_stream,
     has_dropped_note,
     open_last_segment,
     open_predecessor,
@@ -29,6 +30,8 @@ from ctaudit.spool.segment_writer import SegmentWriter
 
 log = logging.getLogger(__name__)
 
+# What a segment takes over from the one before it, beside the counts of drops.
+_CARRIED = (Word.LOOKED, Word.SETTINGS, Word.CLASHES, Word.CLOCK_OFFSET)
 _RETRY_AFTER = 0.05  # seconds between two attempts to begin a segment while there is no room
 
 
@@ -44,15 +47,20 @@ class SpoolWriter:
         self._next_attempt = 0.0
         self._is_full = False
 
-    def begin_stream(self) -> None:
-        """Begins a new stream in a new segment. Raises DiskError."""
+    def begin_stream(self) -> tuple[str, UUID] | None:
+        """Begins a new stream in a new segment. Raises DiskError.
+
+        Returns node and UUID of the stream that the spool held last, None where it was empty.
+        """
         if self.continue_stream():
             # The socket of the earlier stream is closed: nothing more is received from it.
-            self.end_stream()
+            self.end_stream("its socket was found closed")
         existing = list_segments(self._spool.directory)
+        earlier = find_last_stream(self._spool.directory)
         sequence = existing[-1][0] + 1 if existing else 1
         self._enter(self._create(sequence, uuid4(), 0))
         self._sync_directory()
+        return earlier
 
     def continue_stream(self) -> bool:
         """Goes on behind the last receiver's last byte; False if no stream can be continued."""
@@ -81,11 +89,11 @@ class SpoolWriter:
                 full.close()
         return True
 
-    def end_stream(self) -> None:
-        """Notes the stream's end and seals the segment."""
+    def end_stream(self, reason: str, *, retired: bool = False) -> None:
+        """Notes the stream's end and seals the segment; ``retired``: the gateway's own end too."""
         if not has_dropped_note(self.current.segment):
             self._note_dropped(self._drops)
-        self.append_note("stop")
+        self.append_note("stop", reason=reason, **({"retired": True} if retired else {}))
         self.current.segment.seal()
         if self._spool.sync:
             self.sync()
@@ -144,6 +152,11 @@ class SpoolWriter:
     def set_dump_ended(self, boot: int) -> None:
         self.current.segment.words[Word.DUMP_ENDED] = boot
 
+    @property
+    def words(self) -> memoryview:
+        """The header of the current segment, by Word."""
+        return self.current.segment.words
+
     def prune(self) -> None:
         """Deletes the segments that retention does not keep."""
         prune_segments(self._spool, self.current.segment.path)
@@ -168,6 +181,8 @@ class SpoolWriter:
         drops.settle()
         self.set_kernel_drops(full.words[Word.KERNEL_DROPS])
         self.set_dump_ended(0 if drops.events else full.words[Word.DUMP_ENDED])
+        for word in _CARRIED:
+            self.words[word] = full.words[word]
         if not full.sealed:
             full.seal()
         self._note_dropped(drops)

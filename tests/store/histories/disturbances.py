@@ -52,7 +52,8 @@ def _disturb_stream(
     last = min(whole.end, end)
     moments = [at for at in _moments(connections) if whole.begin <= at < last]
     interval = _choose_interval(rng, whole, moments, features, last - whole.begin)
-    lossy = _lose(rng, gateway, whole, moments, features, last)
+    clashes = [one.start for one in connections if one.is_clashed]
+    lossy = _lose(rng, gateway, whole, moments, clashes, features, last)
     late = _delay(rng, replace(lossy, interval=interval), features, last)
     first = gateway.number * 1000 + place * 100
     dumped = replace(late, dumps=tuple(plan_dumps(rng, late, end, first)))
@@ -88,6 +89,7 @@ def _lose(
     gateway: Gateway,
     stream: Stream,
     moments: list[int],
+    clashes: list[int],
     features: frozenset[str],
     last: int,
 ) -> Stream:
@@ -99,8 +101,9 @@ def _lose(
         "missing": lambda: rng.choice([rng.randrange(3 * SECOND), rng.randrange(10 * MINUTE)]),
     }
     taken = [Span(pause.begin - SECOND, pause.end + 2 * SECOND) for pause in stream.pauses]
-    # The note of a step must be written, and kept.
-    taken += [Span(at - 2 * SECOND, at + 4 * SECOND) for at, _ in gateway.clock.steps()]
+    # The note of a step, or of a clash, must be written, and kept.
+    steps = [at for at, _ in gateway.clock.steps()]
+    taken += [Span(at - 2 * SECOND, at + 4 * SECOND) for at in (*steps, *clashes)]
     if gateway.clock.offset(stream.begin):
         taken.append(Span(stream.begin, stream.begin + 3 * SECOND))
     losses = []

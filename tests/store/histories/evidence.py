@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.store.histories.recording import Call, Fact
-from tests.store.histories.truth import FOREVER, MILLISECOND, SECOND, Span
+from tests.store.histories.truth import FOREVER, MILLISECOND, SECOND, UDP_TIMEOUT, Span
 
 NEVER = -FOREVER
 # The gap in the store may begin a little earlier and end a little later than here.
@@ -35,11 +35,15 @@ class Window:
     def meets(self, begin: int, end: int) -> bool:
         return self.begin < end and begin < self.end
 
+    def holds(self, at: int) -> bool:
+        return self.begin <= at < self.end
+
 
 @dataclass
 class Evidence:
     """``losses``: in order of time; ``modes``: the span of each stream, and its mode.
 
+    ``clashes``: while a UDP entry may be there that had no NEW.
     ``facts``: of each connection, by number. ``started``: true time of the first start note.
     ``steps``: when a step of the clock was noted.
     """
@@ -51,6 +55,7 @@ class Evidence:
     modes: list[tuple[Span, str]] = field(default_factory=list)
     clock: list[tuple[int, bool]] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    clashes: list[Window] = field(default_factory=list)
     facts: dict[int, list[Fact]] = field(default_factory=dict)
 
     def dump_after(self, at: int) -> CompleteDump | None:
@@ -77,7 +82,11 @@ class _Reader:
     def read(self, calls: Iterable[Call]) -> None:
         for call in calls:
             for fact in call.facts:
-                self._take(fact, call.mode)
+                if fact.kind == "clashes":
+                    over = fact.at + UDP_TIMEOUT
+                    self.found.clashes.append(Window(fact.since - _EDGE, over + _EDGE))
+                else:
+                    self._take(fact, call.mode)
 
     def finish(self) -> Evidence:
         found = self.found

@@ -14,7 +14,10 @@ CHANCES: dict[str, float] = {
     "held": 0.1,  # a queue holds the first packet of TCP: the event is 1-20 ms before the start
     "lazy end": 0.3,  # a DESTROY comes up to 60 s after the entry expired
     "unannounced": 0.06,  # entries without NEW: a clash, an offload, a rule; a DESTROY may come
+    "clashes": 0.08,  # two packets of one UDP socket at once: the second's entry has no NEW
     "silent end": 0.04,  # entries without DESTROY
+    "events off": 0.05,  # nf_conntrack_events is 0 for a while: entries without either
+    "auto events": 0.08,  # it is 2: entries made while nobody listens have neither
     # Connections.
     "long life": 0.25,  # hours from the opening to the end
     "reuse at once": 0.2,  # of a public port by another host, within a millisecond

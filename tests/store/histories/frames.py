@@ -22,12 +22,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Note:
-    """``lost_from``: where true time lost what the note tells of; FOREVER: nothing is lost."""
+    """``lost_from``: where true time lost what the note tells of; FOREVER: nothing is lost.
+
+    ``since``: true time of the look at the counter of clashes before.
+    """
 
     name: str
     detail: dict[str, Any] = field(default_factory=dict)
     lost_from: int = FOREVER
     dump: int = 0
+    since: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.store.histories.frames import Event, Frame, Note
-from tests.store.histories.truth import FOREVER, HOUR, MILLISECOND, SECOND, Gateway, Loss, Stream
+from tests.store.histories.truth import (
+    FOREVER,
+    HOUR,
+    MILLISECOND,
+    SECOND,
+    UDP_TIMEOUT,
+    Connection,
+    Gateway,
+    Loss,
+    Stream,
+)
 
 _FIRST_TICK = 250 * MILLISECOND
 _TICK = SECOND
@@ -84,14 +94,51 @@ def clock_notes(
         yield Frame(written, note=Note("clock", detail))
 
 
+def clash_notes(
+    gateway: Gateway, stream: Stream, connections: Iterable[Connection]
+) -> Iterator[Frame]:
+    """At the first look at the counter after a clash; there is one each second, but in a pause."""
+    for one in connections:
+        if not one.is_clashed or not stream.begin <= one.start < stream.end:
+            continue
+        since = one.start - (one.start - stream.begin) % _TICK
+        at = since + _TICK
+        for pause in stream.pauses:
+            if pause.meets(since, at):
+                since = max(stream.begin, min(since, pause.begin - _TICK))
+                at = max(at, pause.end + _FIRST_TICK)
+        detail = {
+            "count": 1,
+            "since": gateway.clock.wall(since) * 1000,
+            "udp_timeout": UDP_TIMEOUT // SECOND,
+        }
+        yield Frame(at, note=Note("clashes", detail, since=since))
+
+
 def life_notes(gateway: Gateway, stream: Stream) -> Iterator[Frame]:
     detail = {
-        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1, "events": 1,
+        "mode": stream.mode, "timestamp": int(stream.stamps), "acct": 1,
+        "events": gateway.events_at(stream.begin),
         "reliable": False, "kernel": "6.18" if gateway.event_times else "6.1",
-        "boot_id": f"boot {sum(at <= stream.begin for at in gateway.reboots)}",
+        "boot_id": f"{gateway.number}.{sum(at <= stream.begin for at in gateway.reboots)}",
     }  # fmt: skip
     yield Frame(stream.begin, note=Note("start", detail, lost_from=stream.begin))
     for pause in stream.pauses:
         yield Frame(pause.end, note=Note("resume"))
     if stream.ending == "stop" and stream.end < FOREVER:
         yield Frame(stream.end, note=Note("stop"))
+
+
+def settings_notes(gateway: Gateway, stream: Stream, full: Sequence[Loss]) -> Iterator[Frame]:
+    """Within a second of a change of nf_conntrack_events, or as the receiver resumes."""
+    changes = zip(gateway.events, gateway.events[1:], strict=False)
+    for (_, before), (at, value) in changes:
+        if not stream.begin < at < stream.end:
+            continue
+        seen, look = at + _TICK, at - 1
+        away = [pause for pause in stream.pauses if pause.begin <= seen <= pause.end + _TICK]
+        if away:
+            seen, look = away[-1].end + 3, min(look, away[0].begin)
+        seen = next((loss.end + 6 for loss in full if loss.begin <= seen <= loss.end), seen)
+        detail = {"events": value, "before": before, "last_look": gateway.clock.wall(look) * 1000}
+        yield Frame(seen, note=Note("settings", detail))

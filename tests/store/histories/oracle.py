@@ -13,6 +13,9 @@ where this is sure). All of this must hold for each node asked:
   - It touches no time in which the clock was wrong or may have been: from the last note that
     found it synchronised before a step until a complete dump after it; nor where such a clock
     said that it was.
+  - If it asks for UDP, or for all protocols, it touches no time in which a UDP entry may have
+    been there that had no NEW because packets of one socket clashed: from the last look at the
+    kernel's counter before a rise until the longest time-out of UDP after the look that found it.
   - It touches no time in which the kernel did not announce what began or ended: from the
     complete dump before until the first complete one after all is over.
   - Each connection that fits, and of which anything is recorded, was surely alive in the span or
@@ -23,24 +26,33 @@ where this is sure). All of this must hold for each node asked:
     the kernel's stamps, leaves it in doubt.
 
 ``optional``: alive, but nothing can tell: what the kernel never announced and nothing recorded
-shows; what a gateway carried before the first of its streams is known, or the second machine of
-a name before anything of it is. ``ghosts``: ended, but nothing can tell yet: no DESTROY was sent,
-and no two dumps two minutes apart lack it. ``is_blind``: the clock was wrong, and no note has
-told of a step yet: the record may say that nothing synchronised it, as of many a right one.
+ shows; what a gateway carried before the first of its streams is known; where two machines have
+ one name, what is not in its own one's record; a clash until its note is there. ``ghosts``: ended,
+ but nothing can tell yet: the record ends before the DESTROY was sent; or none was, though the
+ notes say that one would be, and no two dumps two minutes apart lack it, or a loss explains it.
+ ``is_blind``: the clock was wrong, and no note has told of a step yet: the record may say that
+ nothing synchronised it, as of many a right one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 
-from tests.store.histories.bounds import LAZY, find_bounds
+from tests.store.histories.bounds import LAZY, Bounds, find_bounds
+from tests.store.histories.doubts import (
+    doubt_clock,
+    doubt_history,
+    is_stamped_wrong,
+    window_around,
+)
 from tests.store.histories.evidence import NEVER, Evidence, Window, read_evidence
 from tests.store.histories.questions import Question
 from tests.store.histories.recording import Call
+from tests.store.histories.traffic import UDP
 from tests.store.histories.truth import (
     FOREVER,
+    HOUR,
     MINUTE,
     SECOND,
     Connection,
@@ -84,8 +96,14 @@ class Oracle:
             name: read_evidence([call for call in committed if call.node == name])
             for name in self._nodes
         }
-        self._recorded = {call.gateway for call in committed}
+        self._own = {
+            gateway.number: read_evidence(
+                [call for call in committed if call.gateway == gateway.number]
+            )
+            for gateway in history.gateways
+        }
         self._doubts = {name: list(self._doubtful(name)) for name in self._nodes}
+        self._clashes = {name: list(self._clashing(name)) for name in self._nodes}
 
     def answer(self, question: Question) -> Truth:
         fitting = [
@@ -97,11 +115,15 @@ class Oracle:
         optional = tuple(one for one in alive if self._is_hidden(one, question))
         ghosts = tuple(one for one in fitting if self._is_ghost(one, question))
         doubt = self._find_doubt(question, fitting, alive)
-        is_blind = any(span.meets(question.begin, question.end) for span in self._blind(question))
+        is_blind = any(
+            where.meets(question.begin, question.end)
+            or any(span.holds(at) for one in fitting for at in (one.start, one.stop))
+            for span, where in self._blind(question)
+        )
         return Truth(tuple(alive), optional, ghosts, doubt, is_blind)
 
-    def _blind(self, question: Question) -> Iterator[Span]:
-        """Where a wrong clock of which no step tells was, and where it said that it was."""
+    def _blind(self, question: Question) -> Iterator[tuple[Span, Span]]:
+        """When a clock was wrong of which no step tells; where it was, or said that it was."""
         for name, gateways in self._nodes.items():
             if question.node not in (None, name):
                 continue
@@ -111,26 +133,39 @@ class Oracle:
                     begun = any(abs(at - span.begin) < LAZY for at in evidence.steps)
                     if any(at >= span.end for at in evidence.steps) or begun:
                         continue
-                    yield Span(span.begin - SECOND, span.end + SECOND)
-                    yield Span(span.begin + offset - SECOND, span.end + offset + SECOND)
+                    yield span, Span(span.begin - SECOND, span.end + SECOND)
+                    yield span, Span(span.begin + offset - SECOND, span.end + offset + SECOND)
 
     def _known(self, one: Connection) -> Evidence:
         return self._evidence[self._gateways[one.gateway].name]
 
     def _is_hidden(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if evidence.started >= question.end or one.gateway not in self._recorded:
+        if evidence.started >= question.end:
             return True
+        if len(self._nodes[self._gateways[one.gateway].name]) > 1 and any(
+            window.meets(question.begin, question.end) for window in self._own[one.gateway].losses
+        ):
+            return True
+        if one.is_clashed and any(each.holds(one.start) for each in evidence.clashes):
+            return False
         untold = not one.opening_told or not one.end_told
         is_read = question.end <= evidence.covered
         return untold and is_read and one.number not in evidence.facts
 
     def _is_ghost(self, one: Connection, question: Question) -> bool:
         evidence = self._known(one)
-        if one.end_told or one.stop >= question.begin or one.number not in evidence.facts:
+        if one.stop >= question.begin or one.number not in evidence.facts:
+            return False
+        if one.end_told:
+            return one.destroyed > evidence.covered
+        if "not announced" in one.features:
+            # The notes tell that it would not be.
             return False
         first = evidence.dump_after(one.stop)
-        return first is None or evidence.dump_after(first.begin + 2 * MINUTE) is None
+        if first is None or any(each.meets(one.stop, first.end) for each in evidence.losses):
+            return True
+        return evidence.dump_after(first.begin + 2 * MINUTE) is None
 
     def _find_doubt(
         self, question: Question, fitting: Sequence[Connection], alive: Sequence[Connection]
@@ -167,7 +202,8 @@ class Oracle:
         evidence = self._evidence[name]
         if len(self._nodes[name]) > 1:
             return "two machines of one name"
-        for window, why in self._doubts[name]:
+        clashes = self._clashes[name] if question.proto in (None, UDP) else []
+        for window, why in (*self._doubts[name], *clashes):
             if window.meets(begin, end):
                 return why
         for span, mode in evidence.modes:
@@ -176,7 +212,7 @@ class Oracle:
             if mode == "nat":
                 return "nat mode"
             if mode == "history":
-                return _doubt_history(evidence, end)
+                return doubt_history(evidence, end)
         return ""
 
     def _doubt_connections(
@@ -189,14 +225,43 @@ class Oracle:
                 continue
             if not one.end_told and one.start < question.end and one.stop < FOREVER:
                 return f"c{one.number} ended untold"
-            if _is_stamped_wrong(gateway, one, evidence):
+            if is_stamped_wrong(gateway, one, evidence):
                 return f"c{one.number} was stamped by a wrong clock"
             if not one.stamped and self._has_twin(one):
                 return f"c{one.number} has no stamps, and its tuple and id came twice"
             begin, end = question.begin, question.end
+            bounds = self._without_unheard(bounds, one, evidence)
             if not bounds.surely_alive(begin, end) and not bounds.surely_not(begin, end):
                 return f"c{one.number} may have been alive"
         return ""
+
+    def _without_unheard(self, bounds: Bounds, one: Connection, evidence: Evidence) -> Bounds:
+        """Of what dumps alone show, the end is heard only if the kernel announced it at its start.
+
+        The start must lie in a stream, or between two of one boot, by notes that say so; near a
+        change of the setting, or where something else was not announced, nothing is sure.
+        """
+        facts = evidence.facts.get(one.number, [])
+        if any(fact.kind in ("opening", "end") for fact in facts):
+            return bounds
+        gateway = self._gateways[one.gateway]
+        around = [stream for stream in gateway.streams if stream.begin <= one.start][-1:]
+        around += [stream for stream in gateway.streams if stream.begin > one.start][:1]
+        within = bool(around) and around[0].begin <= one.start
+        boots = {sum(at <= stream.begin for at in gateway.reboots) for stream in around}
+        is_sure = (
+            one.stamped
+            and within
+            and (one.start < around[0].end - MINUTE or len(boots) == 1)
+            and gateway.announces(one.start)
+            and all(abs(one.start - at) > HOUR for at, _ in gateway.events[1:])
+            and not any(
+                window.meets(one.start - 1, one.start + 1) and why.endswith("not announced")
+                for window, why in self._doubts[gateway.name]
+            )
+        )
+        shown = max((fact.at for fact in facts if fact.kind == "entry"), default=NEVER)
+        return bounds if is_sure else replace(bounds, first_end=min(bounds.first_end, shown))
 
     def _has_twin(self, one: Connection) -> bool:
         return any(
@@ -214,54 +279,18 @@ class Oracle:
         for window in evidence.losses:
             yield window, "something may have been lost"
         for gateway in self._nodes[name]:
-            for window in _doubt_clock(gateway, evidence):
+            for window in doubt_clock(gateway, evidence):
                 yield window, "the clock was or may have been wrong"
             for one in self._connections:
                 silent = not one.end_told and one.stop < FOREVER
-                if one.gateway == gateway.number and (not one.opening_told or silent):
-                    yield _window_around(evidence, one), f"c{one.number} was not announced"
+                untold = silent or not (one.opening_told or one.is_clashed)
+                if one.gateway == gateway.number and untold:
+                    yield window_around(evidence, one), f"c{one.number} was not announced"
 
-
-def _doubt_history(evidence: Evidence, end: int) -> str:
-    """By ends: those who were alive have ended since, or stand in a dump after the span."""
-    dump = evidence.dump_after(end)
-    if dump is None:
-        return "no dump after it"
-    if any(window.meets(end, dump.end + LAZY) for window in evidence.losses):
-        return "ends may have been lost before the next dump"
-    return ""
-
-
-def _doubt_clock(gateway: Gateway, evidence: Evidence) -> Iterator[Window]:
-    first = min((stream.begin for stream in gateway.streams), default=FOREVER)
-    spans: list[tuple[int, int, int]] = []
-    for span, offset in gateway.clock.wrong():
-        spans.append((max(first, span.begin), span.end, offset))
-    for at, size in gateway.clock.steps():
-        spans.append((at, at, size))
-    for begin, end, offset in spans:
-        good = max(min(evidence.last_right(begin), begin), NEVER)
-        good = first if good == NEVER else good
-        good = min(good, begin) - SECOND
-        if end >= FOREVER:
-            yield Window(good, FOREVER)
-            continue
-        dump = evidence.dump_after(end)
-        yield Window(good, dump.end + SECOND if dump else FOREVER)
-        for sign in (-1, 1):
-            yield Window(good + sign * offset, end + sign * offset + 2 * SECOND)
-
-
-def _is_stamped_wrong(gateway: Gateway, one: Connection, evidence: Evidence) -> bool:
-    times = [one.start, one.stop, one.destroyed]
-    times += [fact.at for fact in evidence.facts.get(one.number, [])]
-    return any(
-        span.holds(at) and at < FOREVER for (span, _), at in product(gateway.clock.wrong(), times)
-    )
-
-
-def _window_around(evidence: Evidence, one: Connection) -> Window:
-    before = evidence.dump_before(one.start)
-    gone = one.destroyed if one.end_told else one.stop
-    after = evidence.dump_after(max(gone, one.start)) if gone < FOREVER else None
-    return Window(before.begin if before else NEVER, after.end + SECOND if after else FOREVER)
+    def _clashing(self, name: str) -> Iterator[tuple[Window, str]]:
+        """What the notes say, and the entries of which none says anything yet."""
+        for window in self._evidence[name].clashes:
+            yield window, "packets of one UDP socket clashed"
+        for one in self._connections:
+            if one.is_clashed and self._gateways[one.gateway].name == name:
+                yield Window(one.start, one.stop + 1), f"c{one.number} was made by a clash"

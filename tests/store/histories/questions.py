@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ctaudit.conntrack.endpoint import Endpoint
-from ctaudit.query.notation import TimeSpan
 from ctaudit.query.question import WhoQuestion
+from ctaudit.query.time_notation import TimeSpan
 from tests.store.histories.truth import (
     DST_NAT,
     FOREVER,
@@ -123,6 +123,14 @@ def make_questions(history: History, count: int = 10) -> list[Question]:
 
 def _make_question(rng: random.Random, history: History, number: int, stage: int) -> Question:
     one = rng.choice(history.connections)
+    looked_at = history.stages[stage].at
+    clashed = [
+        each
+        for each in history.connections
+        if each.is_clashed and each.start < looked_at <= each.destroyed
+    ]
+    if clashed and rng.random() < 0.5:
+        one = rng.choice(clashed)
     gateway = history.gateways[one.gateway]
     address, port, remote = _ends_asked(rng, one)
     near = rng.random() < 0.35

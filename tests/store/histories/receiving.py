@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ctaudit.conntrack.event import Kind
 from tests.store.histories.frames import Event, Frame, Item, Note
-from tests.store.histories.notes import clock_notes, dropped_notes, life_notes, overrun_notes
+from tests.store.histories.notes import (
+    clash_notes,
+    clock_notes,
+    dropped_notes,
+    life_notes,
+    overrun_notes,
+    settings_notes,
+)
 from tests.store.histories.truth import (
     FOREVER,
     MILLISECOND,
@@ -52,6 +59,8 @@ def receive(
     frames += overrun_notes(gateway, stream, overruns, lost, reads)
     frames += dropped_notes(gateway, full, dropped)
     frames += clock_notes(rng, gateway, stream, full, max(looks))
+    frames += clash_notes(gateway, stream, connections)
+    frames += settings_notes(gateway, stream, full)
     frames += life_notes(gateway, stream)
     frames.sort(key=lambda frame: frame.read)
     frames += _heartbeats(rng, stream, frames, unread, silent, looks)

@@ -38,8 +38,9 @@ class Fact:
     """What a committed call tells, at true time ``at``.
 
     ``kind``: opening, end, entry (of ``connection``); dump begin, dump end (``dump``); drained;
-    start, stop; lost; clock (``right``: the clock is synchronised, ``stepped``: it was stepped).
-    ``since``: an event was sent no earlier; what is lost was lost no earlier.
+    start, stop; lost; clock (``right``: the clock is synchronised, ``stepped``: it was stepped);
+    clashes. ``since``: an event was sent no earlier; what is lost was lost no earlier, what clashed
+    clashed no earlier.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Call:
     ``procedure``: what records the batch, where it is not that of the stream's mode.
     ``wall``: the note's time, ``covered``: the batch's covered_until (0: none); nanoseconds of the
     gateway's clock. ``messages``: bytes and their time of receipt, in nanoseconds too.
+    ``statement``: no call of a recorder, but what the store's owner does.
     """
 
     at: int
@@ -74,6 +76,7 @@ class Call:
     covered: int = 0
     procedure: str = ""
     messages: tuple[tuple[bytes, int], ...] = ()
+    statement: str = ""
 
 
 def record(history: History) -> list[Call]:
@@ -171,6 +174,8 @@ class _Recorder:
         elif note.name == "clock":
             stepped = detail["step_seconds"] is not None
             facts.append(Fact("clock", read, right=detail["synchronised"], stepped=stepped))
+        elif note.name == "clashes":
+            facts.append(Fact("clashes", read, since=note.since))
         return self._call(facts, note=note.name, wall=self._wall(at) * 1000, detail=detail)
 
     def _undecodable(self, item: Item, read: int, message: bytes) -> Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ctaudit.query.answer import Answer
@@ -17,6 +17,7 @@ from tests.store.histories.questions import (
 )
 from tests.store.histories.recording import Call, record
 from tests.store.histories.sending import Said, Store
+from tests.store.histories.traffic import ESP, ICMP, TCP, UDP
 from tests.store.histories.truth import Connection, History
 
 RIGHT = "right"
@@ -62,10 +63,23 @@ def score_history(
             oracle = Oracle(history, calls, stage)
             for question, said in zip(asked, store.ask(asked), strict=True):
                 truth = oracle.answer(question)
-                scored.append(Scored(question, said, truth, grade(question, said, truth)))
+                whole = grade(question, said, truth)
+                grades = [whole, *_grade_protocols(oracle, question, said)]
+                worst = next((one for one in grades if one in FALSE), whole)
+                scored.append(Scored(question, said, truth, worst))
     finally:
         store.forget()
     return scored
+
+
+def _grade_protocols(oracle: Oracle, question: Question, said: Said) -> Iterator[str]:
+    """The verdict of each protocol there is, held against the truth of it alone."""
+    verdicts = {item.proto: item.verdict for item in said.protocols}
+    for proto in (ICMP, TCP, UDP, ESP) if verdicts else ():
+        asked = replace(question, proto=proto)
+        answers = tuple(answer for answer in said.answers if answer.proto == proto)
+        verdict = verdicts.get(proto, verdicts[None])
+        yield grade(asked, Said(answers, said.coverage, verdict), oracle.answer(asked))
 
 
 def _due(history: History, calls: Sequence[Call], stage: int, sent: set[int]) -> Iterator[Call]:

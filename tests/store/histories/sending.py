@@ -43,7 +43,7 @@ _WHO = (
     "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node, "
     "q.zone)"
 )
-_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto)"
+_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address)"
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
 
@@ -134,7 +134,9 @@ class Store:
                     refused.add(call.stream)
 
     def _send_one(self, call: Call) -> None:
-        if call.note:
+        if call.statement:
+            self.connection.execute(call.statement.encode())
+        elif call.note:
             self._send_note(call)
         else:
             self._send_batch(call)

@@ -44,6 +44,9 @@ def format_scored(scored: Scored) -> str:
             + " | ".join("-" if time is None else str(time) for time in times)
         )
     names = ", ".join(f"c{one.number}" for one in truth.alive) or "nobody"
+    for item in said.protocols:
+        name = "other" if item.proto is None else _PROTOCOLS.get(item.proto, str(item.proto))
+        lines.append(f"    {name}: {item.verdict.name}")
     lines.append(f"  true: {names}; " + (f"doubt: {truth.doubt}" if truth.doubt else "provable"))
     for word, some in (("optional", truth.optional), ("ghosts", truth.ghosts)):
         if some:

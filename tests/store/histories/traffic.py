@@ -32,7 +32,7 @@ _REMOTES = [(ip_address("19.1.16.7"), 443), (ip_address("68.232.35.139"), 443)]
 _CALLERS = [ip_address("61.174.51.209"), ip_address("5.6.7.8")]
 _HOSTS6 = [ip_address("2001:db8:1::129"), ip_address("2001:db8:1::130")]
 _REMOTE6 = ip_address("2001:db8:ffff::7")
-_PORTS = [53500, 53501, 53502]
+PORTS = [53500, 53501, 53502]
 _FORWARDED = 8443
 _STATUS = 0x18E  # SEEN_REPLY, ASSURED, CONFIRMED, SRC_NAT_DONE, DST_NAT_DONE
 _LAZIEST = 60 * SECOND
@@ -63,7 +63,7 @@ class Traffic:
         rng, features = self._rng, self._features
         kinds = [
             name
-            for name in ("dnat", "hairpin", "icmp", "portless", "ipv6", "tenants")
+            for name in ("dnat", "hairpin", "icmp", "portless", "ipv6", "tenants", "clashes")
             if name in features
         ]
         again = [
@@ -90,7 +90,7 @@ class Traffic:
         start = self._choose_start(begin, end)
         life = self._choose_life(end - start)
         if kind == "tenants":
-            first, second = self._rng.sample(_PORTS, 2)
+            first, second = self._rng.sample(PORTS, 2)
             port = self._rng.choice([40001, 40002])
             host, remote = self._rng.choice(_HOSTS), self._rng.choice(_REMOTES)
             for zone, public_port in ((1, first), (2, second)):
@@ -106,8 +106,10 @@ class Traffic:
         """Protocol, tuples, and the status bits of the translation."""
         rng, public = self._rng, self._public
         host, (remote, service) = rng.choice(_HOSTS), rng.choice(_REMOTES)
-        port, public_port = rng.randrange(40000, 40004), rng.choice(_PORTS)
+        port, public_port = rng.randrange(40000, 40004), rng.choice(PORTS)
         proto = rng.choice([TCP, TCP, UDP])
+        if kind == "clashes":
+            proto = UDP
         if kind == "dnat":
             caller, source = rng.choice(_CALLERS), rng.randrange(6000, 6003)
             orig = Side(caller, public, (source, _FORWARDED))

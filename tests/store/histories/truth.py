@@ -20,8 +20,10 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FOREVER = 1 << 62
+UDP_TIMEOUT = 120 * SECOND  # the longest one: nf_conntrack_udp_timeout_stream
 
 SRC_NAT, DST_NAT = 0x10, 0x20  # IPS_SRC_NAT, IPS_DST_NAT
+NAT_CLASH = 0x1000  # IPS_NAT_CLASH
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Connection:
         """Whether it began before ``end`` and had not ended before ``begin``."""
         return self.start < end and self.stop >= begin
 
+    @property
+    def is_clashed(self) -> bool:
+        """Two packets of its socket clashed: no NEW, but the kernel's counter tells of it."""
+        return bool(self.status & NAT_CLASH) and not self.opening_told
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -162,6 +169,7 @@ class Gateway:
     """One kernel and its recorder. Two of one name: two machines under one node name.
 
     ``event_times``: each event bears its own time (CTA_TIMESTAMP_EVENT).
+    ``events``: (since when, nf_conntrack_events), in order of time.
     ``reboots``: the table is empty afterwards. ``doubles``: its dumps show some entries twice;
     ``blurs``: they show each entry as it was at a moment of its own, or miss it.
     """
@@ -172,9 +180,19 @@ class Gateway:
     streams: tuple[Stream, ...]
     clock: Clock = Clock()
     event_times: bool = False
+    events: tuple[tuple[int, int], ...] = ((0, 1),)
     reboots: tuple[int, ...] = ()
     doubles: bool = False
     blurs: bool = False
+
+    def events_at(self, at: int) -> int:
+        return self.events[max(0, bisect_right(self.events, (at, FOREVER)) - 1)][1]
+
+    def announces(self, start: int) -> bool:
+        """Whether the kernel sends events of an entry that it made then."""
+        listens = any(stream.begin <= start < stream.end for stream in self.streams)
+        value = self.events_at(start)
+        return value == 1 or (value == 2 and listens)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
 
+from tests.store.histories.clashes import make_clashes
 from tests.store.histories.disturbances import disturb
 from tests.store.histories.features import FEATURES, choose_features
 from tests.store.histories.traffic import Traffic
@@ -61,7 +62,7 @@ def make_history(seed: int, allowed: Collection[str] = FEATURES) -> History:
         ]
         gateways.append(disturb(rng, gateway, made, features, end))
         connections += made
-    stages = _make_stages(rng, gateways, features, begin, end)
+    stages = _make_stages(rng, gateways, connections, features, begin, end)
     return History(
         seed, begin, end, tuple(gateways), tuple(connections), tuple(stages), features
     )  # fmt: skip
@@ -88,10 +89,22 @@ def _make_gateway(
         streams=streams,
         clock=clock,
         event_times="event times" in features,
+        events=_make_events(rng, features, streams, end),
         reboots=reboots,
         doubles="doubled entry" in features,
         blurs="blurred dump" in features,
     )
+
+
+def _make_events(
+    rng: random.Random, features: frozenset[str], streams: tuple[Stream, ...], end: int
+) -> tuple[tuple[int, int], ...]:
+    usual = 2 if "auto events" in features else 1
+    if "events off" not in features:
+        return ((0, usual),)
+    since = rng.randrange(streams[0].begin + 5 * SECOND, end)
+    until = since + rng.choice([rng.randrange(5 * SECOND, 5 * MINUTE), rng.randrange(MINUTE, HOUR)])
+    return (0, usual), (since, 0), (until, usual)
 
 
 def _make_streams(
@@ -209,21 +222,35 @@ def _make_traffic(
         anchors += [at for pause in stream.pauses for at in (pause.begin, pause.end)]
     traffic = Traffic(rng, gateway, features, boots, anchors)
     traffic.fill(rng.randrange(4, 10), begin, end)
+    made = [
+        one
+        if gateway.announces(one.start)
+        else replace(
+            one, opening_told=False, end_told=False, features=one.features | {"not announced"}
+        )
+        for one in [*traffic.connections, *make_clashes(rng, gateway, traffic.connections)]
+    ]
     if "stamped later" not in features:
-        return [replace(one, stamped=gateway.streams[0].stamps) for one in traffic.connections]
+        return [replace(one, stamped=gateway.streams[0].stamps) for one in made]
     since = min((stream.begin for stream in gateway.streams if stream.stamps), default=FOREVER)
-    return [replace(one, stamped=one.start >= since - SECOND) for one in traffic.connections]
+    return [replace(one, stamped=one.start >= since - SECOND) for one in made]
 
 
 def _make_stages(
     rng: random.Random,
     gateways: list[Gateway],
+    connections: list[Connection],
     features: frozenset[str],
     begin: int,
     end: int,
 ) -> list[Stage]:
-    """Half-way, and at the end; then a gateway may lag."""
-    middle = Stage(_avoid_steps(gateways, rng.randrange(begin + (end - begin) // 4, end)))
+    """Half-way, or while a clashed entry is there; and at the end, then a gateway may lag."""
+    at = rng.randrange(begin + (end - begin) // 4, end)
+    clashed = [one for one in connections if one.is_clashed and begin <= one.start < end - MINUTE]
+    if clashed:
+        one = rng.choice(clashed)
+        at = rng.randrange(one.start, min(one.destroyed, end))
+    middle = Stage(_avoid_steps(gateways, at))
     lags: tuple[tuple[int, int], ...] = ()
     if "lag" in features:
         behind = rng.choice(gateways)

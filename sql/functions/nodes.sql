@@ -1,0 +1,51 @@
+-- Function: ctaudit.nodes
+-- The gateways.
+-- Parameters: none
+-- Returns: one row per gateway, by name.
+--   retired_at       since when it is gone; NULL: it is not
+--   last_at          the last that it recorded, and the last sign of it by its own clock
+--   committed_at     when its last batch was committed, by the clock of the server
+--   stopped          no stream of it goes on
+--   former_names     those it had before it was renamed, the latest first
+--   retire_command   what to run if it is gone; NULL where it is retired, or recorded in the last
+--                    ten minutes
+-- Tables touched: node, stream, node_change (read)
+CREATE OR REPLACE FUNCTION ctaudit.nodes()
+RETURNS TABLE (
+    node text,
+    mode text,
+    first_seen timestamptz,
+    last_at timestamptz,
+    committed_at timestamptz,
+    stopped boolean,
+    retired_at timestamptz,
+    former_names text[],
+    retire_command text
+)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT
+        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        g.gone_at,
+        coalesce((
+            SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
+            FROM ctaudit.node_change AS c
+            WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
+        ), '{}'),
+        CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
+            THEN ctaudit.retire_command(n.node, l.last_at) END
+    FROM ctaudit.node AS n
+    CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
+    CROSS JOIN LATERAL (
+        SELECT
+            (array_agg(s.mode ORDER BY s.started_at DESC))[1] AS mode,
+            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
+            max(s.committed_at) AS committed_at,
+            bool_and(s.stopped_at IS NOT NULL) AS stopped
+        FROM ctaudit.stream AS s WHERE s.node = n.node
+    ) AS l
+    ORDER BY n.node;
+$function$;

@@ -1,0 +1,32 @@
+-- Function: ctaudit.rename_node
+-- Gives a gateway another name, in all that is recorded of it; questions find it under both. Its
+-- recorder may send the old name until its configuration has the new one. For the owner only.
+-- Parameters: p_from, p_to   the names; p_reason   is put on record with the login and the time
+-- Returns: nothing
+-- Errors: P0002 no such gateway; 23505 a gateway has the new name already; 22023 it is no name
+-- Tables touched: node, and by its foreign keys each table that holds a node's name; node_change
+CREATE OR REPLACE FUNCTION ctaudit.rename_node(
+    p_from text,
+    p_to text,
+    p_reason text DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF coalesce(p_to, '') = '' THEN
+        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
+    ELSIF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_to) THEN
+        RAISE EXCEPTION '% is the name of a gateway with a record of its own', p_to
+            USING ERRCODE = '23505';
+    END IF;
+    -- As the record procedures do: the streams first.
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_from FOR UPDATE;
+    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = p_from;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no gateway is named %', p_from USING ERRCODE = 'P0002';
+    END IF;
+    PERFORM ctaudit.note_change(p_to, 'renamed', p_from, NULL, p_reason);
+END
+$function$;

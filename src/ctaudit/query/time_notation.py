@@ -1,0 +1,256 @@
+"""Times as people, reports and programs write them.
+
+What is understood: RFC 3339 and its relatives (psql, ulogd2, journalctl), RFC 5322 (mail,
+``date -R``), RFC 9110 (HTTP), Common Log Format (web servers), BIND, ctime (``date``), and seconds
+since 1970. A time without a zone is local time. What has two meanings is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NoReturn
+
+from ctaudit.errors import UsageError
+from ctaudit.query.value_text import format_offset
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# Far enough from the ends of datetime for every time zone and for --within.
+_YEARS = range(1900, 9990)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_WEEKDAY = rf"(?P<weekday>{'|'.join(_WEEKDAYS)})"
+_MONTH = rf"(?P<month_name>{'|'.join(_MONTHS)})"
+_YEAR, _DAY = r"(?P<year>\d{4})", r"(?P<day>\d{1,2})"
+_NUMBERED = r"(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+_NAMED = rf"{_DAY}(?P<mark>[ -]){_MONTH}(?P=mark){_YEAR}"
+_CLOCK = (
+    r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<digits>\d+))?)?"
+    r"(?: ?(?P<half>[AP]M))?"
+)
+_COMPACT = (
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T"
+    r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<digits>\d+))?"
+)
+_ZONE = r"(?P<zone>(?:UTC|GMT)?[+-]\d\d(?::?\d\d){0,2}|[A-Z]{1,5})"
+_COMMENT = r"(?: \([^()]*\))?"
+
+_FORMS = tuple(
+    re.compile(form, re.ASCII | re.IGNORECASE)
+    for form in (
+        # 2026-11-25T20:08:36.403240+0100; Wed 2026-11-25 20:08:36 CET; 2026/11/25 20:08
+        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}(?: ?{_ZONE})?",
+        # 20261125T190836Z
+        rf"{_COMPACT}(?: ?{_ZONE})?",
+        # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123
+        rf"(?:{_WEEKDAY},? )?{_NAMED} {_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
+        # [25/Nov/2026:20:08:36 +0100], with brackets or without
+        rf"(?P<open>\[)?{_DAY}/{_MONTH}/{_YEAR}:{_CLOCK}(?: {_ZONE})?(?(open)\])",
+        # Wed Nov 25 20:08:36 CET 2026; Wed Nov 25 20:08:36.123456 2026 UTC
+        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK}(?: {_ZONE})? {_YEAR}",
+        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK} {_YEAR} {_ZONE}",
+        # Wed 25 Nov 20:08:36 CET 2026
+        rf"{_WEEKDAY} {_DAY} {_MONTH} {_CLOCK}(?: {_ZONE})? {_YEAR}",
+        # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time)
+        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_YEAR} {_CLOCK}(?: {_ZONE})?{_COMMENT}",
+    )
+)
+_DATE = re.compile(_NUMBERED, re.ASCII)
+# Ten digits lie in the years 2001 to 2286; so do 13 of milliseconds and 16 of microseconds.
+_SINCE_1970 = re.compile(r"@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?", re.ASCII)
+_FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3})?", re.ASCII)
+
+_DAY_OR_MONTH = (
+    "which number is the day and which the month cannot be told; "
+    "write the date as 2026-11-25 or 25 Nov 2026"
+)
+_NO_YEAR = "has no year; write the date as 2026-11-25"
+_NO_DATE = "has no date; write 2026-11-25 20:08:36"
+_NO_TIME = "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute"
+_REASONS = tuple(
+    (re.compile(form, re.ASCII | re.IGNORECASE), reason)
+    for form, reason in (
+        (r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*", _DAY_OR_MONTH),
+        (rf"(?:[a-z]+,? )?{_MONTH} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (rf"(?:[a-z]+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (r"\d{1,2}:\d\d.*", _NO_DATE),
+        (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
+    )
+)
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """[begin, end), both with a zone."""
+
+    begin: datetime
+    end: datetime
+
+    def widen(self, seconds: float) -> TimeSpan:
+        try:
+            more = timedelta(seconds=seconds)
+            return TimeSpan(self.begin - more, self.end + more)
+        except OverflowError:
+            raise UsageError(
+                f"--within {seconds:g}: goes beyond the years 1 to 9999; give fewer seconds"
+            ) from None
+
+
+def is_time(text: str) -> bool:
+    """Whether ``text`` has the form of a time, or of a date alone."""
+    forms = (_DATE, _SINCE_1970, _FINE_SINCE_1970, *_FORMS)
+    return any(form.fullmatch(text) for form in forms)
+
+
+def parse_time(text: str, name: str) -> TimeSpan:
+    """The span that the last digit of a time covers.
+
+    ``11:59`` that whole minute, ``11:59:43`` that whole second, ``11:59:43.25`` those 10 ms, six
+    digits one microsecond. Further digits are cut, since the database holds microseconds. A leap
+    second is the second before it as well: some clocks repeat that one, others count on.
+    """
+    try:
+        span = _parse_since_1970(text) or _parse_written(text, name)
+        if not _YEARS.start <= span.begin.year < _YEARS.stop:
+            raise ValueError(f"the year is not {_YEARS.start} to {_YEARS.stop - 1}")
+        return TimeSpan(span.begin.astimezone(UTC), span.end.astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{name} {text!r}: no such time: {error}") from None
+
+
+def parse_instant(text: str, name: str) -> datetime:
+    """As parse_time, its beginning; a date alone is the beginning of that day."""
+    if _DATE.fullmatch(text):
+        return parse_time(f"{text} 00:00:00", name).begin
+    return parse_time(text, name).begin
+
+
+def refuse_future(begin: datetime, text: str, name: str, now: datetime | None = None) -> None:
+    """Raises UsageError if ``begin`` is later than this machine's clock."""
+    if begin > (now or datetime.now(UTC)):
+        raise UsageError(
+            f"{name} {text!r}: is in the future; it is now "
+            f"{datetime.now().astimezone().isoformat(' ', 'seconds')}"
+        )
+
+
+def parse_past(text: str, name: str, now: datetime | None = None) -> TimeSpan:
+    """A time that is not in the future by this machine's clock."""
+    span = parse_time(text, name)
+    refuse_future(span.begin, text, name, now)
+    return span
+
+
+def _parse_since_1970(text: str) -> TimeSpan | None:
+    found = _SINCE_1970.fullmatch(text)
+    if found:
+        seconds, digits = found[1] or found[3], found[2] or found[4] or ""
+        fraction = _fraction(digits)
+        # A fraction counts away from zero: @-1.5 is 1.5 s before 1970.
+        begin = _EPOCH + timedelta(seconds=int(seconds)) + (-1 if "-" in seconds else 1) * fraction
+        return TimeSpan(begin, begin + _width(digits))
+    if _FINE_SINCE_1970.fullmatch(text):
+        unit = timedelta(milliseconds=1) if len(text) == 13 else timedelta(microseconds=1)
+        return TimeSpan(_EPOCH + int(text) * unit, _EPOCH + (int(text) + 1) * unit)
+    return None
+
+
+def _parse_written(text: str, name: str) -> TimeSpan:
+    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+    if found is None:
+        _refuse(text, name)
+    part = found.groupdict(default="")
+    month = part.get("month") or _MONTHS.index(part["month_name"].lower()) + 1
+    day = date(int(part["year"]), int(month), int(part["day"]))
+    _check_weekday(part.get("weekday", ""), day, text, name)
+    is_leap = part["second"] == "60"
+    hour = _hour(part["hour"], part.get("half", ""))
+    clock = time(hour, int(part["minute"]), 59 if is_leap else int(part["second"] or 0))
+    naive = datetime.combine(day, clock)
+    begin = _place(naive, part["zone"], text, name) + _fraction(part["digits"])
+    width = _width(part["digits"]) if part["second"] else timedelta(minutes=1)
+    if is_leap:
+        begin = begin.astimezone(UTC)
+        if (begin.hour, begin.minute) != (23, 59):
+            raise ValueError("a leap second is 23:59:60 UTC")
+        width += timedelta(seconds=1)
+    return TimeSpan(begin, begin + width)
+
+
+def _refuse(text: str, name: str) -> NoReturn:
+    for form, reason in _REASONS:
+        if form.fullmatch(text):
+            raise UsageError(f"{name} {text!r}: {reason}")
+    raise UsageError(
+        f"{name} {text!r}: not a time; write 2026-02-22T11:59:43+01:00 (RFC 3339) "
+        "or 2026-02-22 11:59:43 (local time)"
+    )
+
+
+def _fraction(digits: str) -> timedelta:
+    return timedelta(microseconds=int(f"{digits[:6]:0<6}"))
+
+
+def _width(digits: str) -> timedelta:
+    return timedelta(microseconds=10 ** (6 - len(digits[:6])))
+
+
+def _hour(hour: str, half: str) -> int:
+    if not half:
+        return int(hour)
+    if not 1 <= int(hour) <= 12:
+        raise ValueError(f"{hour} {half.upper()} is no hour")
+    return int(hour) % 12 + (12 if half.upper() == "PM" else 0)
+
+
+def _check_weekday(weekday: str, day: date, text: str, name: str) -> None:
+    right = _WEEKDAYS[day.weekday()]
+    if weekday and weekday.title() != right:
+        raise UsageError(f"{name} {text!r}: {day} is not a {weekday.title()} but a {right}")
+
+
+def _place(naive: datetime, zone: str, text: str, name: str) -> datetime:
+    """The local time ``naive`` with its zone: an offset, UTC, or this machine's."""
+    if not zone:
+        return _in_local_zone(naive, text, name)
+    offset = re.sub("^(UTC|GMT)(?=[+-])", "", zone.upper())
+    if offset in ("Z", "UTC", "GMT", "UT"):
+        return naive.replace(tzinfo=UTC)
+    if offset[0] in "+-":
+        return datetime.fromisoformat(naive.isoformat() + _with_colons(offset))
+    readings = [naive.replace(fold=fold).astimezone() for fold in (0, 1)]
+    for reading in readings:
+        if reading.tzname() == offset and reading.replace(tzinfo=None) == naive:
+            return reading
+    here = " or ".join(dict.fromkeys(str(reading.tzname()) for reading in readings))
+    raise UsageError(
+        f"{name} {text!r}: the abbreviation {zone} stands for more than one zone, and is not that "
+        f"of the local time zone then ({here}); write the offset from UTC, or leave it out and "
+        "give --tz"
+    )
+
+
+def _with_colons(offset: str) -> str:
+    """``+0100`` and ``+01`` as ``+01:00``."""
+    digits = offset[1:].replace(":", "")
+    return offset[0] + ":".join(re.findall("..", f"{digits:0<4}"))
+
+
+def _in_local_zone(naive: datetime, text: str, name: str) -> datetime:
+    """Raises UsageError where the zone's rules give the local time two meanings or none."""
+    first = naive.replace(fold=0).astimezone()
+    second = naive.replace(fold=1).astimezone()
+    if first.utcoffset() == second.utcoffset():
+        return first
+    if first.replace(tzinfo=None) == naive:
+        raise UsageError(
+            f"{name} {text!r}: is ambiguous (end of daylight saving time); append "
+            f"{format_offset(first)} ({first.tzname()}) or {format_offset(second)} "
+            f"({second.tzname()})"
+        )
+    raise UsageError(
+        f"{name} {text!r}: does not exist in the local time zone (start of daylight saving time); "
+        "give a time with its offset from UTC"
+    )

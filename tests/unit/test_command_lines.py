@@ -1,0 +1,185 @@
+"""However a command is called, and wherever its output goes: a documented exit status.
+
+Here without a database; tests/store has the same with one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from ctaudit import cli
+from ctaudit.__main__ import main
+from ctaudit.arguments import parse_arguments
+from tests.unit.command_lines import (
+    EXAMPLES,
+    SOURCES,
+    as_process,
+    command_lines,
+    environments,
+    judge_end,
+    run_here,
+)
+
+NOWHERE = ["--dsn", "host=/nowhere dbname=ctaudit"]
+CHECK = ["check", *NOWHERE]
+
+
+@given(command_lines(), environments())
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_generated_command_lines(words: list[str], environment: dict[str, str]) -> None:
+    words = [words[0], *NOWHERE, *words[1:]]
+    judge_end(words, run_here(words, environment))
+
+
+def run(
+    words: list[str], shell: str = '"$@"', **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command as a process; ``shell`` says where its streams go."""
+    return subprocess.run(
+        ["bash", "-c", shell, "bash", *as_process(words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **environment},
+    )
+
+
+@pytest.mark.parametrize("words", [["--help"], ["who", "--help"], ["--version"], CHECK])
+@pytest.mark.parametrize(
+    ("shell", "says"),
+    [
+        ('"$@" >/dev/full', "cannot write the output: No space left on device"),
+        ('"$@" >&-', "cannot write the output: standard output is closed"),
+        ('"$@" >&- <&-', "cannot write the output: standard output is closed"),
+    ],
+)
+def test_output_that_cannot_be_written(words: list[str], shell: str, says: str) -> None:
+    done = run(words, shell)
+    assert (done.returncode, done.stderr) == (74, f"ctaudit: {says}\n")
+
+
+@pytest.mark.parametrize("shell", ['"$@" 2>/dev/full', '"$@" 2>&-', '"$@" <&-'])
+def test_a_sentence_that_cannot_be_written(shell: str) -> None:
+    done = run(["who", "1.2.3.4", "--at", "never"], shell)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_reader_that_has_gone() -> None:
+    assert run(CHECK, '{ sleep 0.5; "$@"; echo $? >&2; } | true').stderr == "141\n"
+
+
+def test_an_interrupt_is_silent(tmp_path: Path) -> None:
+    """While it waits for a server that accepts and never answers."""
+    script = (
+        "import socket, subprocess, sys, signal, time\n"
+        "server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1]); server.listen()\n"
+        "child = subprocess.Popen(sys.argv[2:]); peer, _ = server.accept(); time.sleep(0.5)\n"
+        "child.send_signal(signal.SIGINT); sys.exit(child.wait())\n"
+    )
+    words = as_process(["status", "--dsn", f"host={tmp_path} dbname=x"])
+    done = subprocess.run(
+        [words[0], "-c", script, str(tmp_path / ".s.PGSQL.5432"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize(
+    "words", [["who", "1.2.3.4", "--at", "@1"], ["flows"], ["status"], ["check"]]
+)
+def test_a_broken_installation(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "psycopg.py").write_text("raise ImportError('no pq wrapper available')\n")
+    done = run([*words, *NOWHERE], PYTHONPATH=f"{tmp_path}:{SOURCES}")
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr.startswith("ctaudit: cannot load a part of the program (ImportError: no pq")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_program_without_its_own_modules(tmp_path: Path) -> None:
+    (tmp_path / "ctaudit").mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (tmp_path / "ctaudit" / name).write_text((SOURCES / "ctaudit" / name).read_text())
+    done = run(["status"], PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (70, 1)
+    assert "ctaudit: cannot load a part of the program" in done.stderr
+
+
+def fail(_: object) -> int:
+    raise ValueError("lost\nand \x1bfound")
+
+
+@pytest.mark.parametrize(
+    ("command", "wants", "shown"),
+    [("status", "", False), ("status", "1", True), ("receive", "", True), ("record", "", True)],
+)
+def test_an_error_that_was_not_foreseen(
+    command: str,
+    wants: str,
+    shown: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The services' journal keeps the traceback, and whoever reports it can have it."""
+    monkeypatch.setitem(cli.COMMANDS, command, fail)
+    monkeypatch.setenv("CTAUDIT_TRACEBACK", wants)
+    assert main([command]) == 70
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert ("Traceback" in printed.err) is shown
+    sentence = printed.err.splitlines()[-1]
+    what = r"ValueError: lost and \x1bfound in cli.py:"
+    assert sentence.startswith(f"ctaudit: an error that was not foreseen ({what}")
+    assert "CTAUDIT_TRACEBACK=1" in sentence
+    assert shown or printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "zone", ["EDT", "Europe/Berln", "/etc/passwd", "../UTC", ":EDT", "CET-1CEST,x"]
+)
+@pytest.mark.parametrize(
+    "words", [["who", "1.2.3.4", "--at", "@1"], ["flows"], ["status"], ["table"]]
+)
+def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
+    end = run_here(words, {"TZ": zone})
+    assert (end.status, end.out) == (2, "")
+    assert end.err.startswith("ctaudit: the environment's TZ ")
+    assert "no such time zone on this machine" in end.err
+    end = run_here([*words, "--tz", zone], {})
+    assert (end.status, "ctaudit: --tz " in end.err) == (2, True)
+    assert run_here([*words, "--tz", "UTC", "--utc"], {}).status == 2
+
+
+@pytest.mark.parametrize(
+    "zone", ["", ":", "UTC", "Europe/Berlin", ":Europe/Berlin", "EST5EDT", "<+03>-3", "CET-1CEST",
+             "CET-1CEST,M3.5.0,M10.5.0/3", "/usr/share/zoneinfo/Europe/Berlin"],
+)  # fmt: skip
+def test_a_time_zone_that_exists(zone: str) -> None:
+    assert run_here(["status", *NOWHERE], {"TZ": zone}).status == 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    "time", ["2026-11-25 20:27:14", "Wed, 25 Nov 2026 20:08:36 +0100", "2026-11-25T20:27:14 +0100"]
+)
+def test_a_time_needs_no_quotes(time: str, after: bool) -> None:
+    address = ["1.2.3.4", "port", "53500"]
+    first, *others = time.split()
+    for words in (["--at", first, *others], [f"--at={first}", *others]):
+        asked = parse_arguments(["who", *words, *address] if after else ["who", *address, *words])
+        assert (asked.at, asked.public) == (time, "1.2.3.4 port 53500")
+
+
+def test_other_words_too_many_have_a_hint() -> None:
+    end = run_here(["who", "1.2.3.4", "--at", "25.11.2026", "20:27:14"], {})
+    assert end.status == 2
+    assert "unrecognized arguments: 20:27:14; put quotes around a value with spaces" in end.err
