@@ -10,6 +10,7 @@
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
+--   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
 -- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
@@ -24,7 +25,8 @@ CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_remote_port integer,
     p_proto smallint,
     p_latest boolean,
-    p_open boolean
+    p_open boolean,
+    p_indexed boolean DEFAULT false
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -37,17 +39,31 @@ AS $function$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_query text := ctaudit.connection_query(p_outward, p_inward);
-    v_needed record;
+    v_query text := ctaudit.connection_query(ctaudit.seen_query(p_outward, p_inward));
+    v_parts ctaudit.needed_part[];
+    v_seen smallint[];
+    v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
-    v_since timestamptz;
     v_connection ctaudit.connection;
+    v_batch ctaudit.connection[] := '{}';
 BEGIN
-    FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
-        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
-    LOOP
+    SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
+    FROM ctaudit.node AS n
+    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
+    IF p_indexed THEN
+        -- A node whose dumps do not bound the question does not widen it for the others.
+        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
+        FROM (
+            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
+            GROUP BY p.dump_before IS NULL, p.ends_until = 'infinity'
+        ) AS g, unnest(ctaudit.nodes_seen(
+            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
+            p_remote_port, p_proto
+        )) AS s (node_id);
+    END IF;
+    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
             least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
@@ -62,30 +78,18 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
-                v_connection := ctaudit.late_end(
-                    v_connection, v_needed.ends_until, v_from, v_until
+            v_batch := v_batch || v_connection;
+            IF cardinality(v_batch) = 1000 THEN
+                RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                    v_batch, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                CONTINUE WHEN v_connection IS NULL;
+                v_batch := '{}';
             END IF;
-            CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            -- One that the dumps around the span do not show may be in one within it. Where no
-            -- start is known, only the dumps that the question reads are looked at.
-            v_since := NULL;
-            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
-                v_connection.started_at, greatest(
-                    v_connection.started_at, v_connection.ended_at,
-                    CASE WHEN v_connection.ended_at IS NULL
-                        THEN coalesce(v_connection.ended_before, 'infinity') END
-                ), '[]'
-            ) THEN
-                v_since := coalesce(
-                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
-                    '-infinity'
-                );
-            END IF;
-            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        RETURN QUERY SELECT * FROM ctaudit.fill_in(
+            v_batch, v_needed, v_dumps, v_from, v_until, p_open
+        );
+        v_batch := '{}';
     END LOOP;
 END
 $function$;

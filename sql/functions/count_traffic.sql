@@ -22,6 +22,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET plan_cache_mode = force_custom_plan
 AS $function$
 DECLARE
     c ctaudit.connection := p_connection;

@@ -39,7 +39,7 @@ BEGIN
     FROM unnest(p_found) AS f;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
-        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
     ) AS a
     WHERE NOT EXISTS (
         SELECT FROM unnest(p_found) AS f

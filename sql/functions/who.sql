@@ -72,7 +72,7 @@ BEGIN
     END IF;
     FOR v_connection IN SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
         v_answers := v_answers + 1;
         IF v_answers <= 10 THEN

@@ -473,6 +473,23 @@ CREATE TYPE ctaudit.connection AS (
     counters_cause text
 );
 
+-- The part of one node's record that a question needs, as ctaudit.needed says.
+CREATE TYPE ctaudit.needed_part AS (
+    node text,
+    node_id smallint,
+    dump_before bigint,
+    dump_after bigint,
+    dumps_within bigint[],
+    entries_from timestamptz,
+    entries_until timestamptz,
+    openings_from timestamptz,
+    openings_until timestamptz,
+    ends_from timestamptz,
+    ends_until timestamptz,
+    wrong_from timestamptz,
+    wrong_until timestamptz
+);
+
 -- What one row says of a connection, for ctaudit.lives.
 CREATE TYPE ctaudit.sighting AS (
     -- The caller's, by which it finds the row again.

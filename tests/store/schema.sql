@@ -149,6 +149,22 @@ CREATE TYPE ctaudit.life AS (
 	next_at timestamp with time zone
 );
 ALTER TYPE ctaudit.life OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.needed_part AS (
+	node text,
+	node_id smallint,
+	dump_before bigint,
+	dump_after bigint,
+	dumps_within bigint[],
+	entries_from timestamp with time zone,
+	entries_until timestamp with time zone,
+	openings_from timestamp with time zone,
+	openings_until timestamp with time zone,
+	ends_from timestamp with time zone,
+	ends_until timestamp with time zone,
+	wrong_from timestamp with time zone,
+	wrong_until timestamp with time zone
+);
+ALTER TYPE ctaudit.needed_part OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.sighting AS (
 	number bigint,
 	kind text,
@@ -480,7 +496,7 @@ AS $$
     WHERE m.events <> '0';
 $$;
 ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
@@ -490,17 +506,31 @@ AS $$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_query text := ctaudit.connection_query(p_outward, p_inward);
-    v_needed record;
+    v_query text := ctaudit.connection_query(ctaudit.seen_query(p_outward, p_inward));
+    v_parts ctaudit.needed_part[];
+    v_seen smallint[];
+    v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
-    v_since timestamptz;
     v_connection ctaudit.connection;
+    v_batch ctaudit.connection[] := '{}';
 BEGIN
-    FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
-        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
-    LOOP
+    SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
+    FROM ctaudit.node AS n
+    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
+    IF p_indexed THEN
+        -- A node whose dumps do not bound the question does not widen it for the others.
+        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
+        FROM (
+            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
+            GROUP BY p.dump_before IS NULL, p.ends_until = 'infinity'
+        ) AS g, unnest(ctaudit.nodes_seen(
+            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
+            p_remote_port, p_proto
+        )) AS s (node_id);
+    END IF;
+    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
             least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
@@ -515,34 +545,29 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
-                v_connection := ctaudit.late_end(
-                    v_connection, v_needed.ends_until, v_from, v_until
+            v_batch := v_batch || v_connection;
+            IF cardinality(v_batch) = 1000 THEN
+                RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                    v_batch, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                CONTINUE WHEN v_connection IS NULL;
+                v_batch := '{}';
             END IF;
-            CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            -- One that the dumps around the span do not show may be in one within it. Where no
-            -- start is known, only the dumps that the question reads are looked at.
-            v_since := NULL;
-            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
-                v_connection.started_at, greatest(
-                    v_connection.started_at, v_connection.ended_at,
-                    CASE WHEN v_connection.ended_at IS NULL
-                        THEN coalesce(v_connection.ended_before, 'infinity') END
-                ), '[]'
-            ) THEN
-                v_since := coalesce(
-                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
-                    '-infinity'
-                );
-            END IF;
-            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        RETURN QUERY SELECT * FROM ctaudit.fill_in(
+            v_batch, v_needed, v_dumps, v_from, v_until, p_open
+        );
+        v_batch := '{}';
     END LOOP;
 END
 $$;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
+        || ' OR (r.status & 48) = 0 AND ' || p_inward;
+$$;
+ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -845,76 +870,15 @@ AS $$
     ORDER BY judged.node;
 $$;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
+CREATE FUNCTION ctaudit.connection_query(p_seen text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
-    SELECT replace(replace(replace($query$
+    SELECT replace($query$
     WITH seen AS MATERIALIZED (
         SELECT row_number() OVER () AS number, u.*
         FROM (
-            SELECT
-                'opening' AS kind, r.received_at, r.started_at,
-                ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-                ) AS start_from,
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ) AS start_until,
-                CASE r.started_source WHEN 'r' THEN r.started_after
-                    ELSE r.started_at END AS alive_at,
-                NULL::timestamptz AS gone_at,
-                NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
-                NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-                NULL::text AS ended_cause, NULL::bigint AS dump_id,
-                ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
-                NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-            FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $5 AND <asked>
-            UNION ALL
-            SELECT
-                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), NULL
-                ),
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ),
-                coalesce(
-                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
-                    r.started_at
-                ),
-                coalesce(
-                    r.ended_at, r.ended_before,
-                    greatest(r.received_at, r.stop_sent, r.started_at)
-                ),
-                r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
-                r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $17
-                AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
-            UNION ALL
-            SELECT
-                'entry', r.received_at, r.started_at,
-                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
-                    ::ctaudit.time_source,
-                NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
-                ctaudit.start_until(r.started_at, 'kernel', r.received_at),
-                greatest(d.began_at, r.started_at), NULL,
-                NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.dump_entry_row AS r
-            JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
-                AND r.received_at <= $9 AND <asked>
+<seen>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -1049,20 +1013,14 @@ AS $_$
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
-        || ' OR (r.status & 48) = 0 AND ' || p_inward || ')'),
-    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<columns>',
-    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
-    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels');
+    , '<seen>', p_seen);
 $_$;
-ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.connection_query(p_seen text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
 AS $$
 DECLARE
     c ctaudit.connection := p_connection;
@@ -1300,6 +1258,84 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.flow_row (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    stop_sent timestamp with time zone,
+    ended_after timestamp with time zone,
+    ended_before timestamp with time zone,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    started_source "char",
+    ended_source "char",
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    ended_cause text
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    c ctaudit.connection := p_connection;
+    v_before timestamptz;
+BEGIN
+    -- The end brings the kernel's start, or an end before the span: then it is no answer.
+    IF p_flow.started_at >= p_until
+        OR coalesce(p_flow.ended_at, p_flow.ended_before) < p_from
+    THEN
+        RETURN NULL;
+    END IF;
+    IF p_flow.started_at IS NOT NULL THEN
+        c.started_at := p_flow.started_at;
+        c.started_source := ctaudit.time_source_of(p_flow.started_source);
+        c.started_after := NULL;
+    END IF;
+    v_before := coalesce(
+        CASE p_flow.ended_source WHEN 'k' THEN p_flow.ended_at END, p_flow.ended_after
+    );
+    c.exact := c.exact OR coalesce(
+        c.started_source = 'kernel' AND c.started_at < p_until
+            AND (c.started_at >= p_from OR v_before >= p_from), false
+    );
+    c.state := CASE p_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
+    c.ended_at := p_flow.ended_at;
+    c.ended_source := ctaudit.time_source_of(p_flow.ended_source);
+    c.ended_after := p_flow.ended_after;
+    c.ended_before := p_flow.ended_before;
+    c.ended_cause := p_flow.ended_cause;
+    c.provenance := ctaudit.provenance_of(p_flow.provenance);
+    c.orig_packets := p_flow.orig_packets;
+    c.orig_bytes := p_flow.orig_bytes;
+    c.reply_packets := p_flow.reply_packets;
+    c.reply_bytes := p_flow.reply_bytes;
+    c.status := p_flow.status;
+    c.protocol_state := p_flow.state;
+    RETURN c;
+END
+$$;
+ALTER FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -1367,6 +1403,41 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_late ctaudit.connection[];
+    c ctaudit.connection;
+BEGIN
+    SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
+    WHERE p_needed.ends_until < 'infinity' AND u.state IN ('open', 'unknown');
+    FOR c IN
+        SELECT u.* FROM unnest(p_connections) AS u
+        WHERE p_needed.ends_until = 'infinity' OR u.state NOT IN ('open', 'unknown')
+        UNION ALL
+        SELECT l.* FROM ctaudit.late_ends(
+            v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
+        ) AS l
+    LOOP
+        CONTINUE WHEN p_open AND c.state NOT IN ('open', 'unknown');
+        -- One that the dumps around the span do not show may be in one within it. Where no
+        -- start is known, only the dumps that the question reads are looked at.
+        RETURN NEXT ctaudit.count_traffic(c, CASE
+            WHEN c.last_seen_at IS NOT NULL OR p_dumps && tstzrange(
+                c.started_at, greatest(
+                    c.started_at, c.ended_at,
+                    CASE WHEN c.ended_at IS NULL THEN coalesce(c.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN coalesce(
+                c.started_at, least(p_needed.entries_from, lower(p_dumps)), '-infinity'
+            )
+        END);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1783,71 +1854,70 @@ AS $$
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
 $$;
 ALTER FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
+CREATE FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_seqscan TO 'off'
 AS $$
 DECLARE
-    c ctaudit.connection := p_connection;
-    v_flow ctaudit.flow_row;
-    v_before timestamptz;
+    v_left ctaudit.connection[] := p_connections;
+    v_still ctaudit.connection[];
+    v_since timestamptz := p_since;
+    v_day timestamptz;
+    v_last timestamptz;
+    v_found record;
+    v_ended ctaudit.connection;
 BEGIN
-    SELECT f.* INTO v_flow
-    FROM ctaudit.flow_row AS f
-    WHERE f.reply_dport = coalesce(c.reply_dport, -1) AND f.reply_dst = c.reply_dst
-        AND f.received_at >= p_since
-        AND f.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
-        AND ctaudit.same_tuple(
-            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src, c.orig_dst,
-            coalesce(c.orig_sport, -1),
-            ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
-            coalesce(c.ct_id, -1)
-        )
-        AND ctaudit.closes(
-            coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
-            f.received_at, f.started_at
-        )
-    ORDER BY f.provenance = 'u', f.received_at
-    LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN c;
-    END IF;
-    -- The end brings the kernel's start, or an end before the span: then it is no answer.
-    IF v_flow.started_at >= p_until
-        OR coalesce(v_flow.ended_at, v_flow.ended_before) < p_from
-    THEN
-        RETURN NULL;
-    END IF;
-    IF v_flow.started_at IS NOT NULL THEN
-        c.started_at := v_flow.started_at;
-        c.started_source := ctaudit.time_source_of(v_flow.started_source);
-        c.started_after := NULL;
-    END IF;
-    v_before := coalesce(
-        CASE v_flow.ended_source WHEN 'k' THEN v_flow.ended_at END, v_flow.ended_after
-    );
-    c.exact := c.exact OR coalesce(
-        c.started_source = 'kernel' AND c.started_at < p_until
-            AND (c.started_at >= p_from OR v_before >= p_from), false
-    );
-    c.state := CASE v_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
-    c.ended_at := v_flow.ended_at;
-    c.ended_source := ctaudit.time_source_of(v_flow.ended_source);
-    c.ended_after := v_flow.ended_after;
-    c.ended_before := v_flow.ended_before;
-    c.ended_cause := v_flow.ended_cause;
-    c.provenance := ctaudit.provenance_of(v_flow.provenance);
-    c.orig_packets := v_flow.orig_packets;
-    c.orig_bytes := v_flow.orig_bytes;
-    c.reply_packets := v_flow.reply_packets;
-    c.reply_bytes := v_flow.reply_bytes;
-    c.status := v_flow.status;
-    c.protocol_state := v_flow.state;
-    RETURN c;
+    SELECT max(s.covered_until) INTO v_last FROM ctaudit.stream AS s WHERE s.node_id = p_node_id;
+    WHILE cardinality(v_left) > 0 LOOP
+        -- The last look is at all that is left: a receiver's clock may be ahead.
+        v_day := CASE WHEN v_since < v_last THEN v_since + interval '1 day'
+            ELSE 'infinity' END;
+        v_still := '{}';
+        FOR v_found IN
+            SELECT c AS connection, f.flow
+            FROM unnest(v_left) AS c
+            LEFT JOIN LATERAL (
+                SELECT e AS flow FROM ctaudit.flow_row AS e
+                WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
+                    AND e.node_id = p_node_id
+                    AND e.received_at >= v_since AND e.received_at < v_day + interval '1 day'
+                    AND ctaudit.same_tuple(
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id, ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto,
+                        c.orig_src, c.orig_dst, coalesce(c.orig_sport, -1),
+                        ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+                        coalesce(c.ct_id, -1)
+                    )
+                    AND ctaudit.closes(
+                        coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source,
+                        c.started_after, e.received_at, e.started_at
+                    )
+                ORDER BY e.provenance = 'u', e.received_at
+                LIMIT 1
+            ) AS f ON true
+        LOOP
+            -- Where dumps show that it ended, its DESTROY may have come later all the same.
+            IF v_found.flow IS NULL
+                OR (v_found.flow).provenance = 'u' AND (v_found.flow).received_at >= v_day
+            THEN
+                v_still := v_still || v_found.connection;
+                CONTINUE;
+            END IF;
+            v_ended := ctaudit.ended_by(v_found.connection, v_found.flow, p_from, p_until);
+            IF NOT v_ended IS NULL THEN
+                RETURN NEXT v_ended;
+            END IF;
+        END LOOP;
+        v_left := v_still;
+        v_since := v_day;
+        EXIT WHEN v_day = 'infinity';
+    END LOOP;
+    RETURN QUERY SELECT * FROM unnest(v_left);
 END
 $$;
-ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2226,7 +2296,7 @@ BEGIN
     FROM unnest(p_found) AS f;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
-        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
     ) AS a
     WHERE NOT EXISTS (
         SELECT FROM unnest(p_found) AS f
@@ -2240,57 +2310,67 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
-    LANGUAGE sql STABLE
+CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v ctaudit.needed_part;
+    v_before ctaudit.dump;
+    v_after ctaudit.dump;
+    v_within record;
+    v_first timestamptz;
+    v_read_at timestamptz;
+    -- Whether each opening has the kernel's start: those of dump_before, those of the span.
+    v_timed_before boolean;
+    v_timed boolean;
+BEGIN
+    SELECT d.* INTO v_before FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.ended_at <= p_from
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT d.* INTO v_after FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+    ORDER BY d.ended_at, d.dump_id LIMIT 1;
+    SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at, max(d.ended_at) AS ended_at
+    INTO v_within
+    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+    WHERE d.node = p_node.node AND s.mode = 'history' AND d.began_at < p_until
+        AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
     SELECT
-        b.dump_id, a.dump_id, w.dump_ids,
-        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
-        coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
-        CASE WHEN t.timed
-            THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
-        least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
-            - interval '2 hours',
-        coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours',
-        k.wrong_from, k.wrong_until
-    FROM (VALUES (1)) AS one (row)
-    LEFT JOIN LATERAL (
-        SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = p_node AND d.ended_at <= p_from
-        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) AS b ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS d
-        WHERE d.node = p_node AND d.began_at >= p_until AND d.ended_at >= p_until
-        ORDER BY d.ended_at, d.dump_id LIMIT 1
-    ) AS a ON true
-    LEFT JOIN LATERAL (
-        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
-            max(d.ended_at) AS ended_at
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
-            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
-    ) AS w ON true
-    LEFT JOIN LATERAL (
-        SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
-        FROM ctaudit.stream AS s WHERE s.node = p_node
-    ) AS t ON true
-    LEFT JOIN LATERAL (
-        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
-        FROM ctaudit.clock_doubt AS c
-        WHERE c.node = p_node AND c.doubt_from < b.began_at
-            AND c.at BETWEEN b.began_at AND p_until
-    ) AS k ON true
-    LEFT JOIN LATERAL (
-        SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
-        WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
-    ) AS l ON true;
+        coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
+        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1')
+    INTO v_timed, v_timed_before
+    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
+    SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
+    FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
+    SELECT min(c.doubt_from), max(least(c.doubt_until, v_before.began_at))
+    INTO v.wrong_from, v.wrong_until
+    FROM ctaudit.clock_doubt AS c
+    WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
+        AND c.at BETWEEN v_before.began_at AND p_until;
+    SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
+    WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
+
+    v.node := p_node.node;
+    v.node_id := p_node.node_id;
+    v.dump_before := v_before.dump_id;
+    v.dump_after := v_after.dump_id;
+    v.dumps_within := v_within.dump_ids;
+    v.entries_from := least(v_before.began_at, v_within.began_at, v_after.began_at)
+        - interval '2 hours';
+    v.entries_until := greatest(v_before.ended_at, v_within.ended_at, v_after.ended_at)
+        + interval '2 hours';
+    v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
+        ELSE v_first - interval '2 hours' END;
+    v.openings_until := CASE WHEN v_timed
+        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+    v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
+    v.ends_until := CASE WHEN v_timed AND v_after.dump_id IS NOT NULL
+        THEN greatest(v_after.ended_at, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+    RETURN v;
+END
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2342,6 +2422,44 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    v record;
+    v_ids smallint[];
+BEGIN
+    SELECT
+        array_agg(p.node_id) AS node_ids,
+        min(least(p.openings_from, p.wrong_from)) AS openings_from,
+        max(p.openings_until) AS openings_until,
+        min(least(p.ends_from, p.wrong_from)) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.entries_from) AS entries_from, max(p.entries_until) AS entries_until
+    INTO v FROM unnest(p_parts) AS p;
+    IF v.node_ids IS NULL THEN
+        RETURN '{}';
+    END IF;
+    EXECUTE format($query$
+        SELECT coalesce(array_agg(DISTINCT s.node_id), '{}') FROM (
+            SELECT r.node_id FROM ctaudit.opening_row AS r
+            WHERE r.received_at >= $1 AND r.received_at < $2 AND (%1$s)
+            UNION ALL
+            SELECT r.node_id FROM ctaudit.flow_row AS r
+            WHERE r.received_at >= $3 AND r.received_at < $4 AND (%1$s)
+            UNION ALL
+            SELECT r.node_id FROM ctaudit.dump_entry_row AS r
+            WHERE r.received_at >= $5 AND r.received_at <= $6 AND (%1$s)
+        ) AS s WHERE s.node_id = ANY ($7)
+    $query$, p_asked)
+    INTO v_ids USING
+        v.openings_from, v.openings_until, v.ends_from, v.ends_until, v.entries_from,
+        v.entries_until, v.node_ids, NULL, NULL, NULL,
+        p_address, p_port, p_remote, p_remote_port, p_proto;
+    RETURN v_ids;
+END
+$_$;
+ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2953,6 +3071,83 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace($query$
+    SELECT
+        'opening' AS kind, r.received_at, r.started_at,
+        ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
+        ctaudit.start_from(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+        ) AS start_from,
+        ctaudit.start_until(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+        ) AS start_until,
+        CASE r.started_source WHEN 'r' THEN r.started_after
+            ELSE r.started_at END AS alive_at,
+        NULL::timestamptz AS gone_at,
+        NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
+        NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
+        NULL::text AS ended_cause, NULL::bigint AS dump_id,
+        ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
+        NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+        NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
+    FROM ctaudit.opening_row AS r
+    WHERE r.node_id = $21
+        AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+        AND r.received_at < $5 AND <asked>
+    UNION ALL
+    SELECT
+        CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+        r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+        ctaudit.start_from(
+            r.started_at, ctaudit.time_source_of(r.started_source), NULL
+        ),
+        ctaudit.start_until(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+        ),
+        coalesce(
+            CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
+            r.started_at
+        ),
+        coalesce(
+            r.ended_at, r.ended_before,
+            greatest(r.received_at, r.stop_sent, r.started_at)
+        ),
+        r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
+        r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+    FROM ctaudit.flow_row AS r
+    WHERE r.node_id = $21
+        AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+        AND r.received_at < $17
+        AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
+    UNION ALL
+    SELECT
+        'entry', r.received_at, r.started_at,
+        CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
+            ::ctaudit.time_source,
+        NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
+        ctaudit.start_until(r.started_at, 'kernel', r.received_at),
+        greatest(d.began_at, r.started_at), NULL,
+        NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+    FROM ctaudit.dump_entry_row AS r
+    JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
+    WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+        AND r.received_at <= $9 AND <asked>
+    $query$
+    , '<asked>', '(' || ctaudit.asked_condition(p_outward, p_inward) || ')'),
+    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
+        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
+    '<columns>',
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
+    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
+    'r.labels');
+$_$;
+ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3221,7 +3416,7 @@ BEGIN
     END IF;
     FOR v_connection IN SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
         v_answers := v_answers + 1;
         IF v_answers <= 10 THEN
@@ -3402,41 +3597,6 @@ CREATE TABLE ctaudit.dump_entry_default (
     labels bytea
 );
 ALTER TABLE ctaudit.dump_entry_default OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.flow_row (
-    received_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    stop_sent timestamp with time zone,
-    ended_after timestamp with time zone,
-    ended_before timestamp with time zone,
-    orig_packets bigint,
-    orig_bytes bigint,
-    reply_packets bigint,
-    reply_bytes bigint,
-    ct_id bigint DEFAULT '-1'::integer NOT NULL,
-    mark bigint,
-    zones integer DEFAULT 0 NOT NULL,
-    orig_sport integer DEFAULT '-1'::integer NOT NULL,
-    orig_dport integer DEFAULT '-1'::integer NOT NULL,
-    reply_sport integer DEFAULT '-1'::integer NOT NULL,
-    reply_dport integer DEFAULT '-1'::integer NOT NULL,
-    status integer,
-    node_id smallint NOT NULL,
-    proto smallint NOT NULL,
-    state smallint,
-    started_source "char",
-    ended_source "char",
-    provenance "char" DEFAULT 'e'::"char" NOT NULL,
-    orig_src inet NOT NULL,
-    orig_dst inet NOT NULL,
-    reply_src inet NOT NULL,
-    reply_dst inet NOT NULL,
-    helper text,
-    labels bytea,
-    ended_cause text
-)
-PARTITION BY RANGE (received_at);
-ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.flow AS
  SELECT r.received_at,
     r.started_at,
@@ -3813,7 +3973,8 @@ REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timesta
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -3825,15 +3986,17 @@ REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_star
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
@@ -3852,7 +4015,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
@@ -3863,11 +4026,12 @@ REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, 
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
@@ -3900,6 +4064,7 @@ REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
