@@ -22,6 +22,7 @@
 --   $18         dump_ids of dumps within the span, or NULL
 --   $19, $20    more received_at of openings and flows, or NULL
 --   $21         the node's node_id
+--   $22         ctaudit.own_networks
 -- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream,
 --   coverage, gap
 CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_seen text)

@@ -4,6 +4,8 @@
 -- only the partitions that they need.
 -- Parameters:
 --   p_outward, p_inward   as those of ctaudit.asked_condition
+--   p_own                 whether $22 is known: where nothing is translated and one end alone is of
+--                         these networks, that is the host; else either end may be
 -- Returns: the query, with the parameters
 --   $4, $5      received_at of openings, from and until
 --   $6, $7      dump_id of the dumps before and after the span, or NULL
@@ -13,8 +15,9 @@
 --   $18         dump_ids of dumps within the span, or NULL
 --   $19, $20    more received_at of openings and flows, or NULL
 --   $21         the node's node_id
+--   $22         ctaudit.own_networks
 -- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump
-CREATE OR REPLACE FUNCTION ctaudit.seen_query(p_outward text, p_inward text)
+CREATE OR REPLACE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean)
 RETURNS text
 LANGUAGE sql
 STABLE
@@ -84,11 +87,20 @@ AS $function$
     WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
         AND r.received_at <= $9 AND <asked>
     $query$
-    , '<asked>', '(' || ctaudit.asked_condition(p_outward, p_inward) || ')'),
-    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
+    , '<asked>', '(' || ctaudit.asked_condition(c.outward, c.inward) || ')'),
+    '<direction>', '(CASE WHEN ' || c.outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
+        || c.inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',
     'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
     'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels');
+    'r.labels')
+    FROM (
+        SELECT
+            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+        FROM (VALUES (
+            CASE WHEN p_own THEN ' AND NOT ' END,
+            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+        )) AS o (but, own_end)
+    ) AS c;
 $function$;

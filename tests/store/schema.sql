@@ -506,7 +506,7 @@ AS $$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_query text := ctaudit.connection_query(ctaudit.seen_query(p_outward, p_inward));
+    v_own inet[];
     v_parts ctaudit.needed_part[];
     v_seen smallint[];
     v_needed ctaudit.needed_part;
@@ -538,12 +538,15 @@ BEGIN
         FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
-        FOR v_connection IN EXECUTE v_query USING
+        v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
+        FOR v_connection IN EXECUTE ctaudit.connection_query(
+            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL)
+        ) USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
-            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
             v_batch := v_batch || v_connection;
             IF cardinality(v_batch) = 1000 THEN
@@ -2548,6 +2551,24 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS inet[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz;
+    v_own inet[];
+BEGIN
+    SELECT greatest(p_from, n.first_seen + interval '5 min') INTO v_since
+    FROM ctaudit.node AS n WHERE n.node = p_node;
+    SELECT array_agg(o.network) INTO v_own
+    FROM ctaudit.scopes(p_node, v_since, p_until) AS s,
+        LATERAL unnest(s.public::inet[] || s.internal::inet[]) AS o (network)
+    HAVING min(s.noted_at) <= v_since AND bool_and(s.public IS NOT NULL AND s.internal IS NOT NULL);
+    RETURN v_own;
+END
+$$;
+ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3071,7 +3092,7 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text) RETURNS text
+CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
@@ -3139,15 +3160,24 @@ AS $_$
     WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
         AND r.received_at <= $9 AND <asked>
     $query$
-    , '<asked>', '(' || ctaudit.asked_condition(p_outward, p_inward) || ')'),
-    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
+    , '<asked>', '(' || ctaudit.asked_condition(c.outward, c.inward) || ')'),
+    '<direction>', '(CASE WHEN ' || c.outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
+        || c.inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',
     'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
     'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels');
+    'r.labels')
+    FROM (
+        SELECT
+            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+        FROM (VALUES (
+            CASE WHEN p_own THEN ' AND NOT ' END,
+            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+        )) AS o (but, own_end)
+    ) AS c;
 $_$;
-ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4038,6 +4068,7 @@ REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text,
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -4064,7 +4095,7 @@ REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;

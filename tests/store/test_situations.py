@@ -659,6 +659,61 @@ Opened from outside in nat mode: the latest
   11:00 covered
   ? [2001:db8:1::129]:5141 at 10:30:00 = unknown y
 
+The scope says which end is internal
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 2001:db8:1::/48
+  10:05 NEW y
+  10:05 NEW r
+  10:05 NEW w
+  10:05 NEW a
+  10:10 END y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8:1::129]:5141 at 10:20:00 = none
+  ? [2001:db8::7]:400 at 10:06:00 = unknown because .*not an address of this gateway.*
+  ? [2001:db8::7]:400 at 10:06:00 to 2001:db8:1::129 = unknown
+  ? [2001:db8:1::129]:5353 at 10:06:00 = one w
+  ? [2001:db8::7]:53 at 10:06:00 = unknown
+  ? 192.168.1.130:443 at 10:06:00 = one r
+  ? 19.1.16.7:40001 at 10:06:00 = unknown
+  ? 1.2.3.4:53500 at 10:06:00 = one a
+
+Both ends are of the gateway's networks
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 2001:db8::/32
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+
+Neither end is: it is answered, and the scope is wrong
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+
+The internal network was another one for a while
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 2001:db8::/48
+  10:05 NEW y
+  10:20 scope 1.2.3.4 inside 2001:db8:1::/48
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = unknown
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+  ? [2001:db8:1::129]:5141 at 10:40:00 = one y
+  ? [2001:db8::7]:400 at 10:40:00 = unknown
+  ? [2001:db8:1::129]:5141 at 10:20:00 within 300 = one y
+
+The scope was noted long after the first record
+  10:00 begin
+  10:05 NEW y
+  10:30 scope 1.2.3.4 inside 2001:db8:1::/48
+  11:00 covered
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:40:00 = unknown
+
 # One connection that several gateways or zones saw.
 
 A pair of gateways that share their tables
