@@ -158,7 +158,8 @@ BEGIN
                 WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
                 WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
                 ELSE 'no table dump has shown it'
-            END
+            END,
+            NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,

@@ -45,7 +45,7 @@ DECLARE
     v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
-    v_batch ctaudit.connection[] := '{}';
+    v_portion ctaudit.connection[] := '{}';
 BEGIN
     SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
     FROM ctaudit.node AS n
@@ -81,18 +81,18 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
-            v_batch := v_batch || v_connection;
-            IF cardinality(v_batch) = 1000 THEN
+            v_portion := v_portion || v_connection;
+            IF cardinality(v_portion) = 1000 THEN
                 RETURN QUERY SELECT * FROM ctaudit.fill_in(
-                    v_batch, v_needed, v_dumps, v_from, v_until, p_open
+                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                v_batch := '{}';
+                v_portion := '{}';
             END IF;
         END LOOP;
         RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_batch, v_needed, v_dumps, v_from, v_until, p_open
+            v_portion, v_needed, v_dumps, v_from, v_until, p_open
         );
-        v_batch := '{}';
+        v_portion := '{}';
     END LOOP;
 END
 $function$;

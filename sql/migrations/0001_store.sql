@@ -470,7 +470,9 @@ CREATE TYPE ctaudit.connection AS (
     labels bytea,
     -- exact, at least or unknown, and why not exact: ctaudit.count_traffic
     counters text,
-    counters_cause text
+    counters_cause text,
+    -- Since this dump none has shown another packet, nor has the end; NULL: one alone, or none, tells.
+    idle_since timestamptz
 );
 
 -- The part of one node's record that a question needs, as ctaudit.needed says.

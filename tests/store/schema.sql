@@ -61,7 +61,8 @@ CREATE TYPE ctaudit.connection AS (
 	helper text,
 	labels bytea,
 	counters text,
-	counters_cause text
+	counters_cause text,
+	idle_since timestamp with time zone
 );
 ALTER TYPE ctaudit.connection OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.event AS (
@@ -452,7 +453,8 @@ BEGIN
                 WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
                 WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
                 ELSE 'no table dump has shown it'
-            END
+            END,
+            NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
@@ -512,7 +514,7 @@ DECLARE
     v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
-    v_batch ctaudit.connection[] := '{}';
+    v_portion ctaudit.connection[] := '{}';
 BEGIN
     SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
     FROM ctaudit.node AS n
@@ -548,18 +550,18 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
-            v_batch := v_batch || v_connection;
-            IF cardinality(v_batch) = 1000 THEN
+            v_portion := v_portion || v_connection;
+            IF cardinality(v_portion) = 1000 THEN
                 RETURN QUERY SELECT * FROM ctaudit.fill_in(
-                    v_batch, v_needed, v_dumps, v_from, v_until, p_open
+                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                v_batch := '{}';
+                v_portion := '{}';
             END IF;
         END LOOP;
         RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_batch, v_needed, v_dumps, v_from, v_until, p_open
+            v_portion, v_needed, v_dumps, v_from, v_until, p_open
         );
-        v_batch := '{}';
+        v_portion := '{}';
     END LOOP;
 END
 $$;
@@ -1012,7 +1014,8 @@ AS $_$
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
+        NULL::timestamptz
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
@@ -1040,6 +1043,8 @@ BEGIN
             array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
             array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
             array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            array_agg(e.orig_packets + e.reply_packets ORDER BY e.received_at) AS packets,
+            array_agg(e.received_at ORDER BY e.received_at) AS read_at,
             count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
             max(greatest(d.began_at, e.started_at)) AS last_seen_at
         INTO v_seen
@@ -1067,6 +1072,11 @@ BEGIN
         IF c.state <> 'ended' THEN
             c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
         END IF;
+        c.idle_since := ctaudit.unchanged_since(
+            v_seen.packets
+                || CASE WHEN v_is_last THEN ARRAY[c.orig_packets + c.reply_packets] ELSE '{}' END,
+            v_seen.read_at
+        );
         SELECT
             a.most, b.most, s.most, t.most,
             a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
@@ -1087,6 +1097,7 @@ BEGIN
         c.orig_bytes := NULL;
         c.reply_packets := NULL;
         c.reply_bytes := NULL;
+        c.idle_since := NULL;
     END IF;
     c.counters := CASE
         WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
@@ -3300,6 +3311,21 @@ AS $$
     ORDER BY g.gap_id DESC;
 $$;
 ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_last integer := cardinality(p_counts);
+    v_first integer := v_last;
+BEGIN
+    WHILE v_first > 1 AND p_counts[v_first - 1] = p_counts[v_last] LOOP
+        v_first := v_first - 1;
+    END LOOP;
+    RETURN CASE WHEN v_first < v_last THEN p_times[v_first] END;
+END
+$$;
+ALTER FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4103,6 +4129,7 @@ REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
