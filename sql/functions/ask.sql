@@ -56,7 +56,7 @@ BEGIN
         SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
         FROM (
             SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
-            GROUP BY p.dump_before IS NULL, p.ends_until = 'infinity'
+            GROUP BY p.dump_before IS NULL, p.all_ends
         ) AS g, unnest(ctaudit.nodes_seen(
             g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
             p_remote_port, p_proto

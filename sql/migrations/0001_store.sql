@@ -488,6 +488,8 @@ CREATE TYPE ctaudit.needed_part AS (
     openings_until timestamptz,
     ends_from timestamptz,
     ends_until timestamptz,
+    -- Whether no end of the node was received later.
+    all_ends boolean,
     wrong_from timestamptz,
     wrong_until timestamptz
 );

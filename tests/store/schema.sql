@@ -162,6 +162,7 @@ CREATE TYPE ctaudit.needed_part AS (
 	openings_until timestamp with time zone,
 	ends_from timestamp with time zone,
 	ends_until timestamp with time zone,
+	all_ends boolean,
 	wrong_from timestamp with time zone,
 	wrong_until timestamp with time zone
 );
@@ -525,7 +526,7 @@ BEGIN
         SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
         FROM (
             SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
-            GROUP BY p.dump_before IS NULL, p.ends_until = 'infinity'
+            GROUP BY p.dump_before IS NULL, p.all_ends
         ) AS g, unnest(ctaudit.nodes_seen(
             g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
             p_remote_port, p_proto
@@ -815,7 +816,8 @@ AS $$
         SELECT
             gapped.*,
             CASE
-                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
+                        'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',
@@ -1426,10 +1428,10 @@ DECLARE
     c ctaudit.connection;
 BEGIN
     SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
-    WHERE p_needed.ends_until < 'infinity' AND u.state IN ('open', 'unknown');
+    WHERE NOT p_needed.all_ends AND u.state IN ('open', 'unknown');
     FOR c IN
         SELECT u.* FROM unnest(p_connections) AS u
-        WHERE p_needed.ends_until = 'infinity' OR u.state NOT IN ('open', 'unknown')
+        WHERE p_needed.all_ends OR u.state NOT IN ('open', 'unknown')
         UNION ALL
         SELECT l.* FROM ctaudit.late_ends(
             v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
@@ -2338,6 +2340,9 @@ DECLARE
     -- Whether each opening has the kernel's start: those of dump_before, those of the span.
     v_timed_before boolean;
     v_timed boolean;
+    v_is_nat boolean;
+    -- Nothing of the node was received later.
+    v_last timestamptz;
 BEGIN
     SELECT d.* INTO v_before FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.ended_at <= p_from
@@ -2352,8 +2357,9 @@ BEGIN
         AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
     SELECT
         coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
-        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1')
-    INTO v_timed, v_timed_before
+        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1'),
+        bool_and(s.mode = 'nat'), max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
+    INTO v_timed, v_timed_before, v_is_nat, v_last
     FROM ctaudit.stream AS s WHERE s.node = p_node.node;
     SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
     FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
@@ -2376,11 +2382,16 @@ BEGIN
         + interval '2 hours';
     v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
         ELSE v_first - interval '2 hours' END;
+    IF v_is_nat THEN
+        v.openings_from := greatest(v.openings_from, p_from - interval '7 days');
+    END IF;
+    v_last := greatest(v_last, v_read_at + interval '2 hours');
     v.openings_until := CASE WHEN v_timed
-        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
     v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
-    v.ends_until := CASE WHEN v_timed AND v_after.dump_id IS NOT NULL
-        THEN greatest(v_after.ended_at, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+    v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
+    v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
+        ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
     RETURN v;
 END
 $$;
