@@ -11,6 +11,7 @@
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
 -- Returns: connections, in no order
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
@@ -87,5 +88,6 @@ BEGIN
             RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

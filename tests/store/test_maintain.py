@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from ctaudit.database import schema
-from ctaudit.database.schema import Maintained
+from ctaudit import cli
+from ctaudit.config import RetentionSection
+from ctaudit.database import maintenance, schema
+from ctaudit.database.maintenance import Maintained, Waiting
 from ctaudit.errors import DatabaseError
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened, tuples
@@ -35,6 +40,14 @@ def dsn(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
 def fetch(dsn: str, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute(query).fetchall()
+
+
+def maintain(dsn: str, days: int, inquiries_days: int = 730) -> list[Maintained | Waiting]:
+    """What was done, but for the freezing, which a test of its own looks at."""
+    done = maintenance.maintain(dsn, RetentionSection(days, inquiries_days))
+    return [
+        item for item in done if item != Maintained("to be frozen", getattr(item, "object", ""))
+    ]
 
 
 def day(ago: int) -> datetime:
@@ -62,7 +75,7 @@ def fill(dsn: str) -> None:
 def test_default_partitions_are_emptied_and_retention_drops(dsn: str) -> None:
     fill(dsn)
     assert fetch(dsn, "SELECT count(*) FROM ctaudit.opening_default") == [(5,)]
-    done = schema.maintain(dsn, 30)
+    done = maintain(dsn, 30)
     assert Maintained("moved", name("opening", 10), 1) in done
     assert Maintained("moved", name("flow", 5), 1) in done
     assert Maintained("deleted", "opening_default", 2) in done
@@ -71,9 +84,9 @@ def test_default_partitions_are_emptied_and_retention_drops(dsn: str) -> None:
     assert fetch(dsn, "SELECT ct_id FROM ctaudit.opening_default") == [(99,)]
     assert fetch(dsn, "SELECT ct_id FROM ctaudit.flow ORDER BY 1") == [(2,), (3,), (4,)]
     assert fetch(dsn, f"SELECT ct_id FROM ctaudit.{name('flow', 10)}") == [(2,)]
-    assert schema.maintain(dsn, 30) == [Maintained("kept", "opening_default", 1)]
+    assert maintain(dsn, 30) == [Maintained("kept", "opening_default", 1)]
 
-    assert Maintained("dropped", name("opening", 10), None) in schema.maintain(dsn, 7)
+    assert Maintained("dropped", name("opening", 10), None) in maintain(dsn, 7)
     assert fetch(dsn, "SELECT ct_id FROM ctaudit.opening WHERE ct_id <> 99 ORDER BY 1") == [
         (3,), (4,),
     ]  # fmt: skip
@@ -83,7 +96,7 @@ def test_the_past_beyond_retention_is_unknown(dsn: str) -> None:
     fill(dsn)
     ask = "SELECT complete, why FROM ctaudit.completeness(NULL, '{0}', '{0}'::timestamptz + '1 s')"
     assert fetch(dsn, ask.format(day(20))) == [(True, None)]
-    schema.maintain(dsn, 7)
+    maintain(dsn, 7)
     assert fetch(dsn, ask.format(day(3))) == [(True, None)]
     ((complete, why),) = fetch(dsn, ask.format(day(20)))
     assert (complete, str(why)[:46]) == (False, "gw1: past retention: the record is kept from 2")
@@ -92,19 +105,71 @@ def test_the_past_beyond_retention_is_unknown(dsn: str) -> None:
     assert gateway_row == [(True,)], "the current span goes on"
 
 
-def test_a_lock_is_waited_for_but_not_for_ever(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_is_waited_for(dsn: str) -> None:
     fill(dsn)
     holder = psycopg.connect(dsn)
     holder.execute("LOCK TABLE ctaudit.flow_default IN ACCESS SHARE MODE")
-    monkeypatch.setattr(schema, "_TRIES", 1)
-    with pytest.raises(DatabaseError, match="lock timeout"):
-        schema.maintain(dsn, 30)
-    assert fetch(dsn, "SELECT count(*) FROM ctaudit.opening_default") == [(5,)], "all or nothing"
-    monkeypatch.undo()
     release = threading.Timer(3, holder.close)
     release.start()
-    assert Maintained("moved", name("flow", 5), 1) in schema.maintain(dsn, 30)
+    assert Maintained("moved", name("flow", 5), 1) in maintain(dsn, 30)
     release.join()
+
+
+def test_a_reader_that_never_ends(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days ahead are made, what can be done is done, and the reader is named."""
+    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    fill(dsn)
+    maintain(dsn, 30)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for table in ("opening", "flow", "dump_entry"):
+            connection.execute(f"DROP TABLE ctaudit.{name(table, -7)}")  # type: ignore[arg-type]
+    with psycopg.connect(dsn, application_name="pg_dump") as holder:
+        holder.execute("SELECT count(*) FROM ctaudit.flow_row")
+        time.sleep(2.1)
+        done: list[Maintained | Waiting] = []
+        with pytest.raises(DatabaseError) as waits:
+            done.extend(maintenance.maintain(dsn, RetentionSection(7)))
+        pid = holder.info.backend_pid
+    assert re.search(
+        r"[0-9]+ steps wait for locks that others hold; run it again", str(waits.value)
+    )
+    assert Maintained("made", name("opening", -7)) in done
+    assert Maintained("dropped", name("opening", 10)) in done
+    assert fetch(dsn, f"SELECT to_regclass('ctaudit.{name('flow', 10)}') IS NULL") == [(False,)]
+    waiting = [item for item in done if isinstance(item, Waiting)]
+    assert {item.step.lock for item in waiting} <= {("drop", "flow"), ("make", "flow")}
+    (item,) = [item for item in waiting if item.step.step == "drop"]
+    (found,) = item.holders
+    assert (found.pid, found.application, found.state) == (pid, "pg_dump", "idle in transaction")
+    assert found.seconds is not None
+    assert found.seconds > 2
+    assert Maintained("dropped", name("flow", 10)) in maintain(dsn, 7)
+
+
+def test_the_command_ends_with_5(
+    dsn: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    fill(dsn)
+    maintain(dsn, 30)
+    file = tmp_path / "ctaudit.toml"
+    file.write_text("[retention]\ndays = 7\n")
+    words = ["maintain", "--config", str(file), "--dsn", dsn]
+    with psycopg.connect(dsn, application_name="pg_dump") as holder:
+        for table in ("opening_row", "flow_row"):
+            holder.execute(f"SELECT count(*) FROM ctaudit.{table}")  # type: ignore[arg-type]
+        assert cli.main(words) == 5
+    said = capsys.readouterr()
+    assert re.search(
+        r"^waiting: cannot drop opening_p\d{8}, its lock is held by process \d+ \(postgres, "
+        r"pg_dump, idle in transaction\) for \d+ s$", said.out, re.MULTILINE,
+    ), said.out  # fmt: skip
+    assert said.err.startswith("ctaudit: ")
+    assert said.err.endswith("locks that others hold; run it again when they have ended\n")
+    assert cli.main(words) == 0
 
 
 def test_recording_goes_on_meanwhile(dsn: str) -> None:
@@ -130,7 +195,7 @@ def test_recording_goes_on_meanwhile(dsn: str) -> None:
     worker.start()
     try:
         for _ in range(10):
-            schema.maintain(dsn, 30)
+            maintain(dsn, 30)
     finally:
         stop.set()
         worker.join()
@@ -140,5 +205,5 @@ def test_recording_goes_on_meanwhile(dsn: str) -> None:
     assert fetch(dsn, "SELECT count(*), count(DISTINCT ct_id) FROM ctaudit.flow") == [
         (count, count)
     ]
-    schema.maintain(dsn, 30)
+    maintain(dsn, 30)
     assert fetch(dsn, "SELECT count(*) FROM ctaudit.flow_default") == [(0,)]

@@ -6,7 +6,7 @@ status asks for rows of its own in the same way (select_rows).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ctaudit.database.connection import asking, explained, set_local
+from ctaudit.database.connection import asking, explained, repeated, set_local
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
@@ -90,11 +90,15 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "node": question.node,
         "limit": ANSWERS_MAX + 1,
     }
-    with asking(connection):
-        answers = select_rows(connection, Answer, _WHO, values)
-        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-        by_protocol = _select_by_protocol(connection, coverage, values)
-    return make_reply(question, answers, coverage, by_protocol)
+
+    def ask() -> Reply:
+        with asking(connection):
+            answers = select_rows(connection, Answer, _WHO, values)
+            coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
+            by_protocol = _select_by_protocol(connection, coverage, values)
+        return make_reply(question, answers, coverage, by_protocol)
+
+    return repeated(ask)
 
 
 def _select_by_protocol(
@@ -122,12 +126,18 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "node": question.node,
         "limit": question.limit,
     }
-    with explained("asking the database"):
+
+    def ask() -> psycopg.ServerCursor[Answer]:
+        """The rows are all found when the transaction ends."""
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        try:
+        with _closing_failed(cursor), explained("asking the database"), connection.transaction():
             set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
-            connection.commit()
+        return cursor
+
+    cursor = repeated(ask)
+    with explained("asking the database"):
+        try:
             set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
@@ -135,6 +145,16 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
             # After an error the server has no such cursor any more; that is not the error.
             with suppress(psycopg.Error):
                 cursor.close()
+
+
+@contextmanager
+def _closing_failed(cursor: psycopg.ServerCursor[Any]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # On this side only: with its transaction the server's is gone.
+        psycopg.Cursor.close(cursor)
+        raise
 
 
 def _text(value: object) -> str | None:
