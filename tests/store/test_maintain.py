@@ -29,7 +29,7 @@ CONNECTION = {
 
 @pytest.fixture
 def dsn(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = request.node.name[:60]
+    name = request.node.name.replace("[", "_").replace("]", "")[:60]
     cluster.create_database(name)
     schema.install(cluster.dsn(name))
     yield cluster.dsn(name)
@@ -170,6 +170,138 @@ def test_the_command_ends_with_5(
     assert said.err.startswith("ctaudit: ")
     assert said.err.endswith("locks that others hold; run it again when they have ended\n")
     assert cli.main(words) == 0
+
+
+def test_a_vacuum_of_an_old_day_does_not_keep_new_ones_from_being_made(dsn: str) -> None:
+    """As autovacuum against wraparound, which nobody cancels: only the parent is locked."""
+    fill(dsn)
+    maintain(dsn, 30)
+    with psycopg.connect(dsn) as vacuum, psycopg.connect(dsn, autocommit=True) as connection:
+        vacuum.execute(
+            f"LOCK TABLE ctaudit.{name('flow', 10)} IN SHARE UPDATE EXCLUSIVE MODE"  # type: ignore[arg-type]
+        )
+        made = connection.execute(
+            "SELECT ctaudit.make_partition('flow', %s)", (day(-20).date(),)
+        ).fetchone()
+    assert made == (0,)
+
+
+def test_a_day_with_many_rows_moves_in_portions(dsn: str) -> None:
+    """Each portion is a transaction, after which every question finds all rows."""
+    gateway = Gateway(dsn, "gw1")
+    gateway.listen(day(20))
+    first = day(3).replace(hour=0, minute=0, second=0, microsecond=0)
+    times = [first + timedelta(minutes=number) for number in range(1440)]
+    gateway.record([opened({**CONNECTION, "ct_id": n}, at) for n, at in enumerate(times)], NOW)
+    gateway.close()
+    due = (
+        "SELECT portion_until FROM ctaudit.due_steps(30, 7, 500) "
+        f"WHERE parent = 'opening' AND counted > 0 AND day = '{first.date()}'"
+    )
+    portions = [row[0] for row in fetch(dsn, due)]
+    hours = [8, 16, 24]
+    assert portions == [first + timedelta(hours=hour) for hour in hours]
+    for left, until in zip((960, 480, 0), portions, strict=True):
+        move = f"SELECT ctaudit.make_partition('opening', '{first.date()}', '{until}')"
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            assert connection.execute(move).fetchone() == (480,)  # type: ignore[call-overload]
+            assert connection.execute(move).fetchone() == (None,)  # type: ignore[call-overload]
+        assert fetch(dsn, "SELECT count(*) FROM ctaudit.opening_default") == [(left,)]
+        assert fetch(dsn, "SELECT count(DISTINCT ct_id) FROM ctaudit.opening") == [(1440,)]
+        # What is left counts anew.
+        assert bool(fetch(dsn, due)) == bool(left)
+    assert maintain(dsn, 30) is not None
+    indexes = (
+        "SELECT count(*) FROM pg_index AS i JOIN pg_inherits AS p ON p.inhrelid = i.indexrelid "
+        f"WHERE i.indrelid = 'ctaudit.{name('opening', 3)}'::regclass"
+    )
+    of_parent = "SELECT count(*) FROM pg_index WHERE indrelid = 'ctaudit.opening_row'::regclass"
+    assert fetch(dsn, indexes) == fetch(dsn, of_parent)
+
+
+def test_a_clock_that_was_ahead(dsn: str) -> None:
+    """Two spans of one stream reach over the horizon: the clock was ahead, and was set back."""
+    gateway = Gateway(dsn, "gw1")
+    gateway.listen(day(40))
+    gateway.record([], day(5))
+    gateway.note("overrun", day(35), {"lost": 1})
+    gateway.dump(day(34))
+    gateway.record([], day(3))
+    gateway.close()
+    over = f"covered_from < '{day(30)}' AND covered_until > '{day(29)}'"
+    assert fetch(dsn, f"SELECT count(*) FROM ctaudit.coverage WHERE {over}") == [(2,)]
+    maintain(dsn, 30)
+    kept = fetch(dsn, "SELECT covered_from, covered_until FROM ctaudit.coverage ORDER BY 1")
+    horizon = day(30).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert [row[0] for row in kept] == [horizon, horizon + timedelta(microseconds=1)]
+    current = fetch(dsn, "SELECT c.covered_until = s.covered_until FROM ctaudit.stream AS s "
+        "JOIN ctaudit.coverage AS c USING (node, stream, covered_from)")  # fmt: skip
+    assert current == [(True,)]
+    assert maintain(dsn, 30) == []
+    maintain(dsn, 20)
+    assert len(fetch(dsn, "SELECT FROM ctaudit.coverage")) == 2
+
+
+def test_what_was_asked_is_kept_for_its_own_time(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO ctaudit.inquiry (asked_at, question, arguments, answers) "
+            "SELECT now() - make_interval(days => d), 'who', '{}', d "
+            "FROM unnest('{0, 300, 400, 729, 731, 800}'::integer[]) AS d"
+        )
+    assert Maintained("deleted", "inquiry", 2) in maintain(dsn, 30)
+    assert maintain(dsn, 30) == []
+    assert Maintained("deleted", "inquiry", 3) in maintain(dsn, 30, 30)
+    assert fetch(dsn, "SELECT answers FROM ctaudit.inquiry") == [(0,)]
+
+
+def test_streams_and_gaps_that_nobody_asks_about_go(dsn: str) -> None:
+    for ago in (60, 50, 40):
+        gateway = Gateway(dsn, "gw1")
+        gateway.listen(day(ago))
+        gateway.record([], day(ago - 5))
+        gateway.note("stop", day(ago - 5), {})
+        gateway.close()
+    at = "UPDATE ctaudit.stream SET committed_at = covered_until"
+    with psycopg.connect(dsn) as connection:
+        connection.execute(at)
+    assert fetch(dsn, "SELECT count(*) FROM ctaudit.gap") == [(2,)]
+    done = maintain(dsn, 30)
+    assert Maintained("trimmed", "gap", 2) in done
+    assert Maintained("trimmed", "stream", 2) in done
+    # The last stream says until when it recorded.
+    assert fetch(dsn, "SELECT started_at::date FROM ctaudit.stream") == [(day(40).date(),)]
+    ask = f"SELECT complete FROM ctaudit.completeness(NULL, '{day(47)}', '{day(46)}')"
+    assert fetch(dsn, ask) == [(False,)]
+    assert maintain(dsn, 30) == []
+
+
+@pytest.mark.parametrize(
+    ("style", "zone"),
+    [("SQL, DMY", "Asia/Kolkata"), ("Postgres, MDY", "Asia/Shanghai"), ("German", "EST5EDT")],
+    ids=["sql", "postgres", "german"],
+)
+def test_the_steps_in_any_date_style(dsn: str, style: str, zone: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"SET DateStyle = '{style}'; SET TimeZone = '{zone}'")  # type: ignore[arg-type]
+        connection.execute("SELECT ctaudit.make_partition('flow', '2026-02-03')")
+        connection.execute("SELECT ctaudit.make_partition('flow', '2026-02-02')")
+        connection.execute("SELECT ctaudit.make_partition('flow', '2026-02-04')")
+        connection.execute("SELECT ctaudit.set_freezing('flow', '2026-02-03')")
+        partitions = connection.execute(
+            "SELECT extract(epoch FROM partition_until - day::timestamp AT TIME ZONE 'UTC') / 3600 "
+            "FROM ctaudit.partitions() WHERE name ~ '2026020'"
+        ).fetchall()
+        assert partitions == [(24,)] * 3
+        days = connection.execute(
+            "SELECT day::text FROM ctaudit.due_steps(30) WHERE step = 'drop' AND parent = 'flow'"
+        ).fetchall()
+        assert len(days) == 3
+        assert connection.execute(
+            "SELECT ctaudit.drop_partition('flow', '2026-02-03', 30)"
+        ).fetchone() == (True,)
+        connection.execute("SELECT * FROM ctaudit.trim_before(30)")
+        connection.rollback()
 
 
 def test_recording_goes_on_meanwhile(dsn: str) -> None:
