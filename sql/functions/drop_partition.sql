@@ -21,15 +21,13 @@ AS $function$
 DECLARE
     v_from timestamptz := p_day;
     v_until timestamptz := p_day + 1;
-    v_name text;
+    v_name text := ctaudit.attached(p_table, p_day);
     v_has_rows boolean;
 BEGIN
     IF v_until > ctaudit.horizon(p_retention_days) THEN
         RAISE EXCEPTION '% is kept for % days', p_day, p_retention_days USING ERRCODE = '22023';
     END IF;
-    SELECT p.name INTO v_name FROM ctaudit.partitions() AS p
-    WHERE p.parent = p_table AND p.day = p_day;
-    IF NOT FOUND THEN
+    IF v_name IS NULL THEN
         RETURN false;
     END IF;
     -- A hold that is being set waits until this is committed, and is told what is left.

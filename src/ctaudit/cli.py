@@ -210,13 +210,16 @@ def run_hold(args: Namespace) -> int:
             args.case, args.begin, args.until, node=args.node, addresses=args.address
         )
         output.print_lines(format_set(wanted, holds.set_hold(pick_dsn(args), wanted)))
-    elif args.action == "lift":
+        return SUCCESS
+    if args.action == "lift":
         lifted = holds.lift_hold(pick_dsn(args), args.case)
         output.print_lines([format_lifted(args.case, lifted)])
-    elif args.json:
-        output.print_json(plain_holds(holds.list_holds(pick_dsn(args))))
+        return SUCCESS
+    known = holds.list_holds(pick_dsn(args))
+    if args.json:
+        output.print_json(plain_holds(known))
     else:
-        output.print_lines(format_holds(holds.list_holds(pick_dsn(args))))
+        output.print_lines(format_holds(known))
     return SUCCESS
 
 

@@ -545,6 +545,15 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
+    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
+        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
+$$;
+ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1274,15 +1283,13 @@ AS $$
 DECLARE
     v_from timestamptz := p_day;
     v_until timestamptz := p_day + 1;
-    v_name text;
+    v_name text := ctaudit.attached(p_table, p_day);
     v_has_rows boolean;
 BEGIN
     IF v_until > ctaudit.horizon(p_retention_days) THEN
         RAISE EXCEPTION '% is kept for % days', p_day, p_retention_days USING ERRCODE = '22023';
     END IF;
-    SELECT p.name INTO v_name FROM ctaudit.partitions() AS p
-    WHERE p.parent = p_table AND p.day = p_day;
-    IF NOT FOUND THEN
+    IF v_name IS NULL THEN
         RETURN false;
     END IF;
     -- A hold that is being set waits until this is committed, and is told what is left.
@@ -3130,19 +3137,18 @@ CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
     SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
-    v_name text;
+    v_name text := ctaudit.attached(p_table, p_day);
 BEGIN
     IF p_day >= clock_timestamp()::date THEN
         RAISE EXCEPTION 'the day % is not over', p_day USING ERRCODE = '22023';
     END IF;
-    SELECT p.name INTO v_name FROM ctaudit.partitions() AS p
-    WHERE p.parent = p_table AND p.day = p_day;
-    IF FOUND THEN
+    IF v_name IS NOT NULL THEN
         EXECUTE format(
             'ALTER TABLE ctaudit.%I SET (autovacuum_freeze_min_age = 0, '
             'autovacuum_freeze_table_age = 0, autovacuum_vacuum_insert_threshold = 0, '
             'autovacuum_vacuum_insert_scale_factor = 0)', v_name
         );
+        EXECUTE format('ANALYZE ctaudit.%I', v_name);
     END IF;
 END
 $$;
@@ -4157,6 +4163,7 @@ REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;

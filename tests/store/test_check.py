@@ -39,6 +39,7 @@ def test_recorder_finds_all_good(cluster: Cluster) -> None:
         "encoding",
         "server log",
         "partitions",
+        "locks",
         "announcements",
     ]
     assert {item.level for item in found.values()} == {Level.GOOD}, found
