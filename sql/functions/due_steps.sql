@@ -13,6 +13,7 @@
 --   freeze    ctaudit.set_freezing(parent, day)
 --   keep      nothing to do: rows (parent: of the default partition, with the time of a wrong
 --             clock or held) or partitions (parent NULL, name: held for that case) stay
+-- Errors: 55P03 a lock was not granted within two seconds; call again
 -- Tables touched: <parent>_default, node, hold, hold_lift, and those of ctaudit.held (read)
 CREATE OR REPLACE FUNCTION ctaudit.due_steps(
     p_retention_days integer,
@@ -32,6 +33,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET DateStyle = 'ISO, YMD'
 SET TimeZone = 'UTC'
+SET lock_timeout = '2s'
 AS $function$
 DECLARE
     v_horizon timestamptz := ctaudit.horizon(p_retention_days);
@@ -74,13 +76,13 @@ BEGIN
         WHERE e.partition_until IS NULL OR e.partition_until < w.day + 1
     ),
     portions AS (
-        SELECT m.*, least(
-            m.day + i * (interval '1 day' / greatest(ceil(m.number / p_rows::numeric), 1)::float8),
-            (m.day + 1)::timestamp
-        )::timestamptz AS portion_until
+        SELECT m.*, CASE WHEN i < c.number THEN m.day::timestamptz + i * interval '1 day' / c.number
+            ELSE m.day + 1 END AS portion_until
         FROM made AS m
-        CROSS JOIN generate_series(1, greatest(ceil(m.number / p_rows::numeric), 1)::integer)
-            AS i
+        CROSS JOIN LATERAL (
+            SELECT greatest(ceil(m.number / p_rows::numeric), 1)::integer AS number
+        ) AS c
+        CROSS JOIN generate_series(1, c.number) AS i
     )
     SELECT d.step, d.parent, d.day, d.name, d.portion_until, d.counted FROM (
         SELECT 1 AS place, 'make' AS step, p.parent, p.day,

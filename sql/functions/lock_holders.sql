@@ -1,9 +1,9 @@
 -- Function: ctaudit.lock_holders
 -- Who may keep a step of the maintenance from its lock. The texts of their statements are not
 -- shown: a question's has the address that was asked for.
--- Parameters: p_table   opening, flow or dump_entry; NULL: hold
--- Returns: sessions that hold a lock on it, on one of its default partition or of its days for two
---   seconds or more, the oldest first. seconds: how long their transaction has lasted; NULL: the
+-- Parameters: p_table   opening, flow or dump_entry; NULL: what ctaudit.trim_before changes
+-- Returns: sessions that hold a lock on it, on its default partition or on one of its days, and whose
+--   transaction began two seconds ago or earlier, the oldest first. seconds: how long their transaction has lasted; NULL: the
 --   owner of this function is no member of pg_read_all_stats
 -- Tables touched: none but the catalog's
 CREATE OR REPLACE FUNCTION ctaudit.lock_holders(p_table text)
@@ -25,7 +25,10 @@ AS $function$
                     SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
                 )
                 AND c.relnamespace = 'ctaudit'::regnamespace
-                AND c.relname ~ coalesce('^' || p_table || '_(row|default|p\d{8})$', '^hold$')
+                AND c.relname ~ coalesce(
+                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
+                )
         )
     ORDER BY a.xact_start LIMIT 3;
 $function$;

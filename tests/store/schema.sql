@@ -1318,6 +1318,7 @@ CREATE FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer DEFAU
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '2s'
 AS $$
 DECLARE
     v_horizon timestamptz := ctaudit.horizon(p_retention_days);
@@ -1360,13 +1361,13 @@ BEGIN
         WHERE e.partition_until IS NULL OR e.partition_until < w.day + 1
     ),
     portions AS (
-        SELECT m.*, least(
-            m.day + i * (interval '1 day' / greatest(ceil(m.number / p_rows::numeric), 1)::float8),
-            (m.day + 1)::timestamp
-        )::timestamptz AS portion_until
+        SELECT m.*, CASE WHEN i < c.number THEN m.day::timestamptz + i * interval '1 day' / c.number
+            ELSE m.day + 1 END AS portion_until
         FROM made AS m
-        CROSS JOIN generate_series(1, greatest(ceil(m.number / p_rows::numeric), 1)::integer)
-            AS i
+        CROSS JOIN LATERAL (
+            SELECT greatest(ceil(m.number / p_rows::numeric), 1)::integer AS number
+        ) AS c
+        CROSS JOIN generate_series(1, c.number) AS i
     )
     SELECT d.step, d.parent, d.day, d.name, d.portion_until, d.counted FROM (
         SELECT 1 AS place, 'make' AS step, p.parent, p.day,
@@ -2272,7 +2273,10 @@ AS $_$
                     SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
                 )
                 AND c.relnamespace = 'ctaudit'::regnamespace
-                AND c.relname ~ coalesce('^' || p_table || '_(row|default|p\d{8})$', '^hold$')
+                AND c.relname ~ coalesce(
+                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
+                )
         )
     ORDER BY a.xact_start LIMIT 3;
 $_$;
