@@ -8,6 +8,7 @@
 --   p_node
 --   p_dump   a complete dump of that node; NULL: since the node's first stream
 -- Returns: connections in state 'open'; last_seen_at is a time at which each was alive
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: dump, stream, clock_doubt, opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.alive(p_node text, p_dump bigint)
 RETURNS SETOF ctaudit.connection
@@ -164,5 +165,6 @@ BEGIN
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

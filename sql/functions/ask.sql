@@ -12,6 +12,7 @@
 --   p_open                      only connections without an end
 --   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
@@ -94,5 +95,6 @@ BEGIN
         );
         v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -217,6 +217,36 @@ CREATE TABLE ctaudit.inquiry (
     answers bigint NOT NULL
 );
 
+-- Spans of the record that are kept although retention would drop them. Rows are only added: who
+-- set a hold and who lifted it stays on record.
+CREATE TABLE ctaudit.hold (
+    hold_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    case_reference text NOT NULL CHECK (case_reference <> ''),
+    held_from timestamptz NOT NULL,
+    held_until timestamptz NOT NULL,
+    -- NULL: of each gateway.
+    node_id smallint REFERENCES ctaudit.node (node_id),
+    -- NULL: of each address.
+    addresses cidr[],
+    set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    set_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name'),
+    CHECK (held_from < held_until)
+);
+
+CREATE TABLE ctaudit.hold_lift (
+    hold_id bigint PRIMARY KEY REFERENCES ctaudit.hold,
+    lifted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    lifted_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name')
+);
+
+-- Has no rows. Each transaction that moves rows between partitions or drops a partition gives it a
+-- new file: ctaudit.note_rewrite, ctaudit.refuse_rewritten.
+CREATE TABLE ctaudit.rewrite ();
+
 -- The rows of connections hold codes and no NULL in what tells connections apart; the views
 -- opening, flow and dump_entry show them with the names and values of ctaudit.event. The codes of
 -- time_source and provenance are their first letters. The columns are ordered by size (eight

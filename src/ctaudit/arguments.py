@@ -116,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        if name != "node":
+        if name not in ("node", "hold"):
             _add_source(command, dsn=dsn)
         return command
 
@@ -133,6 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_tz(status)
     _add_json(add("check", "Check kernel, spool, services and database."))
     _add_node(add("node", "List, rename, retire or revive gateways."))
+    _add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     _add_setup(add("setup", "Create the database on this host.", dsn=False))
     return parser
 
@@ -248,6 +249,29 @@ def _add_node(node: argparse.ArgumentParser) -> None:
         help="with --here: until the database has the note; default 30",
     )  # fmt: skip
     add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+
+
+def _add_hold(hold: argparse.ArgumentParser) -> None:
+    actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_source(action)
+        return action
+
+    put = add("set", "Hold a span for a case.")
+    put.add_argument("--case", required=True, metavar="CASE", help="the reference of the case")
+    put.add_argument("--from", dest="begin", required=True, metavar="TIME", help="since this time")
+    put.add_argument(
+        "--until", required=True, metavar="TIME", help="before this time, which may be to come"
+    )
+    put.add_argument("--node", help="connections of this gateway")
+    put.add_argument(
+        "--address", nargs="+", action="extend", default=[], metavar="CIDR",
+        help="connections of these addresses and networks; may be repeated",
+    )  # fmt: skip
+    add("lift", "Lift the holds of a case.").add_argument("case", metavar="CASE")
+    _add_json(add("list", "Show each hold that was ever set, by whom, and what it keeps."))
 
 
 def _add_setup(setup: argparse.ArgumentParser) -> None:

@@ -69,13 +69,13 @@ def run_schema(args: Namespace) -> int:
 
 
 def run_maintain(args: Namespace) -> int:
-    from ctaudit.database import schema
-    from ctaudit.database.schema_text import format_maintained
+    from ctaudit.database.maintenance import maintain
+    from ctaudit.database.maintenance_text import format_maintained
 
     config = load_config(args.config)
-    output.print_lines(
-        format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days))
-    )
+    for line in format_maintained(maintain(pick_dsn(args, config), config.retention)):
+        output.print_lines([line])
+        output.flush()
     return SUCCESS
 
 
@@ -208,6 +208,28 @@ def _retire_here(args: Namespace) -> None:
     output.print_lines(["This gateway is retired, and the database has all that it received."])
 
 
+def run_hold(args: Namespace) -> int:
+    from ctaudit.admin import holds
+    from ctaudit.admin.holds_text import format_holds, format_lifted, format_set, plain_holds
+
+    if args.action == "set":
+        wanted = holds.read_hold(
+            args.case, args.begin, args.until, node=args.node, addresses=args.address
+        )
+        output.print_lines(format_set(wanted, holds.set_hold(pick_dsn(args), wanted)))
+        return SUCCESS
+    if args.action == "lift":
+        lifted = holds.lift_hold(pick_dsn(args), args.case)
+        output.print_lines([format_lifted(args.case, lifted)])
+        return SUCCESS
+    known = holds.list_holds(pick_dsn(args))
+    if args.json:
+        output.print_json(plain_holds(known))
+    else:
+        output.print_lines(format_holds(known))
+    return SUCCESS
+
+
 def run_setup(args: Namespace) -> int:
     from ctaudit.admin.setup_local import set_up_local
 
@@ -230,6 +252,7 @@ COMMANDS = {
     "status": run_status,
     "check": run_check,
     "node": run_node,
+    "hold": run_hold,
     "setup": run_setup,
 }
 

@@ -460,6 +460,7 @@ BEGIN
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
     $query$ USING p_node, p_dump, v_began, v_ended,
         (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+    PERFORM ctaudit.refuse_rewritten();
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
@@ -564,8 +565,10 @@ BEGIN
         );
         v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $$;
+<<<<<<< HEAD
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -574,6 +577,18 @@ AS $$
         || ' OR (r.status & 48) = 0 AND ' || p_inward;
 $$;
 ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+=======
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
+    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
+        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
+$$;
+ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
+>>>>>>> maintain
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1121,6 +1136,44 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.delete_inquiries(p_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_deleted bigint;
+BEGIN
+    IF p_days IS NULL OR p_days < 30 THEN
+        RAISE EXCEPTION 'inquiries of % days: must be 30 or more', p_days
+            USING ERRCODE = '22023';
+    END IF;
+    DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days);
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION ctaudit.delete_inquiries(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint DEFAULT 500000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $_$
+DECLARE
+    v_deleted bigint;
+BEGIN
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    EXECUTE format(
+        'DELETE FROM ctaudit.%1$I WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ctaudit.%1$I AS d '
+        'WHERE d.received_at < $1 AND NOT d.received_at <@ $2 AND d.received_at >= $3 LIMIT $4))',
+        p_table || '_default'
+    ) USING ctaudit.horizon(p_retention_days), ctaudit.held(),
+        (SELECT min(n.first_seen) FROM ctaudit.node AS n), p_rows;
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    RETURN v_deleted;
+END
+$_$;
+ALTER FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1199,6 +1252,139 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_name text := ctaudit.attached(p_table, p_day);
+    v_has_rows boolean;
+BEGIN
+    IF v_until > ctaudit.horizon(p_retention_days) THEN
+        RAISE EXCEPTION '% is kept for % days', p_day, p_retention_days USING ERRCODE = '22023';
+    END IF;
+    IF v_name IS NULL THEN
+        RETURN false;
+    END IF;
+    -- A hold that is being set waits until this is committed, and is told what is left.
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    IF v_from <@ ctaudit.held() THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (
+        SELECT FROM ctaudit.coverage AS c
+        WHERE c.covered_from < v_until AND c.covered_until > v_from
+    ) THEN
+        RAISE EXCEPTION '% of % is said to be covered', p_table, p_day
+            USING ERRCODE = '55000', HINT = 'Call ctaudit.trim_before first.';
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
+    EXECUTE format('DROP TABLE ctaudit.%I', v_name);
+    IF v_has_rows THEN
+        PERFORM ctaudit.note_rewrite();
+    END IF;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer DEFAULT 7, p_rows bigint DEFAULT 500000) RETURNS TABLE(step text, parent text, day date, name text, portion_until timestamp with time zone, counted bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
+    v_today date := clock_timestamp()::date;
+    v_held tstzmultirange := ctaudit.held();
+BEGIN
+    RETURN QUERY
+    -- What the default partitions hold: is_recorded is false for rows older than the first stream.
+    WITH strays AS MATERIALIZED (
+        SELECT
+            d.parent, d.received_at::date AS day, d.received_at >= f.first_seen AS is_recorded,
+            date_trunc('day', d.received_at) <@ v_held AS is_held, count(*) AS number
+        FROM (
+            SELECT 'opening' AS parent, o.received_at FROM ctaudit.opening_default AS o
+            UNION ALL SELECT 'flow', f.received_at FROM ctaudit.flow_default AS f
+            UNION ALL SELECT 'dump_entry', e.received_at FROM ctaudit.dump_entry_default AS e
+        ) AS d
+        CROSS JOIN (
+            SELECT coalesce(min(n.first_seen), 'infinity') AS first_seen FROM ctaudit.node AS n
+        ) AS f
+        GROUP BY 1, 2, 3, 4
+    ),
+    existing AS MATERIALIZED (SELECT p.* FROM ctaudit.partitions() AS p),
+    ahead AS (
+        SELECT t.parent, d.day::date AS day
+        FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
+        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+    ),
+    made AS (
+        SELECT w.parent, w.day, coalesce(s.number, 0) AS number, e.partition_until
+        FROM (
+            SELECT a.parent, a.day FROM ahead AS a
+            UNION SELECT s.parent, s.day FROM strays AS s
+            WHERE s.day >= v_horizon::date AND s.day <= v_today
+        ) AS w
+        LEFT JOIN (
+            SELECT s.parent, s.day, sum(s.number) AS number FROM strays AS s GROUP BY 1, 2
+        ) AS s ON s.parent = w.parent AND s.day = w.day
+        LEFT JOIN existing AS e ON e.parent = w.parent AND e.day = w.day
+        WHERE e.partition_until IS NULL OR e.partition_until < w.day + 1
+    ),
+    portions AS (
+        SELECT m.*, CASE WHEN i < c.number THEN m.day::timestamptz + i * interval '1 day' / c.number
+            ELSE m.day + 1 END AS portion_until
+        FROM made AS m
+        CROSS JOIN LATERAL (
+            SELECT greatest(ceil(m.number / p_rows::numeric), 1)::integer AS number
+        ) AS c
+        CROSS JOIN generate_series(1, c.number) AS i
+    )
+    SELECT d.step, d.parent, d.day, d.name, d.portion_until, d.counted FROM (
+        SELECT 1 AS place, 'make' AS step, p.parent, p.day,
+            ctaudit.partition_name(p.parent, p.day) AS name, p.portion_until,
+            p.number::bigint AS counted
+        FROM portions AS p
+        WHERE p.partition_until IS NULL OR p.portion_until > p.partition_until
+        UNION ALL
+        SELECT 2, 'trim', NULL, NULL, NULL, NULL, NULL
+        UNION ALL
+        SELECT 3, 'drop', e.parent, e.day, e.name, NULL, NULL
+        FROM existing AS e
+        WHERE e.day < v_horizon::date AND NOT e.day::timestamptz <@ v_held
+        UNION ALL
+        SELECT DISTINCT 4, 'delete', s.parent, NULL::date, s.parent || '_default',
+            NULL::timestamptz, NULL::bigint
+        FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
+        UNION ALL
+        SELECT 5, 'freeze', e.parent, e.day, e.name, NULL, NULL
+        FROM existing AS e
+        WHERE e.day < v_today AND e.day >= v_horizon::date
+            AND NOT coalesce(e.options @> '{autovacuum_freeze_table_age=0}', false)
+        UNION ALL
+        SELECT 6, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
+        FROM strays AS s
+        WHERE s.day > v_today + p_days OR s.day < v_horizon::date AND (s.is_held OR NOT s.is_recorded)
+        GROUP BY s.parent
+        UNION ALL
+        SELECT 7, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
+        FROM ctaudit.holds() AS h
+        JOIN existing AS e ON e.day BETWEEN h.kept_from AND h.kept_until
+        WHERE e.day < v_horizon::date
+        GROUP BY h.case_reference
+    ) AS d
+    ORDER BY d.place, d.counted > 0, d.day, d.parent, d.portion_until, d.name;
+END
+$$;
+ALTER FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1593,6 +1779,61 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmultirange
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT coalesce(range_agg(tstzrange(
+        date_trunc('day', least(
+            h.held_from, nullif(b.openings_from, '-infinity'), nullif(b.ends_from, '-infinity'),
+            b.entries_from, b.wrong_from
+        )),
+        date_trunc('day', greatest(
+            h.held_until - interval '1 us', nullif(b.openings_until, 'infinity'),
+            nullif(b.ends_until, 'infinity'), b.entries_until, b.wrong_until
+        )) + interval '1 day'
+    )), '{}')
+    FROM ctaudit.hold AS h
+    LEFT JOIN ctaudit.node AS n ON n.first_seen < h.held_until
+        AND (h.node_id IS NULL OR n.node_id = h.node_id)
+    LEFT JOIN LATERAL ctaudit.needed(n.node, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
+    WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
+            SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
+        ) ELSE h.hold_id = p_hold END;
+$$;
+ALTER FUNCTION ctaudit.held(p_hold bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT
+        h.case_reference, h.held_from, h.held_until, n.node,
+        (SELECT array_agg(abbrev(a::inet)) FROM unnest(h.addresses) AS a),
+        h.set_at, h.set_by, l.lifted_at, l.lifted_by,
+        lower(d.days)::date, (upper(d.days) - interval '1 day')::date
+    FROM ctaudit.hold AS h
+    LEFT JOIN ctaudit.node AS n ON n.node_id = h.node_id
+    LEFT JOIN ctaudit.hold_lift AS l ON l.hold_id = h.hold_id
+    LEFT JOIN LATERAL ctaudit.held(h.hold_id) AS d (days) ON l.hold_id IS NULL
+    ORDER BY h.hold_id;
+$$;
+ALTER FUNCTION ctaudit.holds() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.horizon(p_retention_days integer) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+BEGIN
+    IF p_retention_days IS NULL OR p_retention_days < 1 THEN
+        RAISE EXCEPTION 'retention of % days: must be 1 or more', p_retention_days
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN date_trunc('day', clock_timestamp()) - make_interval(days => p_retention_days);
+END
+$$;
+ALTER FUNCTION ctaudit.horizon(p_retention_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded & 255) ELSE NULL::integer END)::smallint;
@@ -1933,7 +2174,31 @@ BEGIN
     RETURN QUERY SELECT * FROM unnest(v_left);
 END
 $$;
+<<<<<<< HEAD
 ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+=======
+ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_lifted bigint;
+BEGIN
+    INSERT INTO ctaudit.hold_lift (hold_id)
+    SELECT h.hold_id FROM ctaudit.hold AS h WHERE h.case_reference = p_case
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_lifted = ROW_COUNT;
+    IF v_lifted = 0 THEN
+        RAISE EXCEPTION 'case % has no hold', p_case USING ERRCODE = 'P0002',
+            HINT = 'ctaudit hold list shows the holds.';
+    END IF;
+    RAISE LOG 'ctaudit: % lifted the holds of case %', session_user, p_case;
+    RETURN v_lifted;
+END
+$$;
+ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
+>>>>>>> maintain
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2088,98 +2353,69 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION ctaudit.lock_holders(p_table text) RETURNS TABLE(pid integer, login text, application text, state text, seconds double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "DateStyle" TO 'ISO, YMD'
-    SET lock_timeout TO '2s'
 AS $_$
-DECLARE
-    v_horizon date;
-    v_kept timestamptz;
-    v_first timestamptz;
-    v_table text;
-    v_day date;
-    v_name text;
-BEGIN
-    IF p_retention_days IS NULL OR p_retention_days < 1 THEN
-        RAISE EXCEPTION 'retention of % days: must be 1 or more', p_retention_days;
-    END IF;
-    v_horizon := (clock_timestamp() AT TIME ZONE 'UTC')::date - p_retention_days;
-    v_kept := v_horizon::timestamp AT TIME ZONE 'UTC';
-    SELECT coalesce(min(n.first_seen), 'infinity') INTO v_first FROM ctaudit.node AS n;
-
-    FOR object, rows IN SELECT m.partition, m.moved FROM ctaudit.make_partitions(p_days) AS m LOOP
-        action := 'made';
-        RETURN NEXT;
-    END LOOP;
-
-    FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
-        FOR v_day IN EXECUTE format(
-            'SELECT DISTINCT (received_at AT TIME ZONE ''UTC'')::date FROM ctaudit.%I '
-            'WHERE received_at >= %L AND received_at <= clock_timestamp() ORDER BY 1',
-            v_table || '_default', v_kept
-        ) LOOP
-            action := 'moved';
-            object := ctaudit.partition_name(v_table, v_day);
-            rows := ctaudit.make_partition(v_table, v_day);
-            RETURN NEXT;
-        END LOOP;
-
-        FOR v_name IN
-            SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = format('ctaudit.%I', v_table || '_row')::regclass
-                AND c.relname ~ '_p\d{8}$'
-                AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_horizon
-            ORDER BY c.relname
-        LOOP
-            EXECUTE format('DROP TABLE ctaudit.%I', v_name);
-            action := 'dropped';
-            object := v_name;
-            rows := NULL;
-            RETURN NEXT;
-        END LOOP;
-
-        object := v_table || '_default';
-        EXECUTE format(
-            'DELETE FROM ctaudit.%I WHERE received_at < %L AND received_at >= %L',
-            object, v_kept, v_first
-        );
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF rows > 0 THEN
-            action := 'deleted';
-            RETURN NEXT;
-        END IF;
-        EXECUTE format('SELECT count(*) FROM ctaudit.%I', object) INTO rows;
-        IF rows > 0 THEN
-            action := 'kept';
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-
-    action := 'trimmed';
-    FOR object, rows IN SELECT * FROM ctaudit.trim_before(v_kept) AS t WHERE t.rows > 0 LOOP
-        RETURN NEXT;
-    END LOOP;
-END
+    SELECT
+        a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,
+        extract(epoch FROM clock_timestamp() - a.xact_start)::double precision
+    FROM pg_stat_activity AS a
+    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND coalesce(a.xact_start < clock_timestamp() - interval '2 s', true)
+        AND a.pid IN (
+            SELECT l.pid FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+            WHERE l.granted AND l.database = (
+                    SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
+                )
+                AND c.relnamespace = 'ctaudit'::regnamespace
+                AND c.relname ~ coalesce(
+                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
+                )
+        )
+    ORDER BY a.xact_start LIMIT 3;
 $_$;
-ALTER FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date) RETURNS bigint
+ALTER FUNCTION ctaudit.lock_holders(p_table text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
     v_parent text := p_table || '_row';
     v_name text := ctaudit.partition_name(p_table, p_day);
-    v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
-    v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
+    v_from timestamptz := p_day;
+    v_moved_from timestamptz := p_day;
+    v_until timestamptz := least(p_until, (p_day + 1)::timestamptz);
     v_moved bigint;
 BEGIN
-    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
-        RETURN NULL;
+    IF p_table NOT IN ('opening', 'flow', 'dump_entry')
+        OR abs(p_day - clock_timestamp()::date) > 36525 OR v_until <= v_from
+    THEN
+        RAISE EXCEPTION 'no partition of % for % until %', p_table, p_day, p_until
+            USING ERRCODE = '22023';
     END IF;
+    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
+        SELECT p.partition_until INTO v_moved_from FROM ctaudit.partitions() AS p
+        WHERE p.name = v_name;
+        -- NULL: it was detached by hand.
+        IF v_moved_from >= v_until OR v_moved_from IS NULL THEN
+            RETURN NULL;
+        END IF;
+        EXECUTE format('ALTER TABLE ctaudit.%I DETACH PARTITION ctaudit.%I', v_parent, v_name);
+    ELSE
+        -- Keeps others from inserting: a batch for which the server had chosen the default
+        -- partition already would be rejected once that partition may not hold its rows any more.
+        EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
+        EXECUTE format(
+            'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+            v_name, v_parent
+        );
+    END IF;
+<<<<<<< HEAD
     -- Keeps others from inserting: a batch for which the server had chosen the default partition
     -- already would be rejected once that partition may not hold its rows any more.
     EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
@@ -2189,6 +2425,8 @@ BEGIN
         'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000)',
         v_name, v_parent
     );
+=======
+>>>>>>> maintain
     -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
@@ -2197,7 +2435,7 @@ BEGIN
     EXECUTE format(
         'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
         'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
-        p_table || '_default', v_from, v_until, v_name
+        p_table || '_default', v_moved_from, v_until, v_name
     );
     GET DIAGNOSTICS v_moved = ROW_COUNT;
     EXECUTE format(
@@ -2205,16 +2443,21 @@ BEGIN
         v_parent, v_name, v_from, v_until
     );
     EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
+    IF v_moved > 0 THEN
+        PERFORM ctaudit.note_rewrite();
+    END IF;
     RETURN v_moved;
 END
 $$;
-ALTER FUNCTION ctaudit.make_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7) RETURNS TABLE(partition text, moved bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
-    v_today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    v_today date := clock_timestamp()::date;
     v_table text;
     v_day date;
 BEGIN
@@ -2521,6 +2764,13 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    TRUNCATE ctaudit.rewrite;
+$$;
+ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2598,6 +2848,23 @@ AS $$
     SELECT p_table || '_p' || to_char(p_day, 'YYYYMMDD');
 $$;
 ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name text, partition_until timestamp with time zone, options text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $_$
+    SELECT
+        t.parent, to_date(right(c.relname, 8), 'YYYYMMDD'), c.relname,
+        substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('(.*)'\)$$)::timestamptz,
+        c.reloptions
+    FROM unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+    JOIN pg_inherits AS i ON i.inhparent = format('ctaudit.%I', t.parent || '_row')::regclass
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE c.relname ~ '_p\d{8}$'
+    ORDER BY 1, 2;
+$_$;
+ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((family(p_address) = 6) AND (p_address <<= '::ffff:0.0.0.0/96'::inet)) THEN ('0.0.0.0'::inet + ((host(p_address))::inet - '::ffff:0.0.0.0'::inet)) ELSE (host(p_address))::inet END;
@@ -2977,6 +3244,21 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF (
+        SELECT c.relfilenode <> pg_relation_filenode(c.oid)
+        FROM pg_class AS c WHERE c.oid = 'ctaudit.rewrite'::regclass
+    ) THEN
+        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
+            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.refuse_rewritten() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3114,6 +3396,7 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+<<<<<<< HEAD
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3200,6 +3483,73 @@ AS $_$
     ) AS c;
 $_$;
 ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+=======
+CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_name text := ctaudit.attached(p_table, p_day);
+BEGIN
+    IF p_day >= clock_timestamp()::date THEN
+        RAISE EXCEPTION 'the day % is not over', p_day USING ERRCODE = '22023';
+    END IF;
+    IF v_name IS NOT NULL THEN
+        EXECUTE format(
+            'ALTER TABLE ctaudit.%I SET (autovacuum_freeze_min_age = 0, '
+            'autovacuum_freeze_table_age = 0, autovacuum_vacuum_insert_threshold = 0, '
+            'autovacuum_vacuum_insert_scale_factor = 0)', v_name
+        );
+        EXECUTE format('ANALYZE ctaudit.%I', v_name);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.set_freezing(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text, p_addresses cidr[] DEFAULT NULL::cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+AS $$
+DECLARE
+    v_nodes text[] := ctaudit.nodes_named(p_node);
+    v_node_id smallint;
+    v_days tstzmultirange;
+BEGIN
+    IF p_from IS NULL OR p_until IS NULL OR NOT p_from < p_until
+        OR p_from = '-infinity' OR p_until = 'infinity'
+    THEN
+        RAISE EXCEPTION 'not a span of time: from % until %', p_from, p_until
+            USING ERRCODE = '22023';
+    ELSIF p_case IS NULL OR p_case = '' THEN
+        RAISE EXCEPTION 'a hold needs a case reference' USING ERRCODE = '22023';
+    ELSIF p_node IS NOT NULL THEN
+        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = ANY (v_nodes)
+        ORDER BY n.node = p_node DESC LIMIT 1;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+        END IF;
+    END IF;
+    -- Waits for a step that drops what is older than the retention.
+    INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
+    VALUES (p_case, p_from, p_until, v_node_id, nullif(p_addresses, '{}'))
+    RETURNING h.hold_id INTO hold_id;
+    SELECT min(p.day) INTO kept_since FROM ctaudit.partitions() AS p;
+    v_days := ctaudit.held(hold_id);
+    kept_from := lower(v_days);
+    kept_until := upper(v_days) - interval '1 day';
+    IF p_until <= kept_since THEN
+        RAISE EXCEPTION 'nothing is left of the time until %: the record begins on %',
+            p_until, kept_since USING ERRCODE = '22023';
+    END IF;
+    RAISE LOG 'ctaudit: % set a hold for case %: from % until %',
+        session_user, p_case, p_from, p_until;
+END
+$$;
+ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+>>>>>>> maintain
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3250,68 +3600,170 @@ CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_sourc
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TABLE(object text, rows bigint)
-    LANGUAGE plpgsql
+CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
 AS $$
+DECLARE
+    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
+    v_kept tstzmultirange;
 BEGIN
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    v_kept := ctaudit.held() + tstzmultirange(tstzrange(v_horizon, NULL));
+
     object := 'coverage';
-    -- The record procedures lock the row of the stream first, then its coverage; so does this.
-    UPDATE ctaudit.stream AS s
-    SET covered_from = CASE WHEN c.covered_until >= p_kept THEN p_kept END
-    FROM ctaudit.coverage AS c
-    WHERE s.covered_from < p_kept
-        AND c.node = s.node AND c.stream = s.stream AND c.covered_from = s.covered_from;
-    DELETE FROM ctaudit.coverage AS c WHERE c.covered_until < p_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
+    rows := ctaudit.trim_coverage(v_kept);
     RETURN NEXT;
-    UPDATE ctaudit.coverage AS c SET covered_from = p_kept WHERE c.covered_from < p_kept;
 
     object := 'dump';
     DELETE FROM ctaudit.dump AS d
-    WHERE coalesce(d.ended_at, d.began_at) < p_kept AND NOT EXISTS (
-        SELECT FROM ctaudit.stream AS s
-        WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
-    );
+    WHERE NOT tstzrange(d.began_at, greatest(d.ended_at, d.began_at), '[]') && v_kept
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
+        );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'note';
-    DELETE FROM ctaudit.note AS n WHERE n.at < p_kept;
+    DELETE FROM ctaudit.note AS n WHERE NOT n.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'undecodable';
-    DELETE FROM ctaudit.undecodable AS u WHERE u.at < p_kept;
+    DELETE FROM ctaudit.undecodable AS u WHERE NOT u.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'clock';
-    DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
+    DELETE FROM ctaudit.clock AS k WHERE NOT k.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
-    -- The one that held at p_kept stays.
+    -- A scope holds until the next one is noted.
     object := 'scope';
-    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
-        SELECT FROM ctaudit.scope AS later
-        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
-    );
+    DELETE FROM ctaudit.scope AS s
+    USING (
+        SELECT k.scope_id, lead(k.noted_at) OVER (PARTITION BY k.node ORDER BY k.scope_id) AS at
+        FROM ctaudit.scope AS k
+    ) AS next
+    WHERE next.scope_id = s.scope_id AND next.at IS NOT NULL
+        AND NOT tstzrange(
+            least(s.valid_from, next.at), greatest(s.noted_at, next.at), '[]'
+        ) && v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'clock_doubt';
-    DELETE FROM ctaudit.clock_doubt AS k WHERE k.doubt_until < p_kept;
+    DELETE FROM ctaudit.clock_doubt AS k
+    WHERE NOT tstzrange(k.doubt_from, k.doubt_until, '[]') && v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'late_read';
-    DELETE FROM ctaudit.late_read AS r WHERE r.read_at < p_kept;
+    DELETE FROM ctaudit.late_read AS r
+    WHERE NOT tstzrange(least(r.sent_from, r.read_at), r.read_at, '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'gap';
+    DELETE FROM ctaudit.gap AS g
+    WHERE NOT tstzrange(g.gap_from, coalesce(g.gap_until, 'infinity'), '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'stream';
+    DELETE FROM ctaudit.stream AS s
+    WHERE s.stopped_at IS NOT NULL AND s.committed_at < v_horizon
+        AND NOT tstzrange(
+            least(s.started_at, s.stopped_at, s.covered_until),
+            greatest(s.started_at, s.stopped_at, s.covered_until), '[]'
+        ) && v_kept
+        AND EXISTS (
+            SELECT FROM ctaudit.stream AS later
+            WHERE later.node = s.node AND later.committed_at > s.committed_at
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.dump AS d WHERE d.node = s.node AND d.stream = s.stream
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.coverage AS c WHERE c.node = s.node AND c.stream = s.stream
+        );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 END
 $$;
-ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.trim_before(p_retention_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_stream ctaudit.stream;
+    v_span ctaudit.coverage;
+    v_piece tstzrange;
+    v_from timestamptz;
+    v_current timestamptz;
+    v_deleted bigint := 0;
+BEGIN
+    -- The record procedures lock the row of the stream first, then its coverage; so does this.
+    FOR v_stream IN
+        SELECT s.* FROM ctaudit.stream AS s
+        WHERE EXISTS (
+            SELECT FROM ctaudit.coverage AS c
+            WHERE c.node = s.node AND c.stream = s.stream
+                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
+        )
+        ORDER BY s.node, s.stream FOR NO KEY UPDATE OF s
+    LOOP
+        FOR v_span IN
+            DELETE FROM ctaudit.coverage AS c
+            WHERE c.node = v_stream.node AND c.stream = v_stream.stream
+                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
+            RETURNING c.*
+        LOOP
+            v_current := NULL;
+            v_deleted := v_deleted + 1;
+            FOR v_piece IN
+                SELECT unnest(p_kept * tstzmultirange(
+                    tstzrange(v_span.covered_from, v_span.covered_until, '[]')
+                ))
+            LOOP
+                v_from := lower(v_piece);
+                -- After a step of the clock several spans may reach over the same time.
+                WHILE EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = v_span.node AND c.stream = v_span.stream
+                        AND c.covered_from = v_from
+                ) LOOP
+                    v_from := v_from + interval '1 us';
+                END LOOP;
+                CONTINUE WHEN v_from > upper(v_piece);
+                INSERT INTO ctaudit.coverage
+                VALUES (
+                    v_span.node, v_span.stream, v_from, upper(v_piece), v_span.openings,
+                    v_span.ends
+                );
+                IF v_current IS NULL THEN
+                    v_deleted := v_deleted - 1;
+                END IF;
+                v_current := v_from;
+            END LOOP;
+            IF v_span.covered_from = v_stream.covered_from THEN
+                UPDATE ctaudit.stream AS s
+                SET covered_from = CASE WHEN v_span.covered_until <@ p_kept THEN v_current END
+                WHERE s.node = v_stream.node AND s.stream = v_stream.stream;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3748,6 +4200,37 @@ ALTER TABLE ctaudit.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.hold (
+    hold_id bigint NOT NULL,
+    case_reference text NOT NULL,
+    held_from timestamp with time zone NOT NULL,
+    held_until timestamp with time zone NOT NULL,
+    node_id smallint,
+    addresses cidr[],
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text),
+    CONSTRAINT hold_case_reference_check CHECK ((case_reference <> ''::text)),
+    CONSTRAINT hold_check CHECK ((held_from < held_until))
+);
+ALTER TABLE ctaudit.hold OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.hold ALTER COLUMN hold_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.hold_hold_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE ctaudit.hold_lift (
+    hold_id bigint NOT NULL,
+    lifted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lifted_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text)
+);
+ALTER TABLE ctaudit.hold_lift OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -3903,6 +4386,9 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.rewrite (
+);
+ALTER TABLE ctaudit.rewrite OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.scope_scope_id_seq
     START WITH 1
@@ -3943,6 +4429,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_pkey PRIMARY KEY (dump_id);
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
+ALTER TABLE ONLY ctaudit.hold_lift
+    ADD CONSTRAINT hold_lift_pkey PRIMARY KEY (hold_id);
+ALTER TABLE ONLY ctaudit.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -4020,6 +4510,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.hold_lift
+    ADD CONSTRAINT hold_lift_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES ctaudit.hold(hold_id);
+ALTER TABLE ONLY ctaudit.hold
+    ADD CONSTRAINT hold_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
@@ -4036,12 +4530,18 @@ ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
+=======
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
+>>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -4055,8 +4555,16 @@ REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with t
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
@@ -4072,6 +4580,9 @@ REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -4082,12 +4593,19 @@ REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+=======
+REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
+>>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.lock_holders(p_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.lock_holders(p_table text) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
@@ -4101,12 +4619,14 @@ REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
@@ -4120,6 +4640,7 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
@@ -4131,13 +4652,22 @@ REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_o
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
+=======
+REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+>>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;

@@ -20,6 +20,10 @@ AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
     "schema_version",
 }  # fmt: skip
+MAINTAINER = {
+    "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
+    "delete_inquiries", "set_freezing", "lock_holders", "schema_version",
+}  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
 
@@ -29,7 +33,7 @@ def names(cluster: Cluster, query: str) -> list[str]:
         return [row[0] for row in connection.execute(query).fetchall()]  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("login", ["rex", "audrey", "stranger"])
+@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "stranger"])
 def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     tables = names(
         cluster,
@@ -57,13 +61,14 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "allowed"), [("rex", RECORDER), ("audrey", AUDITOR), ("stranger", set())]
+    ("login", "allowed"),
+    [("rex", RECORDER), ("audrey", AUDITOR), ("mary", MAINTAINER), ("stranger", set())],
 )
 def test_only_these_may_be_executed(cluster: Cluster, login: str, allowed: set[str]) -> None:
     everything = names(
         cluster, "SELECT proname FROM pg_proc WHERE pronamespace = 'ctaudit'::regnamespace"
     )
-    assert set(everything) >= RECORDER | AUDITOR
+    assert set(everything) >= RECORDER | AUDITOR | MAINTAINER
     may = names(
         cluster,
         "SELECT proname FROM pg_proc WHERE pronamespace = 'ctaudit'::regnamespace "
@@ -81,7 +86,7 @@ def test_recorder_and_auditor_try(cluster: Cluster) -> None:
         for refused in (
             "SELECT * FROM ctaudit.who('1.2.3.4', 1, now(), now())",
             "SELECT * FROM ctaudit.live('gw1')",
-            "SELECT ctaudit.maintain(1)",
+            "SELECT ctaudit.drop_partition('flow', '2020-01-01', 1)",
             "SELECT ctaudit.retire_node('gw1')",
             "SELECT ctaudit.revive_node('gw1')",
             "SELECT ctaudit.rename_node('gw1', 'gw2')",
