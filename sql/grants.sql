@@ -19,5 +19,6 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
-    ctaudit.status, ctaudit.nodes
+    ctaudit.status, ctaudit.nodes, ctaudit.traffic,
+    ctaudit.durations
 TO ctaudit_auditor;

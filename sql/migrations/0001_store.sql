@@ -317,6 +317,36 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
+-- What ctaudit.traffic counted of an hour of a closed day, by host, so that a year is not counted
+-- again. A connection that began before the hour is in connections, but not in began.
+CREATE TABLE ctaudit.host_hour (
+    hour timestamptz NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    -- ctaudit.zone_pair
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    host inet NOT NULL
+);
+CREATE INDEX host_hour_host ON ctaudit.host_hour (host, hour);
+CREATE INDEX host_hour_hour ON ctaudit.host_hour USING brin (hour) WITH (pages_per_range = 16);
+
+-- The UTC days of a node whose hours stand in host_hour, all of them.
+CREATE TABLE ctaudit.host_day (
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    day date NOT NULL,
+    kept_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (node_id, day)
+);
+
 -- The port comes first: it selects fewer rows than one of a few public addresses.
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
 CREATE INDEX opening_reply ON ctaudit.opening_row (reply_dport, reply_dst, started_at);
@@ -498,4 +528,27 @@ CREATE TYPE ctaudit.life AS (
     gone_at timestamptz,
     -- Where no end is known: the next connection of the tuple had begun by then.
     next_at timestamptz
+);
+
+-- What flowed at one node in one bucket of one party: a host, a remote, a service, or all.
+CREATE TYPE ctaudit.traffic_share AS (
+    bucket_from timestamptz,
+    zones integer,
+    address inet,
+    proto smallint,
+    port integer,
+    -- Alive in the bucket; of these, how many began in it, or were first seen in it.
+    connections bigint,
+    began bigint,
+    -- Of connections: not all that they carried in the bucket is known, and since this bucket.
+    uncounted bigint,
+    uncounted_began bigint,
+    -- NULL: none was counted.
+    packets bigint,
+    bytes bigint,
+    -- Of these, what was spread over the edge of a bucket; and by how much these may be off.
+    interpolated_packets bigint,
+    interpolated_bytes bigint,
+    packets_error bigint,
+    bytes_error bigint
 );

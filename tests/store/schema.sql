@@ -162,6 +162,24 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.traffic_share AS (
+	bucket_from timestamp with time zone,
+	zones integer,
+	address inet,
+	proto smallint,
+	port integer,
+	connections bigint,
+	began bigint,
+	uncounted bigint,
+	uncounted_began bigint,
+	packets bigint,
+	bytes bigint,
+	interpolated_packets bigint,
+	interpolated_bytes bigint,
+	packets_error bigint,
+	bytes_error bigint
+);
+ALTER TYPE ctaudit.traffic_share OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.stream (
     node text NOT NULL,
     node_id smallint NOT NULL,
@@ -673,6 +691,32 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_most constant integer := 10000;
+    v_count numeric;
+BEGIN
+    IF p_from IS NULL OR NOT isfinite(p_from) OR NOT isfinite(p_until) OR p_from >= p_until THEN
+        RAISE EXCEPTION 'traffic from % until %: must be a span that has begun', p_from, p_until
+            USING ERRCODE = '22023';
+    ELSIF p_bucket IS NULL OR p_bucket < interval '1 s' OR extract(month FROM p_bucket) <> 0
+        OR extract(year FROM p_bucket) <> 0
+    THEN
+        RAISE EXCEPTION 'a bucket of %: must be a second or more, in days, hours, minutes and '
+            'seconds, since months are not equally long', p_bucket USING ERRCODE = '22023';
+    END IF;
+    v_count := ceil(extract(epoch FROM p_until - p_from) / extract(epoch FROM p_bucket));
+    IF v_count > v_most THEN
+        RAISE EXCEPTION 'buckets of % from % until % are %: at most % can be asked for; take '
+            'longer buckets or a shorter span', p_bucket, p_from, p_until, v_count, v_most
+            USING ERRCODE = '22023';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
@@ -1224,6 +1268,57 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_bins integer DEFAULT 5) RETURNS TABLE(proto smallint, seconds_from double precision, seconds_until double precision, connections bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_first integer := -3 * p_bins;
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
+    IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
+        RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
+    SELECT
+        d.proto,
+        CASE WHEN d.bin < v_first THEN 0 ELSE power(10::float8, d.bin::float8 / p_bins) END,
+        power(10::float8, (d.bin + 1)::float8 / p_bins), d.connections
+    FROM (
+        SELECT
+            r.proto, CASE
+                WHEN l.seconds < 0.001 THEN v_first - 1
+                ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
+            END::integer AS bin,
+            count(*) AS connections
+        FROM ctaudit.flow_row AS r
+        JOIN ctaudit.node AS n ON n.node_id = r.node_id
+        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
+            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
+        END) AS seconds) AS l
+        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+            AND coalesce(r.ended_at, r.received_at) >= p_from
+            AND coalesce(r.ended_at, r.received_at) < v_until
+            AND r.provenance <> 'u'
+            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+            AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
+                ELSE r.orig_src END <<= p_host)
+            AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
+                ELSE r.reply_src END <<= p_remote)
+        GROUP BY 1, 2
+    ) AS d
+    ORDER BY d.proto, d.bin;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1771,6 +1866,50 @@ AS $$
     FROM judged AS j;
 $$;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_kept bigint;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
+    IF NOT FOUND OR v_until > now() OR NOT (
+        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+            SELECT FROM ctaudit.dump AS d
+            JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = p_node AND d.began_at >= v_until
+                AND s.covered_until >= d.ended_at + interval '2 hours'
+        )
+    ) THEN
+        RETURN NULL;
+    END IF;
+    -- Two at once take turns at this row.
+    INSERT INTO ctaudit.host_day (node_id, day) VALUES (v_node.node_id, p_day)
+    ON CONFLICT (node_id, day) DO UPDATE SET kept_at = clock_timestamp();
+    DELETE FROM ctaudit.host_hour AS h
+    WHERE h.node_id = v_node.node_id AND h.hour >= v_from AND h.hour < v_until;
+    INSERT INTO ctaudit.host_hour (
+        hour, packets, bytes, interpolated_packets, interpolated_bytes, packets_error,
+        bytes_error, zones, connections, began, uncounted, uncounted_began, node_id, host
+    )
+    SELECT
+        s.bucket_from, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
+        s.packets_error, s.bytes_error, s.zones, s.connections, s.began, s.uncounted, s.uncounted_began,
+        v_node.node_id, s.address
+    FROM ctaudit.traffic_of(
+        v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
+    ) AS s
+    ORDER BY s.bucket_from, s.address;
+    GET DIAGNOSTICS v_kept = ROW_COUNT;
+    RETURN v_kept;
+END
+$$;
+ALTER FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2920,6 +3059,538 @@ CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_sourc
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_asked text := 'true';
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
+    IF p_by IS NULL OR p_by NOT IN ('total', 'host', 'remote', 'service') THEN
+        RAISE EXCEPTION 'by %: must be total, host, remote or service', p_by
+            USING ERRCODE = '22023';
+    END IF;
+    IF p_host IS NOT NULL THEN
+        v_asked := format('CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src '
+            'ELSE r.orig_src END <<= %L::inet', p_host);
+    END IF;
+    IF p_remote IS NOT NULL THEN
+        v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
+            'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
+    END IF;
+    RETURN QUERY
+    WITH share AS MATERIALIZED (
+        SELECT CASE p_by WHEN 'host' THEN n.node END AS node, s.*
+        FROM ctaudit.node AS n
+        CROSS JOIN LATERAL ctaudit.traffic_shares(
+            n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
+        ) AS s
+        WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
+    ),
+    party AS (
+        SELECT
+            s.node, s.zones, s.address, s.proto, s.port,
+            row_number() OVER (
+                ORDER BY sum(s.bytes) DESC NULLS LAST, sum(s.began) DESC, s.address, s.proto,
+                    s.port, s.node, s.zones
+            )::integer AS nth
+        FROM share AS s GROUP BY s.node, s.zones, s.address, s.proto, s.port
+    ),
+    -- With the parties beyond p_top as one.
+    named AS (
+        SELECT
+            s.bucket_from, top.nth, CASE WHEN top.is_in THEN s.node END AS node,
+            CASE WHEN top.is_in THEN s.zones END AS zones,
+            CASE WHEN top.is_in THEN s.address END AS address,
+            CASE WHEN top.is_in THEN s.proto END AS proto,
+            CASE WHEN top.is_in THEN s.port END AS port,
+            s.connections, s.began, s.uncounted, s.packets, s.bytes, s.interpolated_packets,
+            s.interpolated_bytes, s.packets_error, s.bytes_error
+        FROM share AS s
+        JOIN party AS p ON (
+            coalesce(p.node, ''), p.zones, coalesce(p.address, '::'), coalesce(p.proto, -1),
+            coalesce(p.port, -1)
+        ) = (
+            coalesce(s.node, ''), s.zones, coalesce(s.address, '::'), coalesce(s.proto, -1),
+            coalesce(s.port, -1)
+        )
+        CROSS JOIN LATERAL (SELECT
+            p.nth <= coalesce(p_top, p.nth) AS is_in,
+            CASE WHEN p.nth <= coalesce(p_top, p.nth) THEN p.nth END AS nth
+        ) AS top
+    )
+    SELECT
+        t.bucket_from, least(t.bucket_from + p_bucket, v_until), t.nth, t.node,
+        CASE p_by WHEN 'host' THEN
+            coalesce(ctaudit.orig_zone(t.zones), ctaudit.zone(t.zones))
+        END,
+        t.address, t.proto, t.port,
+        sum(t.connections)::bigint, sum(t.began)::bigint, sum(t.uncounted)::bigint,
+        sum(t.packets)::bigint, sum(t.bytes)::bigint,
+        sum(t.interpolated_packets)::bigint, sum(t.interpolated_bytes)::bigint,
+        sum(t.packets_error)::bigint, sum(t.bytes_error)::bigint
+    FROM named AS t
+    GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
+    ORDER BY t.bucket_from, t.nth NULLS LAST;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('traffic', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
+        'host', p_host, 'remote', p_remote, 'top', p_top
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace(replace(replace(replace($query$
+    WITH
+    -- What dumps and unobserved ends say of connections whose start is known.
+    shown AS (
+        SELECT
+            <tuple>, r.ct_id, r.started_at, min(r.reply_src) AS reply_src,
+            min(r.reply_sport) AS reply_sport, bit_or(coalesce(r.status, 0)) AS status,
+            array_agg(r.received_at) FILTER (WHERE r.gone_by IS NULL) AS seen_at,
+            array_agg(r.orig_packets) FILTER (WHERE r.gone_by IS NULL) AS orig_packets,
+            array_agg(r.orig_bytes) FILTER (WHERE r.gone_by IS NULL) AS orig_bytes,
+            array_agg(r.reply_packets) FILTER (WHERE r.gone_by IS NULL) AS reply_packets,
+            array_agg(r.reply_bytes) FILTER (WHERE r.gone_by IS NULL) AS reply_bytes,
+            min(r.gone_by) AS gone_by
+        FROM (
+            SELECT r.*, NULL::timestamptz AS gone_by FROM (<entries>) AS r
+            WHERE r.started_at IS NOT NULL
+            UNION ALL
+            SELECT
+                r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets,
+                r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple>,
+                coalesce(r.ended_before, r.received_at)
+            FROM (<ends>) AS r WHERE r.provenance = 'u' AND r.started_source = 'k'
+        ) AS r
+        GROUP BY <tuple>, r.ct_id, r.started_at
+    ),
+    timed AS (
+        SELECT
+            coalesce(f.zones, s.zones) AS zones, coalesce(f.proto, s.proto) AS proto,
+            coalesce(f.orig_src, s.orig_src) AS orig_src,
+            coalesce(f.orig_dst, s.orig_dst) AS orig_dst,
+            coalesce(f.orig_sport, s.orig_sport) AS orig_sport,
+            coalesce(f.orig_dport, s.orig_dport) AS orig_dport,
+            coalesce(f.ct_id, s.ct_id) AS ct_id,
+            coalesce(f.started_at, s.started_at) AS started_at,
+            coalesce(f.reply_src, s.reply_src) AS reply_src,
+            coalesce(f.reply_sport, s.reply_sport) AS reply_sport,
+            coalesce(f.status, 0) | coalesce(s.status, 0) AS status,
+            f.gone_at IS NOT NULL AS has_end, coalesce(f.gone_at, s.gone_by) AS gone_at,
+            f.orig_packets, f.orig_bytes, f.reply_packets, f.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM (
+            SELECT r.*, coalesce(r.ended_at, greatest(r.started_at, r.received_at)) AS gone_at
+            FROM (<ends>) AS r WHERE r.provenance <> 'u' AND r.started_source = 'k'
+        ) AS f
+        FULL JOIN shown AS s ON f.orig_sport = s.orig_sport AND f.ct_id = s.ct_id
+            AND f.started_at = s.started_at AND f.orig_src = s.orig_src
+            AND f.orig_dst = s.orig_dst AND f.orig_dport = s.orig_dport
+            AND f.proto = s.proto AND f.zones = s.zones
+    ),
+    -- The others, for ctaudit.lives.
+    sighted AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, u.*
+        FROM (
+            SELECT
+                'opening' AS kind, r.received_at, r.started_at,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                ) AS start_from,
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ) AS start_until,
+                CASE r.started_source WHEN 'r' THEN r.started_after ELSE r.started_at END
+                    AS alive_at,
+                NULL::timestamptz AS gone_at, <tuple>, r.ct_id, r.reply_src, r.reply_sport,
+                r.status, NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes
+            FROM ctaudit.opening_row AS r
+            WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
+                AND r.started_at < $2 AND <asked>
+            UNION ALL
+            SELECT
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at, NULL,
+                '-infinity', r.received_at,
+                coalesce(CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after),
+                coalesce(r.ended_at, r.ended_before, r.received_at), <tuple>, r.ct_id,
+                r.reply_src, r.reply_sport, r.status, r.orig_packets, r.orig_bytes,
+                r.reply_packets, r.reply_bytes
+            FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
+            UNION ALL
+            SELECT
+                'entry', r.received_at, NULL, '-infinity', r.received_at, r.received_at, NULL,
+                <tuple>, r.ct_id, r.reply_src, r.reply_sport, r.status, r.orig_packets,
+                r.orig_bytes, r.reply_packets, r.reply_bytes
+            FROM (<entries>) AS r WHERE r.started_at IS NULL
+        ) AS u
+        WHERE u.kind <> 'opening' OR NOT EXISTS (
+            SELECT FROM (<ends>) AS r
+            WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
+        ) AND NOT EXISTS (
+            SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
+        )
+    ),
+    life AS MATERIALIZED (
+        SELECT row_number() OVER () AS life, g.*, l.opening, l.entry, l.ending, l.unobserved,
+            l.ct_id, l.opened_at, l.started_at, l.start_from, l.gone_at, l.next_at
+        FROM (
+            SELECT <tuple>, array_agg(ROW(
+                r.number, r.kind, r.ct_id, r.status & 4096 <> 0, r.received_at, r.started_at,
+                r.start_from, r.start_until, r.alive_at, r.gone_at
+            )::ctaudit.sighting) AS sightings
+            FROM sighted AS r
+            GROUP BY <tuple>
+        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+    ),
+    -- ctaudit.lives names the last entry of a connection; the others lie before it.
+    shown_untimed AS (
+        SELECT
+            e.life, array_agg(e.received_at) AS seen_at,
+            array_agg(e.orig_packets) AS orig_packets, array_agg(e.orig_bytes) AS orig_bytes,
+            array_agg(e.reply_packets) AS reply_packets, array_agg(e.reply_bytes) AS reply_bytes,
+            bit_or(coalesce(e.status, 0)) AS status
+        FROM (
+            SELECT DISTINCT ON (r.number) l.life, r.*
+            FROM sighted AS r
+            JOIN life AS l ON l.zones = r.zones AND l.proto = r.proto AND l.orig_src = r.orig_src
+                AND l.orig_dst = r.orig_dst AND l.orig_sport = r.orig_sport
+                AND l.orig_dport = r.orig_dport AND l.ct_id = r.ct_id
+            WHERE r.kind = 'entry' AND (r.number = l.entry OR r.received_at >= l.start_from
+                AND r.received_at <= coalesce(l.gone_at, l.next_at, 'infinity'))
+            ORDER BY r.number, r.number = l.entry DESC NULLS LAST, l.start_from DESC
+        ) AS e
+        GROUP BY e.life
+    ),
+    untimed AS (
+        SELECT
+            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+            CASE WHEN l.start_from > '-infinity' THEN l.started_at END AS started_at,
+            r.reply_src, r.reply_sport, coalesce(r.status, 0) | coalesce(s.status, 0) AS status,
+            r.kind = 'end' AS has_end, coalesce(
+                l.gone_at, l.next_at,
+                -- Nothing but an opening, which a later dump did not show.
+                CASE WHEN s.life IS NULL AND l.opened_at < $12 THEN l.started_at END
+            ) AS gone_at,
+            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM life AS l
+        JOIN sighted AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
+        LEFT JOIN shown_untimed AS s ON s.life = l.life
+    ),
+    connection AS NOT MATERIALIZED (
+        SELECT
+            c.has_end, c.started_at, ctaudit.is_offloaded(c.status) AS is_offloaded, <party>,
+            c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, c.seen_at,
+            c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen, c.reply_bytes_seen
+        FROM (
+            SELECT
+                t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport,
+                t.started_at, t.reply_src, t.reply_sport, t.status, t.has_end, t.gone_at,
+                t.orig_packets, t.orig_bytes, t.reply_packets, t.reply_bytes, t.seen_at,
+                t.orig_packets_seen, t.orig_bytes_seen, t.reply_packets_seen,
+                t.reply_bytes_seen
+            FROM timed AS t
+            UNION ALL SELECT * FROM untimed
+        ) AS c
+        WHERE coalesce(c.gone_at, 'infinity') >= $1
+    )
+    $query$
+    , '<explains>',
+    'r.orig_sport = u.orig_sport AND r.ct_id = u.ct_id AND r.orig_src = u.orig_src '
+    'AND r.orig_dst = u.orig_dst AND r.orig_dport = u.orig_dport AND r.proto = u.proto '
+    'AND r.zones = u.zones AND r.started_at BETWEEN u.start_from AND u.start_until'),
+    '<entries>',
+    'SELECT r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets, '
+    'r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple> '
+    'FROM ctaudit.dump_entry_row AS r WHERE r.node_id = $5 AND r.received_at >= $10 '
+    'AND r.received_at <= $11 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<ends>',
+    'SELECT r.* FROM ctaudit.flow_row AS r WHERE r.node_id = $5 AND r.received_at >= $8 '
+    'AND r.received_at < $9 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<asked>', p_asked),
+    '<party>', p_party),
+    '<tuple>',
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport');
+$_$;
+ALTER FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+AS $$
+DECLARE
+    v_before ctaudit.dump;
+    v_after ctaudit.dump;
+    v_last timestamptz;
+    v_is_timed boolean;
+BEGIN
+    SELECT * INTO v_before FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT * INTO v_after FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+    ORDER BY d.ended_at, d.dump_id LIMIT 1;
+    v_last := coalesce(v_after.began_at, (
+        SELECT d.began_at FROM ctaudit.dump AS d
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
+    ));
+    SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
+    INTO v_is_timed
+    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
+    RETURN QUERY EXECUTE ctaudit.traffic_query(p_by, p_asked) USING
+        p_from, p_until, p_origin, (date_part('epoch', p_bucket) * 1000000)::bigint,
+        p_node.node_id,
+        CASE WHEN v_is_timed THEN v_last - interval '1 min'
+            ELSE coalesce(v_before.began_at, p_from - interval '2 days') END,
+        p_until + interval '2 hours',
+        least(p_from, v_before.began_at) - interval '2 hours',
+        coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
+        coalesce(v_before.began_at - interval '1 min', p_from),
+        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        coalesce(v_last, '-infinity');
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_query(p_by text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT ctaudit.traffic_connections(CASE p_by
+        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
+            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
+            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
+            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
+        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
+    END, p_asked) || $query$
+    ,
+    -- Of those that a dump showed: each time at which the counters are known.
+    many AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, c.* FROM connection AS c WHERE c.seen_at IS NOT NULL
+    ),
+    point AS (
+        SELECT
+            c.number, p.is_start, greatest(
+                c.started_at, least(p.at, CASE WHEN c.has_end THEN c.gone_at END)
+            ) AS at,
+            max(p.orig_packets) OVER before_it AS orig_packets,
+            max(p.orig_bytes) OVER before_it AS orig_bytes,
+            max(p.reply_packets) OVER before_it AS reply_packets,
+            max(p.reply_bytes) OVER before_it AS reply_bytes,
+            p.orig_packets AS orig_packets_now, p.orig_bytes AS orig_bytes_now,
+            p.reply_packets AS reply_packets_now, p.reply_bytes AS reply_bytes_now
+        FROM many AS c
+        CROSS JOIN LATERAL (
+            SELECT c.started_at AS at, 0::bigint AS orig_packets, 0::bigint AS orig_bytes,
+                0::bigint AS reply_packets, 0::bigint AS reply_bytes, 0 AS place, true AS is_start
+            WHERE c.started_at IS NOT NULL
+            UNION ALL
+            SELECT s.*, 1, false FROM unnest(
+                c.seen_at, c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen,
+                c.reply_bytes_seen
+            ) AS s
+            UNION ALL
+            SELECT c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes,
+                2, false
+            WHERE c.has_end
+        ) AS p
+        WHERE coalesce(p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes) IS NOT NULL
+            AND (p.is_start OR NOT c.is_offloaded)
+        WINDOW before_it AS (
+            PARTITION BY c.number ORDER BY p.place = 2, p.at, p.place
+            ROWS UNBOUNDED PRECEDING
+        )
+    ),
+    step AS (
+        SELECT
+            p.number, lag(p.at) OVER in_order AS step_from, p.at AS step_until,
+            coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0)
+                - lag(coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0), 1, 0::bigint)
+                    OVER in_order AS packets,
+            coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0)
+                - lag(coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0), 1, 0::bigint)
+                    OVER in_order AS bytes,
+            p.is_start, row_number() OVER in_order AS nth,
+            lead(p.at) OVER in_order IS NULL AS is_last,
+            bool_or(p.orig_packets_now < p.orig_packets OR p.orig_bytes_now < p.orig_bytes
+                OR p.reply_packets_now < p.reply_packets OR p.reply_bytes_now < p.reply_bytes)
+                OVER (PARTITION BY p.number) AS was_reset
+        FROM point AS p
+        WINDOW in_order AS (
+            PARTITION BY p.number
+            ORDER BY p.at, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
+        )
+    ),
+    growth AS (
+        -- Shown by no dump: all of it between its start and its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, true AS is_first, c.started_at IS NULL AS is_moment,
+            false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
+            coalesce(c.gone_at, 'infinity') AS until_at,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_packets, c.reply_packets) IS NOT NULL
+                THEN coalesce(c.orig_packets, 0) + coalesce(c.reply_packets, 0) END AS packets,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_bytes, c.reply_bytes) IS NOT NULL
+                THEN coalesce(c.orig_bytes, 0) + coalesce(c.reply_bytes, 0) END AS bytes
+        FROM connection AS c WHERE c.seen_at IS NULL
+        UNION ALL
+        SELECT
+            c.zones, c.address, c.proto, c.port, s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            -- What flowed before the first sighting of a connection whose start is not known.
+            s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
+            s.packets, s.bytes
+        FROM step AS s JOIN many AS c USING (number)
+        WHERE NOT s.is_start
+        UNION ALL
+        -- From the last time at which the counters are known until its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, coalesce(s.is_start, true), false,
+            coalesce(s.was_reset, false) AND NOT s.is_start,
+            coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
+        FROM many AS c
+        LEFT JOIN step AS s ON s.number = c.number AND s.is_last
+        CROSS JOIN LATERAL (SELECT max(m.at) AS seen_at, coalesce(
+            c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
+        ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
+        WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
+    ),
+    measured AS (
+        SELECT
+            i.*, (date_part('epoch', i.from_at - $3) * 1000000)::bigint AS low,
+            (date_part('epoch', least(
+                i.until_at, CASE WHEN i.packets IS NULL AND i.bytes IS NULL
+                    THEN greatest($2, i.from_at) ELSE i.until_at END
+            ) - $3) * 1000000)::bigint AS high
+        FROM growth AS i
+        WHERE i.from_at < $2 AND i.until_at >= $1
+    ),
+    bound AS (
+        SELECT
+            m.*, (date_part('epoch', $1 - $3) * 1000000)::bigint AS span_from,
+            (date_part('epoch', $2 - $3) * 1000000)::bigint AS span_until
+        FROM measured AS m
+    ),
+    share AS (
+        SELECT
+            b.*, k.bucket, greatest(b.low, k.bucket * $4, b.span_from) AS share_from,
+            least(b.high, (k.bucket + 1) * $4, b.span_until) AS share_until
+        FROM bound AS b
+        CROSS JOIN LATERAL generate_series(
+            greatest(b.low, b.span_from) / $4,
+            CASE WHEN b.high > b.low THEN least(b.high, b.span_until) - 1 ELSE b.high END / $4
+        ) AS k (bucket)
+        WHERE CASE WHEN b.high > b.low THEN b.high > b.span_from
+            ELSE b.low >= b.span_from AND b.low < b.span_until END
+    ),
+    part AS (
+        SELECT
+            s.bucket, s.zones, s.address, s.proto, s.port, s.was_reset,
+            s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
+            s.share_from = s.low AS is_beginning, s.is_first,
+            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low AS is_at_edge,
+            s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
+            floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
+            floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
+            s.packets AS packets_of_all, s.bytes AS bytes_of_all
+        FROM share AS s
+        CROSS JOIN LATERAL (SELECT
+            CASE WHEN s.high > s.low
+                THEN (s.share_from - s.low)::float8 / (s.high - s.low) ELSE 0 END AS from_share,
+            CASE WHEN s.high > s.low
+                THEN (s.share_until - s.low)::float8 / (s.high - s.low) ELSE 1 END AS until_share
+        ) AS e
+    )
+    SELECT
+        $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
+        count(*) FILTER (WHERE p.is_at_edge OR p.is_first AND p.is_beginning),
+        count(*) FILTER (WHERE p.is_first AND p.is_beginning),
+        count(*) FILTER (WHERE CASE WHEN p.was_reset
+            THEN p.is_at_edge OR p.is_first AND p.is_beginning ELSE p.is_unknown END),
+        count(*) FILTER (WHERE CASE WHEN p.was_reset
+            THEN p.is_first ELSE p.is_unknown END AND p.is_beginning),
+        sum(p.packets)::bigint, sum(p.bytes)::bigint,
+        coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        -- All of a step may have flowed in this bucket, or none.
+        coalesce(sum(greatest(p.packets, p.packets_of_all - p.packets))
+            FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(greatest(p.bytes, p.bytes_of_all - p.bytes))
+            FILTER (WHERE p.is_interpolated), 0)::bigint
+    FROM part AS p
+    GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
+    $query$;
+$_$;
+ALTER FUNCTION ctaudit.traffic_query(p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET work_mem TO '64MB'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_kept tstzmultirange := '{}';
+    v_span tstzrange;
+BEGIN
+    IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
+        AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
+    THEN
+        SELECT coalesce(range_agg(tstzrange(d.day, d.day + 1)), '{}')
+                * tstzmultirange(tstzrange(p_from, date_trunc('hour', p_until)))
+        INTO v_kept
+        FROM ctaudit.host_day AS d
+        WHERE d.node_id = p_node.node_id AND d.day > p_from - interval '1 day'
+            AND d.day < p_until;
+    END IF;
+    FOR v_span IN SELECT unnest(v_kept) LOOP
+        RETURN QUERY
+        SELECT
+            b.bucket_from, CASE p_by WHEN 'host' THEN h.zones ELSE 0 END,
+            CASE p_by WHEN 'host' THEN h.host END, NULL::smallint, NULL::integer,
+            sum(CASE h.hour WHEN b.bucket_from THEN h.connections ELSE h.began END),
+            sum(h.began),
+            sum(CASE h.hour WHEN b.bucket_from THEN h.uncounted ELSE h.uncounted_began END),
+            sum(h.uncounted_began), sum(h.packets)::bigint, sum(h.bytes)::bigint,
+            sum(h.interpolated_packets)::bigint, sum(h.interpolated_bytes)::bigint,
+            sum(h.packets_error)::bigint, sum(h.bytes_error)::bigint
+        FROM ctaudit.host_hour AS h
+        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, h.hour, p_from) AS bucket_from) AS b
+        WHERE h.node_id = p_node.node_id AND h.hour >= lower(v_span) AND h.hour < upper(v_span)
+            AND (p_host IS NULL OR h.host <<= p_host)
+        GROUP BY 1, 2, 3;
+    END LOOP;
+    FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
+        RETURN QUERY
+        SELECT
+            s.bucket_from, s.zones, s.address, s.proto, s.port,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.connections ELSE s.began END,
+            s.began,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.uncounted ELSE s.uncounted_began END,
+            s.uncounted_began, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
+            s.packets_error, s.bytes_error
+        FROM ctaudit.traffic_of(
+            p_node, lower(v_span), upper(v_span), p_from, p_bucket, p_by, p_asked
+        ) AS s;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3409,6 +4080,29 @@ ALTER TABLE ctaudit.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.host_day (
+    node_id smallint NOT NULL,
+    day date NOT NULL,
+    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ctaudit.host_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.host_hour (
+    hour timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    host inet NOT NULL
+);
+ALTER TABLE ctaudit.host_hour OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -3604,6 +4298,8 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_pkey PRIMARY KEY (dump_id);
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
+ALTER TABLE ONLY ctaudit.host_day
+    ADD CONSTRAINT host_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -3643,6 +4339,8 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX host_hour_host ON ctaudit.host_hour USING btree (host, hour);
+CREATE INDEX host_hour_hour ON ctaudit.host_hour USING brin (hour) WITH (pages_per_range='16');
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
@@ -3672,6 +4370,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.host_day
+    ADD CONSTRAINT host_day_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.host_hour
+    ADD CONSTRAINT host_hour_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
@@ -3697,6 +4399,7 @@ REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at t
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
@@ -3708,6 +4411,8 @@ REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) F
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
@@ -3730,6 +4435,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after 
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
@@ -3780,6 +4486,12 @@ REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time 
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_query(p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;

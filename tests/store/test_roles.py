@@ -17,8 +17,8 @@ RECORDER = {
     "outside_scope", "unannounced", "schema_version",
 }  # fmt: skip
 AUDITOR = {
-    "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes",
-    "schema_version",
+    "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "traffic",
+    "durations", "schema_version",
 }  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
@@ -176,6 +176,8 @@ CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
+    "traffic": "SELECT * FROM ctaudit.traffic('2026-01-01', '2026-01-02')",
+    "durations": "SELECT * FROM ctaudit.durations('2026-01-01', '2026-01-02')",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
