@@ -1,5 +1,5 @@
 -- Function: ctaudit.traffic_shares
--- What flowed at one node: by host, or in all, from ctaudit.host_hour where that has whole days
+-- What flowed at one node: by host, or in all, from ctaudit.traffic_sum where that has whole days
 -- and the buckets are made of whole hours, and counted (ctaudit.traffic_of) where it has not.
 -- Parameters:
 --   p_node, p_from, p_until, p_bucket, p_by, p_asked   as of ctaudit.traffic_of; the first bucket
@@ -8,7 +8,7 @@
 --   p_is_kept  whether hours that are kept may be used: p_asked is about nothing but p_host
 -- Returns: rows for each bucket and party, to be added up: where a bucket begins in an earlier row,
 --   connections and uncounted of a row are those that began in it
--- Tables touched: host_day, host_hour, and those of ctaudit.traffic_of (read)
+-- Tables touched: summed_day, traffic_day, traffic_hour, and those of ctaudit.traffic_of (read)
 CREATE OR REPLACE FUNCTION ctaudit.traffic_shares(
     p_node ctaudit.node,
     p_from timestamptz,
@@ -24,39 +24,59 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET work_mem = '64MB'
+SET jit = off
+SET plan_cache_mode = force_custom_plan
 SET TimeZone = 'UTC'
 AS $function$
 DECLARE
     v_kept tstzmultirange := '{}';
+    v_days timestamptz[];
+    v_hours timestamptz[];
     v_span tstzrange;
 BEGIN
     IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
         AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
     THEN
-        SELECT coalesce(range_agg(tstzrange(d.day, d.day + 1)), '{}')
-                * tstzmultirange(tstzrange(p_from, date_trunc('hour', p_until)))
-        INTO v_kept
-        FROM ctaudit.host_day AS d
-        WHERE d.node_id = p_node.node_id AND d.day > p_from - interval '1 day'
-            AND d.day < p_until;
-    END IF;
-    FOR v_span IN SELECT unnest(v_kept) LOOP
+        -- A day that lies whole in one bucket, and hours of the others.
+        SELECT
+            coalesce(range_agg(d.span), '{}'),
+            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
+        INTO v_kept, v_days, v_hours
+        FROM (
+            SELECT
+                s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
+                    AND date_bin(p_bucket, s.day::timestamptz, p_from)
+                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+            FROM ctaudit.summed_day AS s
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
+                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+        ) AS d
+        LEFT JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
+        ) AS h (hour) ON NOT d.is_whole;
         RETURN QUERY
         SELECT
-            b.bucket_from, CASE p_by WHEN 'host' THEN h.zones ELSE 0 END,
-            CASE p_by WHEN 'host' THEN h.host END, NULL::smallint, NULL::integer,
-            sum(CASE h.hour WHEN b.bucket_from THEN h.connections ELSE h.began END),
-            sum(h.began),
-            sum(CASE h.hour WHEN b.bucket_from THEN h.uncounted ELSE h.uncounted_began END),
-            sum(h.uncounted_began), sum(h.packets)::bigint, sum(h.bytes)::bigint,
-            sum(h.interpolated_packets)::bigint, sum(h.interpolated_bytes)::bigint,
-            sum(h.packets_error)::bigint, sum(h.bytes_error)::bigint
-        FROM ctaudit.host_hour AS h
-        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, h.hour, p_from) AS bucket_from) AS b
-        WHERE h.node_id = p_node.node_id AND h.hour >= lower(v_span) AND h.hour < upper(v_span)
-            AND (p_host IS NULL OR h.host <<= p_host)
+            b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
+            CASE p_by WHEN 'host' THEN k.host END, NULL::smallint, NULL::integer,
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.connections ELSE k.began END),
+            sum(k.began),
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.uncounted ELSE k.uncounted_began END),
+            sum(k.uncounted_began), sum(k.packets)::bigint, sum(k.bytes)::bigint,
+            sum(k.interpolated_packets)::bigint, sum(k.interpolated_bytes)::bigint,
+            sum(k.packets_error)::bigint, sum(k.bytes_error)::bigint
+        FROM (
+            SELECT * FROM ctaudit.traffic_day AS d WHERE d.sum_from = ANY (v_days)
+            UNION ALL
+            SELECT * FROM ctaudit.traffic_hour AS h WHERE h.sum_from = ANY (v_hours)
+        ) AS k
+        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, k.sum_from, p_from) AS bucket_from) AS b
+        WHERE k.node_id = p_node.node_id
+            AND (k.host IS NULL) = (p_by = 'total' AND p_host IS NULL)
+            AND (p_host IS NULL OR k.host <<= p_host)
         GROUP BY 1, 2, 3;
-    END LOOP;
+    END IF;
     FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
         RETURN QUERY
         SELECT

@@ -317,10 +317,10 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
--- What ctaudit.traffic counted of an hour of a closed day, by host, so that a year is not counted
--- again. A connection that began before the hour is in connections, but not in began.
-CREATE TABLE ctaudit.host_hour (
-    hour timestamptz NOT NULL,
+-- What ctaudit.traffic counted of a closed day, by hour and of the whole day, so that a year is not
+-- counted again. A connection that began before sum_from is in connections, but not in began.
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamptz NOT NULL,
     packets bigint,
     bytes bigint,
     interpolated_packets bigint NOT NULL,
@@ -333,17 +333,20 @@ CREATE TABLE ctaudit.host_hour (
     began integer NOT NULL,
     uncounted integer NOT NULL,
     uncounted_began integer NOT NULL,
-    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
-    host inet NOT NULL
-);
-CREATE INDEX host_hour_host ON ctaudit.host_hour (host, hour);
-CREATE INDEX host_hour_hour ON ctaudit.host_hour USING brin (hour) WITH (pages_per_range = 16);
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    -- NULL: of all hosts.
+    host inet
+) PARTITION BY LIST (hours);
+CREATE TABLE ctaudit.traffic_hour PARTITION OF ctaudit.traffic_sum FOR VALUES IN (1);
+CREATE TABLE ctaudit.traffic_day PARTITION OF ctaudit.traffic_sum FOR VALUES IN (24);
+CREATE INDEX traffic_sum_from ON ctaudit.traffic_sum (sum_from, host);
 
--- The UTC days of a node whose hours stand in host_hour, all of them.
-CREATE TABLE ctaudit.host_day (
+-- The UTC days of a node that stand in traffic_sum, whole.
+CREATE TABLE ctaudit.summed_day (
     node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
     day date NOT NULL,
-    kept_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    summed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (node_id, day)
 );
 

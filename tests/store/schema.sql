@@ -1866,50 +1866,6 @@ AS $$
     FROM judged AS j;
 $$;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) RETURNS bigint
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_node ctaudit.node;
-    v_from timestamptz := p_day;
-    v_until timestamptz := p_day + 1;
-    v_kept bigint;
-BEGIN
-    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
-    IF NOT FOUND OR v_until > now() OR NOT (
-        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
-            SELECT FROM ctaudit.dump AS d
-            JOIN ctaudit.stream AS s ON s.node = d.node
-            WHERE d.node = p_node AND d.began_at >= v_until
-                AND s.covered_until >= d.ended_at + interval '2 hours'
-        )
-    ) THEN
-        RETURN NULL;
-    END IF;
-    -- Two at once take turns at this row.
-    INSERT INTO ctaudit.host_day (node_id, day) VALUES (v_node.node_id, p_day)
-    ON CONFLICT (node_id, day) DO UPDATE SET kept_at = clock_timestamp();
-    DELETE FROM ctaudit.host_hour AS h
-    WHERE h.node_id = v_node.node_id AND h.hour >= v_from AND h.hour < v_until;
-    INSERT INTO ctaudit.host_hour (
-        hour, packets, bytes, interpolated_packets, interpolated_bytes, packets_error,
-        bytes_error, zones, connections, began, uncounted, uncounted_began, node_id, host
-    )
-    SELECT
-        s.bucket_from, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
-        s.packets_error, s.bytes_error, s.zones, s.connections, s.began, s.uncounted, s.uncounted_began,
-        v_node.node_id, s.address
-    FROM ctaudit.traffic_of(
-        v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
-    ) AS s
-    ORDER BY s.bucket_from, s.address;
-    GET DIAGNOSTICS v_kept = ROW_COUNT;
-    RETURN v_kept;
-END
-$$;
-ALTER FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3055,6 +3011,63 @@ AS $$
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_kept bigint;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
+    IF NOT FOUND OR v_until > now() OR NOT (
+        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+            SELECT FROM ctaudit.dump AS d
+            JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = p_node AND d.began_at >= v_until
+                AND s.covered_until >= d.ended_at + interval '2 hours'
+        )
+    ) THEN
+        RETURN NULL;
+    END IF;
+    -- Two at once take turns at this row.
+    INSERT INTO ctaudit.summed_day (node_id, day) VALUES (v_node.node_id, p_day)
+    ON CONFLICT (node_id, day) DO UPDATE SET summed_at = clock_timestamp();
+    DELETE FROM ctaudit.traffic_sum AS s
+    WHERE s.node_id = v_node.node_id AND s.sum_from >= v_from AND s.sum_from < v_until;
+    WITH hour AS (
+        SELECT * FROM ctaudit.traffic_of(
+            v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
+        )
+    )
+    INSERT INTO ctaudit.traffic_sum (
+        sum_from, hours, zones, host, packets, bytes, interpolated_packets, interpolated_bytes,
+        packets_error, bytes_error, connections, began, uncounted, uncounted_began, node_id
+    )
+    SELECT
+        g.sum_from, CASE WHEN g.is_day THEN 24 ELSE 1 END,
+        coalesce(h.zones, 0), h.address, sum(h.packets), sum(h.bytes),
+        sum(h.interpolated_packets), sum(h.interpolated_bytes), sum(h.packets_error),
+        sum(h.bytes_error),
+        -- Of a whole day: those of its first hour, and those that began later.
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.connections ELSE h.began END),
+        sum(h.began),
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.uncounted ELSE h.uncounted_began END),
+        sum(h.uncounted_began), v_node.node_id
+    FROM hour AS h
+    CROSS JOIN LATERAL (VALUES (h.bucket_from, false), (v_from, true)) AS g (sum_from, is_day)
+    GROUP BY GROUPING SETS (
+        (g.is_day, g.sum_from, h.zones, h.address), (g.is_day, g.sum_from)
+    )
+    ORDER BY g.sum_from, h.address;
+    GET DIAGNOSTICS v_kept = ROW_COUNT;
+    RETURN v_kept;
+END
+$$;
+ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
@@ -3542,39 +3555,59 @@ CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp wit
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET work_mem TO '64MB'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
     SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
     v_kept tstzmultirange := '{}';
+    v_days timestamptz[];
+    v_hours timestamptz[];
     v_span tstzrange;
 BEGIN
     IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
         AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
     THEN
-        SELECT coalesce(range_agg(tstzrange(d.day, d.day + 1)), '{}')
-                * tstzmultirange(tstzrange(p_from, date_trunc('hour', p_until)))
-        INTO v_kept
-        FROM ctaudit.host_day AS d
-        WHERE d.node_id = p_node.node_id AND d.day > p_from - interval '1 day'
-            AND d.day < p_until;
-    END IF;
-    FOR v_span IN SELECT unnest(v_kept) LOOP
+        -- A day that lies whole in one bucket, and hours of the others.
+        SELECT
+            coalesce(range_agg(d.span), '{}'),
+            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
+        INTO v_kept, v_days, v_hours
+        FROM (
+            SELECT
+                s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
+                    AND date_bin(p_bucket, s.day::timestamptz, p_from)
+                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+            FROM ctaudit.summed_day AS s
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
+                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+        ) AS d
+        LEFT JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
+        ) AS h (hour) ON NOT d.is_whole;
         RETURN QUERY
         SELECT
-            b.bucket_from, CASE p_by WHEN 'host' THEN h.zones ELSE 0 END,
-            CASE p_by WHEN 'host' THEN h.host END, NULL::smallint, NULL::integer,
-            sum(CASE h.hour WHEN b.bucket_from THEN h.connections ELSE h.began END),
-            sum(h.began),
-            sum(CASE h.hour WHEN b.bucket_from THEN h.uncounted ELSE h.uncounted_began END),
-            sum(h.uncounted_began), sum(h.packets)::bigint, sum(h.bytes)::bigint,
-            sum(h.interpolated_packets)::bigint, sum(h.interpolated_bytes)::bigint,
-            sum(h.packets_error)::bigint, sum(h.bytes_error)::bigint
-        FROM ctaudit.host_hour AS h
-        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, h.hour, p_from) AS bucket_from) AS b
-        WHERE h.node_id = p_node.node_id AND h.hour >= lower(v_span) AND h.hour < upper(v_span)
-            AND (p_host IS NULL OR h.host <<= p_host)
+            b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
+            CASE p_by WHEN 'host' THEN k.host END, NULL::smallint, NULL::integer,
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.connections ELSE k.began END),
+            sum(k.began),
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.uncounted ELSE k.uncounted_began END),
+            sum(k.uncounted_began), sum(k.packets)::bigint, sum(k.bytes)::bigint,
+            sum(k.interpolated_packets)::bigint, sum(k.interpolated_bytes)::bigint,
+            sum(k.packets_error)::bigint, sum(k.bytes_error)::bigint
+        FROM (
+            SELECT * FROM ctaudit.traffic_day AS d WHERE d.sum_from = ANY (v_days)
+            UNION ALL
+            SELECT * FROM ctaudit.traffic_hour AS h WHERE h.sum_from = ANY (v_hours)
+        ) AS k
+        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, k.sum_from, p_from) AS bucket_from) AS b
+        WHERE k.node_id = p_node.node_id
+            AND (k.host IS NULL) = (p_by = 'total' AND p_host IS NULL)
+            AND (p_host IS NULL OR k.host <<= p_host)
         GROUP BY 1, 2, 3;
-    END LOOP;
+    END IF;
     FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
         RETURN QUERY
         SELECT
@@ -4080,29 +4113,6 @@ ALTER TABLE ctaudit.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-CREATE TABLE ctaudit.host_day (
-    node_id smallint NOT NULL,
-    day date NOT NULL,
-    kept_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-ALTER TABLE ctaudit.host_day OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.host_hour (
-    hour timestamp with time zone NOT NULL,
-    packets bigint,
-    bytes bigint,
-    interpolated_packets bigint NOT NULL,
-    interpolated_bytes bigint NOT NULL,
-    packets_error bigint NOT NULL,
-    bytes_error bigint NOT NULL,
-    zones integer NOT NULL,
-    connections integer NOT NULL,
-    began integer NOT NULL,
-    uncounted integer NOT NULL,
-    uncounted_began integer NOT NULL,
-    node_id smallint NOT NULL,
-    host inet NOT NULL
-);
-ALTER TABLE ctaudit.host_hour OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -4266,6 +4276,67 @@ ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.summed_day (
+    node_id smallint NOT NULL,
+    day date NOT NULL,
+    summed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ctaudit.summed_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+)
+PARTITION BY LIST (hours);
+ALTER TABLE ctaudit.traffic_sum OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_day (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_hour (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_hour OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -4288,6 +4359,8 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
 ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
 ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
 ALTER TABLE ONLY ctaudit.opening_row ATTACH PARTITION ctaudit.opening_default DEFAULT;
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_day FOR VALUES IN ('24');
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_hour FOR VALUES IN ('1');
 ALTER TABLE ONLY ctaudit.clock
     ADD CONSTRAINT clock_pkey PRIMARY KEY (clock_id);
 ALTER TABLE ONLY ctaudit.coverage
@@ -4298,8 +4371,6 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_pkey PRIMARY KEY (dump_id);
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
-ALTER TABLE ONLY ctaudit.host_day
-    ADD CONSTRAINT host_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -4320,6 +4391,8 @@ ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
@@ -4339,8 +4412,6 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
-CREATE INDEX host_hour_host ON ctaudit.host_hour USING btree (host, hour);
-CREATE INDEX host_hour_hour ON ctaudit.host_hour USING brin (hour) WITH (pages_per_range='16');
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
@@ -4351,6 +4422,9 @@ CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport,
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
+CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
+CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (sum_from, host);
+CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default_reply_dport_reply_dst_dump_id_idx;
@@ -4360,6 +4434,8 @@ ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport
 ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_day_sum_from_host_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_hour_sum_from_host_idx;
 ALTER TABLE ONLY ctaudit.clock_doubt
     ADD CONSTRAINT clock_doubt_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.clock
@@ -4370,10 +4446,6 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
-ALTER TABLE ONLY ctaudit.host_day
-    ADD CONSTRAINT host_day_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
-ALTER TABLE ONLY ctaudit.host_hour
-    ADD CONSTRAINT host_hour_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
@@ -4386,6 +4458,8 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
@@ -4435,7 +4509,6 @@ REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after 
 REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.keep_host_hours(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
@@ -4485,6 +4558,7 @@ REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zo
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;

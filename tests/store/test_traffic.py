@@ -1,9 +1,9 @@
-"""ctaudit.traffic against a model: what each connection carried, moment by moment, is known here."""
+"""ctaudit.traffic against a model, which knows what each connection carried at each moment."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -139,9 +139,9 @@ def owner_dsn(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def empty(owner_dsn: str) -> Iterator[str]:
+def empty(owner_dsn: str) -> str:
     forget(owner_dsn)
-    yield owner_dsn
+    return owner_dsn
 
 
 def forget(dsn: str) -> None:
@@ -195,7 +195,9 @@ def check_bucket(
 ) -> None:
     alive = [
         life for life in lives
-        if life.start < end and (life.stop is None or life.stop > begin or life.start == life.stop >= begin)
+        if life.start < end
+        and (life.start >= begin if life.start == life.stop
+             else life.stop is None or life.stop > begin)
     ]  # fmt: skip
     if row is None:
         assert not alive
@@ -378,10 +380,10 @@ def test_refused(
         )
 
 
-def keep_days(dsn: str) -> list[int | None]:
+def sum_days(dsn: str) -> list[int | None]:
     with psycopg.connect(dsn) as connection:
         found = connection.execute(
-            "SELECT ctaudit.keep_host_hours('gw1', d::date) FROM generate_series("
+            "SELECT ctaudit.sum_day('gw1', d::date) FROM generate_series("
             "%s::date, current_date, '1 day') AS d ORDER BY d",
             (BASE.date(),),
         ).fetchall()
@@ -418,10 +420,10 @@ def test_kept_hours_are_what_is_counted(owner_dsn: str, past: Past, first: int, 
         (first * HOUR, 60 * HOUR + 60, hours * HOUR, by) for by in ("total", "host")
     ]  # fmt: skip
     counted = [traffic(owner_dsn, *span, by=by) for *span, by in asked]
-    kept = keep_days(owner_dsn)
+    kept = sum_days(owner_dsn)
     assert kept[-1] is None, "today is not over"
     assert kept[1] is not None
-    assert kept == keep_days(owner_dsn)
+    assert kept == sum_days(owner_dsn)
     with psycopg.connect(owner_dsn) as connection:
         # What is kept does not need the rows of that day any more.
         connection.execute(
