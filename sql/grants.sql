@@ -14,7 +14,8 @@ TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
 GRANT EXECUTE ON PROCEDURE
-    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
+    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_aggregate,
+    ctaudit.record_note
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION

@@ -11,7 +11,8 @@
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
 -- Returns: connections, in no order
--- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
+-- Tables touched: node, node_change, stream, dump, late_read, aggregate_row, and those of the
+--   query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -86,6 +87,12 @@ BEGIN
             END IF;
             RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        IF NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
     END LOOP;
 END
 $function$;

@@ -18,22 +18,14 @@
 --   $8, $9    received_at of flows
 --   $10, $11  received_at of entries
 --   $12       when the last complete dump of these began: what it does not show is over
--- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row
+-- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, aggregate_row
 CREATE OR REPLACE FUNCTION ctaudit.traffic_query(p_by text, p_asked text)
 RETURNS text
 LANGUAGE sql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT ctaudit.traffic_connections(CASE p_by
-        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
-            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
-            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
-            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
-        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
-    END, p_asked) || $query$
+    SELECT ctaudit.traffic_connections(p.party, p_asked) || replace(replace($query$
     ,
     -- Of those that a dump showed: each time at which the counters are known.
     many AS MATERIALIZED (
@@ -89,13 +81,14 @@ AS $function$
         FROM point AS p
         WINDOW in_order AS (
             PARTITION BY p.number
-            ORDER BY p.at, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
+            ORDER BY p.at, p.is_start DESC, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
         )
     ),
     growth AS (
         -- Shown by no dump: all of it between its start and its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, true AS is_first, c.started_at IS NULL AS is_moment,
+            c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
+            c.started_at IS NULL AS is_moment,
             false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
             coalesce(c.gone_at, 'infinity') AS until_at,
             CASE WHEN c.has_end AND NOT c.is_offloaded
@@ -107,7 +100,8 @@ AS $function$
         FROM connection AS c WHERE c.seen_at IS NULL
         UNION ALL
         SELECT
-            c.zones, c.address, c.proto, c.port, s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            c.zones, c.address, c.proto, c.port, 1,
+            s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
             -- What flowed before the first sighting of a connection whose start is not known.
             s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
             s.packets, s.bytes
@@ -116,7 +110,7 @@ AS $function$
         UNION ALL
         -- From the last time at which the counters are known until its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, coalesce(s.is_start, true), false,
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
             coalesce(s.was_reset, false) AND NOT s.is_start,
             coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
         FROM many AS c
@@ -125,6 +119,19 @@ AS $function$
             c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
         ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
         WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
+        UNION ALL
+        -- Stored as one row: all of it between the first start and the last end.
+        SELECT
+            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
+        FROM (
+            SELECT
+                a.*, a.client AS orig_src, a.remote AS reply_src, a.remote_port AS reply_sport
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
+        CROSS JOIN LATERAL (SELECT r.*) AS c
+        WHERE r.node_id = $5 AND r.received_at >= $8 AND r.received_at < $9
+            AND r.first_start < $2 AND r.last_end >= $1 AND <asked>
     ),
     measured AS (
         SELECT
@@ -156,10 +163,12 @@ AS $function$
     ),
     part AS (
         SELECT
-            s.bucket, s.zones, s.address, s.proto, s.port, s.was_reset,
+            s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
             s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
             s.share_from = s.low AS is_beginning, s.is_first,
-            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low AS is_at_edge,
+            -- Each connection once a bucket: where the bucket begins, or where it does.
+            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
+                OR s.is_first AS is_alive,
             s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
             floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
             floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
@@ -174,12 +183,12 @@ AS $function$
     )
     SELECT
         $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
-        count(*) FILTER (WHERE p.is_at_edge OR p.is_first AND p.is_beginning),
-        count(*) FILTER (WHERE p.is_first AND p.is_beginning),
-        count(*) FILTER (WHERE CASE WHEN p.was_reset
-            THEN p.is_at_edge OR p.is_first AND p.is_beginning ELSE p.is_unknown END),
-        count(*) FILTER (WHERE CASE WHEN p.was_reset
-            THEN p.is_first ELSE p.is_unknown END AND p.is_beginning),
+        coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE
+            CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_beginning
+            AND CASE WHEN p.was_reset THEN p.is_first ELSE p.is_unknown END), 0)::bigint,
         sum(p.packets)::bigint, sum(p.bytes)::bigint,
         coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
         coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
@@ -190,5 +199,14 @@ AS $function$
             FILTER (WHERE p.is_interpolated), 0)::bigint
     FROM part AS p
     GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
-    $query$;
+    $query$, '<party>', p.party), '<asked>', p_asked)
+    FROM (SELECT CASE p_by
+        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
+            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
+            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
+            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
+        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
+    END AS party) AS p;
 $function$;

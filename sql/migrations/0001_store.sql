@@ -317,6 +317,33 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
+-- Connections that ctaudit.record_aggregate stored as one row: ended, without destination NAT, and
+-- in no dump. Counters are sums.
+CREATE TABLE ctaudit.aggregate_row (
+    -- When the last of them was received.
+    received_at timestamptz NOT NULL,
+    first_start timestamptz NOT NULL,
+    last_end timestamptz NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    -- What any of them had.
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+) PARTITION BY RANGE (received_at);
+CREATE INDEX aggregate_public ON ctaudit.aggregate_row (public, received_at);
+CREATE INDEX aggregate_received_at ON ctaudit.aggregate_row USING brin (received_at);
+CREATE TABLE ctaudit.aggregate_default PARTITION OF ctaudit.aggregate_row DEFAULT;
+
 -- What ctaudit.traffic counted of a closed day, by hour and of the whole day, so that a year is not
 -- counted again. A connection that began before sum_from is in connections, but not in began.
 CREATE TABLE ctaudit.traffic_sum (

@@ -557,10 +557,56 @@ BEGIN
             END IF;
             RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        IF NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
     END LOOP;
 END
 $$;
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+BEGIN
+    RETURN QUERY EXECUTE replace($query$
+        SELECT
+            $3, 'outward', 'ended', <one>, r.orig_src, NULL::integer, r.reply_src,
+            r.reply_sport, a.first_start, 'kernel'::ctaudit.time_source, NULL::timestamptz,
+            a.last_end, 'kernel'::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
+            NULL::text, NULL::timestamptz, 'event'::ctaudit.provenance,
+            ctaudit.zone(a.zones), ctaudit.orig_zone(a.zones), ctaudit.reply_zone(a.zones),
+            r.proto, r.orig_src, r.orig_dst, NULL::integer, r.orig_dport, r.reply_src,
+            r.reply_dst, r.reply_sport, r.reply_dport, NULL::smallint, NULL::smallint,
+            NULL::smallint, NULL::smallint,
+            CASE WHEN <one> THEN a.orig_packets END, CASE WHEN <one> THEN a.orig_bytes END,
+            CASE WHEN <one> THEN a.reply_packets END, CASE WHEN <one> THEN a.reply_bytes END,
+            NULL::bigint, NULL::bigint, a.status, NULL::smallint, NULL::text, NULL::bytea,
+            CASE WHEN <one> THEN 'exact' ELSE 'unknown' END,
+            CASE WHEN NOT <one> THEN format(
+                'one of %s connections of this host that are stored as one row', a.connections)
+            END
+        FROM ctaudit.aggregate_row AS a
+        CROSS JOIN LATERAL (SELECT
+            a.zones, a.proto, a.status, a.client AS orig_src, a.remote AS orig_dst,
+            NULL::integer AS orig_sport, a.remote_port AS orig_dport, a.remote AS reply_src,
+            a.public AS reply_dst, a.remote_port AS reply_sport, CASE
+                WHEN a.public_ports @> $12 THEN $12
+                WHEN <one> THEN lower(a.public_ports)
+            END AS reply_dport
+        ) AS r
+        WHERE a.node_id = $4 AND a.received_at >= $1 - interval '2 hours' AND a.received_at < $5
+            AND a.first_start < $2 AND a.last_end >= $1
+    $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
+    USING p_from, p_until, p_node, p_node_id, p_ends_until,
+        NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+        p_address, p_port, p_remote, p_remote_port, p_proto;
+END
+$_$;
+ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1607,6 +1653,38 @@ CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS sma
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
 ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+DECLARE
+    v_inserted bigint;
+BEGIN
+    WITH added AS (
+        INSERT INTO ctaudit.aggregate_row (
+            received_at, first_start, last_end, orig_packets, orig_bytes, reply_packets,
+            reply_bytes, connections, zones, remote_port, status, node_id, proto, client, public,
+            remote, public_ports
+        )
+        SELECT
+            max(e.received_at), min(e.start_sent), max(e.stop_sent), sum(e.orig_packets),
+            sum(e.orig_bytes), sum(e.reply_packets), sum(e.reply_bytes), count(*),
+            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.reply_sport,
+            bit_or(e.status), p_node_id, e.proto, e.orig_src, e.reply_dst, e.reply_src,
+            range_agg(int4range(e.reply_dport, e.reply_dport + 1))
+        FROM ctaudit.events(p_columns) AS e
+        WHERE e.kind = 0
+        GROUP BY
+            e.orig_src, e.reply_dst, e.reply_src, e.reply_sport, e.proto, e.zone, e.orig_zone,
+            e.reply_zone, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
+        RETURNING connections
+    )
+    SELECT coalesce(sum(a.connections), 0) INTO v_inserted FROM added AS a;
+    RETURN v_inserted;
+END
+$$;
+ALTER FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2608,6 +2686,55 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_columns ctaudit.event_columns := ROW(
+        p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
+        p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+        p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+        p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+        p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+    );
+    v_bucket interval := coalesce(
+        nullif(current_setting('ctaudit.aggregate_bucket', true), ''), '1 min'
+    );
+    v_stream ctaudit.stream;
+    v_shown_until timestamptz;
+    v_stored bigint;
+BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
+    SELECT * INTO v_stream FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
+    -- While a dump runs, and after one that was not completed, each end is a flow.
+    SELECT CASE WHEN v_stream.dump_id IS NULL THEN d.ended_at END INTO v_shown_until
+    FROM ctaudit.dump AS d
+    WHERE d.node = p_node AND d.stream = p_stream ORDER BY d.position DESC LIMIT 1;
+    v_columns.kind := ARRAY(
+        SELECT CASE
+            WHEN e.kind = 3 AND e.start_sent > v_shown_until AND e.stop_sent >= e.start_sent
+                AND e.proto IN (6, 17, 33, 132, 136) AND coalesce(e.status, 0) & 32 = 0
+                AND NOT ctaudit.is_offloaded(e.status) AND e.orig_bytes IS NOT NULL
+                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL THEN 0
+            ELSE e.kind
+        END
+        FROM ctaudit.events(v_columns) AS e
+    );
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}', v_columns
+    );
+    -- Otherwise the batch is committed already.
+    IF v_stream.position = p_from THEN
+        v_stored := ctaudit.insert_aggregates(v_stream.node_id, v_bucket, v_columns);
+        UPDATE ctaudit.stream AS s SET
+            stored = s.stored + v_stored, filtered = s.filtered - v_stored
+        WHERE v_stored > 0 AND s.node = p_node AND s.stream = p_stream;
+    END IF;
+END
+$$;
+ALTER PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3383,15 +3510,7 @@ CREATE FUNCTION ctaudit.traffic_query(p_by text, p_asked text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
-    SELECT ctaudit.traffic_connections(CASE p_by
-        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
-            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
-            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
-            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
-        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
-    END, p_asked) || $query$
+    SELECT ctaudit.traffic_connections(p.party, p_asked) || replace(replace($query$
     ,
     -- Of those that a dump showed: each time at which the counters are known.
     many AS MATERIALIZED (
@@ -3447,13 +3566,14 @@ AS $_$
         FROM point AS p
         WINDOW in_order AS (
             PARTITION BY p.number
-            ORDER BY p.at, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
+            ORDER BY p.at, p.is_start DESC, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
         )
     ),
     growth AS (
         -- Shown by no dump: all of it between its start and its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, true AS is_first, c.started_at IS NULL AS is_moment,
+            c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
+            c.started_at IS NULL AS is_moment,
             false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
             coalesce(c.gone_at, 'infinity') AS until_at,
             CASE WHEN c.has_end AND NOT c.is_offloaded
@@ -3465,7 +3585,8 @@ AS $_$
         FROM connection AS c WHERE c.seen_at IS NULL
         UNION ALL
         SELECT
-            c.zones, c.address, c.proto, c.port, s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            c.zones, c.address, c.proto, c.port, 1,
+            s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
             -- What flowed before the first sighting of a connection whose start is not known.
             s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
             s.packets, s.bytes
@@ -3474,7 +3595,7 @@ AS $_$
         UNION ALL
         -- From the last time at which the counters are known until its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, coalesce(s.is_start, true), false,
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
             coalesce(s.was_reset, false) AND NOT s.is_start,
             coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
         FROM many AS c
@@ -3483,6 +3604,19 @@ AS $_$
             c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
         ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
         WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
+        UNION ALL
+        -- Stored as one row: all of it between the first start and the last end.
+        SELECT
+            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
+        FROM (
+            SELECT
+                a.*, a.client AS orig_src, a.remote AS reply_src, a.remote_port AS reply_sport
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
+        CROSS JOIN LATERAL (SELECT r.*) AS c
+        WHERE r.node_id = $5 AND r.received_at >= $8 AND r.received_at < $9
+            AND r.first_start < $2 AND r.last_end >= $1 AND <asked>
     ),
     measured AS (
         SELECT
@@ -3514,10 +3648,12 @@ AS $_$
     ),
     part AS (
         SELECT
-            s.bucket, s.zones, s.address, s.proto, s.port, s.was_reset,
+            s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
             s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
             s.share_from = s.low AS is_beginning, s.is_first,
-            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low AS is_at_edge,
+            -- Each connection once a bucket: where the bucket begins, or where it does.
+            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
+                OR s.is_first AS is_alive,
             s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
             floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
             floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
@@ -3532,12 +3668,12 @@ AS $_$
     )
     SELECT
         $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
-        count(*) FILTER (WHERE p.is_at_edge OR p.is_first AND p.is_beginning),
-        count(*) FILTER (WHERE p.is_first AND p.is_beginning),
-        count(*) FILTER (WHERE CASE WHEN p.was_reset
-            THEN p.is_at_edge OR p.is_first AND p.is_beginning ELSE p.is_unknown END),
-        count(*) FILTER (WHERE CASE WHEN p.was_reset
-            THEN p.is_first ELSE p.is_unknown END AND p.is_beginning),
+        coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE
+            CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_beginning
+            AND CASE WHEN p.was_reset THEN p.is_first ELSE p.is_unknown END), 0)::bigint,
         sum(p.packets)::bigint, sum(p.bytes)::bigint,
         coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
         coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
@@ -3548,7 +3684,16 @@ AS $_$
             FILTER (WHERE p.is_interpolated), 0)::bigint
     FROM part AS p
     GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
-    $query$;
+    $query$, '<party>', p.party), '<asked>', p_asked)
+    FROM (SELECT CASE p_by
+        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
+            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
+            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
+            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
+        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
+    END AS party) AS p;
 $_$;
 ALTER FUNCTION ctaudit.traffic_query(p_by text, p_asked text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) RETURNS SETOF ctaudit.traffic_share
@@ -3856,6 +4001,47 @@ CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_z
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_orig_zone, p_zone, 0) << 16) | COALESCE(p_reply_zone, p_zone, 0));
 ALTER FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_row (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.aggregate_row OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_default (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+);
+ALTER TABLE ctaudit.aggregate_default OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.clock (
     clock_id bigint NOT NULL,
     node text NOT NULL,
@@ -4356,6 +4542,7 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+ALTER TABLE ONLY ctaudit.aggregate_row ATTACH PARTITION ctaudit.aggregate_default DEFAULT;
 ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
 ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
 ALTER TABLE ONLY ctaudit.opening_row ATTACH PARTITION ctaudit.opening_default DEFAULT;
@@ -4395,6 +4582,10 @@ ALTER TABLE ONLY ctaudit.summed_day
     ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
+CREATE INDEX aggregate_default_public_received_at_idx ON ctaudit.aggregate_default USING btree (public, received_at);
+CREATE INDEX aggregate_received_at ON ONLY ctaudit.aggregate_row USING brin (received_at);
+CREATE INDEX aggregate_default_received_at_idx ON ctaudit.aggregate_default USING brin (received_at);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
@@ -4425,6 +4616,8 @@ CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
 CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (sum_from, host);
 CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
+ALTER INDEX ctaudit.aggregate_public ATTACH PARTITION ctaudit.aggregate_default_public_received_at_idx;
+ALTER INDEX ctaudit.aggregate_received_at ATTACH PARTITION ctaudit.aggregate_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default_reply_dport_reply_dst_dump_id_idx;
@@ -4469,6 +4662,7 @@ REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -4502,6 +4696,7 @@ REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -4534,6 +4729,8 @@ REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
+GRANT ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;

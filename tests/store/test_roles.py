@@ -13,7 +13,8 @@ from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
 RECORDER = {
-    "record_live", "record_nat", "record_history", "record_note", "resume_position",
+    "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
+    "resume_position",
     "outside_scope", "unannounced", "schema_version",
 }  # fmt: skip
 AUDITOR = {
@@ -190,6 +191,7 @@ CALLS = {
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",
+    "record_aggregate": f"CALL ctaudit.record_aggregate({_BATCH})",
     "record_note": f"CALL ctaudit.record_note({_SPAN}, '2026-01-01', 'resume', '{{}}')",
 }
 
@@ -209,7 +211,7 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         values = {"stream": row[0], "first": row[1], "until": row[1] + 1}
         # A batch procedure takes the streams of its mode only.
         mode = routine.removeprefix("record_")
-        mode = mode if mode in MODES else "live"
+        mode = {"aggregate": "history"}.get(mode, mode if mode in MODES else "live")
         connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
         connection.execute(
             "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
