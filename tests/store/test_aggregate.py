@@ -26,13 +26,15 @@ def second(number: float) -> datetime:
 class Aggregating(Gateway):
     """A gateway in history mode whose recorder calls record_aggregate."""
 
+    procedure = "ctaudit.record_aggregate"
+
     def __init__(self, dsn: str, node: str = "gw1") -> None:
         super().__init__(dsn, node, "history")
 
     def record(self, events: Sequence[Event], covered_until: datetime) -> None:
         arrays = [[event.get(name) for event in events] for name in COLUMNS]
         self.connection.execute(
-            f"CALL ctaudit.record_aggregate(%s, %s, %s::bigint, %s::bigint, %s, {_ARRAYS})",  # type: ignore[arg-type]
+            f"CALL {self.procedure}(%s, %s, %s::bigint, %s::bigint, %s, {_ARRAYS})",  # type: ignore[arg-type]
             (*self._move(), covered_until, *arrays),
         )
 
@@ -162,9 +164,7 @@ def test_another_bucket(dsn: str) -> None:
     gateway = Aggregating(dsn)
     begin(gateway)
     gateway.connection.execute("SET ctaudit.aggregate_bucket = '5 s'")
-    gateway.record(
-        [ended(flow(5000 + at), second(at), second(40)) for at in range(20)], second(70)
-    )
+    gateway.record([ended(flow(5000 + at), second(at), second(40)) for at in range(20)], second(70))
     gateway.close()
     assert [row[1] for row in fetch(dsn, ROWS)] == [5, 5, 5, 5]
 
@@ -223,3 +223,34 @@ def test_it_never_knows_more_than_the_flows(dsn: str) -> None:
         dsn, "SELECT host(host) FROM ctaudit.flows(p_node => 'gw1', p_remote => '19.1.16.7')"
     )
     assert {row[0] for row in listed} == {"192.168.1.129", "192.168.1.130"}
+
+
+def test_only_what_is_large(dsn: str) -> None:
+    """docs/sql.md's example: the others are counted, and nothing is taken for complete."""
+    text = (schema.find_sql().parent / "docs" / "sql.md").read_text()
+    example = text.split("```sql\n-- site.record_large")[1].split("```")[0]
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(f"-- site.record_large{example}".encode())
+
+    class Site(Aggregating):
+        procedure = "site.record_large"
+
+    gateway = Site(dsn)
+    begin(gateway)
+    gateway.record(
+        [
+            ended(flow(5000, orig_bytes=10**7), second(1), second(5)),
+            ended(flow(5001), second(1), second(5)),
+            ended(flow(5002), second(1), second(5)),
+        ],
+        second(60),
+    )
+    gateway.dump(second(90), [flow(5003)])
+    finish(gateway)
+    assert fetch(dsn, "SELECT reply_dport FROM ctaudit.flow") == [(5000,)]
+    assert fetch(dsn, "SELECT connections, bytes::bigint FROM site.small") == [(2, 1000)]
+    assert fetch(dsn, "SELECT received, stored, filtered FROM ctaudit.stream") == [(4, 1, 3)]
+    assert fetch(dsn, "SELECT cause FROM ctaudit.gap") == []
+    large, small = who(dsn, 5000, 3), who(dsn, 5001, 3)
+    assert (large["verdict"], large["hosts"]) == ("unknown", ["192.168.1.129"])
+    assert (small["verdict"], small["hosts"]) == ("unknown", [])
