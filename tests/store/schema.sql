@@ -3495,8 +3495,10 @@ BEGIN
     RETURN QUERY EXECUTE ctaudit.traffic_query(p_by, p_asked) USING
         p_from, p_until, p_origin, (date_part('epoch', p_bucket) * 1000000)::bigint,
         p_node.node_id,
-        CASE WHEN v_is_timed THEN v_last - interval '1 min'
-            ELSE coalesce(v_before.began_at, p_from - interval '2 days') END,
+        coalesce(
+            CASE WHEN v_is_timed THEN v_last - interval '1 min' END, v_before.began_at,
+            p_from - interval '2 days'
+        ),
         p_until + interval '2 hours',
         least(p_from, v_before.began_at) - interval '2 hours',
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',

@@ -21,6 +21,7 @@ from tests.store.gateway import DST_NAT, SEEN, SRC_NAT, Gateway, ended, opened, 
 EXAMPLES = int(os.environ.get("CTAUDIT_TRAFFIC", "60"))
 BASE = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
 HOUR = 3600
+TO_MIDNIGHT = 24 - BASE.hour  # hours
 OFFLOADED = 1 << 14
 
 
@@ -253,6 +254,21 @@ def test_a_start_that_is_not_known(empty: str) -> None:
     ]  # fmt: skip
 
 
+def test_without_any_dump(empty: str) -> None:
+    gateway = Gateway(empty, "gw1")
+    gateway.note("start", second(-10), {"mode": "live", "timestamp": "1"})
+    still, over = Life(0, 10, None, ()), Life(1, 20, 120, ((100, 1, 1000),))
+    gateway.record([opened(life.event(life.start), second(life.start)) for life in (still, over)],
+                   second(50))  # fmt: skip
+    gateway.record([ended(over.event(120), second(20), second(120))], second(200))
+    gateway.close()
+    rows = traffic(empty, 0, 180, 60)
+    assert [(row["connections"], row["began"], row["uncounted"]) for row in rows] == [
+        (2, 2, 1), (2, 0, 1), (1, 0, 1),
+    ]  # fmt: skip
+    assert [row["bytes"] for row in rows] == [400, 600, None]
+
+
 @pytest.mark.parametrize(
     ("counts", "found"),
     [
@@ -412,7 +428,11 @@ def long_pasts(draw: st.DrawFn) -> Past:
 
 
 @settings(max_examples=max(EXAMPLES // 4, 10), deadline=None)
-@given(past=long_pasts(), first=st.integers(0, 20), hours=st.sampled_from([1, 5, 24, 48]))
+@given(
+    past=long_pasts(),
+    first=st.sampled_from([0, 7, TO_MIDNIGHT]),
+    hours=st.sampled_from([1, 5, 24, 36]),
+)
 def test_kept_hours_are_what_is_counted(owner_dsn: str, past: Past, first: int, hours: int) -> None:
     forget(owner_dsn)
     record(owner_dsn, past)
