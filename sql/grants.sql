@@ -15,12 +15,13 @@ TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
 GRANT EXECUTE ON PROCEDURE
-    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
+    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_aggregate,
+    ctaudit.record_note
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered,
-    ctaudit.gaps, ctaudit.status, ctaudit.nodes
+    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 
 -- The steps take the days of retention, not a time: nothing younger than a day can be dropped.

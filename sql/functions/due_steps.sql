@@ -50,6 +50,7 @@ BEGIN
             SELECT 'opening' AS parent, o.received_at FROM ctaudit.opening_default AS o
             UNION ALL SELECT 'flow', f.received_at FROM ctaudit.flow_default AS f
             UNION ALL SELECT 'dump_entry', e.received_at FROM ctaudit.dump_entry_default AS e
+            UNION ALL SELECT 'aggregate', a.received_at FROM ctaudit.aggregate_default AS a
         ) AS d
         CROSS JOIN (
             SELECT coalesce(min(n.first_seen), 'infinity') AS first_seen FROM ctaudit.node AS n
@@ -60,7 +61,7 @@ BEGIN
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
-        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
     ),
     made AS (
         SELECT w.parent, w.day, coalesce(s.number, 0) AS number, e.partition_until

@@ -14,18 +14,18 @@ SET TimeZone = 'UTC'
 AS $function$
     SELECT coalesce(range_agg(tstzrange(
         date_trunc('day', least(
-            h.held_from, nullif(b.openings_from, '-infinity'), nullif(b.ends_from, '-infinity'),
+            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from END,
             b.entries_from, b.wrong_from
         )),
         date_trunc('day', greatest(
-            h.held_until - interval '1 us', nullif(b.openings_until, 'infinity'),
-            nullif(b.ends_until, 'infinity'), b.entries_until, b.wrong_until
+            h.held_until + interval '2 hours', CASE WHEN NOT b.all_ends THEN b.ends_until END,
+            b.entries_until, b.wrong_until
         )) + interval '1 day'
     )), '{}')
     FROM ctaudit.hold AS h
     LEFT JOIN ctaudit.node AS n ON n.first_seen < h.held_until
         AND (h.node_id IS NULL OR n.node_id = h.node_id)
-    LEFT JOIN LATERAL ctaudit.needed(n.node, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
+    LEFT JOIN LATERAL ctaudit.needed(n, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
     WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
             SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
         ) ELSE h.hold_id = p_hold END;

@@ -31,7 +31,7 @@ DECLARE
     v_until timestamptz := least(p_until, (p_day + 1)::timestamptz);
     v_moved bigint;
 BEGIN
-    IF p_table NOT IN ('opening', 'flow', 'dump_entry')
+    IF p_table NOT IN ('opening', 'flow', 'dump_entry', 'aggregate')
         OR abs(p_day - clock_timestamp()::date) > 36525 OR v_until <= v_from
     THEN
         RAISE EXCEPTION 'no partition of % for % until %', p_table, p_day, p_until

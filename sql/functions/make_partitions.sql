@@ -19,7 +19,7 @@ DECLARE
     v_day date;
 BEGIN
     FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
-        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
+        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry', 'aggregate'] LOOP
             moved := ctaudit.make_partition(v_table, v_day);
             IF moved IS NOT NULL THEN
                 partition := ctaudit.partition_name(v_table, v_day);

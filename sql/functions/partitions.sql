@@ -24,7 +24,7 @@ AS $function$
         t.parent, to_date(right(c.relname, 8), 'YYYYMMDD'), c.relname,
         substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('(.*)'\)$$)::timestamptz,
         c.reloptions
-    FROM unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+    FROM unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
     JOIN pg_inherits AS i ON i.inhparent = format('ctaudit.%I', t.parent || '_row')::regclass
     JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE c.relname ~ '_p\d{8}$'

@@ -24,6 +24,8 @@ CREATE TABLE ctaudit.node (
     first_seen timestamptz NOT NULL,
     -- It was said to be gone since then; ctaudit.gone_at says whether that holds.
     retired_at timestamptz,
+    -- Whether ctaudit.record_aggregate has stored rows of it.
+    aggregated boolean NOT NULL DEFAULT false,
     comment text
 );
 
@@ -347,6 +349,66 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
+-- Connections that ctaudit.record_aggregate stored as one row: ended, without destination NAT, and
+-- in no dump. Counters are sums.
+CREATE TABLE ctaudit.aggregate_row (
+    -- When the last of them was received.
+    received_at timestamptz NOT NULL,
+    first_start timestamptz NOT NULL,
+    last_end timestamptz NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    -- What any of them had.
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+) PARTITION BY RANGE (received_at);
+CREATE INDEX aggregate_public ON ctaudit.aggregate_row (public, received_at);
+CREATE INDEX aggregate_received_at ON ctaudit.aggregate_row USING brin (received_at);
+CREATE TABLE ctaudit.aggregate_default PARTITION OF ctaudit.aggregate_row DEFAULT;
+
+-- What ctaudit.traffic counted of a closed day, by hour and of the whole day, so that a year is not
+-- counted again. A connection that began before sum_from is in connections, but not in began.
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamptz NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    -- ctaudit.zone_pair
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    -- NULL: of all hosts.
+    host inet
+) PARTITION BY LIST (hours);
+CREATE TABLE ctaudit.traffic_hour PARTITION OF ctaudit.traffic_sum FOR VALUES IN (1);
+CREATE TABLE ctaudit.traffic_day PARTITION OF ctaudit.traffic_sum FOR VALUES IN (24);
+CREATE INDEX traffic_sum_from ON ctaudit.traffic_sum (sum_from, host);
+
+-- The UTC days of a node that stand in traffic_sum, whole.
+CREATE TABLE ctaudit.summed_day (
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    day date NOT NULL,
+    summed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (node_id, day)
+);
+
 -- The port comes first: it selects fewer rows than one of a few public addresses.
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
 -- 48 is IPS_SRC_NAT and IPS_DST_NAT: what is not translated is looked up by the destination as
@@ -560,4 +622,27 @@ CREATE TYPE ctaudit.life AS (
     gone_at timestamptz,
     -- Where no end is known: the next connection of the tuple had begun by then.
     next_at timestamptz
+);
+
+-- What flowed at one node in one bucket of one party: a host, a remote, a service, or all.
+CREATE TYPE ctaudit.traffic_share AS (
+    bucket_from timestamptz,
+    zones integer,
+    address inet,
+    proto smallint,
+    port integer,
+    -- Alive in the bucket; of these, how many began in it, or were first seen in it.
+    connections bigint,
+    began bigint,
+    -- Of connections: not all that they carried in the bucket is known, and since this bucket.
+    uncounted bigint,
+    uncounted_began bigint,
+    -- NULL: none was counted.
+    packets bigint,
+    bytes bigint,
+    -- Of these, what was spread over the edge of a bucket; and by how much these may be off.
+    interpolated_packets bigint,
+    interpolated_bytes bigint,
+    packets_error bigint,
+    bytes_error bigint
 );

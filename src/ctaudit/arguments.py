@@ -22,6 +22,7 @@ _COMMON = (
 _STATUSES = {
     "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
+    "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
 }
 
@@ -127,6 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("maintain", "Make partitions ahead, and drop those past retention.")
     _add_who(add("who", "Who was behind a public address and port at a time?"))
     _add_flows(add("flows", "List connections."))
+    _add_traffic(add("traffic", "Show how much flowed, when and by whom."))
     _add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     status = add("status", "Show what is recorded, until when, and the gaps.")
     _add_json(status)
@@ -199,6 +201,28 @@ def _add_zone(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--zone", metavar="N", help="this conntrack zone only, of either direction"
     )
+
+
+def _add_traffic(traffic: argparse.ArgumentParser) -> None:
+    traffic.add_argument(
+        "--from", dest="begin", metavar="TIME", help="default: a day before --until"
+    )
+    traffic.add_argument("--until", metavar="TIME", help="default: now")
+    _add_tz(traffic)
+    traffic.add_argument("--bucket", metavar="D", help="20s, 5min, 1h, 7d; default: what fits")
+    traffic.add_argument(
+        "--by", choices=("host", "remote", "service"), default="total", help="default: all as one"
+    )
+    traffic.add_argument(
+        "--top", type=int, default=10, metavar="N", help="N parties and the others; default 10"
+    )
+    traffic.add_argument("--host", metavar="CIDR", help="internal address or network")
+    traffic.add_argument("--remote", metavar="CIDR", help="remote address or network")
+    traffic.add_argument("--node", help="this gateway only")
+    traffic.add_argument(
+        "--durations", action="store_true", help="how long connections lasted, by protocol"
+    )
+    traffic.add_argument("--format", choices=("table", "json", "csv"), default="table")
 
 
 def _add_table(table: argparse.ArgumentParser) -> None:

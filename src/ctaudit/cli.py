@@ -32,6 +32,8 @@ from ctaudit.errors import (
 if TYPE_CHECKING:
     import psycopg
 
+    from ctaudit.query.uncovered import Uncovered
+
 
 def run_receive(args: Namespace) -> int:
     from ctaudit.capture import receiver
@@ -107,7 +109,6 @@ def run_flows(args: Namespace) -> int:
     from ctaudit.query.lookup import ask_flows
     from ctaudit.query.question import read_flows
     from ctaudit.query.uncovered import ask_uncovered
-    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
 
     question = read_flows(
         host=args.host,
@@ -124,13 +125,51 @@ def run_flows(args: Namespace) -> int:
         uncovered = ask_uncovered(connection, question)
         rows = ask_flows(connection, question)
         output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    return _say_uncovered(uncovered, args.format)
+
+
+def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
+    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
+
     if not uncovered:
         return FLOWS_COVERED
-    if args.format == "json":
+    if form == "json":
         output.print_lines([json.dumps(plain_uncovered(uncovered))])
     for sentence in format_uncovered(uncovered):
         output.complain(sentence)
     return FLOWS_UNCOVERED
+
+
+def run_traffic(args: Namespace) -> int:
+    from ctaudit.query.bars import choose_style
+    from ctaudit.query.durations_text import format_bins
+    from ctaudit.query.question import FlowsQuestion
+    from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
+    from ctaudit.query.traffic_text import format_shares
+    from ctaudit.query.uncovered import ask_uncovered
+
+    question = read_traffic(
+        begin=args.begin,
+        until=args.until,
+        bucket=args.bucket,
+        by=args.by,
+        top=args.top,
+        node=args.node,
+        host=args.host,
+        remote=args.remote,
+        durations=args.durations,
+    )
+    width, style = _terminal_width(), choose_style(output.require().encoding)
+    with _asking(args) as connection:
+        spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
+        uncovered = ask_uncovered(connection, spanned)
+        if args.durations:
+            lines = format_bins(ask_durations(connection, question), args.format, width, style)
+        else:
+            shares = ask_traffic(connection, question)
+            lines = format_shares(question, shares, args.format, width, style)
+        output.print_lines(lines)
+    return _say_uncovered(uncovered, args.format)
 
 
 def run_table(args: Namespace) -> int:
@@ -248,6 +287,7 @@ COMMANDS = {
     "maintain": run_maintain,
     "who": run_who,
     "flows": run_flows,
+    "traffic": run_traffic,
     "table": run_table,
     "status": run_status,
     "check": run_check,

@@ -180,6 +180,24 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.traffic_share AS (
+	bucket_from timestamp with time zone,
+	zones integer,
+	address inet,
+	proto smallint,
+	port integer,
+	connections bigint,
+	began bigint,
+	uncounted bigint,
+	uncounted_began bigint,
+	packets bigint,
+	bytes bigint,
+	interpolated_packets bigint,
+	interpolated_bytes bigint,
+	packets_error bigint,
+	bytes_error bigint
+);
+ALTER TYPE ctaudit.traffic_share OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.stream (
     node text NOT NULL,
     node_id smallint NOT NULL,
@@ -512,13 +530,17 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_own inet[];
     v_parts ctaudit.needed_part[];
+    v_aggregated smallint[];
     v_seen smallint[];
     v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
+    SELECT
+        array_agg(ctaudit.needed(n, v_from, v_until)),
+        coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    INTO v_parts, v_aggregated
     FROM ctaudit.node AS n
     WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
         ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
@@ -534,6 +556,12 @@ BEGIN
         )) AS s (node_id);
     END IF;
     FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
         CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
@@ -568,8 +596,48 @@ BEGIN
     PERFORM ctaudit.refuse_rewritten();
 END
 $$;
-<<<<<<< HEAD
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+BEGIN
+    RETURN QUERY EXECUTE replace($query$
+        SELECT
+            $3, 'outward', 'ended', <one>, r.orig_src, NULL::integer, r.reply_src,
+            r.reply_sport, a.first_start, 'kernel'::ctaudit.time_source, NULL::timestamptz,
+            a.last_end, 'kernel'::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
+            NULL::text, NULL::timestamptz, 'event'::ctaudit.provenance,
+            ctaudit.zone(a.zones), ctaudit.orig_zone(a.zones), ctaudit.reply_zone(a.zones),
+            r.proto, r.orig_src, r.orig_dst, NULL::integer, r.orig_dport, r.reply_src,
+            r.reply_dst, r.reply_sport, r.reply_dport, NULL::smallint, NULL::smallint,
+            NULL::smallint, NULL::smallint,
+            CASE WHEN <one> THEN a.orig_packets END, CASE WHEN <one> THEN a.orig_bytes END,
+            CASE WHEN <one> THEN a.reply_packets END, CASE WHEN <one> THEN a.reply_bytes END,
+            NULL::bigint, NULL::bigint, a.status, NULL::smallint, NULL::text, NULL::bytea,
+            CASE WHEN <one> THEN 'exact' ELSE 'unknown' END,
+            CASE WHEN NOT <one> THEN format(
+                'one of %s connections of this host that are stored as one row', a.connections)
+            END,
+            NULL::timestamptz
+        FROM ctaudit.aggregate_row AS a
+        CROSS JOIN LATERAL (SELECT
+            a.zones, a.proto, a.status, a.client AS orig_src, a.remote AS orig_dst,
+            NULL::integer AS orig_sport, a.remote_port AS orig_dport, a.remote AS reply_src,
+            a.public AS reply_dst, a.remote_port AS reply_sport, CASE
+                WHEN a.public_ports @> $12 THEN $12
+                WHEN <one> THEN lower(a.public_ports)
+            END AS reply_dport
+        ) AS r
+        WHERE a.node_id = $4 AND a.received_at >= $1 - interval '2 hours' AND a.received_at < $5
+            AND a.first_start < $2 AND a.last_end >= $1
+    $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
+    USING p_from, p_until, p_node, p_node_id, p_ends_until,
+        NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+        p_address, p_port, p_remote, p_remote_port, p_proto;
+END
+$_$;
+ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql IMMUTABLE
 AS $$
@@ -577,8 +645,6 @@ AS $$
         || ' OR (r.status & 48) = 0 AND ' || p_inward;
 $$;
 ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
-=======
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -588,7 +654,6 @@ AS $$
         AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
 $$;
 ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
->>>>>>> maintain
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -719,6 +784,32 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_most constant integer := 10000;
+    v_count numeric;
+BEGIN
+    IF p_from IS NULL OR NOT isfinite(p_from) OR NOT isfinite(p_until) OR p_from >= p_until THEN
+        RAISE EXCEPTION 'traffic from % until %: must be a span that has begun', p_from, p_until
+            USING ERRCODE = '22023';
+    ELSIF p_bucket IS NULL OR p_bucket < interval '1 s' OR extract(month FROM p_bucket) <> 0
+        OR extract(year FROM p_bucket) <> 0
+    THEN
+        RAISE EXCEPTION 'a bucket of %: must be a second or more, in days, hours, minutes and '
+            'seconds, since months are not equally long', p_bucket USING ERRCODE = '22023';
+    END IF;
+    v_count := ceil(extract(epoch FROM p_until - p_from) / extract(epoch FROM p_bucket));
+    IF v_count > v_most THEN
+        RAISE EXCEPTION 'buckets of % from % until % are %: at most % can be asked for; take '
+            'longer buckets or a shorter span', p_bucket, p_from, p_until, v_count, v_most
+            USING ERRCODE = '22023';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
@@ -1314,6 +1405,7 @@ BEGIN
             SELECT 'opening' AS parent, o.received_at FROM ctaudit.opening_default AS o
             UNION ALL SELECT 'flow', f.received_at FROM ctaudit.flow_default AS f
             UNION ALL SELECT 'dump_entry', e.received_at FROM ctaudit.dump_entry_default AS e
+            UNION ALL SELECT 'aggregate', a.received_at FROM ctaudit.aggregate_default AS a
         ) AS d
         CROSS JOIN (
             SELECT coalesce(min(n.first_seen), 'infinity') AS first_seen FROM ctaudit.node AS n
@@ -1324,7 +1416,7 @@ BEGIN
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
-        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
     ),
     made AS (
         SELECT w.parent, w.day, coalesce(s.number, 0) AS number, e.partition_until
@@ -1385,6 +1477,57 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_bins integer DEFAULT 5) RETURNS TABLE(proto smallint, seconds_from double precision, seconds_until double precision, connections bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_first integer := -3 * p_bins;
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
+    IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
+        RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
+    SELECT
+        d.proto,
+        CASE WHEN d.bin < v_first THEN 0 ELSE power(10::float8, d.bin::float8 / p_bins) END,
+        power(10::float8, (d.bin + 1)::float8 / p_bins), d.connections
+    FROM (
+        SELECT
+            r.proto, CASE
+                WHEN l.seconds < 0.001 THEN v_first - 1
+                ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
+            END::integer AS bin,
+            count(*) AS connections
+        FROM ctaudit.flow_row AS r
+        JOIN ctaudit.node AS n ON n.node_id = r.node_id
+        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
+            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
+        END) AS seconds) AS l
+        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+            AND coalesce(r.ended_at, r.received_at) >= p_from
+            AND coalesce(r.ended_at, r.received_at) < v_until
+            AND r.provenance <> 'u'
+            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+            AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
+                ELSE r.orig_src END <<= p_host)
+            AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
+                ELSE r.reply_src END <<= p_remote)
+        GROUP BY 1, 2
+    ) AS d
+    ORDER BY d.proto, d.bin;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1748,6 +1891,7 @@ CREATE TABLE ctaudit.node (
     node_id smallint NOT NULL,
     first_seen timestamp with time zone NOT NULL,
     retired_at timestamp with time zone,
+    aggregated boolean DEFAULT false NOT NULL,
     comment text,
     CONSTRAINT node_node_check CHECK ((node <> ''::text))
 );
@@ -1786,18 +1930,18 @@ CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmul
 AS $$
     SELECT coalesce(range_agg(tstzrange(
         date_trunc('day', least(
-            h.held_from, nullif(b.openings_from, '-infinity'), nullif(b.ends_from, '-infinity'),
+            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from END,
             b.entries_from, b.wrong_from
         )),
         date_trunc('day', greatest(
-            h.held_until - interval '1 us', nullif(b.openings_until, 'infinity'),
-            nullif(b.ends_until, 'infinity'), b.entries_until, b.wrong_until
+            h.held_until + interval '2 hours', CASE WHEN NOT b.all_ends THEN b.ends_until END,
+            b.entries_until, b.wrong_until
         )) + interval '1 day'
     )), '{}')
     FROM ctaudit.hold AS h
     LEFT JOIN ctaudit.node AS n ON n.first_seen < h.held_until
         AND (h.node_id IS NULL OR n.node_id = h.node_id)
-    LEFT JOIN LATERAL ctaudit.needed(n.node, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
+    LEFT JOIN LATERAL ctaudit.needed(n, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
     WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
             SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
         ) ELSE h.hold_id = p_hold END;
@@ -1842,6 +1986,40 @@ CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS sma
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
 ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+DECLARE
+    v_inserted bigint;
+BEGIN
+    WITH added AS (
+        INSERT INTO ctaudit.aggregate_row (
+            received_at, first_start, last_end, orig_packets, orig_bytes, reply_packets,
+            reply_bytes, connections, zones, remote_port, status, node_id, proto, client, public,
+            remote, public_ports
+        )
+        SELECT
+            max(e.received_at), min(e.start_sent), max(e.stop_sent), sum(e.orig_packets),
+            sum(e.orig_bytes), sum(e.reply_packets), sum(e.reply_bytes), count(*),
+            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.reply_sport,
+            bit_or(e.status), p_node_id, e.proto, e.orig_src, e.reply_dst, e.reply_src,
+            range_agg(int4range(e.reply_dport, e.reply_dport + 1))
+        FROM ctaudit.events(p_columns) AS e
+        WHERE e.kind = 0
+        GROUP BY
+            e.orig_src, e.reply_dst, e.reply_src, e.reply_sport, e.proto, e.zone, e.orig_zone,
+            e.reply_zone, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
+        RETURNING connections
+    )
+    SELECT coalesce(sum(a.connections), 0) INTO v_inserted FROM added AS a;
+    UPDATE ctaudit.node AS n SET aggregated = true
+    WHERE n.node_id = p_node_id AND NOT n.aggregated AND v_inserted > 0;
+    RETURN v_inserted;
+END
+$$;
+ALTER FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2174,10 +2352,7 @@ BEGIN
     RETURN QUERY SELECT * FROM unnest(v_left);
 END
 $$;
-<<<<<<< HEAD
 ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-=======
-ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2198,7 +2373,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
->>>>>>> maintain
 CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2392,7 +2566,7 @@ DECLARE
     v_until timestamptz := least(p_until, (p_day + 1)::timestamptz);
     v_moved bigint;
 BEGIN
-    IF p_table NOT IN ('opening', 'flow', 'dump_entry')
+    IF p_table NOT IN ('opening', 'flow', 'dump_entry', 'aggregate')
         OR abs(p_day - clock_timestamp()::date) > 36525 OR v_until <= v_from
     THEN
         RAISE EXCEPTION 'no partition of % for % until %', p_table, p_day, p_until
@@ -2410,23 +2584,14 @@ BEGIN
         -- Keeps others from inserting: a batch for which the server had chosen the default
         -- partition already would be rejected once that partition may not hold its rows any more.
         EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
+        -- A question reads what the BRIN indexes have not summarized; VACUUM summarizes them.
         EXECUTE format(
-            'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
+            'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
+            'WITH (autovacuum_vacuum_insert_scale_factor = 0, '
+            'autovacuum_vacuum_insert_threshold = 50000)',
             v_name, v_parent
         );
     END IF;
-<<<<<<< HEAD
-    -- Keeps others from inserting: a batch for which the server had chosen the default partition
-    -- already would be rejected once that partition may not hold its rows any more.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
-    -- A question reads what the BRIN indexes have not summarized; VACUUM summarizes them.
-    EXECUTE format(
-        'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) WITH ('
-        'autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000)',
-        v_name, v_parent
-    );
-=======
->>>>>>> maintain
     -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
@@ -2462,7 +2627,7 @@ DECLARE
     v_day date;
 BEGIN
     FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
-        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
+        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry', 'aggregate'] LOOP
             moved := ctaudit.make_partition(v_table, v_day);
             IF moved IS NOT NULL THEN
                 partition := ctaudit.partition_name(v_table, v_day);
@@ -2858,7 +3023,7 @@ AS $_$
         t.parent, to_date(right(c.relname, 8), 'YYYYMMDD'), c.relname,
         substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('(.*)'\)$$)::timestamptz,
         c.reloptions
-    FROM unnest(ARRAY['opening', 'flow', 'dump_entry']) AS t (parent)
+    FROM unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
     JOIN pg_inherits AS i ON i.inhparent = format('ctaudit.%I', t.parent || '_row')::regclass
     JOIN pg_class AS c ON c.oid = i.inhrelid
     WHERE c.relname ~ '_p\d{8}$'
@@ -3024,6 +3189,55 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_columns ctaudit.event_columns := ROW(
+        p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
+        p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+        p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+        p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+        p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+    );
+    v_bucket interval := coalesce(
+        nullif(current_setting('ctaudit.aggregate_bucket', true), ''), '1 min'
+    );
+    v_stream ctaudit.stream;
+    v_shown_until timestamptz;
+    v_stored bigint;
+BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
+    SELECT * INTO v_stream FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
+    -- While a dump runs, and after one that was not completed, each end is a flow.
+    SELECT CASE WHEN v_stream.dump_id IS NULL THEN d.ended_at END INTO v_shown_until
+    FROM ctaudit.dump AS d
+    WHERE d.node = p_node AND d.stream = p_stream ORDER BY d.position DESC LIMIT 1;
+    v_columns.kind := ARRAY(
+        SELECT CASE
+            WHEN e.kind = 3 AND e.start_sent > v_shown_until AND e.stop_sent >= e.start_sent
+                AND e.proto IN (6, 17, 33, 132, 136) AND coalesce(e.status, 0) & 32 = 0
+                AND NOT ctaudit.is_offloaded(e.status) AND e.orig_bytes IS NOT NULL
+                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL THEN 0
+            ELSE e.kind
+        END
+        FROM ctaudit.events(v_columns) AS e
+    );
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}', v_columns
+    );
+    -- Otherwise the batch is committed already.
+    IF v_stream.position = p_from THEN
+        v_stored := ctaudit.insert_aggregates(v_stream.node_id, v_bucket, v_columns);
+        UPDATE ctaudit.stream AS s SET
+            stored = s.stored + v_stored, filtered = s.filtered - v_stored
+        WHERE v_stored > 0 AND s.node = p_node AND s.stream = p_stream;
+    END IF;
+END
+$$;
+ALTER PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3396,7 +3610,6 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-<<<<<<< HEAD
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3483,7 +3696,6 @@ AS $_$
     ) AS c;
 $_$;
 ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
-=======
 CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3549,7 +3761,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
->>>>>>> maintain
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3596,10 +3807,639 @@ AS $$
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_kept bigint;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
+    IF NOT FOUND OR v_until > now() OR NOT (
+        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+            SELECT FROM ctaudit.dump AS d
+            JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = p_node AND d.began_at >= v_until
+                AND s.covered_until >= d.ended_at + interval '2 hours'
+        )
+    ) THEN
+        RETURN NULL;
+    END IF;
+    -- Two at once take turns at this row.
+    INSERT INTO ctaudit.summed_day (node_id, day) VALUES (v_node.node_id, p_day)
+    ON CONFLICT (node_id, day) DO UPDATE SET summed_at = clock_timestamp();
+    DELETE FROM ctaudit.traffic_sum AS s
+    WHERE s.node_id = v_node.node_id AND s.sum_from >= v_from AND s.sum_from < v_until;
+    WITH hour AS (
+        SELECT * FROM ctaudit.traffic_of(
+            v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
+        )
+    )
+    INSERT INTO ctaudit.traffic_sum (
+        sum_from, hours, zones, host, packets, bytes, interpolated_packets, interpolated_bytes,
+        packets_error, bytes_error, connections, began, uncounted, uncounted_began, node_id
+    )
+    SELECT
+        g.sum_from, CASE WHEN g.is_day THEN 24 ELSE 1 END,
+        coalesce(h.zones, 0), h.address, sum(h.packets), sum(h.bytes),
+        sum(h.interpolated_packets), sum(h.interpolated_bytes), sum(h.packets_error),
+        sum(h.bytes_error),
+        -- Of a whole day: those of its first hour, and those that began later.
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.connections ELSE h.began END),
+        sum(h.began),
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.uncounted ELSE h.uncounted_began END),
+        sum(h.uncounted_began), v_node.node_id
+    FROM hour AS h
+    CROSS JOIN LATERAL (VALUES (h.bucket_from, false), (v_from, true)) AS g (sum_from, is_day)
+    GROUP BY GROUPING SETS (
+        (g.is_day, g.sum_from, h.zones, h.address), (g.is_day, g.sum_from)
+    )
+    ORDER BY g.sum_from, h.address;
+    GET DIAGNOSTICS v_kept = ROW_COUNT;
+    RETURN v_kept;
+END
+$$;
+ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_asked text := 'true';
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
+    IF p_by IS NULL OR p_by NOT IN ('total', 'host', 'remote', 'service') THEN
+        RAISE EXCEPTION 'by %: must be total, host, remote or service', p_by
+            USING ERRCODE = '22023';
+    END IF;
+    IF p_host IS NOT NULL THEN
+        v_asked := format('CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src '
+            'ELSE r.orig_src END <<= %L::inet', p_host);
+    END IF;
+    IF p_remote IS NOT NULL THEN
+        v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
+            'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
+    END IF;
+    RETURN QUERY
+    WITH share AS MATERIALIZED (
+        SELECT CASE p_by WHEN 'host' THEN n.node END AS node, s.*
+        FROM ctaudit.node AS n
+        CROSS JOIN LATERAL ctaudit.traffic_shares(
+            n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
+        ) AS s
+        WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
+    ),
+    party AS (
+        SELECT
+            s.node, s.zones, s.address, s.proto, s.port,
+            row_number() OVER (
+                ORDER BY sum(s.bytes) DESC NULLS LAST, sum(s.began) DESC, s.address, s.proto,
+                    s.port, s.node, s.zones
+            )::integer AS nth
+        FROM share AS s GROUP BY s.node, s.zones, s.address, s.proto, s.port
+    ),
+    -- With the parties beyond p_top as one.
+    named AS (
+        SELECT
+            s.bucket_from, top.nth, CASE WHEN top.is_in THEN s.node END AS node,
+            CASE WHEN top.is_in THEN s.zones END AS zones,
+            CASE WHEN top.is_in THEN s.address END AS address,
+            CASE WHEN top.is_in THEN s.proto END AS proto,
+            CASE WHEN top.is_in THEN s.port END AS port,
+            s.connections, s.began, s.uncounted, s.packets, s.bytes, s.interpolated_packets,
+            s.interpolated_bytes, s.packets_error, s.bytes_error
+        FROM share AS s
+        JOIN party AS p ON (
+            coalesce(p.node, ''), p.zones, coalesce(p.address, '::'), coalesce(p.proto, -1),
+            coalesce(p.port, -1)
+        ) = (
+            coalesce(s.node, ''), s.zones, coalesce(s.address, '::'), coalesce(s.proto, -1),
+            coalesce(s.port, -1)
+        )
+        CROSS JOIN LATERAL (SELECT
+            p.nth <= coalesce(p_top, p.nth) AS is_in,
+            CASE WHEN p.nth <= coalesce(p_top, p.nth) THEN p.nth END AS nth
+        ) AS top
+    )
+    SELECT
+        t.bucket_from, least(t.bucket_from + p_bucket, v_until), t.nth, t.node,
+        CASE p_by WHEN 'host' THEN
+            coalesce(ctaudit.orig_zone(t.zones), ctaudit.zone(t.zones))
+        END,
+        t.address, t.proto, t.port,
+        sum(t.connections)::bigint, sum(t.began)::bigint, sum(t.uncounted)::bigint,
+        sum(t.packets)::bigint, sum(t.bytes)::bigint,
+        sum(t.interpolated_packets)::bigint, sum(t.interpolated_bytes)::bigint,
+        sum(t.packets_error)::bigint, sum(t.bytes_error)::bigint
+    FROM named AS t
+    GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
+    ORDER BY t.bucket_from, t.nth NULLS LAST;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('traffic', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
+        'host', p_host, 'remote', p_remote, 'top', p_top
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace(replace(replace(replace($query$
+    WITH
+    -- What dumps and unobserved ends say of connections whose start is known.
+    shown AS (
+        SELECT
+            <tuple>, r.ct_id, r.started_at, min(r.reply_src) AS reply_src,
+            min(r.reply_sport) AS reply_sport, bit_or(coalesce(r.status, 0)) AS status,
+            array_agg(r.received_at) FILTER (WHERE r.gone_by IS NULL) AS seen_at,
+            array_agg(r.orig_packets) FILTER (WHERE r.gone_by IS NULL) AS orig_packets,
+            array_agg(r.orig_bytes) FILTER (WHERE r.gone_by IS NULL) AS orig_bytes,
+            array_agg(r.reply_packets) FILTER (WHERE r.gone_by IS NULL) AS reply_packets,
+            array_agg(r.reply_bytes) FILTER (WHERE r.gone_by IS NULL) AS reply_bytes,
+            min(r.gone_by) AS gone_by
+        FROM (
+            SELECT r.*, NULL::timestamptz AS gone_by FROM (<entries>) AS r
+            WHERE r.started_at IS NOT NULL
+            UNION ALL
+            SELECT
+                r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets,
+                r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple>,
+                coalesce(r.ended_before, r.received_at)
+            FROM (<ends>) AS r WHERE r.provenance = 'u' AND r.started_source = 'k'
+        ) AS r
+        GROUP BY <tuple>, r.ct_id, r.started_at
+    ),
+    timed AS (
+        SELECT
+            coalesce(f.zones, s.zones) AS zones, coalesce(f.proto, s.proto) AS proto,
+            coalesce(f.orig_src, s.orig_src) AS orig_src,
+            coalesce(f.orig_dst, s.orig_dst) AS orig_dst,
+            coalesce(f.orig_sport, s.orig_sport) AS orig_sport,
+            coalesce(f.orig_dport, s.orig_dport) AS orig_dport,
+            coalesce(f.ct_id, s.ct_id) AS ct_id,
+            coalesce(f.started_at, s.started_at) AS started_at,
+            coalesce(f.reply_src, s.reply_src) AS reply_src,
+            coalesce(f.reply_sport, s.reply_sport) AS reply_sport,
+            coalesce(f.status, 0) | coalesce(s.status, 0) AS status,
+            f.gone_at IS NOT NULL AS has_end, coalesce(f.gone_at, s.gone_by) AS gone_at,
+            f.orig_packets, f.orig_bytes, f.reply_packets, f.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM (
+            SELECT r.*, coalesce(r.ended_at, greatest(r.started_at, r.received_at)) AS gone_at
+            FROM (<ends>) AS r WHERE r.provenance <> 'u' AND r.started_source = 'k'
+        ) AS f
+        FULL JOIN shown AS s ON f.orig_sport = s.orig_sport AND f.ct_id = s.ct_id
+            AND f.started_at = s.started_at AND f.orig_src = s.orig_src
+            AND f.orig_dst = s.orig_dst AND f.orig_dport = s.orig_dport
+            AND f.proto = s.proto AND f.zones = s.zones
+    ),
+    -- The others, for ctaudit.lives.
+    sighted AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, u.*
+        FROM (
+            SELECT
+                'opening' AS kind, r.received_at, r.started_at,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                ) AS start_from,
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ) AS start_until,
+                CASE r.started_source WHEN 'r' THEN r.started_after ELSE r.started_at END
+                    AS alive_at,
+                NULL::timestamptz AS gone_at, <tuple>, r.ct_id, r.reply_src, r.reply_sport,
+                r.status, NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes
+            FROM ctaudit.opening_row AS r
+            WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
+                AND r.started_at < $2 AND <asked>
+            UNION ALL
+            SELECT
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at, NULL,
+                '-infinity', r.received_at,
+                coalesce(CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after),
+                coalesce(r.ended_at, r.ended_before, r.received_at), <tuple>, r.ct_id,
+                r.reply_src, r.reply_sport, r.status, r.orig_packets, r.orig_bytes,
+                r.reply_packets, r.reply_bytes
+            FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
+            UNION ALL
+            SELECT
+                'entry', r.received_at, NULL, '-infinity', r.received_at, r.received_at, NULL,
+                <tuple>, r.ct_id, r.reply_src, r.reply_sport, r.status, r.orig_packets,
+                r.orig_bytes, r.reply_packets, r.reply_bytes
+            FROM (<entries>) AS r WHERE r.started_at IS NULL
+        ) AS u
+        WHERE u.kind <> 'opening' OR NOT EXISTS (
+            SELECT FROM (<ends>) AS r
+            WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
+        ) AND NOT EXISTS (
+            SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
+        )
+    ),
+    life AS MATERIALIZED (
+        SELECT row_number() OVER () AS life, g.*, l.opening, l.entry, l.ending, l.unobserved,
+            l.ct_id, l.opened_at, l.started_at, l.start_from, l.gone_at, l.next_at
+        FROM (
+            SELECT <tuple>, array_agg(ROW(
+                r.number, r.kind, r.ct_id, r.status & 4096 <> 0, r.received_at, r.started_at,
+                r.start_from, r.start_until, r.alive_at, r.gone_at
+            )::ctaudit.sighting) AS sightings
+            FROM sighted AS r
+            GROUP BY <tuple>
+        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+    ),
+    -- ctaudit.lives names the last entry of a connection; the others lie before it.
+    shown_untimed AS (
+        SELECT
+            e.life, array_agg(e.received_at) AS seen_at,
+            array_agg(e.orig_packets) AS orig_packets, array_agg(e.orig_bytes) AS orig_bytes,
+            array_agg(e.reply_packets) AS reply_packets, array_agg(e.reply_bytes) AS reply_bytes,
+            bit_or(coalesce(e.status, 0)) AS status
+        FROM (
+            SELECT DISTINCT ON (r.number) l.life, r.*
+            FROM sighted AS r
+            JOIN life AS l ON l.zones = r.zones AND l.proto = r.proto AND l.orig_src = r.orig_src
+                AND l.orig_dst = r.orig_dst AND l.orig_sport = r.orig_sport
+                AND l.orig_dport = r.orig_dport AND l.ct_id = r.ct_id
+            WHERE r.kind = 'entry' AND (r.number = l.entry OR r.received_at >= l.start_from
+                AND r.received_at <= coalesce(l.gone_at, l.next_at, 'infinity'))
+            ORDER BY r.number, r.number = l.entry DESC NULLS LAST, l.start_from DESC
+        ) AS e
+        GROUP BY e.life
+    ),
+    untimed AS (
+        SELECT
+            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+            CASE WHEN l.start_from > '-infinity' THEN l.started_at END AS started_at,
+            r.reply_src, r.reply_sport, coalesce(r.status, 0) | coalesce(s.status, 0) AS status,
+            r.kind = 'end' AS has_end, coalesce(
+                l.gone_at, l.next_at,
+                -- Nothing but an opening, which a later dump did not show.
+                CASE WHEN s.life IS NULL AND l.opened_at < $12 THEN l.started_at END
+            ) AS gone_at,
+            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM life AS l
+        JOIN sighted AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
+        LEFT JOIN shown_untimed AS s ON s.life = l.life
+    ),
+    connection AS NOT MATERIALIZED (
+        SELECT
+            c.has_end, c.started_at, ctaudit.is_offloaded(c.status) AS is_offloaded, <party>,
+            c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, c.seen_at,
+            c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen, c.reply_bytes_seen
+        FROM (
+            SELECT
+                t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport,
+                t.started_at, t.reply_src, t.reply_sport, t.status, t.has_end, t.gone_at,
+                t.orig_packets, t.orig_bytes, t.reply_packets, t.reply_bytes, t.seen_at,
+                t.orig_packets_seen, t.orig_bytes_seen, t.reply_packets_seen,
+                t.reply_bytes_seen
+            FROM timed AS t
+            UNION ALL SELECT * FROM untimed
+        ) AS c
+        WHERE coalesce(c.gone_at, 'infinity') >= $1
+    )
+    $query$
+    , '<explains>',
+    'r.orig_sport = u.orig_sport AND r.ct_id = u.ct_id AND r.orig_src = u.orig_src '
+    'AND r.orig_dst = u.orig_dst AND r.orig_dport = u.orig_dport AND r.proto = u.proto '
+    'AND r.zones = u.zones AND r.started_at BETWEEN u.start_from AND u.start_until'),
+    '<entries>',
+    'SELECT r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets, '
+    'r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple> '
+    'FROM ctaudit.dump_entry_row AS r WHERE r.node_id = $5 AND r.received_at >= $10 '
+    'AND r.received_at <= $11 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<ends>',
+    'SELECT r.* FROM ctaudit.flow_row AS r WHERE r.node_id = $5 AND r.received_at >= $8 '
+    'AND r.received_at < $9 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<asked>', p_asked),
+    '<party>', p_party),
+    '<tuple>',
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport');
+$_$;
+ALTER FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+AS $$
+DECLARE
+    v_before ctaudit.dump;
+    v_after ctaudit.dump;
+    v_last timestamptz;
+    v_is_timed boolean;
+BEGIN
+    SELECT * INTO v_before FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT * INTO v_after FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+    ORDER BY d.ended_at, d.dump_id LIMIT 1;
+    v_last := coalesce(v_after.began_at, (
+        SELECT d.began_at FROM ctaudit.dump AS d
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
+    ));
+    SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
+    INTO v_is_timed
+    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
+    RETURN QUERY EXECUTE ctaudit.traffic_query(p_by, p_asked) USING
+        p_from, p_until, p_origin, (date_part('epoch', p_bucket) * 1000000)::bigint,
+        p_node.node_id,
+        coalesce(
+            CASE WHEN v_is_timed THEN v_last - interval '1 min' END, v_before.began_at,
+            p_from - interval '2 days'
+        ),
+        p_until + interval '2 hours',
+        least(p_from, v_before.began_at) - interval '2 hours',
+        coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
+        coalesce(v_before.began_at - interval '1 min', p_from),
+        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        coalesce(v_last, '-infinity');
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_query(p_by text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT ctaudit.traffic_connections(p.party, p_asked) || replace(replace($query$
+    ,
+    -- Of those that a dump showed: each time at which the counters are known.
+    many AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, c.* FROM connection AS c WHERE c.seen_at IS NOT NULL
+    ),
+    point AS (
+        SELECT
+            c.number, p.is_start, greatest(
+                c.started_at, least(p.at, CASE WHEN c.has_end THEN c.gone_at END)
+            ) AS at,
+            max(p.orig_packets) OVER before_it AS orig_packets,
+            max(p.orig_bytes) OVER before_it AS orig_bytes,
+            max(p.reply_packets) OVER before_it AS reply_packets,
+            max(p.reply_bytes) OVER before_it AS reply_bytes,
+            p.orig_packets AS orig_packets_now, p.orig_bytes AS orig_bytes_now,
+            p.reply_packets AS reply_packets_now, p.reply_bytes AS reply_bytes_now
+        FROM many AS c
+        CROSS JOIN LATERAL (
+            SELECT c.started_at AS at, 0::bigint AS orig_packets, 0::bigint AS orig_bytes,
+                0::bigint AS reply_packets, 0::bigint AS reply_bytes, 0 AS place, true AS is_start
+            WHERE c.started_at IS NOT NULL
+            UNION ALL
+            SELECT s.*, 1, false FROM unnest(
+                c.seen_at, c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen,
+                c.reply_bytes_seen
+            ) AS s
+            UNION ALL
+            SELECT c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes,
+                2, false
+            WHERE c.has_end
+        ) AS p
+        WHERE coalesce(p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes) IS NOT NULL
+            AND (p.is_start OR NOT c.is_offloaded)
+        WINDOW before_it AS (
+            PARTITION BY c.number ORDER BY p.place = 2, p.at, p.place
+            ROWS UNBOUNDED PRECEDING
+        )
+    ),
+    step AS (
+        SELECT
+            p.number, lag(p.at) OVER in_order AS step_from, p.at AS step_until,
+            coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0)
+                - lag(coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0), 1, 0::bigint)
+                    OVER in_order AS packets,
+            coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0)
+                - lag(coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0), 1, 0::bigint)
+                    OVER in_order AS bytes,
+            p.is_start, row_number() OVER in_order AS nth,
+            lead(p.at) OVER in_order IS NULL AS is_last,
+            bool_or(p.orig_packets_now < p.orig_packets OR p.orig_bytes_now < p.orig_bytes
+                OR p.reply_packets_now < p.reply_packets OR p.reply_bytes_now < p.reply_bytes)
+                OVER (PARTITION BY p.number) AS was_reset
+        FROM point AS p
+        WINDOW in_order AS (
+            PARTITION BY p.number
+            ORDER BY p.at, p.is_start DESC, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
+        )
+    ),
+    growth AS (
+        -- Shown by no dump: all of it between its start and its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
+            c.started_at IS NULL AS is_moment,
+            false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
+            coalesce(c.gone_at, 'infinity') AS until_at,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_packets, c.reply_packets) IS NOT NULL
+                THEN coalesce(c.orig_packets, 0) + coalesce(c.reply_packets, 0) END AS packets,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_bytes, c.reply_bytes) IS NOT NULL
+                THEN coalesce(c.orig_bytes, 0) + coalesce(c.reply_bytes, 0) END AS bytes
+        FROM connection AS c WHERE c.seen_at IS NULL
+        UNION ALL
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1,
+            s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            -- What flowed before the first sighting of a connection whose start is not known.
+            s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
+            s.packets, s.bytes
+        FROM step AS s JOIN many AS c USING (number)
+        WHERE NOT s.is_start
+        UNION ALL
+        -- From the last time at which the counters are known until its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
+            coalesce(s.was_reset, false) AND NOT s.is_start,
+            coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
+        FROM many AS c
+        LEFT JOIN step AS s ON s.number = c.number AND s.is_last
+        CROSS JOIN LATERAL (SELECT max(m.at) AS seen_at, coalesce(
+            c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
+        ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
+        WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
+        UNION ALL
+        -- Stored as one row: all of it between the first start and the last end.
+        SELECT
+            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
+        FROM (
+            SELECT
+                a.*, a.client AS orig_src, a.remote AS reply_src, a.remote_port AS reply_sport
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
+        CROSS JOIN LATERAL (SELECT r.*) AS c
+        WHERE r.node_id = $5 AND r.received_at >= $8 AND r.received_at < $9
+            AND r.first_start < $2 AND r.last_end >= $1 AND <asked>
+    ),
+    measured AS (
+        SELECT
+            i.*, (date_part('epoch', i.from_at - $3) * 1000000)::bigint AS low,
+            (date_part('epoch', least(
+                i.until_at, CASE WHEN i.packets IS NULL AND i.bytes IS NULL
+                    THEN greatest($2, i.from_at) ELSE i.until_at END
+            ) - $3) * 1000000)::bigint AS high
+        FROM growth AS i
+        WHERE i.from_at < $2 AND i.until_at >= $1
+    ),
+    bound AS (
+        SELECT
+            m.*, (date_part('epoch', $1 - $3) * 1000000)::bigint AS span_from,
+            (date_part('epoch', $2 - $3) * 1000000)::bigint AS span_until
+        FROM measured AS m
+    ),
+    share AS (
+        SELECT
+            b.*, k.bucket, greatest(b.low, k.bucket * $4, b.span_from) AS share_from,
+            least(b.high, (k.bucket + 1) * $4, b.span_until) AS share_until
+        FROM bound AS b
+        CROSS JOIN LATERAL generate_series(
+            greatest(b.low, b.span_from) / $4,
+            CASE WHEN b.high > b.low THEN least(b.high, b.span_until) - 1 ELSE b.high END / $4
+        ) AS k (bucket)
+        WHERE CASE WHEN b.high > b.low THEN b.high > b.span_from
+            ELSE b.low >= b.span_from AND b.low < b.span_until END
+    ),
+    part AS (
+        SELECT
+            s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
+            s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
+            s.share_from = s.low AS is_beginning, s.is_first,
+            -- Each connection once a bucket: where the bucket begins, or where it does.
+            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
+                OR s.is_first AS is_alive,
+            s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
+            floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
+            floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
+            s.packets AS packets_of_all, s.bytes AS bytes_of_all
+        FROM share AS s
+        CROSS JOIN LATERAL (SELECT
+            CASE WHEN s.high > s.low
+                THEN (s.share_from - s.low)::float8 / (s.high - s.low) ELSE 0 END AS from_share,
+            CASE WHEN s.high > s.low
+                THEN (s.share_until - s.low)::float8 / (s.high - s.low) ELSE 1 END AS until_share
+        ) AS e
+    )
+    SELECT
+        $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE
+            CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_beginning
+            AND CASE WHEN p.was_reset THEN p.is_first ELSE p.is_unknown END), 0)::bigint,
+        sum(p.packets)::bigint, sum(p.bytes)::bigint,
+        coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        -- All of a step may have flowed in this bucket, or none.
+        coalesce(sum(greatest(p.packets, p.packets_of_all - p.packets))
+            FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(greatest(p.bytes, p.bytes_of_all - p.bytes))
+            FILTER (WHERE p.is_interpolated), 0)::bigint
+    FROM part AS p
+    GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
+    $query$, '<party>', p.party), '<asked>', p_asked)
+    FROM (SELECT CASE p_by
+        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
+            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
+            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
+            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
+        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
+    END AS party) AS p;
+$_$;
+ALTER FUNCTION ctaudit.traffic_query(p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_kept tstzmultirange := '{}';
+    v_days timestamptz[];
+    v_hours timestamptz[];
+    v_span tstzrange;
+BEGIN
+    IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
+        AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
+    THEN
+        -- A day that lies whole in one bucket, and hours of the others.
+        SELECT
+            coalesce(range_agg(d.span), '{}'),
+            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
+        INTO v_kept, v_days, v_hours
+        FROM (
+            SELECT
+                s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
+                    AND date_bin(p_bucket, s.day::timestamptz, p_from)
+                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+            FROM ctaudit.summed_day AS s
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
+                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+        ) AS d
+        LEFT JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
+        ) AS h (hour) ON NOT d.is_whole;
+        RETURN QUERY
+        SELECT
+            b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
+            CASE p_by WHEN 'host' THEN k.host END, NULL::smallint, NULL::integer,
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.connections ELSE k.began END),
+            sum(k.began),
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.uncounted ELSE k.uncounted_began END),
+            sum(k.uncounted_began), sum(k.packets)::bigint, sum(k.bytes)::bigint,
+            sum(k.interpolated_packets)::bigint, sum(k.interpolated_bytes)::bigint,
+            sum(k.packets_error)::bigint, sum(k.bytes_error)::bigint
+        FROM (
+            SELECT * FROM ctaudit.traffic_day AS d WHERE d.sum_from = ANY (v_days)
+            UNION ALL
+            SELECT * FROM ctaudit.traffic_hour AS h WHERE h.sum_from = ANY (v_hours)
+        ) AS k
+        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, k.sum_from, p_from) AS bucket_from) AS b
+        WHERE k.node_id = p_node.node_id
+            AND (k.host IS NULL) = (p_by = 'total' AND p_host IS NULL)
+            AND (p_host IS NULL OR k.host <<= p_host)
+        GROUP BY 1, 2, 3;
+    END IF;
+    FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
+        RETURN QUERY
+        SELECT
+            s.bucket_from, s.zones, s.address, s.proto, s.port,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.connections ELSE s.began END,
+            s.began,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.uncounted ELSE s.uncounted_began END,
+            s.uncounted_began, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
+            s.packets_error, s.bytes_error
+        FROM ctaudit.traffic_of(
+            p_node, lower(v_span), upper(v_span), p_from, p_bucket, p_by, p_asked
+        ) AS s;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3978,6 +4818,47 @@ CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_z
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_orig_zone, p_zone, 0) << 16) | COALESCE(p_reply_zone, p_zone, 0));
 ALTER FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_row (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.aggregate_row OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_default (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+);
+ALTER TABLE ctaudit.aggregate_default OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.clock (
     clock_id bigint NOT NULL,
     node text NOT NULL,
@@ -4397,6 +5278,67 @@ ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.summed_day (
+    node_id smallint NOT NULL,
+    day date NOT NULL,
+    summed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ctaudit.summed_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+)
+PARTITION BY LIST (hours);
+ALTER TABLE ctaudit.traffic_sum OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_day (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_hour (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_hour OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -4416,9 +5358,12 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+ALTER TABLE ONLY ctaudit.aggregate_row ATTACH PARTITION ctaudit.aggregate_default DEFAULT;
 ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
 ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
 ALTER TABLE ONLY ctaudit.opening_row ATTACH PARTITION ctaudit.opening_default DEFAULT;
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_day FOR VALUES IN ('24');
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_hour FOR VALUES IN ('1');
 ALTER TABLE ONLY ctaudit.clock
     ADD CONSTRAINT clock_pkey PRIMARY KEY (clock_id);
 ALTER TABLE ONLY ctaudit.coverage
@@ -4453,8 +5398,14 @@ ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
+CREATE INDEX aggregate_default_public_received_at_idx ON ctaudit.aggregate_default USING btree (public, received_at);
+CREATE INDEX aggregate_received_at ON ONLY ctaudit.aggregate_row USING brin (received_at);
+CREATE INDEX aggregate_default_received_at_idx ON ctaudit.aggregate_default USING brin (received_at);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_entry_called ON ONLY ctaudit.dump_entry_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
@@ -4488,6 +5439,11 @@ CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport,
 CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
 CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
+CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
+CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (sum_from, host);
+CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
+ALTER INDEX ctaudit.aggregate_public ATTACH PARTITION ctaudit.aggregate_default_public_received_at_idx;
+ALTER INDEX ctaudit.aggregate_received_at ATTACH PARTITION ctaudit.aggregate_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
@@ -4500,6 +5456,8 @@ ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_d
 ALTER INDEX ctaudit.opening_called ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
 ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_day_sum_from_host_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_hour_sum_from_host_idx;
 ALTER TABLE ONLY ctaudit.clock_doubt
     ADD CONSTRAINT clock_doubt_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.clock
@@ -4526,6 +5484,8 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
@@ -4535,17 +5495,15 @@ REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timesta
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
-=======
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
->>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
@@ -4565,6 +5523,8 @@ REVOKE ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retent
 GRANT ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
@@ -4585,6 +5545,7 @@ REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -4593,12 +5554,8 @@ REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-=======
-REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
->>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
@@ -4631,6 +5588,8 @@ REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
+GRANT ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
@@ -4654,17 +5613,21 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
-=======
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
->>>>>>> maintain
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_query(p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;

@@ -13,12 +13,13 @@ from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
 RECORDER = {
-    "record_live", "record_nat", "record_history", "record_note", "resume_position",
+    "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
+    "resume_position",
     "outside_scope", "unannounced", "schema_version",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "schema_version",
+    "traffic", "durations", "schema_version",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
@@ -182,6 +183,8 @@ CALLS = {
     "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
+    "traffic": "SELECT * FROM ctaudit.traffic('2026-01-01', '2026-01-02')",
+    "durations": "SELECT * FROM ctaudit.durations('2026-01-01', '2026-01-02')",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
@@ -194,6 +197,7 @@ CALLS = {
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",
+    "record_aggregate": f"CALL ctaudit.record_aggregate({_BATCH})",
     "record_note": f"CALL ctaudit.record_note({_SPAN}, '2026-01-01', 'resume', '{{}}')",
 }
 
@@ -213,7 +217,7 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         values = {"stream": row[0], "first": row[1], "until": row[1] + 1}
         # A batch procedure takes the streams of its mode only.
         mode = routine.removeprefix("record_")
-        mode = mode if mode in MODES else "live"
+        mode = {"aggregate": "history"}.get(mode, mode if mode in MODES else "live")
         connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
         connection.execute(
             "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
