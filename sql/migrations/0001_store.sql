@@ -56,8 +56,14 @@ CREATE TABLE ctaudit.dump (
     reconciled_at timestamptz,
     entries bigint,
     cause text,
+    -- Of its entries that were compared: how many the kernel should have announced.
+    unannounced bigint NOT NULL DEFAULT 0,
+    -- The stream's covered_until once its entries were compared: what was sent before its end had
+    -- been received by then.
+    heard_until timestamptz,
     UNIQUE (node, stream, position)
 );
+CREATE INDEX dump_unreconciled ON ctaudit.dump (node) WHERE reconciled_at IS NULL;
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
 CREATE TABLE ctaudit.stream (
@@ -317,19 +323,59 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
--- The port comes first: it selects fewer rows than one of a few public addresses.
+-- The entries of a dump that is running or not reconciled yet, of which nothing else was recorded
+-- when they came (ctaudit.insert_entries): its columns, and the order in which they came.
+CREATE TABLE ctaudit.unmatched_entry (
+    LIKE ctaudit.dump_entry_row INCLUDING DEFAULTS,
+    unmatched_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (dump_id, unmatched_id)
+);
+
+-- A search for connections that two dumps do not show, and of which no end is recorded
+-- (ctaudit.search_silent). A CALL takes a portion of it.
+CREATE TABLE ctaudit.search (
+    -- The dump that is being reconciled, and the one by which they were gone: it may be the same.
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    -- Looked at are the entries of this dump, then the openings received since it began; NULL:
+    -- since the node's first stream.
+    since_dump_id bigint,
+    -- An end that the kernel should have announced makes a gap.
+    tells boolean NOT NULL,
+    -- Those received until then have been looked at: entries while openings_until is NULL.
+    entries_until timestamptz NOT NULL DEFAULT '-infinity',
+    openings_until timestamptz,
+    number bigint NOT NULL DEFAULT 0,
+    last_seen_at timestamptz,
+    PRIMARY KEY (dump_id, tells)
+);
+
+-- The port comes first: it selects fewer rows than one of a few public addresses. The three hours
+-- of receipt come last (ctaudit.index_time): rows of the same key share it, and what is looked up
+-- for an event or an entry is near in time (decision 0019).
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
-CREATE INDEX opening_reply ON ctaudit.opening_row (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_reply ON ctaudit.opening_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX opening_dnat ON ctaudit.opening_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
+-- The openings of one node in their order (ctaudit.receipt), a portion at a time.
+CREATE INDEX opening_receipt ON ctaudit.opening_row (
+    node_id, date_bin('1 us', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX opening_received_at ON ctaudit.opening_row USING brin (received_at);
-CREATE INDEX flow_reply ON ctaudit.flow_row (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ctaudit.flow_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX flow_dnat ON ctaudit.flow_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX flow_received_at ON ctaudit.flow_row USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ctaudit.dump_entry_row (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry_row (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
+-- The entries of one dump. As an expression, since the planner would take the newest dump, which it
+-- has not heard of, for a small one, and read it whole for each row that is looked up.
+CREATE INDEX dump_entry_dump ON ctaudit.dump_entry_row ((- dump_id), received_at);
 CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry_row USING brin (received_at);
 
 CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening_row DEFAULT;
