@@ -27,7 +27,7 @@ SETTINGS |= {"max_locks_per_transaction": "1024", "autovacuum_naptime": "20s"}
 BATCH = 2000
 STANDING = 16_000  # connections that are alive all the time, in each dump
 KEPT = 50  # one connection in so many goes on
-PAST = 10_000  # connections of each earlier day, of each gateway
+PAST = 2_000  # connections of each earlier day, of each gateway
 LASTING = timedelta(seconds=30)
 
 
@@ -131,7 +131,8 @@ class Store:
         name = f"{stream.node} {began}"
         count = self.batches(
             name, stream.node,
-            f"SELECT n, 4, timestamptz '{began}', started_at FROM ({entries}) AS e (n, started_at)",
+            f"SELECT n, 4, timestamptz '{began}' + n / 100 % 500 * interval '1 ms', started_at"
+            f" FROM ({entries}) AS e (n, started_at)",
         )  # fmt: skip
         stream.spent.clear()
         stream.note(began, "dump begin", cause="bench")
@@ -179,9 +180,9 @@ def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, 
         )
         store.next += STANDING
         yield "filled", store.ask("pg_class WHERE relkind = 'r'")
-        for _ in range(2):
-            first = store.dump(gateways[0], alive)
-        yield "dump of known entries", first
+        for name in ("first dump", "second dump, all that came before it", "dump of known entries"):
+            yield name, store.dump(gateways[0], alive)
+            store.now += timedelta(minutes=3)
         for count in size.openings:
             since = store.now + timedelta(seconds=1)
             begun = store.next

@@ -24,10 +24,14 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $function$
 DECLARE
-    v_since record := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    v_since record;
     v_taken bigint;
     v_unannounced bigint;
 BEGIN
+    IF NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id) THEN
+        RETURN 0;
+    END IF;
+    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
     EXECUTE $query$
         WITH taken AS (
             DELETE FROM ctaudit.unmatched_entry AS u
@@ -53,6 +57,7 @@ BEGIN
                 e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
                 e.reply_dst, e.helper, e.labels
             FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
+                OFFSET 0
             ) AS known (sightings)
             WHERE (known.sightings IS NULL OR NOT EXISTS (
                 SELECT FROM ctaudit.lives(known.sightings) AS l

@@ -18,7 +18,8 @@ CREATE OR REPLACE FUNCTION ctaudit.insert_entries(
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
--- A partition that has no statistics yet is not to be read whole for each entry.
+-- A partition that has no statistics yet is not to be read whole for each entry, nor once into a
+-- hash table, which OFFSET 0 prevents.
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET jit = off
@@ -75,6 +76,7 @@ BEGIN
                     AND ctaudit.closes(
                         $5, r.started_at, 'kernel', NULL, e.received_at, e.started_at
                     )
+                OFFSET 0
             )
             OR EXISTS (
                 SELECT FROM ctaudit.opening_row AS r
@@ -92,6 +94,7 @@ BEGIN
                         ctaudit.time_source_of(r.started_source), r.started_after,
                         e.received_at, e.started_at
                     )
+                OFFSET 0
             )
         )
         OR EXISTS (
@@ -104,6 +107,7 @@ BEGIN
                     r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
                     e.orig_dport, e.ct_id
                 )
+            OFFSET 0
         )
     $query$ USING p_columns, p_node_id, p_dump_id, v_earlier, v_since.began_at,
         v_since.entries_from, v_since.entries_until, v_since.received_until;

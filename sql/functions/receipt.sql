@@ -1,8 +1,7 @@
 -- Function: ctaudit.receipt
--- The last column of the index opening_receipt: received_at itself, but as an expression. The
--- planner takes what came after the last ANALYZE for a single row, and would use an index on the
--- column to look an opening up. The server replaces a call by the expression below, which is that
--- of the index.
+-- The last column of the index opening_receipt: received_at itself, but as an expression, which
+-- serves nothing but what is asked for by it. The server replaces a call by the expression below,
+-- which is that of the index.
 -- Parameters: p_received_at
 -- Returns: the same time
 -- Tables touched: none
