@@ -45,6 +45,7 @@ def main() -> int:
         "--openings", type=int, nargs="+", default=[200_000, 1_000_000], help="between two dumps"
     )
     store.add_argument("--live", nargs="*", default=[], help="more questions, as ctaudit.live(...)")
+    store.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     store.set_defaults(work=_run_store)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
@@ -95,7 +96,12 @@ def _run_long(chosen: argparse.Namespace) -> None:
 
 
 def _run_store(chosen: argparse.Namespace) -> None:
-    print_store(Size(chosen.days, chosen.empty, chosen.openings), chosen.live)
+    size = Size(chosen.days, chosen.empty, chosen.openings)
+    figures = print_store(size, chosen.live)
+    if chosen.write:
+        result = {"days": size.days, "note": chosen.write, "figures": figures}
+        print(write_result("store", result))
+        _report(chosen)
 
 
 def _report(_: argparse.Namespace) -> None:

@@ -27,6 +27,7 @@ SETTINGS |= {"max_locks_per_transaction": "1024", "autovacuum_naptime": "20s"}
 BATCH = 2000
 STANDING = 16_000  # connections that are alive all the time, in each dump
 KEPT = 50  # one connection in so many goes on
+_LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
 PAST = 2_000  # connections of each earlier day, of each gateway
 LASTING = timedelta(seconds=30)
 
@@ -69,18 +70,13 @@ class Stream:
                 "CALL bench.send(%s, %s, %s::bigint, %s, %s, %s, NULL)",
                 (self.node, self.uuid, first, covered, name, number),
             ).fetchone()
-            assert row is not None
-            self.spent.append(row[0])
+            self.spent.append(row[0] if row else 0.0)
 
     @contextmanager
     def _measured(self) -> Iterator[None]:
         with self.connection.transaction():
             yield
-            row = self.connection.execute(
-                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
-            ).fetchone()
-            assert row is not None
-            self.locks = max(self.locks, row[0])
+            self.locks = max(self.locks, one(self.connection, _LOCKS))
 
     def figures(self) -> dict[str, Any]:
         """Of the CALLs since the last figures: milliseconds of the longest and of all."""
@@ -119,11 +115,7 @@ class Store:
         self.connection.execute(
             "CALL bench.make_batches(%s, %s, %s::bigint, %s)", (name, node, BATCH, query)
         )
-        row = self.connection.execute(
-            "SELECT count(*) FROM bench.batch WHERE name = %s", (name,)
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
+        return one(self.connection, "SELECT count(*) FROM bench.batch WHERE name = %s", name)
 
     def dump(self, stream: Stream, entries: str) -> dict[str, Any]:
         """A dump of the connections that a query for (n, started_at) gives, until reconciled."""
@@ -154,15 +146,16 @@ class Store:
         for _ in range(2):
             with self.connection.transaction():
                 began = time.monotonic()
-                row = self.connection.execute(f"SELECT count(*) FROM {question}").fetchone()  # type: ignore[arg-type]
+                rows = one(self.connection, f"SELECT count(*) FROM {question}")
                 spent.append(round(1000 * (time.monotonic() - began), 1))
-                locks = self.connection.execute(
-                    "SELECT count(*) FROM pg_locks"
-                    " WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
-                ).fetchone()
-        assert row is not None
-        assert locks is not None
-        return {"ms": spent, "rows": row[0], "locks": locks[0]}
+                locks = one(self.connection, _LOCKS)
+        return {"ms": spent, "rows": rows, "locks": locks}
+
+
+def one(connection: psycopg.Connection[Any], query: str, *values: object) -> int:
+    """The number that a query returns."""
+    row = connection.execute(query, values or None).fetchone()
+    return int(row[0]) if row else 0
 
 
 def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -205,9 +198,7 @@ def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, 
         yield "first dump of a gateway that joins", store.dump(joined, alive)
         for reliable in (False, True):
             yield from _measure_ends(store, reliable=reliable)
-        yield "index bytes a row", dict(
-            store.connection.execute(_INDEX_BYTES).fetchall()
-        )
+        yield "index bytes a row", dict(store.connection.execute(_INDEX_BYTES).fetchall())
 
 
 def _fill_past(store: Store, size: Size) -> list[Stream]:
@@ -215,7 +206,8 @@ def _fill_past(store: Store, size: Size) -> list[Stream]:
     for table in ("opening", "flow", "dump_entry"):
         for day in range(-size.days - size.empty, 3):
             store.connection.execute(
-                "SELECT ctaudit.make_partition(%s, %s)", (table, (today + timedelta(days=day)).date())
+                "SELECT ctaudit.make_partition(%s, %s)",
+                (table, (today + timedelta(days=day)).date()),
             )
     gateways = [store.start(n, today - timedelta(days=size.days)) for n in ("gw1", "gw2")]
     for day in range(-size.days, 0):
@@ -249,21 +241,25 @@ def _measure_ends(store: Store, *, reliable: bool) -> Iterator[tuple[str, dict[s
         stream.send(store.now, node, number)
     figures = stream.figures()
     figures["events_per_second"] = round(1000 * count / figures["all_ms"])
-    late = store.connection.execute(
-        "SELECT count(*) FROM ctaudit.opening_row WHERE provenance = 'l'"
-    ).fetchone()
-    yield f"ends, reliable = {reliable}", figures | {"late": late and late[0]}
+    late = "SELECT count(*) FROM ctaudit.opening_row WHERE provenance = 'l'"
+    figures["late"] = one(store.connection, late)
+    yield f"ends, reliable = {reliable}", figures
 
 
 _INDEX_BYTES = """
 SELECT regexp_replace(i.relname, '_2.*?_([a-z])', '_\\1'), round(
     sum(pg_relation_size(i.oid))::numeric / sum(t.reltuples)::numeric, 1)::float8
-FROM pg_class AS t JOIN pg_index AS x ON x.indrelid = t.oid JOIN pg_class AS i ON i.oid = x.indexrelid
+FROM pg_class AS t JOIN pg_index AS x ON x.indrelid = t.oid
+JOIN pg_class AS i ON i.oid = x.indexrelid
 WHERE t.relnamespace = 'ctaudit'::regnamespace AND t.relispartition AND t.reltuples > 100000
 GROUP BY 1 ORDER BY 1
 """
 
 
-def print_store(size: Size, live: Sequence[str]) -> None:
+def print_store(size: Size, live: Sequence[str]) -> list[dict[str, Any]]:
+    """Each figure as a line of JSON, as soon as it is there."""
+    told = []
     for name, figures in run_store(size, live):
-        print(json.dumps({"what": name} | figures, default=str), flush=True)
+        told.append({"what": name} | figures)
+        print(json.dumps(told[-1], default=str), flush=True)
+    return told

@@ -25,8 +25,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = on
 SET enable_hashjoin = on
+SET enable_seqscan = on
 SET enable_mergejoin = off
-SET enable_seqscan = off
+SET work_mem = '64MB'
 SET jit = off
 AS $function$
 DECLARE
@@ -49,7 +50,8 @@ BEGIN
     -- How many rows there are since the dump is not known to the planner.
     PERFORM
         set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
-        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
+        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
+        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
     RETURN QUERY EXECUTE replace(replace($query$
         WITH again AS MATERIALIZED (
             SELECT r.ct_id FROM ctaudit.opening_row AS r

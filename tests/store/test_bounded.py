@@ -46,6 +46,7 @@ def entries(numbers: range) -> list[Event]:
     return [{**connection(number), "start_sent": start} for number in numbers]
 
 
+RELIABLE = """UPDATE ctaudit.stream SET detail = detail || '{"reliable": true}'"""
 OPENINGS = "SELECT count(*) FROM ctaudit.opening"
 PENDING = "SELECT count(*) FROM ctaudit.stream WHERE pending_dump_id IS NOT NULL"
 UNOBSERVED = "SELECT count(*) FROM ctaudit.flow WHERE provenance = 'unobserved'"
@@ -137,7 +138,7 @@ def test_few_relations_are_locked(year: Gateway) -> None:
     with year.connection.transaction():
         assert one(year, "SELECT count(*) FROM ctaudit.live('gw1')") == 4
         assert 0 < one(year, locked) < most
-    year.connection.execute("UPDATE ctaudit.stream SET detail = detail || '{\"reliable\": true}'")
+    year.connection.execute(RELIABLE)
     start, stop = BEGIN + timedelta(minutes=9), BEGIN + timedelta(minutes=10)
     with year.connection.transaction():
         year.record([ended(connection(900), start, stop)], stop)
@@ -147,7 +148,7 @@ def test_few_relations_are_locked(year: Gateway) -> None:
 
 def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> None:
     """Openings of an hour and of three days ago are found; without a start, entries count too."""
-    gateway.connection.execute("UPDATE ctaudit.stream SET detail = detail || '{\"reliable\": true}'")
+    gateway.connection.execute(RELIABLE)
     gateway.dump(BEGIN, entries(range(5)))
     gateway.record([], BEGIN + timedelta(seconds=5))
     old = BEGIN + timedelta(seconds=10)
