@@ -294,8 +294,9 @@ CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port in
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'on'
     SET enable_hashjoin TO 'on'
+    SET enable_seqscan TO 'on'
     SET enable_mergejoin TO 'off'
-    SET enable_seqscan TO 'off'
+    SET work_mem TO '64MB'
     SET jit TO 'off'
 AS $_$
 DECLARE
@@ -318,7 +319,8 @@ BEGIN
     -- How many rows there are since the dump is not known to the planner.
     PERFORM
         set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
-        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
+        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
+        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
     RETURN QUERY EXECUTE replace(replace($query$
         WITH again AS MATERIALIZED (
             SELECT r.ct_id FROM ctaudit.opening_row AS r
