@@ -58,8 +58,14 @@ CREATE TABLE ctaudit.dump (
     reconciled_at timestamptz,
     entries bigint,
     cause text,
+    -- Of its entries that were compared: how many the kernel should have announced.
+    unannounced bigint NOT NULL DEFAULT 0,
+    -- The stream's covered_until once its entries were compared: what was sent before its end had
+    -- been received by then.
+    heard_until timestamptz,
     UNIQUE (node, stream, position)
 );
+CREATE INDEX dump_unreconciled ON ctaudit.dump (node) WHERE reconciled_at IS NULL;
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
 CREATE TABLE ctaudit.stream (
@@ -409,18 +415,57 @@ CREATE TABLE ctaudit.summed_day (
     PRIMARY KEY (node_id, day)
 );
 
--- The port comes first: it selects fewer rows than one of a few public addresses.
+-- The entries of a dump that is running or not reconciled yet, of which nothing else was recorded
+-- when they came (ctaudit.insert_entries): its columns, and the order in which they came.
+CREATE TABLE ctaudit.unmatched_entry (
+    LIKE ctaudit.dump_entry_row INCLUDING DEFAULTS,
+    unmatched_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (dump_id, unmatched_id)
+);
+
+-- A search for connections that two dumps do not show, and of which no end is recorded
+-- (ctaudit.search_silent). A CALL takes a portion of it.
+CREATE TABLE ctaudit.search (
+    -- The dump that is being reconciled, and the one by which they were gone: it may be the same.
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    -- Looked at are the entries of this dump, then the openings received since it began; NULL:
+    -- since the node's first stream.
+    since_dump_id bigint,
+    -- An end that the kernel should have announced makes a gap.
+    tells boolean NOT NULL,
+    -- Those received until then have been looked at: entries while openings_until is NULL.
+    entries_until timestamptz NOT NULL DEFAULT '-infinity',
+    openings_until timestamptz,
+    number bigint NOT NULL DEFAULT 0,
+    last_seen_at timestamptz,
+    PRIMARY KEY (dump_id, tells)
+);
+
+-- The port comes first: it selects fewer rows than one of a few public addresses. The three hours
+-- of receipt come last (ctaudit.index_time): rows of the same key share it, and what is looked up
+-- for an event or an entry is near in time (decision 0019).
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
 -- 48 is IPS_SRC_NAT and IPS_DST_NAT: what is not translated is looked up by the destination as
 -- well, through bloom filters, which cost an event little (decision 0017).
-CREATE INDEX opening_reply ON ctaudit.opening_row (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_reply ON ctaudit.opening_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX opening_dnat ON ctaudit.opening_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
+-- The openings of one node in their order, a portion at a time. As expressions, since the planner
+-- takes a node that it has not heard of, or the time since the last ANALYZE, for a single row, and
+-- would read all of these for each row that is looked up.
+CREATE INDEX opening_receipt ON ctaudit.opening_row (
+    (- node_id), date_bin('1 us', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX opening_called ON ctaudit.opening_row
     USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
     WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX opening_received_at ON ctaudit.opening_row USING brin (received_at);
-CREATE INDEX flow_reply ON ctaudit.flow_row (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ctaudit.flow_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX flow_dnat ON ctaudit.flow_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
 CREATE INDEX flow_called ON ctaudit.flow_row
@@ -433,6 +478,8 @@ CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry_row (orig_dport, orig_dst, du
 CREATE INDEX dump_entry_called ON ctaudit.dump_entry_row
     USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
     WITH (pages_per_range = 32) WHERE (status & 48) = 0;
+-- The entries of one dump; as an expression for the same reason.
+CREATE INDEX dump_entry_dump ON ctaudit.dump_entry_row ((- dump_id), received_at);
 CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry_row USING brin (received_at);
 
 CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening_row DEFAULT;

@@ -325,59 +325,68 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
+    SET enable_nestloop TO 'on'
+    SET enable_hashjoin TO 'on'
+    SET enable_seqscan TO 'on'
+    SET enable_mergejoin TO 'off'
+    SET work_mem TO '64MB'
     SET jit TO 'off'
 AS $_$
 DECLARE
-    v_began timestamptz := '-infinity';
-    v_ended timestamptz := '-infinity';
+    v_since record := ctaudit.recorded_since(
+        p_node, p_dump, (SELECT max(s.covered_until) FROM ctaudit.stream AS s WHERE s.node = p_node)
+    );
+    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
+    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
+    v_asked CONSTANT text := concat_ws(
+        '',
+        CASE WHEN p_host IS NOT NULL THEN format(
+            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
+        ) END,
+        CASE WHEN p_port IS NOT NULL THEN format(
+            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
+            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
+        ) END
+    );
 BEGIN
-    IF p_dump IS NULL THEN
-        SELECT least(
-            min(s.started_at), (
-                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
-            )
-        ) INTO v_began
-        FROM ctaudit.stream AS s WHERE s.node = p_node;
-    ELSE
-        SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
-        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
-    END IF;
-    RETURN QUERY EXECUTE $query$
+    -- How many rows there are since the dump is not known to the planner.
+    PERFORM
+        set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
+        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
+        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
+    RETURN QUERY EXECUTE replace(replace($query$
         WITH again AS MATERIALIZED (
-            SELECT o.ct_id FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
-            GROUP BY o.ct_id HAVING count(*) > 1
+            SELECT r.ct_id FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
+            GROUP BY r.ct_id HAVING count(*) > 1
         ),
-        seen AS (
+        seen AS NOT MATERIALIZED (
             SELECT
-                'entry' AS kind, e.received_at, e.started_at,
-                CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                'entry' AS kind, r.received_at, r.started_at,
+                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
-                e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-                e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
-            FROM ctaudit.dump_entry_row AS e
-            WHERE e.dump_id = $2 AND e.node_id = $5
-                AND e.received_at >= $3 - interval '2 hours'
-                AND e.received_at <= $4 + interval '2 hours'
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
+                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.dump_entry_row AS r
+            WHERE - r.dump_id = - $2 AND r.node_id = $5 AND r.received_at BETWEEN $4 AND $9 <asked>
             UNION ALL
             SELECT
-                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
-                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
-                ctaudit.provenance_of(o.provenance),
-                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-                o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
+                'opening', r.received_at, r.started_at, ctaudit.time_source_of(r.started_source),
+                r.started_after, r.received_at, coalesce(r.started_after, r.started_at),
+                ctaudit.provenance_of(r.provenance),
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
                 NULL, NULL, NULL, NULL,
-                o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
-            FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
         ),
         doubled AS MATERIALIZED (
             SELECT row_number() OVER () AS number, s.* FROM seen AS s
@@ -388,7 +397,9 @@ BEGIN
             WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
                 AND NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
-                    WHERE f.node_id = $5 AND f.received_at >= $3
+                    WHERE f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
+                        AND f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
                         AND ctaudit.same_tuple(
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
@@ -432,8 +443,14 @@ BEGIN
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, f.status
                         FROM ctaudit.flow_row AS f
-                        WHERE f.node_id = $5 AND f.received_at >= $3
-                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                        WHERE f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
+                            AND EXISTS (
+                                SELECT FROM doubled AS d
+                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
+                                    AND ctaudit.index_time(f.received_at)
+                                        >= ctaudit.index_time($3)
+                                    AND f.ct_id = d.ct_id
+                            )
                     ) AS t
                     GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
                 ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
@@ -476,12 +493,15 @@ BEGIN
             NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
-    $query$ USING p_node, p_dump, v_began, v_ended,
-        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+    $query$, '<asked>', v_asked), '<since>', '- r.node_id = - $5 AND r.received_at >= $3 '
+        'AND r.received_at < $6 AND ctaudit.receipt(r.received_at) >= $3')
+    USING p_node, p_dump, v_since.began_at, v_since.entries_from,
+        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node), v_since.received_until,
+        p_host, p_port, v_since.entries_until;
     PERFORM ctaudit.refuse_rewritten();
 END
 $_$;
-ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -667,6 +687,81 @@ AS $$
     WHERE s.node = p_node AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_dump_id bigint;
+    v_left bigint;
+BEGIN
+    INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
+    VALUES (p_node, p_stream, p_from, p_at, p_detail ->> 'cause')
+    RETURNING dump_id INTO v_dump_id;
+    UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
+    WHERE s.node = p_node AND s.stream = p_stream;
+    FOR v_left IN
+        SELECT d.dump_id FROM ctaudit.dump AS d
+        WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p_node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
+        )
+    LOOP
+        DELETE FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = v_left;
+        DELETE FROM ctaudit.search AS h WHERE h.dump_id = v_left;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.dump (
+    dump_id bigint NOT NULL,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    "position" bigint NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reconciled_at timestamp with time zone,
+    entries bigint,
+    cause text,
+    unannounced bigint DEFAULT 0 NOT NULL,
+    heard_until timestamp with time zone
+);
+ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_gone ctaudit.dump;
+BEGIN
+    IF p_stream.mode <> 'live' THEN
+        RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_stream.node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= p_dump.ended_at
+            AND (g.gap_until IS NULL OR p_earlier.dump_id IS NULL
+                OR g.gap_until > p_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM p_dump.dump_id::text
+    ) THEN
+        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
+        VALUES (p_dump.dump_id, p_dump.dump_id, p_earlier.dump_id, false);
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_stream.node, least(p_earlier.ended_at, p_dump.began_at - interval '2 min'), true
+    );
+    IF v_gone.ended_at > p_earlier.began_at - interval '2 min' THEN
+        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
+        VALUES (p_dump.dump_id, v_gone.dump_id, ctaudit.last_dump(
+            p_stream.node, least(v_gone.began_at, p_earlier.began_at - interval '2 min'), true
+        ), true);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -830,6 +925,94 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since record;
+    v_taken bigint;
+    v_unannounced bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id) THEN
+        RETURN 0;
+    END IF;
+    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    EXECUTE $query$
+        WITH taken AS (
+            DELETE FROM ctaudit.unmatched_entry AS u
+            WHERE u.dump_id = $7 AND u.unmatched_id IN (
+                SELECT m.unmatched_id FROM ctaudit.unmatched_entry AS m
+                WHERE m.dump_id = $7 ORDER BY m.unmatched_id LIMIT $9
+            )
+            RETURNING u.*
+        ),
+        added AS (
+            INSERT INTO ctaudit.opening_row (
+                received_at, started_at, started_source, provenance, ct_id, mark, zones,
+                orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto, state,
+                orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            )
+            SELECT DISTINCT ON (
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                e.started_at
+            )
+                e.received_at, coalesce(e.started_at, e.received_at),
+                CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id,
+                e.mark, e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport,
+                e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
+                e.reply_dst, e.helper, e.labels
+            FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
+                OFFSET 0
+            ) AS known (sightings)
+            WHERE (known.sightings IS NULL OR NOT EXISTS (
+                SELECT FROM ctaudit.lives(known.sightings) AS l
+                WHERE l.gone_at IS NULL AND ctaudit.is_one(
+                    NULL, l.started_at, l.start_from, l.start_until, l.alive_at,
+                    NULL, e.started_at, ctaudit.start_from(e.started_at, 'kernel', NULL),
+                    ctaudit.start_until(e.started_at, 'kernel', e.received_at), e.received_at
+                )
+            ))
+            AND NOT EXISTS (
+                SELECT FROM unnest(known.sightings) AS f
+                WHERE f.kind IN ('end', 'unobserved') AND f.received_at >= $8
+                    AND ctaudit.closes(
+                        $8, e.started_at, 'kernel', NULL, f.received_at, f.started_at
+                    )
+            )
+            ORDER BY
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                e.started_at, e.received_at
+            RETURNING started_at, started_source, proto, status
+        )
+        SELECT
+            (SELECT count(*) FROM taken),
+            (SELECT count(*) FROM added AS a
+            WHERE a.started_source = 'k' AND a.started_at >= $10
+                -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+                AND coalesce(a.status & 4096, 0) = 0
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $11 AND g.hides_openings
+                        AND g.gap_from - interval '2 s' <= a.started_at
+                        AND (g.proto IS NULL OR g.proto = a.proto)
+                        AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                ))
+    $query$ INTO v_taken, v_unannounced
+    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, p_rows,
+        p_stream.started_at + interval '1 s', p_stream.node;
+    IF v_unannounced > 0 THEN
+        UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
+        WHERE d.dump_id = p_dump.dump_id;
+    END IF;
+    RETURN v_taken;
+END
+$_$;
+ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1603,6 +1786,49 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.search (
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    since_dump_id bigint,
+    tells boolean NOT NULL,
+    entries_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    openings_until timestamp with time zone,
+    number bigint DEFAULT 0 NOT NULL,
+    last_seen_at timestamp with time zone
+);
+ALTER TABLE ctaudit.search OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_found ctaudit.search;
+    v_gone ctaudit.dump;
+BEGIN
+    DELETE FROM ctaudit.search AS h
+    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
+    RETURNING h.* INTO v_found;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = v_found.gone_dump_id;
+    -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+    IF v_found.tells AND v_found.number > 0 AND NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_stream.node AND g.hides_ends
+            AND g.gap_from <= v_gone.ended_at + interval '1 min'
+            AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_found.dump_id::text
+    ) THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode, v_found.last_seen_at, NULL,
+            'end not announced', v_found.number,
+            jsonb_build_object('dump_id', v_found.dump_id)
+        );
+        RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+            'kernel did not announce; since %', p_stream.node, v_found.number,
+            v_found.last_seen_at USING ERRCODE = 'CT004';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.flow_row (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
@@ -1986,6 +2212,10 @@ CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS sma
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
 ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
+ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2059,82 +2289,205 @@ ALTER FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_c
 CREATE FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-AS $$
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_added CONSTANT text := $query$
+        INSERT INTO ctaudit.dump_entry_row (
+            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
+            ct_id, mark, zones, orig_sport, orig_dport,
+            reply_sport, reply_dport, status, node_id, proto, state,
+            orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at, e.start_sent, $3,
+            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+            coalesce(e.ct_id, -1), nullif(e.mark, 0),
+            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+            coalesce(e.orig_sport, -1),
+            ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+            ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+            coalesce(e.reply_dport, -1), e.status, $2, e.proto, e.state,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM ctaudit.events($1) AS e
+        WHERE e.kind = 4
+    $query$;
+    v_dump record;
+    v_earlier bigint;
+    v_since record;
 BEGIN
-    INSERT INTO ctaudit.dump_entry_row (
-        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
-        ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state,
-        orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, e.start_sent, p_dump_id,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 4;
+    SELECT d.node, d.began_at, s.mode, max(r.received_at) AS received_at INTO v_dump
+    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream),
+        unnest(p_columns.received_at) AS r (received_at)
+    WHERE d.dump_id = p_dump_id AND s.mode <> 'history'
+    GROUP BY d.node, d.began_at, s.mode;
+    IF NOT FOUND THEN
+        EXECUTE v_added USING p_columns, p_node_id, p_dump_id;
+        RETURN;
+    END IF;
+    v_earlier := ctaudit.last_dump(v_dump.node, v_dump.began_at, true);
+    v_since := ctaudit.recorded_since(v_dump.node, v_earlier, v_dump.received_at);
+    EXECUTE 'WITH added AS (' || v_added || $query$ RETURNING *)
+        INSERT INTO ctaudit.unmatched_entry
+        SELECT e.* FROM added AS e
+        WHERE NOT (
+            EXISTS (
+                SELECT FROM ctaudit.dump_entry_row AS r
+                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                    AND r.dump_id = $4 AND r.node_id = $2 AND r.received_at BETWEEN $6 AND $7
+                    AND ctaudit.same_tuple(
+                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        $5, r.started_at, 'kernel', NULL, e.received_at, e.started_at
+                    )
+                OFFSET 0
+            )
+            OR EXISTS (
+                SELECT FROM ctaudit.opening_row AS r
+                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                    AND r.node_id = $2
+                    AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
+                    AND r.received_at >= $5 AND r.received_at < $8
+                    AND ctaudit.same_tuple(
+                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        coalesce(r.started_after, r.started_at), r.started_at,
+                        ctaudit.time_source_of(r.started_source), r.started_after,
+                        e.received_at, e.started_at
+                    )
+                OFFSET 0
+            )
+        )
+        OR EXISTS (
+            SELECT FROM ctaudit.flow_row AS r
+            WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst AND r.node_id = $2
+                AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
+                AND r.received_at >= $5 AND r.received_at < $8
+                AND ctaudit.same_tuple(
+                    r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                    r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                    e.orig_dport, e.ct_id
+                )
+            OFFSET 0
+        )
+    $query$ USING p_columns, p_node_id, p_dump_id, v_earlier, v_since.began_at,
+        v_since.entries_from, v_since.entries_until, v_since.received_until;
 END
-$$;
+$_$;
 ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-AS $$
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
 DECLARE
-    v_late bigint;
-BEGIN
-    -- The index is searched from the start that the end gives. A receiver's time of the opening
-    -- may be later than the start, by up to an hour.
-    INSERT INTO ctaudit.opening_row (
-        received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state, started_source,
-        provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, coalesce(e.start_sent, e.received_at),
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 3 AND NOT EXISTS (
-        SELECT FROM ctaudit.opening_row AS o
-        WHERE o.reply_dport = coalesce(e.reply_dport, -1) AND o.reply_dst = e.reply_dst
+    -- That of an end e, whose start may be known better than the opening's, by up to an hour.
+    v_opening CONSTANT text := $query$ FROM ctaudit.opening_row AS o
+        WHERE o.reply_dport = e.reply_dport AND o.reply_dst = e.reply_dst
+            AND o.node_id = $2 AND o.received_at >= $4 AND o.received_at < $5
             AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
             AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-            AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-            AND o.node_id = p_node_id
             AND ctaudit.same_tuple(
                 o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
-                ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.proto, e.orig_src,
-                e.orig_dst, coalesce(e.orig_sport, -1),
-                ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-                coalesce(e.ct_id, -1)
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id
             )
             AND ctaudit.closes(
                 o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
                 o.started_after, e.received_at, e.start_sent
             )
-    );
-    GET DIAGNOSTICS v_late = ROW_COUNT;
-    RETURN v_late;
+    $query$;
+    v_node text;
+    v_day timestamptz;
+    v_received timestamptz;
+    v_dump bigint;
+    v_since record;
+    v_entries_from timestamptz;
+    v_entries_until timestamptz;
+    v_from timestamptz;
+    v_until timestamptz;
+    v_late bigint;
+    v_all bigint := 0;
+BEGIN
+    FOR v_day, v_received IN
+        SELECT date_trunc('day', e.start_sent, 'UTC') AS day, max(e.received_at)
+        FROM ctaudit.events(p_columns) AS e WHERE e.kind = 3 GROUP BY day
+    LOOP
+        v_from := v_day - interval '1 day';
+        v_until := v_day + interval '2 days';
+        IF v_day IS NULL THEN
+            SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
+            v_dump := ctaudit.last_dump(v_node, 'infinity', true);
+            v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
+            v_from := v_since.began_at;
+            v_entries_from := v_since.entries_from;
+            v_entries_until := v_since.entries_until;
+            v_until := v_since.received_until;
+        END IF;
+        EXECUTE replace($query$
+            INSERT INTO ctaudit.opening_row (
+                received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
+                reply_sport, reply_dport, status, node_id, proto, state, started_source,
+                provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            )
+            SELECT
+                e.received_at, coalesce(e.start_sent, e.received_at), e.ct_id, e.mark, e.zones,
+                e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, $2, e.proto,
+                e.state, CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
+                e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+            FROM (
+                SELECT
+                    e.received_at, e.start_sent, coalesce(e.ct_id, -1) AS ct_id,
+                    nullif(e.mark, 0) AS mark,
+                    ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone) AS zones, e.proto,
+                    coalesce(e.orig_sport, -1) AS orig_sport,
+                    ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code)
+                        AS orig_dport,
+                    ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code)
+                        AS reply_sport,
+                    coalesce(e.reply_dport, -1) AS reply_dport, e.status, e.state, e.orig_src,
+                    e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels,
+                    coalesce(e.start_sent, e.received_at - interval '3 hours') - interval '1 min'
+                        AS near_from,
+                    coalesce(e.start_sent + interval '10 min', e.received_at) AS near_until
+                FROM ctaudit.events($1) AS e
+                WHERE e.kind = 3 AND date_trunc('day', e.start_sent, 'UTC') IS NOT DISTINCT FROM $3
+            ) AS e
+            WHERE NOT (
+                EXISTS (SELECT <opening>
+                    AND ctaudit.index_time(o.received_at) >= ctaudit.index_time(e.near_from)
+                    AND ctaudit.index_time(o.received_at) <= ctaudit.index_time(e.near_until) OFFSET 0)
+                OR EXISTS (SELECT <opening> OFFSET 0)
+                OR $3 IS NULL AND EXISTS (
+                    SELECT FROM ctaudit.dump_entry_row AS r
+                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                        AND r.dump_id = $6 AND r.node_id = $2 AND r.received_at BETWEEN $7 AND $8
+                        AND ctaudit.same_tuple(
+                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                    OFFSET 0
+                )
+            )
+        $query$, '<opening>', v_opening)
+        USING p_columns, p_node_id, v_day, v_from, v_until, v_dump, v_entries_from,
+            v_entries_until;
+        GET DIAGNOSTICS v_late = ROW_COUNT;
+        v_all := v_all + v_late;
+    END LOOP;
+    RETURN v_all;
 END
-$$;
+$_$;
 ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
@@ -2166,79 +2519,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.dump (
-    dump_id bigint NOT NULL,
-    node text NOT NULL,
-    stream uuid NOT NULL,
-    "position" bigint NOT NULL,
-    began_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
-    reconciled_at timestamp with time zone,
-    entries bigint,
-    cause text
-);
-ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
-AS $$
-BEGIN
-    WITH added AS (
-        INSERT INTO ctaudit.flow_row (
-            received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id,
-            proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code
-        )
-            p_shown.ended_at, a.started_at, a.started_source::text::"char", a.last_seen_at,
-            p_gone_by.ended_at, 'u', coalesce(a.ct_id, -1), a.mark,
-            ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), coalesce(a.orig_sport, -1),
-            ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-            ctaudit.coded_port(a.reply_sport, a.reply_icmp_type, a.reply_icmp_code),
-            coalesce(a.reply_dport, -1), a.status, n.node_id, a.proto, a.protocol_state,
-            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, p_since) AS a JOIN ctaudit.node AS n USING (node)
-        -- The start is no later than a receiver's time of it, so these had begun before the dump.
-        -- One that the receiver read later may have begun, or ended, while the dump ran.
-        WHERE coalesce(a.started_at, a.last_seen_at) < p_gone_by.began_at
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS e
-                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node_id = n.node_id
-                    AND e.received_at >= p_gone_by.began_at - interval '2 hours'
-                    AND e.received_at <= p_shown.ended_at + interval '2 hours'
-                    AND ctaudit.same_tuple(
-                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
-                        a.orig_dst, coalesce(a.orig_sport, -1),
-                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-                        coalesce(a.ct_id, -1),
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-        ORDER BY
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
-        RETURNING started_at, ended_after
-    )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
-    -- What began while events were off announces no end, even after they are on again.
-    WHERE NOT EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
-            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
-    );
-END
-$$;
-ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
@@ -2373,28 +2653,44 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.live(p_node text, p_host inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
+    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
+    v_other record;
     v_answers bigint;
 BEGIN
+    SELECT n.node, s.mode INTO v_other
+    FROM unnest(v_nodes) AS n (node), LATERAL (
+        SELECT s.mode FROM ctaudit.stream AS s
+        WHERE s.node = n.node ORDER BY s.started_at DESC LIMIT 1
+    ) AS s
+    WHERE s.mode <> 'live';
+    IF FOUND THEN
+        RAISE EXCEPTION 'gateway % records in mode %, which does not store %: what is open now is '
+            'not known; ask ctaudit.flows(), or let it record with mode = "live"', v_other.node,
+            v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
+            USING ERRCODE = '0A000';
+    END IF;
     RETURN QUERY SELECT DISTINCT ON (
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
-    FROM unnest(ctaudit.nodes_named(p_node)) AS n (node),
-        ctaudit.alive(n.node, ctaudit.last_dump(n.node)) AS a
+    FROM unnest(v_nodes) AS n (node),
+        ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
     ORDER BY
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('live', jsonb_build_object('node', p_node), v_answers);
+    PERFORM ctaudit.note_inquiry(
+        'live', jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port), v_answers
+    );
 END
 $$;
-ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3042,20 +3338,21 @@ CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
 ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
+CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_bin('00:00:00.000001'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
+ALTER FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint DEFAULT 2000) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
-    SET jit TO 'off'
 AS $$
 DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
-    v_gone ctaudit.dump;
-    v_unannounced bigint;
-    v_untold bigint;
-    v_seen_at timestamptz;
+    v_search ctaudit.search;
+    v_left bigint := p_rows;
+    v_taken bigint;
 BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
@@ -3063,132 +3360,52 @@ BEGIN
     IF NOT FOUND OR v_stream.covered_until < v_dump.ended_at THEN
         RETURN;
     END IF;
-    SELECT * INTO v_earlier FROM ctaudit.dump AS d
-    WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
-
-    IF v_stream.mode IN ('live', 'nat') THEN
-        WITH added AS (
-        INSERT INTO ctaudit.opening_row (
-            received_at, started_at, started_source, provenance, ct_id, mark, zones, orig_sport,
-            orig_dport, reply_sport, reply_dport, status, node_id, proto, state, orig_src,
-            orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.started_at
-        )
-            e.received_at, coalesce(e.started_at, e.received_at),
-            CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id, e.mark,
-            e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status,
-            e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src, e.reply_dst,
-            e.helper, e.labels
-        FROM ctaudit.dump_entry_row AS e
-        WHERE e.dump_id = v_dump.dump_id AND e.node_id = v_stream.node_id
-            AND e.received_at >= v_dump.began_at - interval '2 hours'
-            AND e.received_at <= v_dump.ended_at + interval '2 hours'
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-                WHERE ctaudit.same_tuple(
-                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
-                        a.orig_dst, coalesce(a.orig_sport, -1),
-                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-                        coalesce(a.ct_id, -1),
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.flow_row AS f
-                WHERE f.node_id = v_stream.node_id AND f.received_at >= v_dump.began_at
-                    AND ctaudit.same_tuple(
-                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                        f.ct_id,
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        v_dump.began_at, e.started_at, 'kernel', NULL,
-                        f.received_at, f.started_at
-                    )
-            )
-        ORDER BY
-            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.started_at, e.received_at
-        RETURNING started_at, started_source, proto, status
-        )
-        SELECT count(*) INTO v_unannounced FROM added AS a
-        WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
-            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
-            AND coalesce(a.status & 4096, 0) = 0
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.gap AS g
-                WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
-                    AND (g.proto IS NULL OR g.proto = a.proto)
-                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
-            );
-        IF v_unannounced > 0 THEN
+    IF v_dump.heard_until IS NULL THEN
+        SELECT * INTO v_earlier FROM ctaudit.dump AS d
+        WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
+        IF v_stream.mode IN ('live', 'nat') THEN
+            v_taken := ctaudit.compare_entries(v_stream, v_dump, v_earlier.dump_id, v_left);
+            IF v_taken = v_left THEN
+                RETURN;
+            END IF;
+            v_left := v_left - v_taken;
+        END IF;
+        UPDATE ctaudit.dump AS d SET heard_until = v_stream.covered_until
+        WHERE d.dump_id = v_dump.dump_id
+        RETURNING d.* INTO v_dump;
+        IF v_dump.unannounced > 0 THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode,
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
-                v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
+                v_dump.unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
             RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
-                'did not announce; since %', p_node, v_unannounced,
+                'did not announce; since %', p_node, v_dump.unannounced,
                 coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
+        PERFORM ctaudit.begin_search(v_stream, v_dump, v_earlier);
     END IF;
 
-    IF v_stream.mode = 'live' AND EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
-            AND g.gap_from <= v_dump.ended_at
-            AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
-                OR g.gap_until > v_earlier.ended_at)
-            -- Openings that this dump has proved missing are no sign that ends were lost.
-            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
-    ) THEN
-        PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    END IF;
-    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
-    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
-        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
-    );
-    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
-        SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
-        FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(
-                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
-            ), v_gone, v_dump
-        ) AS u;
-        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
-        IF v_untold > 0 AND NOT EXISTS (
-            SELECT FROM ctaudit.gap AS g
-            WHERE g.node = p_node AND g.hides_ends
-                AND g.gap_from <= v_gone.ended_at + interval '1 min'
-                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
-                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
-        ) THEN
-            PERFORM ctaudit.open_gap(
-                p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
-                jsonb_build_object('dump_id', v_dump.dump_id)
-            );
-            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
-                'kernel did not announce; since %', p_node, v_untold, v_seen_at
-                USING ERRCODE = 'CT004';
+    LOOP
+        SELECT * INTO v_search FROM ctaudit.search AS h
+        WHERE h.dump_id = v_dump.dump_id ORDER BY h.tells LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        v_taken := ctaudit.search_silent(v_stream, v_search, v_left);
+        IF v_taken >= v_left THEN
+            RETURN;
         END IF;
-    END IF;
-
+        v_left := v_left - v_taken;
+        IF v_search.openings_until IS NOT NULL THEN
+            PERFORM ctaudit.end_search(v_stream, v_search);
+        END IF;
+    END LOOP;
     UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
     WHERE d.dump_id = v_dump.dump_id;
     UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
     WHERE s.node = p_node AND s.stream = p_stream;
 END
 $$;
-ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3278,7 +3495,10 @@ BEGIN
     IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
         PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
     END IF;
-    IF v_stream.pending_dump_id IS NOT NULL THEN
+    -- Otherwise ctaudit.advance has taken a portion.
+    IF v_stream.sent_after < (
+        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id
+    ) THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
     END IF;
 END
@@ -3391,13 +3611,7 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
-        WITH dump AS (
-            INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
-            VALUES (p_node, p_stream, p_from, p_at, v_detail ->> 'cause')
-            RETURNING dump_id
-        )
-        UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
-        WHERE s.node = p_node AND s.stream = p_stream;
+        PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
     WHEN 'dropped' THEN
@@ -3458,6 +3672,32 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ), 'infinity', '-infinity' INTO began_at, entries_from, entries_until
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
+        SELECT d.began_at, d.began_at - interval '2 hours', d.ended_at + interval '2 hours'
+        INTO STRICT began_at, entries_from, entries_until
+        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
+    END IF;
+    is_ordered := NOT EXISTS (
+        SELECT FROM ctaudit.clock_doubt AS k
+        WHERE k.node = p_node
+            AND greatest(k.doubt_until, k.at, k.at - k.step_seconds * interval '1 s') >= began_at
+    );
+    received_until := CASE WHEN is_ordered THEN p_until + interval '1 hour' ELSE 'infinity' END;
+END
+$$;
+ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3610,6 +3850,189 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_shown ctaudit.dump;
+    v_gone ctaudit.dump;
+    v_since record := ctaudit.recorded_since(
+        p_stream.node, p_search.since_dump_id, p_stream.covered_until
+    );
+    v_are_entries CONSTANT boolean := p_search.openings_until IS NULL;
+    v_after CONSTANT timestamptz := coalesce(p_search.openings_until, p_search.entries_until);
+    v_rows CONSTANT text := CASE WHEN v_are_entries THEN $query$
+        SELECT
+            r.received_at, r.started_at,
+            CASE WHEN r.started_at IS NULL THEN 'd'::"char" ELSE 'k' END AS started_source,
+            NULL::timestamptz AS started_after, $3 AS seen_at, $3 AS last_seen_at, $3 AS ends_from,
+            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
+            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
+            r.reply_dst, r.helper, r.labels
+        FROM ctaudit.dump_entry_row AS r
+        WHERE - r.dump_id = - $2 AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5
+            AND r.received_at > $7 AND r.received_at <= $8
+    $query$ ELSE $query$
+        SELECT
+            r.received_at, r.started_at, r.started_source, r.started_after,
+            r.received_at AS seen_at, coalesce(r.started_after, r.started_at) AS last_seen_at,
+            CASE WHEN $9 THEN greatest($3, r.received_at - interval '1 min') ELSE $3 END
+                AS ends_from,
+            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
+            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
+            r.reply_dst, r.helper, r.labels
+        FROM ctaudit.opening_row AS r
+        WHERE - r.node_id = - $1 AND ctaudit.receipt(r.received_at) > $7
+            AND ctaudit.receipt(r.received_at) <= $8
+            AND r.received_at > $7 AND r.received_at <= $8
+    $query$ END;
+    v_last CONSTANT timestamptz := 'infinity';
+    v_until timestamptz;
+    v_looked bigint;
+    v_number bigint;
+    v_seen_at timestamptz;
+BEGIN
+    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
+    v_until := CASE WHEN v_are_entries THEN v_since.entries_until
+        WHEN v_since.is_ordered THEN v_gone.heard_until + interval '1 min' ELSE v_last END;
+    EXECUTE 'SELECT count(*), CASE WHEN count(*) = $10 THEN max(p.received_at) ELSE $8 END FROM ('
+        || v_rows || ' ORDER BY '
+        || CASE WHEN v_are_entries THEN 'r.received_at' ELSE 'ctaudit.receipt(r.received_at)' END
+        || ' LIMIT $10) AS p'
+    INTO v_looked, v_until
+    USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered, p_rows;
+    IF v_looked > 0 THEN
+        EXECUTE 'WITH portion AS MATERIALIZED (' || v_rows || $query$),
+            looked AS MATERIALIZED (
+                SELECT c.*, ended.number AS ends, ended.timed,
+                    count(*) OVER (PARTITION BY c.ct_id) > 1 AS again
+                FROM portion AS c, LATERAL (
+                    SELECT count(*) AS number, bool_and(f.started_at IS NOT NULL) AS timed
+                    FROM ctaudit.flow_row AS f
+                    WHERE f.reply_dport = c.reply_dport AND f.reply_dst = c.reply_dst
+                        AND f.node_id = $1
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(c.ends_from)
+                        AND f.received_at >= $19 AND f.received_at < $6
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                            c.orig_dport, c.ct_id
+                        )
+                        AND ctaudit.closes(
+                            c.seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                            c.started_after, f.received_at, f.started_at
+                        )
+                ) AS ended
+                -- The start is no later than a receiver's time of it, so these had begun before the
+                -- dump. One that the receiver read later may have begun, or ended, while the dump ran.
+                WHERE coalesce(c.started_at, c.last_seen_at) < $10
+            ),
+            loose AS MATERIALIZED (
+                SELECT c.* FROM looked AS c
+                -- One end closes one opening.
+                WHERE c.ends = 0 OR (c.again OR NOT c.timed) AND EXISTS (
+                    SELECT FROM ctaudit.opening_row AS o
+                    WHERE o.reply_dport = c.reply_dport AND o.reply_dst = c.reply_dst
+                        AND o.node_id = $1
+                        AND ctaudit.index_time(o.received_at) >= ctaudit.index_time($3)
+                        AND o.received_at >= $3 AND o.received_at < $6
+                        AND ctaudit.same_tuple(
+                            o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
+                            o.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                            c.orig_dport, c.ct_id
+                        )
+                    OFFSET 1
+                )
+            ),
+            doubtful AS MATERIALIZED (
+                SELECT c.* FROM loose AS c
+                WHERE NOT EXISTS (
+                    SELECT FROM ctaudit.dump_entry_row AS e
+                    WHERE e.reply_dport = c.reply_dport AND e.reply_dst = c.reply_dst
+                        AND e.dump_id IN ($11, $12) AND e.node_id = $1
+                        AND e.received_at BETWEEN $13 AND $14
+                        AND ctaudit.same_tuple(
+                            c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport,
+                            c.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                        AND ctaudit.closes(
+                            c.last_seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                            c.started_after, e.received_at, e.started_at
+                        )
+                )
+            ),
+            added AS (
+                INSERT INTO ctaudit.flow_row (
+                    received_at, started_at, started_source, ended_after, ended_before, provenance,
+                    ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status,
+                    node_id, proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+                )
+                SELECT DISTINCT ON (
+                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
+                )
+                    $15, c.started_at, c.started_source, c.last_seen_at, $16, 'u', c.ct_id, c.mark,
+                    c.zones, c.orig_sport, c.orig_dport, c.reply_sport, c.reply_dport, c.status,
+                    c.node_id, c.proto, c.state, c.orig_src, c.orig_dst, c.reply_src, c.reply_dst,
+                    c.helper, c.labels
+                FROM doubtful AS c, LATERAL (SELECT $query$
+                    || ctaudit.sightings_query('c', 'c.ends_from') || $query$ OFFSET 0
+                ) AS known (sightings)
+                WHERE EXISTS (
+                    SELECT FROM ctaudit.lives(known.sightings) AS l
+                    WHERE l.gone_at IS NULL
+                        AND CASE
+                            WHEN NOT $17 THEN l.opened_at = c.received_at
+                            -- Where its opening knows more, that is looked at later.
+                            ELSE l.entry IS NOT NULL
+                                AND (c.started_at IS NOT NULL OR l.opening IS NULL)
+                        END
+                )
+                ORDER BY
+                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
+                    c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
+                RETURNING started_at, ended_after
+            )
+            SELECT
+                (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
+            -- What began while events were off announces no end, even after they are on again.
+            WHERE NOT EXISTS (
+                SELECT FROM ctaudit.gap AS g
+                WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
+                    AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+            )
+        $query$ INTO v_looked, v_number, v_seen_at
+        USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+            v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered,
+            v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
+            least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
+            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, v_are_entries,
+            p_stream.node, CASE
+                WHEN v_are_entries OR NOT v_since.is_ordered THEN v_since.began_at
+                ELSE greatest(v_since.began_at, v_after - interval '1 min')
+            END;
+    END IF;
+    UPDATE ctaudit.search AS h SET
+        entries_until = CASE WHEN v_are_entries THEN v_until ELSE h.entries_until END,
+        openings_until = CASE
+            WHEN NOT v_are_entries THEN v_until
+            WHEN v_looked < p_rows THEN v_since.began_at - interval '1 us'
+        END,
+        number = h.number + coalesce(v_number, 0),
+        last_seen_at = least(h.last_seen_at, v_seen_at)
+    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells;
+    RETURN v_looked;
+END
+$_$;
+ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3761,6 +4184,54 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace($query$(
+        SELECT array_agg(ROW(
+            t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
+            ctaudit.start_from(t.started_at, t.started_source, t.started_after),
+            ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+            t.alive_at, t.gone_at
+        )::ctaudit.sighting)
+        FROM (
+            SELECT
+                row_number() OVER () AS number, 'opening' AS kind, r.status, r.received_at,
+                r.started_at, ctaudit.time_source_of(r.started_source) AS started_source,
+                r.started_after, coalesce(r.started_after, r.started_at) AS alive_at,
+                NULL::timestamptz AS gone_at
+            FROM ctaudit.opening_row AS r
+            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
+                AND r.received_at >= $3 AND r.received_at < $6
+            UNION ALL
+            SELECT
+                0, 'entry', r.status, r.received_at, r.started_at, 'kernel', NULL,
+                greatest($3, r.started_at), NULL
+            FROM ctaudit.dump_entry_row AS r
+            WHERE <same> AND r.dump_id = $2
+                AND r.received_at BETWEEN $4 AND $5
+            UNION ALL
+            SELECT
+                0, CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.status,
+                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+                coalesce(r.ended_after, r.started_at),
+                coalesce(
+                    r.ended_at, r.ended_before,
+                    greatest(r.received_at, r.stop_sent, r.started_at)
+                )
+            FROM ctaudit.flow_row AS r
+            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(<flows_from>)
+                AND r.received_at >= $3 AND r.received_at < $6
+        ) AS t
+    )$query$,
+    '<same>', 'r.reply_dport = <row>.reply_dport AND r.reply_dst = <row>.reply_dst '
+        'AND r.node_id = $1 AND ctaudit.same_tuple(r.zones, r.proto, r.orig_src, r.orig_dst, '
+        'r.orig_sport, r.orig_dport, r.ct_id, <row>.zones, <row>.proto, <row>.orig_src, '
+        '<row>.orig_dst, <row>.orig_sport, <row>.orig_dport, <row>.ct_id)'),
+    '<row>', p_row), '<flows_from>', p_flows_from);
+$_$;
+ALTER FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5358,6 +5829,42 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.unmatched_entry (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    dump_id bigint NOT NULL,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    unmatched_id bigint NOT NULL
+);
+ALTER TABLE ctaudit.unmatched_entry OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.unmatched_entry ALTER COLUMN unmatched_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.unmatched_entry_unmatched_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE ONLY ctaudit.aggregate_row ATTACH PARTITION ctaudit.aggregate_default DEFAULT;
 ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
 ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
@@ -5396,12 +5903,16 @@ ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
 ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
+ALTER TABLE ONLY ctaudit.search
+    ADD CONSTRAINT search_pkey PRIMARY KEY (dump_id, tells);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
 ALTER TABLE ONLY ctaudit.summed_day
     ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+ALTER TABLE ONLY ctaudit.unmatched_entry
+    ADD CONSTRAINT unmatched_entry_pkey PRIMARY KEY (dump_id, unmatched_id);
 CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
 CREATE INDEX aggregate_default_public_received_at_idx ON ctaudit.aggregate_default USING btree (public, received_at);
 CREATE INDEX aggregate_received_at ON ONLY ctaudit.aggregate_row USING brin (received_at);
@@ -5409,6 +5920,8 @@ CREATE INDEX aggregate_default_received_at_idx ON ctaudit.aggregate_default USIN
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_entry_called ON ONLY ctaudit.dump_entry_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
+CREATE INDEX dump_entry_dump ON ONLY ctaudit.dump_entry_row USING btree (((- dump_id)), received_at);
+CREATE INDEX dump_entry_default_expr_received_at_idx ON ctaudit.dump_entry_default USING btree (((- dump_id)), received_at);
 CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX dump_entry_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.dump_entry_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
@@ -5417,26 +5930,29 @@ CREATE INDEX dump_entry_default_received_at_idx ON ctaudit.dump_entry_default US
 CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
+CREATE INDEX dump_unreconciled ON ctaudit.dump USING btree (node) WHERE (reconciled_at IS NULL);
 CREATE INDEX flow_called ON ONLY ctaudit.flow_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX flow_dnat ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.flow_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX flow_received_at ON ONLY ctaudit.flow_row USING brin (received_at);
 CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (received_at);
-CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
-CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX flow_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
+CREATE INDEX opening_receipt ON ONLY ctaudit.opening_row USING btree (((- node_id)), date_bin('00:00:00.000001'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX opening_default_expr_date_bin_idx ON ctaudit.opening_default USING btree (((- node_id)), date_bin('00:00:00.000001'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.opening_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
-CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
-CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX opening_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
@@ -5444,6 +5960,7 @@ CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (s
 CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
 ALTER INDEX ctaudit.aggregate_public ATTACH PARTITION ctaudit.aggregate_default_public_received_at_idx;
 ALTER INDEX ctaudit.aggregate_received_at ATTACH PARTITION ctaudit.aggregate_default_received_at_idx;
+ALTER INDEX ctaudit.dump_entry_dump ATTACH PARTITION ctaudit.dump_entry_default_expr_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
@@ -5451,11 +5968,12 @@ ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default
 ALTER INDEX ctaudit.flow_dnat ATTACH PARTITION ctaudit.flow_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.flow_called ATTACH PARTITION ctaudit.flow_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.flow_received_at ATTACH PARTITION ctaudit.flow_default_received_at_idx;
-ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_date_bin_idx;
+ALTER INDEX ctaudit.opening_receipt ATTACH PARTITION ctaudit.opening_default_expr_date_bin_idx;
 ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
 ALTER INDEX ctaudit.opening_called ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
-ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_date_bin_idx;
 ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_day_sum_from_host_idx;
 ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_hour_sum_from_host_idx;
 ALTER TABLE ONLY ctaudit.clock_doubt
@@ -5493,13 +6011,15 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
@@ -5509,6 +6029,7 @@ REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
@@ -5528,6 +6049,7 @@ GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
@@ -5545,19 +6067,19 @@ REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lock_holders(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.lock_holders(p_table text) TO ctaudit_maintainer;
@@ -5587,7 +6109,8 @@ REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -5599,6 +6122,7 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
@@ -5613,10 +6137,12 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
