@@ -69,6 +69,7 @@ BEGIN
     ) AS d
     ORDER BY d.proto, d.bin;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.refuse_rewritten();
     PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
         'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
         'bins', p_bins

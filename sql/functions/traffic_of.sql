@@ -63,5 +63,6 @@ BEGIN
         coalesce(v_before.began_at - interval '1 min', p_from),
         coalesce(v_after.ended_at + interval '1 min', 'infinity'),
         coalesce(v_last, '-infinity');
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 
 from ctaudit.conntrack.endpoint import Address
-from ctaudit.database.connection import asking
+from ctaudit.database.connection import asking, repeated
 from ctaudit.errors import UsageError
 from ctaudit.query.lookup import select_rows
 from ctaudit.query.notation import Network, parse_network
 from ctaudit.query.time_notation import parse_instant, refuse_future
+
+T = TypeVar("T")
 
 BUCKETS_MAX = 10_000  # as ctaudit.check_buckets has it
 _TOP_MAX = 1000
@@ -150,16 +152,24 @@ def ask_traffic(
     connection: psycopg.Connection[Any], question: TrafficQuestion
 ) -> tuple[Share, ...]:
     """By time and rank; commits, so that the question is on record before its answer is shown."""
-    with asking(connection):
-        return tuple(select_rows(connection, Share, _TRAFFIC, _values(question)))
+    return _ask(connection, Share, _TRAFFIC, question)
 
 
 def ask_durations(
     connection: psycopg.Connection[Any], question: TrafficQuestion
 ) -> tuple[DurationBin, ...]:
     """Of the connections that ended in the span, by protocol and length; bucket and by are left."""
-    with asking(connection):
-        return tuple(select_rows(connection, DurationBin, _DURATIONS, _values(question)))
+    return _ask(connection, DurationBin, _DURATIONS, question)
+
+
+def _ask(
+    connection: psycopg.Connection[Any], shape: type[T], source: sql.SQL, question: TrafficQuestion
+) -> tuple[T, ...]:
+    def ask() -> tuple[T, ...]:
+        with asking(connection):
+            return tuple(select_rows(connection, shape, source, _values(question)))
+
+    return repeated(ask)
 
 
 def _values(question: TrafficQuestion) -> dict[str, Any]:
