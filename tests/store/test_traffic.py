@@ -458,3 +458,15 @@ def test_kept_hours_are_what_is_counted(owner_dsn: str, past: Past, first: int, 
                     assert row[key] <= other[key]
                 else:
                     assert row[key] == other[key], key
+
+
+def test_a_connection_of_days_is_one_in_each(empty: str) -> None:
+    """Where a day begins with a bucket, its kept row says how many were alive in it."""
+    life = Life(0, 1, None, ((30 * HOUR, 1, 1000),))
+    record(empty, Past((life,), (29 * HOUR, 58 * HOUR), is_timed=True, until=60 * HOUR))
+    assert sum_days(empty)[1] == 24 * 2 + 2
+    first = TO_MIDNIGHT * HOUR
+    for by in ("total", "host"):
+        rows = traffic(empty, first, first + 48 * HOUR, 24 * HOUR, by=by)
+        assert (rows[0]["connections"], rows[0]["began"]) == (1, 0)
+        assert rows[0]["bytes"] + rows[1]["bytes"] <= 1000
