@@ -1704,6 +1704,7 @@ BEGIN
     ) AS d
     ORDER BY d.proto, d.bin;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.refuse_rewritten();
     PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
         'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
         'bins', p_bins
@@ -4645,6 +4646,7 @@ BEGIN
         coalesce(v_before.began_at - interval '1 min', p_from),
         coalesce(v_after.ended_at + interval '1 min', 'infinity'),
         coalesce(v_last, '-infinity');
+    PERFORM ctaudit.refuse_rewritten();
 END
 $$;
 ALTER FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) OWNER TO ctaudit_owner;
