@@ -12,7 +12,7 @@
 -- Parameters: p_node, p_stream   whose dump; the caller holds the lock on the row of the stream
 -- Returns: nothing. What dumps prove that the kernel did not announce makes a gap and a warning
 --          (CT004), which the recorder writes to the journal
--- Tables touched: stream, dump, opening, flow, gap; dump_entry (read)
+-- Tables touched: stream, dump, opening, flow, gap; dump_entry, node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid)
 RETURNS void
 LANGUAGE plpgsql
@@ -27,6 +27,7 @@ DECLARE
     v_gone ctaudit.dump;
     v_unannounced bigint;
     v_untold bigint;
+    v_pair text;
     v_seen_at timestamptz;
 BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
@@ -39,6 +40,7 @@ BEGIN
     WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
 
     IF v_stream.mode IN ('live', 'nat') THEN
+        v_pair := ctaudit.declared_pair(v_stream);
         WITH added AS (
         INSERT INTO ctaudit.opening_row (
             received_at, started_at, started_source, provenance, ct_id, mark, zones, orig_sport,
@@ -90,7 +92,8 @@ BEGIN
         ORDER BY
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
-        RETURNING started_at, started_source, proto, status
+        RETURNING
+            started_at, started_source, proto, status, orig_src, orig_dst, orig_sport, orig_dport
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
@@ -101,6 +104,14 @@ BEGIN
                 WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
                     AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
+            )
+            -- What the other of a pair has open may have been injected without a NEW.
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.alive(v_pair, ctaudit.last_dump(v_pair)) AS i
+                WHERE i.proto = a.proto AND i.orig_src = a.orig_src AND i.orig_dst = a.orig_dst
+                    AND coalesce(i.orig_sport, -1) = a.orig_sport
+                    AND ctaudit.coded_port(i.orig_dport, i.orig_icmp_type, i.orig_icmp_code)
+                        = a.orig_dport
             );
         IF v_unannounced > 0 THEN
             PERFORM ctaudit.open_gap(

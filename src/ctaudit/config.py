@@ -199,6 +199,7 @@ class Config:
     """The file's values and the defaults; sizes in bytes, durations in seconds."""
 
     node: str = field(default_factory=socket.gethostname, metadata={"reader": _read_node})
+    pair: str = _key("", _read_node)
     mode: str = _key("live", _one_of(*MODES))
     procedure: str = _key("", _read_procedure)
     socket: SocketSection = field(default_factory=SocketSection)
