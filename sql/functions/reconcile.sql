@@ -93,7 +93,8 @@ BEGIN
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
         RETURNING
-            started_at, started_source, proto, status, orig_src, orig_dst, orig_sport, orig_dport
+            started_at, started_source, proto, status, orig_src, orig_dst, orig_sport, orig_dport,
+            reply_dst, reply_dport
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
@@ -105,13 +106,10 @@ BEGIN
                     AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             )
-            -- What the other of a pair has open may have been injected without a NEW.
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.alive(v_pair, ctaudit.last_dump(v_pair)) AS i
-                WHERE i.proto = a.proto AND i.orig_src = a.orig_src AND i.orig_dst = a.orig_dst
-                    AND coalesce(i.orig_sport, -1) = a.orig_sport
-                    AND ctaudit.coded_port(i.orig_dport, i.orig_icmp_type, i.orig_icmp_code)
-                        = a.orig_dport
+            -- What the other of a pair has recorded may have been injected without a NEW.
+            AND NOT ctaudit.opened_on(
+                v_pair, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
+                a.reply_dport
             );
         IF v_unannounced > 0 THEN
             PERFORM ctaudit.open_gap(

@@ -2641,6 +2641,19 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT p_node IS NOT NULL AND EXISTS (
+        SELECT FROM ctaudit.opening_row AS o
+        WHERE o.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node)
+            AND o.reply_dport = p_reply_dport AND o.reply_dst = p_reply_dst
+            AND o.proto = p_proto AND o.orig_src = p_orig_src AND o.orig_dst = p_orig_dst
+            AND o.orig_sport = p_orig_sport AND o.orig_dport = p_orig_dport
+    );
+$$;
+ALTER FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -2740,7 +2753,10 @@ AS $$
 DECLARE
     v_dump ctaudit.dump;
     v_silent text := ctaudit.declared_pair(p_stream);
+    v_silent_id smallint := (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_silent);
     v_since timestamptz;
+    v_last ctaudit.dump;
+    v_read_from timestamptz;
     v_proved record;
 BEGIN
     IF p_stream.dump_id IS NULL OR v_silent IS NULL THEN
@@ -2759,14 +2775,63 @@ BEGIN
         RETURN;
     END IF;
 
-    WITH was_open AS MATERIALIZED (
+    SELECT d.* INTO v_last FROM ctaudit.dump AS d
+    WHERE d.dump_id = ctaudit.last_dump(v_silent, v_since);
+    SELECT greatest(
+        v_last.began_at, v_since - (v_since - min(s.started_at))
+            * least(1, 1000000 / greatest(sum(s.received), 1)::double precision)
+    ) INTO v_read_from
+    FROM ctaudit.stream AS s WHERE s.node = v_silent;
+
+    WITH began AS (
+        SELECT o.* FROM ctaudit.opening_row AS o
+        WHERE o.node_id = v_silent_id AND o.received_at >= v_read_from
+    ),
+    stood AS (
+        SELECT s.* FROM (
+            SELECT e.*, row_number() OVER (PARTITION BY e.proto ORDER BY e.started_at) AS place
+            FROM ctaudit.dump_entry_row AS e
+            WHERE e.dump_id = v_last.dump_id AND e.node_id = v_silent_id
+                AND e.received_at >= v_last.began_at - interval '2 hours'
+                AND e.received_at <= v_last.ended_at + interval '2 hours'
+        ) AS s WHERE s.place <= 2000
+    ),
+    was_open AS MATERIALIZED (
         SELECT
-            a.proto, a.orig_src, a.orig_dst, coalesce(a.orig_sport, -1) AS orig_sport,
-            ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code) AS orig_dport,
-            a.reply_src, a.reply_dst,
-            ctaudit.coded_port(a.reply_sport, a.reply_icmp_type, a.reply_icmp_code) AS reply_sport,
-            coalesce(a.reply_dport, -1) AS reply_dport
-        FROM ctaudit.alive(v_silent, ctaudit.last_dump(v_silent, v_since)) AS a
+            b.received_at, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.reply_src,
+            b.reply_dst, b.reply_sport, b.reply_dport
+        FROM began AS b
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.flow_row AS f
+            WHERE f.node_id = v_silent_id AND f.received_at >= v_read_from
+                AND f.received_at >= b.received_at
+                AND ctaudit.same_tuple(
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    b.zones, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.ct_id
+                )
+        )
+        UNION ALL
+        SELECT
+            s.received_at, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.reply_src,
+            s.reply_dst, s.reply_sport, s.reply_dport
+        FROM stood AS s
+        LEFT JOIN LATERAL (
+            SELECT true AS is_known FROM ctaudit.flow_row AS f
+            WHERE f.node_id = v_silent_id AND f.received_at >= v_last.began_at
+                AND f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                AND ctaudit.same_tuple(
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
+                )
+            LIMIT 1
+        ) AS its_end ON true
+        WHERE its_end.is_known IS NULL
+    ),
+    latest AS MATERIALIZED (
+        SELECT l.* FROM (
+            SELECT o.*, row_number() OVER (PARTITION BY o.proto ORDER BY o.received_at DESC) AS place
+            FROM was_open AS o
+        ) AS l WHERE l.place <= 2000
     ),
     shown AS MATERIALIZED (
         SELECT DISTINCT e.proto
@@ -2781,7 +2846,7 @@ BEGIN
     ),
     judged AS (
         SELECT p.proto, p.proto IN (SELECT s.proto FROM shown AS s) OR EXISTS (
-            SELECT FROM was_open AS o
+            SELECT FROM latest AS o
             CROSS JOIN LATERAL (
                 -- The limit makes it a look-up in the index for each.
                 SELECT FROM ctaudit.flow_row AS f
@@ -2900,7 +2965,8 @@ BEGIN
             e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
             e.started_at, e.received_at
         RETURNING
-            started_at, started_source, proto, status, orig_src, orig_dst, orig_sport, orig_dport
+            started_at, started_source, proto, status, orig_src, orig_dst, orig_sport, orig_dport,
+            reply_dst, reply_dport
         )
         SELECT count(*) INTO v_unannounced FROM added AS a
         WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
@@ -2912,13 +2978,10 @@ BEGIN
                     AND (g.proto IS NULL OR g.proto = a.proto)
                     AND coalesce(g.sound_from, 'infinity') >= a.started_at
             )
-            -- What the other of a pair has open may have been injected without a NEW.
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.alive(v_pair, ctaudit.last_dump(v_pair)) AS i
-                WHERE i.proto = a.proto AND i.orig_src = a.orig_src AND i.orig_dst = a.orig_dst
-                    AND coalesce(i.orig_sport, -1) = a.orig_sport
-                    AND ctaudit.coded_port(i.orig_dport, i.orig_icmp_type, i.orig_icmp_code)
-                        = a.orig_dport
+            -- What the other of a pair has recorded may have been injected without a NEW.
+            AND NOT ctaudit.opened_on(
+                v_pair, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
+                a.reply_dport
             );
         IF v_unannounced > 0 THEN
             PERFORM ctaudit.open_gap(
@@ -4356,6 +4419,7 @@ REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;

@@ -950,11 +950,14 @@ A pair, and the first comes back
   11:15 gw2: END a
   11:20 gw2: NEW b
   12:00 begin pair=gw2 with b
+  12:20 overrun lost=3 last=12:19:59
+  12:21 dump b
   12:30 covered
   12:30 gw2: covered
   ? 1.2.3.4:53599 at 10:45:00 = unknown
   ? 1.2.3.4:53599 at 11:30:00 = none
   ? 1.2.3.4:53599 at 11:59:59 within 10 = none        # gw2's record, then both
+  ? 1.2.3.4:53599 at 12:10:00 within 700 = unknown    # gw1's own gap
   ? 1.2.3.4:53599 at 12:10:00 = none
   ? 1.2.3.4:53500 at 11:10:00 = one a
   ? 1.2.3.4:53500 at 11:30:00 = one b
