@@ -12,6 +12,7 @@
 --   p_open                      only connections without an end
 --   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
@@ -41,13 +42,17 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_own inet[];
     v_parts ctaudit.needed_part[];
+    v_aggregated smallint[];
     v_seen smallint[];
     v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
-    v_batch ctaudit.connection[] := '{}';
+    v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
+    SELECT
+        array_agg(ctaudit.needed(n, v_from, v_until)),
+        coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    INTO v_parts, v_aggregated
     FROM ctaudit.node AS n
     WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
         ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
@@ -56,13 +61,19 @@ BEGIN
         SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
         FROM (
             SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
-            GROUP BY p.dump_before IS NULL, p.ends_until = 'infinity'
+            GROUP BY p.dump_before IS NULL, p.all_ends
         ) AS g, unnest(ctaudit.nodes_seen(
             g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
             p_remote_port, p_proto
         )) AS s (node_id);
     END IF;
     FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
         CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
@@ -81,18 +92,19 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
-            v_batch := v_batch || v_connection;
-            IF cardinality(v_batch) = 1000 THEN
+            v_portion := v_portion || v_connection;
+            IF cardinality(v_portion) = 1000 THEN
                 RETURN QUERY SELECT * FROM ctaudit.fill_in(
-                    v_batch, v_needed, v_dumps, v_from, v_until, p_open
+                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                v_batch := '{}';
+                v_portion := '{}';
             END IF;
         END LOOP;
         RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_batch, v_needed, v_dumps, v_from, v_until, p_open
+            v_portion, v_needed, v_dumps, v_from, v_until, p_open
         );
-        v_batch := '{}';
+        v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -141,7 +141,8 @@ AS $function$
         SELECT
             gapped.*,
             CASE
-                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
+                        'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',

@@ -166,7 +166,8 @@ AS $function$
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
+        NULL::timestamptz
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$

@@ -28,10 +28,10 @@ DECLARE
     c ctaudit.connection;
 BEGIN
     SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
-    WHERE p_needed.ends_until < 'infinity' AND u.state IN ('open', 'unknown');
+    WHERE NOT p_needed.all_ends AND u.state IN ('open', 'unknown');
     FOR c IN
         SELECT u.* FROM unnest(p_connections) AS u
-        WHERE p_needed.ends_until = 'infinity' OR u.state NOT IN ('open', 'unknown')
+        WHERE p_needed.all_ends OR u.state NOT IN ('open', 'unknown')
         UNION ALL
         SELECT l.* FROM ctaudit.late_ends(
             v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until

@@ -9,9 +9,10 @@
 --   entries_from, entries_until     when the entries of all these were received
 --   openings_from, openings_until   openings of what was alive in the span and began after
 --                                   dump_before; all before it where that dump has no starts;
---                                   none from before the node was first seen
+--                                   none from before the node was first seen, nor in nat mode
+--                                   from more than 7 days before the span
 --   ends_from, ends_until           ends of what was alive in the span, but for those that
---                                   outlived dump_after
+--                                   outlived dump_after, if all_ends is false
 --   wrong_from, wrong_until         NULL, or when a clock that was stepped since dump_before said
 --                                   that it was earlier than that dump: openings and ends of then
 -- Tables touched: dump, stream, late_read, clock_doubt (read)
@@ -35,6 +36,9 @@ DECLARE
     -- Whether each opening has the kernel's start: those of dump_before, those of the span.
     v_timed_before boolean;
     v_timed boolean;
+    v_is_nat boolean;
+    -- Nothing of the node was received later.
+    v_last timestamptz;
 BEGIN
     SELECT d.* INTO v_before FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.ended_at <= p_from
@@ -49,8 +53,9 @@ BEGIN
         AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
     SELECT
         coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
-        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1')
-    INTO v_timed, v_timed_before
+        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1'),
+        bool_and(s.mode = 'nat'), max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
+    INTO v_timed, v_timed_before, v_is_nat, v_last
     FROM ctaudit.stream AS s WHERE s.node = p_node.node;
     SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
     FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
@@ -73,11 +78,16 @@ BEGIN
         + interval '2 hours';
     v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
         ELSE v_first - interval '2 hours' END;
+    IF v_is_nat THEN
+        v.openings_from := greatest(v.openings_from, p_from - interval '7 days');
+    END IF;
+    v_last := greatest(v_last, v_read_at + interval '2 hours');
     v.openings_until := CASE WHEN v_timed
-        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
     v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
-    v.ends_until := CASE WHEN v_timed AND v_after.dump_id IS NOT NULL
-        THEN greatest(v_after.ended_at, v_read_at) + interval '2 hours' ELSE 'infinity' END;
+    v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
+    v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
+        ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
     RETURN v;
 END
 $function$;

@@ -592,8 +592,8 @@ UDP clashes in nat mode
   10:30:01 clashes since=10:30:00
   11:00 covered
   ? 1.2.3.4:53501 at 10:30:30 = unknown because .* may be missing: gap .clashes. of udp .*
-  ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end
-  ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end
+  ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end, and only .*
+  ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end, and only .*
 
 UDP clashes in nat mode with reliable: the end makes the opening
   10:00 begin nat reliable
@@ -652,6 +652,15 @@ Routed IPv4, the server connects in
   ? 192.168.1.130:443 at 10:10:00 to 19.1.16.7:40001 = one r
   ? 192.168.1.130:443 at 10:10:00 = one r
   ? 19.1.16.7:443 at 10:10:00 = none                  # a is translated: its remote is no host
+
+In nat mode an opening is a candidate for 7 days
+  2024-02-10T10:00 begin nat
+  2024-02-13T10:05 NEW a
+  2024-02-13T10:06 NEW c
+  11:00 covered
+  ? 1.2.3.4:53500 at 2024-02-19T10:00:00 = unknown c
+  ? 1.2.3.4:53500 at 2024-02-20T10:05:30 = unknown c
+  ? 1.2.3.4:53500 at 2024-02-20T10:06:01 = unknown because .* only openings of the 7 days before .*
 
 Opened from outside in nat mode: the latest
   10:00 begin nat

@@ -11,6 +11,7 @@ from ctaudit.admin.check_database import (
     Unannounced,
     judge_announcements,
     judge_encoding,
+    judge_locks,
     judge_pair,
     judge_partitions,
     judge_rights,
@@ -42,6 +43,10 @@ NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
         (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
         (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
         (judge_partitions(None, TODAY), WARNING),
+        (judge_locks(64, 100, 3200), GOOD),
+        (judge_locks(64, 100, 3201), WARNING),
+        (judge_locks(512, 40, 7800), GOOD),
+        (judge_locks(256, 40, 7800), WARNING),
         (judge_announcements([]), GOOD),
         (judge_announcements([Unannounced("not announced", 3, NOON, None)]), WARNING),
     ],
@@ -110,3 +115,10 @@ def test_a_pair_counts_only_where_both_name_each_other(
 
 def test_no_pair_is_no_finding() -> None:
     assert not [*judge_pair(None, False, False)]
+
+
+def test_how_many_locks_are_wanted() -> None:
+    finding = judge_locks(64, 100, 6500)
+    assert finding.found == "max_locks_per_transaction = 64, 6,500 tables and indexes"
+    assert finding.wanted == "256 or more, for migrations"
+    assert "max_locks_per_transaction = 256;" in finding.remedy

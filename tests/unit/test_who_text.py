@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from ctaudit.query.answer_text import PLAIN_KEYS
 from ctaudit.query.hint import Hint
 from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
+from ctaudit.query.value_text import format_time
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,
@@ -150,6 +151,17 @@ def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
     lines = tell(counted)
     assert "  sent       at least 3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
     assert "  received   unknown" in lines
+
+
+def test_since_when_no_packet_was_seen() -> None:
+    line = "  idle       no packet from 2026-02-22 11:59:43.000000+01:00"
+    since = datetime(2026, 2, 22, 10, 59, 43, tzinfo=UTC)
+    assert f"{line} to {format_time(END)}, by the table dumps" in tell(
+        replace(OUTWARD, idle_since=since)
+    )
+    open_for_days = replace(OPEN, idle_since=since, last_seen_at=since + timedelta(days=5))
+    (said,) = [one for one in tell(open_for_days) if "idle" in one]
+    assert said == f"{line} to 2026-02-27 11:59:43.000000+01:00, by the table dumps"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from ctaudit.conntrack.endpoint import Address, format_party
@@ -188,6 +189,8 @@ def _format_details(connection: Connection) -> Iterator[tuple[str, str]]:
     sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
     yield "sent", sent
     yield "received", received
+    if answer.idle_since is not None:
+        yield "idle", _format_idle(answer.idle_since, answer.ended_at or answer.last_seen_at)
     yield "gateway", format_place(answer)
     for other in connection.seen_by[1:]:
         yield "seen by", format_sighting(other, answer)
@@ -232,6 +235,12 @@ def _format_counters(answer: Answer, packets: int | None, octets: int | None) ->
             text += f" by {format_time(answer.last_seen_at)}"
             cause = None if cause == BY_THE_LAST_DUMP else cause
     return f"{text} ({cause})" if cause else text
+
+
+def _format_idle(since: datetime, until: datetime | None) -> str:
+    """An entry outlives the last packet by a time-out: 5 days where a TCP host is gone."""
+    to = f" to {format_time(until)}" if until else ""
+    return f"no packet from {format_time(since)}{to}, by the table dumps"
 
 
 def _format_question(question: WhoQuestion) -> str:
