@@ -14,6 +14,7 @@ GRANT EXECUTE ON FUNCTION
 TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
+GRANT EXECUTE ON FUNCTION ctaudit.pairs(text) TO ctaudit_recorder, ctaudit_auditor;
 GRANT EXECUTE ON PROCEDURE
     ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_aggregate,
     ctaudit.record_note

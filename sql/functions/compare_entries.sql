@@ -9,7 +9,7 @@
 --   p_rows      how many to take
 -- Returns: how many there were
 -- Tables touched: unmatched_entry, opening_row, dump; dump_entry_row, flow_row, gap, stream,
---   clock_doubt (read)
+--   clock_doubt, node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.compare_entries(
     p_stream ctaudit.stream,
     p_dump ctaudit.dump,
@@ -77,7 +77,9 @@ BEGIN
             ORDER BY
                 e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
                 e.started_at, e.received_at
-            RETURNING started_at, started_source, proto, status
+            RETURNING
+                started_at, started_source, proto, status, orig_src, orig_dst, orig_sport,
+                orig_dport, reply_dst, reply_dport
         )
         SELECT
             (SELECT count(*) FROM taken),
@@ -91,11 +93,17 @@ BEGIN
                         AND g.gap_from - interval '2 s' <= a.started_at
                         AND (g.proto IS NULL OR g.proto = a.proto)
                         AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                )
+                -- What the other of a pair has recorded may have been injected without a NEW.
+                AND NOT ctaudit.opened_on(
+                    $12, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
+                    a.reply_dport
                 ))
     $query$ INTO v_taken, v_unannounced
     USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
         v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, p_rows,
-        p_stream.started_at + interval '1 s', p_stream.node;
+        p_stream.started_at + interval '1 s', p_stream.node,
+        ctaudit.declared_pair(p_stream);
     IF v_unannounced > 0 THEN
         UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
         WHERE d.dump_id = p_dump.dump_id;

@@ -214,6 +214,27 @@ CREATE TABLE ctaudit.scope (
 CREATE INDEX scope_node ON ctaudit.scope (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope (node, noted_at);
 
+-- The dumps of a gateway that showed what its declared pair had open when that one's record ended:
+-- while a node records nothing, its pair's record counts for both (ctaudit.covered_by_pair).
+CREATE TABLE ctaudit.pair_proof (
+    pair_proof_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
+    pair text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,
+    -- The stream of the pair's dump.
+    stream uuid NOT NULL,
+    -- Until then the node was covered when the dump was recorded.
+    silent_since timestamptz NOT NULL,
+    dump_began_at timestamptz NOT NULL,
+    -- The end of the dump.
+    proved_from timestamptz NOT NULL,
+    -- When the pair booted again, or one of the two did not name the other any more; NULL: neither.
+    proved_until timestamptz,
+    -- Those of which the pair has shown a connection; NULL: all that the node had open.
+    protocols smallint[],
+    CHECK (silent_since < dump_began_at AND dump_began_at <= proved_from)
+);
+CREATE INDEX pair_proof_node ON ctaudit.pair_proof (node, proved_from);
+
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     asked_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

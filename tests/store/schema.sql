@@ -986,7 +986,9 @@ BEGIN
             ORDER BY
                 e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
                 e.started_at, e.received_at
-            RETURNING started_at, started_source, proto, status
+            RETURNING
+                started_at, started_source, proto, status, orig_src, orig_dst, orig_sport,
+                orig_dport, reply_dst, reply_dport
         )
         SELECT
             (SELECT count(*) FROM taken),
@@ -1000,11 +1002,17 @@ BEGIN
                         AND g.gap_from - interval '2 s' <= a.started_at
                         AND (g.proto IS NULL OR g.proto = a.proto)
                         AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                )
+                -- What the other of a pair has recorded may have been injected without a NEW.
+                AND NOT ctaudit.opened_on(
+                    $12, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
+                    a.reply_dport
                 ))
     $query$ INTO v_taken, v_unannounced
     USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
         v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, p_rows,
-        p_stream.started_at + interval '1 s', p_stream.node;
+        p_stream.started_at + interval '1 s', p_stream.node,
+        ctaudit.declared_pair(p_stream);
     IF v_unannounced > 0 THEN
         UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
         WHERE d.dump_id = p_dump.dump_id;
@@ -1013,7 +1021,7 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text)
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -1154,13 +1162,18 @@ AS $$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL,
-        CASE WHEN judged.why IS NOT NULL
+        judged.node, judged.why IS NULL OR paired.by_pair IS NOT NULL,
+        CASE WHEN judged.why IS NOT NULL AND paired.by_pair IS NULL
             THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
-        scoped.in_scope, judged.node || ': ' || scoped.none_why
+        CASE WHEN judged.why IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
+            ELSE judged.protocols || coalesce(paired.protocols, '{}') END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair
     FROM judged
+    CROSS JOIN LATERAL ctaudit.covered_by_pair(
+        CASE WHEN p_node IS NULL AND judged.why IS NOT NULL THEN judged.node END,
+        p_from, p_until, p_proto
+    ) AS paired
     LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
         ON p_address IS NOT NULL
     ORDER BY judged.node;
@@ -1410,6 +1423,96 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, OUT by_pair text, OUT protocols smallint[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+AS $$
+DECLARE
+    v_proof record;
+    v_pair_until timestamptz;
+BEGIN
+    SELECT p.*, own.covered_from AS back_at, is_proved.of_proto INTO v_proof
+    FROM ctaudit.pair_proof AS p
+    CROSS JOIN LATERAL (
+        -- Where the gateway's batches came late, its own record may reach up to the dump.
+        SELECT coalesce(min(c.covered_from), 'infinity') AS covered_from
+        FROM ctaudit.coverage AS c
+        WHERE c.node = p.node AND c.covered_until > p.dump_began_at - interval '1 s'
+    ) AS own
+    CROSS JOIN LATERAL (
+        SELECT p.protocols IS NULL OR coalesce(p_proto = ANY (p.protocols), false) AS of_proto
+    ) AS is_proved
+    WHERE p.node = p_node AND p.proved_from <= p_from AND own.covered_from > p_from
+        AND coalesce(p.proved_until, 'infinity') >= least(p_until, own.covered_from)
+    ORDER BY is_proved.of_proto DESC, p.proved_from LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    ELSIF NOT v_proof.of_proto THEN
+        protocols := CASE WHEN p_proto IS NULL THEN v_proof.protocols END;
+        RETURN;
+    END IF;
+    v_pair_until := least(p_until, v_proof.back_at);
+    IF EXISTS (
+        SELECT FROM ctaudit.completeness(v_proof.pair, p_from, v_pair_until, p_proto) AS c
+        WHERE c.node = v_proof.pair AND c.complete
+    ) AND (v_pair_until = p_until OR EXISTS (
+        -- The gap ends where the coverage begins.
+        SELECT FROM ctaudit.completeness(
+            p_node, v_pair_until + interval '1 us', p_until, p_proto
+        ) AS c
+        WHERE c.node = p_node AND c.complete
+    )) THEN
+        by_pair := format(
+            '%s: has recorded nothing since %s%s; its pair %s has its connections since the table '
+            'dump of %s', p_node, v_proof.silent_since,
+            coalesce(' until ' || nullif(v_proof.back_at, 'infinity'), ''), v_proof.pair,
+            v_proof.proved_from
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_detail jsonb := p_stream.detail || CASE WHEN p_detail ? 'pair'
+        THEN jsonb_build_object('pair', p_detail -> 'pair') ELSE '{}' END;
+    v_named text[] := ctaudit.nodes_named(v_detail ->> 'pair');
+BEGIN
+    UPDATE ctaudit.stream AS s SET detail = v_detail
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream AND s.detail <> v_detail;
+    UPDATE ctaudit.pair_proof AS p SET proved_until = greatest(p_at, p.proved_from)
+    WHERE p.proved_until IS NULL AND (
+        p.node = p_stream.node AND NOT p.pair = ANY (v_named)
+        OR p.pair = p_stream.node AND NOT p.node = ANY (v_named)
+        OR p.pair = p_stream.node AND p.stream <> p_stream.stream AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p.pair AND s.stream = p.stream
+                AND s.detail ->> 'boot_id' = v_detail ->> 'boot_id'
+        )
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT last_of.node
+    FROM (
+        SELECT DISTINCT ON (s.node) s.node, s.detail ->> 'pair' AS pair
+        FROM ctaudit.stream AS s
+        WHERE s.node = ANY (ctaudit.nodes_named(p_stream.detail ->> 'pair'))
+        ORDER BY s.node, s.started_at DESC
+    ) AS last_of
+    WHERE last_of.node <> p_stream.node
+        AND p_stream.node = ANY (ctaudit.nodes_named(last_of.pair))
+    LIMIT 1;
+$$;
+ALTER FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.delete_inquiries(p_days integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1908,6 +2011,38 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_proof record;
+BEGIN
+    SELECT n.node_id, p.silent_since INTO v_proof
+    FROM ctaudit.pair_proof AS p JOIN ctaudit.node AS n ON n.node = p.pair
+    WHERE p.node = p_connection.node AND p.proved_from <= p_from
+        AND coalesce(p.proved_until, 'infinity') >= p_from
+        AND coalesce(p_connection.started_at, p_connection.last_seen_at) <= p.silent_since
+    ORDER BY p.proved_from DESC LIMIT 1;
+    RETURN FOUND AND EXISTS (
+        SELECT FROM ctaudit.flow_row AS f
+        WHERE f.node_id = v_proof.node_id AND f.received_at > v_proof.silent_since
+            AND coalesce(f.ended_at, f.ended_before, f.received_at) < p_from
+            AND f.reply_dport = coalesce(p_connection.reply_dport, -1)
+            AND f.reply_dst = p_connection.reply_dst AND f.proto = p_connection.proto
+            AND f.reply_src = p_connection.reply_src AND f.reply_sport = ctaudit.coded_port(
+                p_connection.reply_sport, p_connection.reply_icmp_type,
+                p_connection.reply_icmp_code
+            )
+            AND f.orig_src = p_connection.orig_src AND f.orig_dst = p_connection.orig_dst
+            AND f.orig_sport = coalesce(p_connection.orig_sport, -1)
+            AND f.orig_dport = ctaudit.coded_port(
+                p_connection.orig_dport, p_connection.orig_icmp_type, p_connection.orig_icmp_code
+            )
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -3248,6 +3383,19 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT p_node IS NOT NULL AND EXISTS (
+        SELECT FROM ctaudit.opening_row AS o
+        WHERE o.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node)
+            AND o.reply_dport = p_reply_dport AND o.reply_dst = p_reply_dst
+            AND o.proto = p_proto AND o.orig_src = p_orig_src AND o.orig_dst = p_orig_dst
+            AND o.orig_sport = p_orig_sport AND o.orig_dport = p_orig_dport
+    );
+$$;
+ALTER FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF(((p_zones >> 16) & 65535), 0) ELSE NULL::integer END;
@@ -3303,6 +3451,27 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.pairs(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, pair text, is_known boolean, is_mutual boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    WITH declared AS (
+        SELECT DISTINCT ON (s.node) s.node, s.detail ->> 'pair' AS pair
+        FROM ctaudit.stream AS s ORDER BY s.node, s.started_at DESC
+    )
+    SELECT
+        d.node, d.pair, cardinality(named.nodes) > 0,
+        EXISTS (
+            SELECT FROM declared AS other
+            WHERE other.node = ANY (named.nodes) AND other.node <> d.node
+                AND d.node = ANY (ctaudit.nodes_named(other.pair))
+        )
+    FROM declared AS d
+    CROSS JOIN LATERAL (SELECT ctaudit.nodes_named(d.pair) AS nodes) AS named
+    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = p_node)
+    ORDER BY d.node;
+$$;
+ALTER FUNCTION ctaudit.pairs(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3335,6 +3504,143 @@ CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+AS $$
+DECLARE
+    v_dump ctaudit.dump;
+    v_silent text := ctaudit.declared_pair(p_stream);
+    v_silent_id smallint := (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_silent);
+    v_since timestamptz;
+    v_last ctaudit.dump;
+    v_read_from timestamptz;
+    v_proved record;
+BEGIN
+    IF p_stream.dump_id IS NULL OR v_silent IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT d.* INTO STRICT v_dump FROM ctaudit.dump AS d WHERE d.dump_id = p_stream.dump_id;
+    SELECT CASE WHEN s.mode <> 'nat' THEN c.covered_until END INTO v_since
+    FROM ctaudit.coverage AS c JOIN ctaudit.stream AS s USING (node, stream)
+    WHERE c.node = v_silent ORDER BY c.covered_until DESC LIMIT 1;
+    -- By so much the clocks of two gateways may differ.
+    IF v_since IS NULL OR v_dump.began_at <= v_since + interval '1 s' OR EXISTS (
+        SELECT FROM ctaudit.pair_proof AS p
+        WHERE p.node = v_silent AND p.pair = p_stream.node AND p.silent_since = v_since
+            AND p.proved_until IS NULL AND p.protocols IS NULL
+    ) THEN
+        RETURN;
+    END IF;
+
+    SELECT d.* INTO v_last FROM ctaudit.dump AS d
+    WHERE d.dump_id = ctaudit.last_dump(v_silent, v_since);
+    SELECT greatest(
+        v_last.began_at, v_since - (v_since - min(s.started_at))
+            * least(1, 1000000 / greatest(sum(s.received), 1)::double precision)
+    ) INTO v_read_from
+    FROM ctaudit.stream AS s WHERE s.node = v_silent;
+
+    WITH began AS (
+        SELECT o.* FROM ctaudit.opening_row AS o
+        WHERE o.node_id = v_silent_id AND o.received_at >= v_read_from
+    ),
+    stood AS (
+        SELECT s.* FROM (
+            SELECT e.*, row_number() OVER (PARTITION BY e.proto ORDER BY e.started_at) AS place
+            FROM ctaudit.dump_entry_row AS e
+            WHERE e.dump_id = v_last.dump_id AND e.node_id = v_silent_id
+                AND e.received_at >= v_last.began_at - interval '2 hours'
+                AND e.received_at <= v_last.ended_at + interval '2 hours'
+        ) AS s WHERE s.place <= 2000
+    ),
+    was_open AS MATERIALIZED (
+        SELECT
+            b.received_at, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.reply_src,
+            b.reply_dst, b.reply_sport, b.reply_dport
+        FROM began AS b
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.flow_row AS f
+            WHERE f.node_id = v_silent_id AND f.received_at >= v_read_from
+                AND f.received_at >= b.received_at
+                AND ctaudit.same_tuple(
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    b.zones, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.ct_id
+                )
+        )
+        UNION ALL
+        SELECT
+            s.received_at, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.reply_src,
+            s.reply_dst, s.reply_sport, s.reply_dport
+        FROM stood AS s
+        LEFT JOIN LATERAL (
+            SELECT true AS is_known FROM ctaudit.flow_row AS f
+            WHERE f.node_id = v_silent_id AND f.received_at >= v_last.began_at
+                AND f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                AND ctaudit.same_tuple(
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
+                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
+                )
+            LIMIT 1
+        ) AS its_end ON true
+        WHERE its_end.is_known IS NULL
+    ),
+    latest AS MATERIALIZED (
+        SELECT l.* FROM (
+            SELECT o.*, row_number() OVER (PARTITION BY o.proto ORDER BY o.received_at DESC) AS place
+            FROM was_open AS o
+        ) AS l WHERE l.place <= 2000
+    ),
+    shown AS MATERIALIZED (
+        SELECT DISTINCT e.proto
+        FROM ctaudit.dump_entry_row AS e
+        JOIN was_open AS o USING (
+            proto, orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport,
+            reply_dport
+        )
+        WHERE e.dump_id = v_dump.dump_id AND e.node_id = p_stream.node_id
+            AND e.received_at >= v_dump.began_at - interval '2 hours'
+            AND e.received_at <= v_dump.ended_at + interval '2 hours'
+    ),
+    judged AS (
+        SELECT p.proto, p.proto IN (SELECT s.proto FROM shown AS s) OR EXISTS (
+            SELECT FROM latest AS o
+            CROSS JOIN LATERAL (
+                -- The limit makes it a look-up in the index for each.
+                SELECT FROM ctaudit.flow_row AS f
+                WHERE f.node_id = p_stream.node_id AND f.received_at > v_since
+                    AND f.reply_dport = o.reply_dport AND f.reply_dst = o.reply_dst
+                    AND f.reply_sport = o.reply_sport AND f.reply_src = o.reply_src
+                    AND f.orig_dport = o.orig_dport AND f.orig_dst = o.orig_dst
+                    AND f.orig_sport = o.orig_sport AND f.orig_src = o.orig_src
+                    AND f.proto = o.proto
+                LIMIT 1
+            ) AS ended
+            WHERE o.proto = p.proto
+        ) AS is_seen
+        FROM (SELECT DISTINCT o.proto FROM was_open AS o) AS p
+    )
+    SELECT
+        EXISTS (SELECT FROM shown) AS by_dump, bool_and(j.is_seen) AS of_all,
+        array_agg(j.proto ORDER BY j.proto) FILTER (WHERE j.is_seen) AS protocols
+    INTO v_proved FROM judged AS j;
+    IF v_proved.by_dump AND NOT EXISTS (
+        SELECT FROM ctaudit.pair_proof AS p
+        WHERE p.node = v_silent AND p.pair = p_stream.node AND p.silent_since = v_since
+            AND p.proved_until IS NULL AND p.protocols @> v_proved.protocols
+            AND NOT v_proved.of_all
+    ) THEN
+        INSERT INTO ctaudit.pair_proof (
+            node, pair, stream, silent_since, dump_began_at, proved_from, protocols
+        ) VALUES (
+            v_silent, p_stream.node, p_stream.stream, v_since, v_dump.began_at, v_dump.ended_at,
+            CASE WHEN NOT v_proved.of_all THEN v_proved.protocols END
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
@@ -3588,6 +3894,8 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'start', 'resume' THEN
+        PERFORM ctaudit.declare_pair(v_stream, p_at, v_detail);
     WHEN 'scope' THEN
         PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
@@ -3615,6 +3923,7 @@ BEGIN
         PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
+        PERFORM ctaudit.prove_pair(v_stream);
     WHEN 'dropped' THEN
         v_dropped := coalesce((v_detail ->> 'count')::bigint, 1);
         PERFORM ctaudit.open_gap(
@@ -5116,7 +5425,10 @@ AS $$
             CASE WHEN p_open THEN span.until - interval '1 us' END,
             (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
             n.first_seen
-        ) AS since
+        ) AS since,
+        n.node || ARRAY(
+            SELECT p.pair FROM ctaudit.pair_proof AS p WHERE p.node = n.node AND p_node IS NULL
+        ) AS sources
         FROM ctaudit.node AS n
         CROSS JOIN ended
         CROSS JOIN LATERAL (SELECT least(
@@ -5135,14 +5447,16 @@ AS $$
             UNION SELECT a.until
             UNION SELECT unnest(ARRAY[c.covered_from, c.covered_until])
             FROM ctaudit.coverage AS c
-            WHERE c.node = a.node AND c.covered_from < a.until AND c.covered_until > a.since
+            WHERE c.node = ANY (a.sources) AND c.covered_from < a.until
+                AND c.covered_until > a.since
+            UNION SELECT p.proved_from FROM ctaudit.pair_proof AS p WHERE p.node = a.node
             UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until])
             FROM ctaudit.gap AS g
-            WHERE g.node = a.node AND g.gap_from < a.until
+            WHERE g.node = ANY (a.sources) AND g.gap_from < a.until
                 AND coalesce(g.gap_until, 'infinity') >= a.since
             UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until])
             FROM ctaudit.clock_doubt AS k
-            WHERE k.node = a.node AND k.doubt_from < a.until AND k.doubt_until >= a.since
+            WHERE k.node = ANY (a.sources) AND k.doubt_from < a.until AND k.doubt_until >= a.since
         ) AS border
         WHERE border.at BETWEEN a.since AND a.until
     ),
@@ -5176,7 +5490,12 @@ AS $$
             CASE
                 WHEN stream_then.mode IS DISTINCT FROM 'nat' THEN
                     (SELECT c.why FROM ctaudit.completeness(
-                        p.node, p.judged_from, p.piece_until) AS c)
+                        p.node, p.judged_from, p.piece_until) AS c
+                    WHERE p_node IS NOT NULL OR NOT EXISTS (
+                        SELECT FROM ctaudit.covered_by_pair(
+                            p.node, p.judged_from, p.piece_until) AS paired
+                        WHERE paired.by_pair IS NOT NULL
+                    ))
                 WHEN gap_then.gap IS NOT NULL THEN p.node || ': ' || gap_then.gap
                 WHEN NOT EXISTS (
                     SELECT FROM ctaudit.coverage AS c
@@ -5250,6 +5569,8 @@ BEGIN
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
+        CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
+            AND ctaudit.ended_on_pair(v_connection, p_from);
         v_answers := v_answers + 1;
         IF v_answers <= 10 THEN
             v_found := v_found || v_connection;
@@ -5740,6 +6061,27 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.pair_proof (
+    pair_proof_id bigint NOT NULL,
+    node text NOT NULL,
+    pair text NOT NULL,
+    stream uuid NOT NULL,
+    silent_since timestamp with time zone NOT NULL,
+    dump_began_at timestamp with time zone NOT NULL,
+    proved_from timestamp with time zone NOT NULL,
+    proved_until timestamp with time zone,
+    protocols smallint[],
+    CONSTRAINT pair_proof_check CHECK (((silent_since < dump_began_at) AND (dump_began_at <= proved_from)))
+);
+ALTER TABLE ctaudit.pair_proof OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.pair_proof ALTER COLUMN pair_proof_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.pair_proof_pair_proof_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.rewrite (
 );
 ALTER TABLE ctaudit.rewrite OWNER TO ctaudit_owner;
@@ -5903,6 +6245,8 @@ ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
+ALTER TABLE ONLY ctaudit.pair_proof
+    ADD CONSTRAINT pair_proof_pkey PRIMARY KEY (pair_proof_id);
 ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.search
@@ -5955,6 +6299,7 @@ CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (receive
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX opening_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX pair_proof_node ON ctaudit.pair_proof USING btree (node, proved_from);
 CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
@@ -5998,6 +6343,10 @@ ALTER TABLE ONLY ctaudit.node_change
     ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.pair_proof
+    ADD CONSTRAINT pair_proof_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.pair_proof
+    ADD CONSTRAINT pair_proof_pair_fkey FOREIGN KEY (pair) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
@@ -6036,6 +6385,9 @@ REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with t
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) FROM PUBLIC;
@@ -6053,6 +6405,7 @@ REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp 
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
@@ -6102,14 +6455,19 @@ REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.pairs(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
+GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;

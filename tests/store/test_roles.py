@@ -15,11 +15,11 @@ from lab.cluster import Cluster
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
     "resume_position",
-    "outside_scope", "unannounced", "schema_version",
+    "outside_scope", "unannounced", "pairs", "schema_version",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "traffic", "durations", "schema_version",
+    "traffic", "durations", "pairs", "schema_version",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
@@ -194,6 +194,7 @@ CALLS = {
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
+    "pairs": "SELECT * FROM ctaudit.pairs('gw1')",
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",
@@ -218,7 +219,11 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         # A batch procedure takes the streams of its mode only.
         mode = routine.removeprefix("record_")
         mode = {"aggregate": "history"}.get(mode, mode if mode in MODES else "live")
-        connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
+        connection.execute(
+            'UPDATE ctaudit.stream SET mode = %s, detail = detail || \'{"pair": "gw2"}\''
+            " WHERE node = 'gw1'",
+            (mode,),
+        )
         connection.execute(
             "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
             " public, internal, hidden, source)"

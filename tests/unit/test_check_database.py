@@ -12,6 +12,7 @@ from ctaudit.admin.check_database import (
     judge_announcements,
     judge_encoding,
     judge_locks,
+    judge_pair,
     judge_partitions,
     judge_rights,
     judge_schema,
@@ -95,6 +96,25 @@ def test_what_was_not_announced_has_number_and_time() -> None:
         "1,200 connections ended without an event of the kernel, 2026-02-22 12:00:00+0000 until "
         "2026-02-22 13:00:00+0000; and 1 such gaps before"
     )
+
+
+@pytest.mark.parametrize(
+    ("pair", "level", "found"),
+    [
+        (("gw2", True, True), GOOD, "gw2 names this gateway too"),
+        (("gw2", True, False), WARNING, "gw2 does not name this gateway"),
+        (("gw9", False, False), WARNING, "gw9 is no gateway of this database"),
+    ],
+)
+def test_a_pair_counts_only_where_both_name_each_other(
+    pair: tuple[str, bool, bool], level: Level, found: str
+) -> None:
+    (finding,) = judge_pair(*pair)
+    assert (finding.level, finding.found) == (level, found)
+
+
+def test_no_pair_is_no_finding() -> None:
+    assert not [*judge_pair(None, False, False)]
 
 
 def test_how_many_locks_are_wanted() -> None:

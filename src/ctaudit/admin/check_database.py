@@ -96,6 +96,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
+            yield from judge_pair(*_read_pair(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
@@ -207,6 +208,20 @@ def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
         )
 
 
+def judge_pair(pair: str | None, is_known: bool, is_mutual: bool) -> Iterator[Finding]:
+    """``pair``: as this gateway's last start declared it; None: it did not."""
+    if pair is not None:
+        state = "names this gateway too" if is_mutual else "does not name this gateway"
+        yield make_finding(
+            "pair",
+            f"{pair} {state if is_known else 'is no gateway of this database'}",
+            good=is_mutual,
+            wanted="two gateways that name each other, else neither counts for the other",
+            remedy="set pair in the configuration of both to the node of the other, and restart "
+            "ctaudit-receiver on both",
+        )
+
+
 def judge_announcements(found: Sequence[Unannounced]) -> Finding:
     """``found``: the newest first."""
     if not found:
@@ -255,6 +270,14 @@ def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tupl
     with explained("asking the database"), connection.transaction():
         row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
     return row or (0, 0)
+
+
+def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | None, bool, bool]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute(
+            "SELECT pair, is_known, is_mutual FROM ctaudit.pairs(%s)", (node,)
+        ).fetchone()
+    return row or (None, False, False)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
