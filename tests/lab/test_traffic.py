@@ -69,7 +69,7 @@ def converse(lab: Lab, held: Held, begin: float, seconds: float) -> list[Told]:
 
 
 @pytest.mark.timed
-@pytest.mark.parametrize("seconds", [60, torture(180)])
+@pytest.mark.parametrize("seconds", [torture(60), torture(180)])
 def test_a_conversation_with_bursts(lab: Lab, cluster: Cluster, seconds: float) -> None:
     """To 5 % where no burst lies in the step over an edge, else within the bound that is told."""
     with listening_rig(lab, cluster, {"dumps": f'interval = "{EVERY:g}s"'}) as rig:
