@@ -54,8 +54,8 @@ class Fleet:
 
 # In an order that the foreign keys allow.
 TABLES = (
-    "pair_proof", "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "scope", "dump",
-    "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
+    "pair_proof", "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt",
+    "scope", "dump", "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
 
