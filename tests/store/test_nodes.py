@@ -55,8 +55,7 @@ class Fleet:
 # In an order that the foreign keys allow.
 TABLES = (
     "pair_proof", "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt",
-    "scope", "dump",
-    "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
+    "scope", "dump", "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
 
