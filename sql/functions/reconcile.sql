@@ -17,7 +17,7 @@
 CREATE OR REPLACE FUNCTION ctaudit.reconcile(
     p_node text,
     p_stream uuid,
-    p_rows bigint DEFAULT 2000
+    p_rows bigint DEFAULT 10000
 )
 RETURNS void
 LANGUAGE plpgsql

@@ -3649,7 +3649,7 @@ CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS 
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('00:00:00.000001'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
 ALTER FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint DEFAULT 2000) RETURNS void
+CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint DEFAULT 10000) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$

@@ -13,7 +13,7 @@ from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.store.gateway import Event, Gateway, ended, opened, tuples
 
-PORTION = 2000  # rows, sql/functions/reconcile.sql
+PORTION = 10_000  # rows, sql/functions/reconcile.sql
 BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 
 
