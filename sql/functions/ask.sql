@@ -12,6 +12,7 @@
 --   p_open                      only connections without an end
 --   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
@@ -41,13 +42,17 @@ DECLARE
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_own inet[];
     v_parts ctaudit.needed_part[];
+    v_aggregated smallint[];
     v_seen smallint[];
     v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT array_agg(ctaudit.needed(n, v_from, v_until)) INTO v_parts
+    SELECT
+        array_agg(ctaudit.needed(n, v_from, v_until)),
+        coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    INTO v_parts, v_aggregated
     FROM ctaudit.node AS n
     WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
         ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
@@ -63,6 +68,12 @@ BEGIN
         )) AS s (node_id);
     END IF;
     FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
         CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
@@ -94,5 +105,6 @@ BEGIN
         );
         v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -9,6 +9,8 @@
 --   connection that was alive in the asked span has ended since or is in that dump. The kernel
 --   leaves an expired entry out of a dump and sends its DESTROY up to a minute later.
 -- In nat mode no end is recorded, so a node is never complete.
+-- Where all nodes are asked for, the record of a declared pair may stand for that of a node
+-- (ctaudit.covered_by_pair).
 -- Parameters:
 --   p_node            its name, or one that it had; NULL: each node that existed at some time
 --                     of the span
@@ -19,14 +21,15 @@
 --   p_address         the address that is asked for, for in_scope and none_why; NULL: none
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
---   after. protocols: with p_proto NULL, those that have gaps of their own there, so that the
---   record of the others may be complete; else empty.
+--   after. protocols: with p_proto NULL, those that have gaps of their own there, or of which
+--   alone a pair's record counts, so that the record of some may be complete; else empty.
 --   in_scope: false: at no time of the span was p_address an address of the node, so that it
 --   does not concern the question; true: it was; NULL: not known. none_why: one sentence, why
 --   none may not be said where nothing is found, though the record is complete; else NULL.
+--   by_pair: one sentence, where the record is complete because that of the node's pair counts.
 --   No row: the node is not known, or no node existed then.
--- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note, scope
---   (read)
+-- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note, scope,
+--   pair_proof (read)
 CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_node text,
     p_from timestamptz,
@@ -42,7 +45,8 @@ RETURNS TABLE (
     covered_until timestamptz,
     protocols smallint[],
     in_scope boolean,
-    none_why text
+    none_why text,
+    by_pair text
 )
 LANGUAGE sql
 STABLE
@@ -186,13 +190,18 @@ AS $function$
         ) AS retention ON true
     )
     SELECT
-        judged.node, judged.why IS NULL,
-        CASE WHEN judged.why IS NOT NULL
+        judged.node, judged.why IS NULL OR paired.by_pair IS NOT NULL,
+        CASE WHEN judged.why IS NOT NULL AND paired.by_pair IS NULL
             THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
         judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL THEN '{}' ELSE judged.protocols END,
-        scoped.in_scope, judged.node || ': ' || scoped.none_why
+        CASE WHEN judged.why IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
+            ELSE judged.protocols || coalesce(paired.protocols, '{}') END,
+        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair
     FROM judged
+    CROSS JOIN LATERAL ctaudit.covered_by_pair(
+        CASE WHEN p_node IS NULL AND judged.why IS NOT NULL THEN judged.node END,
+        p_from, p_until, p_proto
+    ) AS paired
     LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
         ON p_address IS NOT NULL
     ORDER BY judged.node;

@@ -2,7 +2,7 @@
 -- The parts of a span over which the answer of ctaudit.flows may lack connections. What lies
 -- between two edges (an end of coverage, of a gap or of a doubt of the clock, a dump) is judged
 -- as a whole by ctaudit.completeness; in nat mode, of which flows lists what began, openings and
--- gaps decide.
+-- gaps decide. The record of a declared pair counts as there.
 -- Parameters:
 --   p_node            NULL: each node that existed at some time of the span
 --   p_from, p_until   the span. p_from NULL: from where the coverage of a node begins. p_until
@@ -10,7 +10,7 @@
 --                     behind.
 --   p_open            true: with p_from NULL, only the end of the span is asked for
 -- Returns: one row for each part and reason, by node and time. node NULL: no node existed then.
--- Tables touched: node, stream, coverage, gap, dump, clock_doubt, note (read)
+-- Tables touched: node, stream, coverage, gap, dump, clock_doubt, note, pair_proof (read)
 CREATE OR REPLACE FUNCTION ctaudit.uncovered(
     p_node text,
     p_from timestamptz,
@@ -38,7 +38,10 @@ AS $function$
             CASE WHEN p_open THEN span.until - interval '1 us' END,
             (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
             n.first_seen
-        ) AS since
+        ) AS since,
+        n.node || ARRAY(
+            SELECT p.pair FROM ctaudit.pair_proof AS p WHERE p.node = n.node AND p_node IS NULL
+        ) AS sources
         FROM ctaudit.node AS n
         CROSS JOIN ended
         CROSS JOIN LATERAL (SELECT least(
@@ -57,14 +60,16 @@ AS $function$
             UNION SELECT a.until
             UNION SELECT unnest(ARRAY[c.covered_from, c.covered_until])
             FROM ctaudit.coverage AS c
-            WHERE c.node = a.node AND c.covered_from < a.until AND c.covered_until > a.since
+            WHERE c.node = ANY (a.sources) AND c.covered_from < a.until
+                AND c.covered_until > a.since
+            UNION SELECT p.proved_from FROM ctaudit.pair_proof AS p WHERE p.node = a.node
             UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until])
             FROM ctaudit.gap AS g
-            WHERE g.node = a.node AND g.gap_from < a.until
+            WHERE g.node = ANY (a.sources) AND g.gap_from < a.until
                 AND coalesce(g.gap_until, 'infinity') >= a.since
             UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until])
             FROM ctaudit.clock_doubt AS k
-            WHERE k.node = a.node AND k.doubt_from < a.until AND k.doubt_until >= a.since
+            WHERE k.node = ANY (a.sources) AND k.doubt_from < a.until AND k.doubt_until >= a.since
         ) AS border
         WHERE border.at BETWEEN a.since AND a.until
     ),
@@ -98,7 +103,12 @@ AS $function$
             CASE
                 WHEN stream_then.mode IS DISTINCT FROM 'nat' THEN
                     (SELECT c.why FROM ctaudit.completeness(
-                        p.node, p.judged_from, p.piece_until) AS c)
+                        p.node, p.judged_from, p.piece_until) AS c
+                    WHERE p_node IS NOT NULL OR NOT EXISTS (
+                        SELECT FROM ctaudit.covered_by_pair(
+                            p.node, p.judged_from, p.piece_until) AS paired
+                        WHERE paired.by_pair IS NOT NULL
+                    ))
                 WHEN gap_then.gap IS NOT NULL THEN p.node || ': ' || gap_then.gap
                 WHEN NOT EXISTS (
                     SELECT FROM ctaudit.coverage AS c

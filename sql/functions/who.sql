@@ -74,6 +74,8 @@ BEGIN
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
+        CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
+            AND ctaudit.ended_on_pair(v_connection, p_from);
         v_answers := v_answers + 1;
         IF v_answers <= 10 THEN
             v_found := v_found || v_connection;

@@ -6,9 +6,10 @@
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
 --   p_at               wall clock time of the note
 --   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
---     start       {mode, timestamp, reliable, earlier, ...}  a new stream; the receiver subscribed
---                                       at p_at. earlier {node, stream}: what its spool held before
---     resume      {}                    the receiver started again and its socket was kept
+--     start       {mode, timestamp, reliable, earlier, pair, ...}  a new stream; the receiver
+--                                       subscribed at p_at. earlier {node, stream}: what its spool
+--                                       held before; pair: as ctaudit.declare_pair
+--     resume      {pair}                the receiver started again and its socket was kept
 --     stop        {reason, retired}     the socket is closed, or was found closed; retired true:
 --                                       this gateway will record no more
 --     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
@@ -31,7 +32,7 @@
 --     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
 -- Errors: CT001, CT002 as ctaudit.advance
 -- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
---   clock_doubt, scope; by reconcile: opening, flow; dump_entry (read)
+--   clock_doubt, scope, pair_proof; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
     p_node text,
     p_stream uuid,
@@ -70,6 +71,8 @@ BEGIN
     ) ON CONFLICT (node, stream, position) DO NOTHING;
 
     CASE p_note
+    WHEN 'start', 'resume' THEN
+        PERFORM ctaudit.declare_pair(v_stream, p_at, v_detail);
     WHEN 'scope' THEN
         PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
@@ -94,15 +97,10 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
-        WITH dump AS (
-            INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
-            VALUES (p_node, p_stream, p_from, p_at, v_detail ->> 'cause')
-            RETURNING dump_id
-        )
-        UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
-        WHERE s.node = p_node AND s.stream = p_stream;
+        PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
+        PERFORM ctaudit.prove_pair(v_stream);
     WHEN 'dropped' THEN
         v_dropped := coalesce((v_detail ->> 'count')::bigint, 1);
         PERFORM ctaudit.open_gap(

@@ -22,6 +22,7 @@ _COMMON = (
 _STATUSES = {
     "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
+    "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
 }
 
@@ -116,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        if name != "node":
+        if name not in ("node", "hold"):
             _add_source(command, dsn=dsn)
         return command
 
@@ -127,12 +128,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("maintain", "Make partitions ahead, and drop those past retention.")
     _add_who(add("who", "Who was behind a public address and port at a time?"))
     _add_flows(add("flows", "List connections."))
+    _add_traffic(add("traffic", "Show how much flowed, when and by whom."))
     _add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     status = add("status", "Show what is recorded, until when, and the gaps.")
     _add_json(status)
     _add_tz(status)
     _add_json(add("check", "Check kernel, spool, services and database."))
     _add_node(add("node", "List, rename, retire or revive gateways."))
+    _add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     _add_setup(add("setup", "Create the database on this host.", dsn=False))
     return parser
 
@@ -200,6 +203,28 @@ def _add_zone(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_traffic(traffic: argparse.ArgumentParser) -> None:
+    traffic.add_argument(
+        "--from", dest="begin", metavar="TIME", help="default: a day before --until"
+    )
+    traffic.add_argument("--until", metavar="TIME", help="default: now")
+    _add_tz(traffic)
+    traffic.add_argument("--bucket", metavar="D", help="20s, 5min, 1h, 7d; default: what fits")
+    traffic.add_argument(
+        "--by", choices=("host", "remote", "service"), default="total", help="default: all as one"
+    )
+    traffic.add_argument(
+        "--top", type=int, default=10, metavar="N", help="N parties and the others; default 10"
+    )
+    traffic.add_argument("--host", metavar="CIDR", help="internal address or network")
+    traffic.add_argument("--remote", metavar="CIDR", help="remote address or network")
+    traffic.add_argument("--node", help="this gateway only")
+    traffic.add_argument(
+        "--durations", action="store_true", help="how long connections lasted, by protocol"
+    )
+    traffic.add_argument("--format", choices=("table", "json", "csv"), default="table")
+
+
 def _add_table(table: argparse.ArgumentParser) -> None:
     _add_parties(table)
     _add_tz(table)
@@ -248,6 +273,29 @@ def _add_node(node: argparse.ArgumentParser) -> None:
         help="with --here: until the database has the note; default 30",
     )  # fmt: skip
     add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+
+
+def _add_hold(hold: argparse.ArgumentParser) -> None:
+    actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_source(action)
+        return action
+
+    put = add("set", "Hold a span for a case.")
+    put.add_argument("--case", required=True, metavar="CASE", help="the reference of the case")
+    put.add_argument("--from", dest="begin", required=True, metavar="TIME", help="since this time")
+    put.add_argument(
+        "--until", required=True, metavar="TIME", help="before this time, which may be to come"
+    )
+    put.add_argument("--node", help="connections of this gateway")
+    put.add_argument(
+        "--address", nargs="+", action="extend", default=[], metavar="CIDR",
+        help="connections of these addresses and networks; may be repeated",
+    )  # fmt: skip
+    add("lift", "Lift the holds of a case.").add_argument("case", metavar="CASE")
+    _add_json(add("list", "Show each hold that was ever set, by whom, and what it keeps."))
 
 
 def _add_setup(setup: argparse.ArgumentParser) -> None:

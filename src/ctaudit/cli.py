@@ -32,6 +32,8 @@ from ctaudit.errors import (
 if TYPE_CHECKING:
     import psycopg
 
+    from ctaudit.query.uncovered import Uncovered
+
 
 def run_receive(args: Namespace) -> int:
     from ctaudit.capture import receiver
@@ -69,13 +71,13 @@ def run_schema(args: Namespace) -> int:
 
 
 def run_maintain(args: Namespace) -> int:
-    from ctaudit.database import schema
-    from ctaudit.database.schema_text import format_maintained
+    from ctaudit.database.maintenance import maintain
+    from ctaudit.database.maintenance_text import format_maintained
 
     config = load_config(args.config)
-    output.print_lines(
-        format_maintained(schema.maintain(pick_dsn(args, config), config.retention.days))
-    )
+    for line in format_maintained(maintain(pick_dsn(args, config), config.retention)):
+        output.print_lines([line])
+        output.flush()
     return SUCCESS
 
 
@@ -107,7 +109,6 @@ def run_flows(args: Namespace) -> int:
     from ctaudit.query.lookup import ask_flows
     from ctaudit.query.question import read_flows
     from ctaudit.query.uncovered import ask_uncovered
-    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
 
     question = read_flows(
         host=args.host,
@@ -124,13 +125,51 @@ def run_flows(args: Namespace) -> int:
         uncovered = ask_uncovered(connection, question)
         rows = ask_flows(connection, question)
         output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    return _say_uncovered(uncovered, args.format)
+
+
+def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
+    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
+
     if not uncovered:
         return FLOWS_COVERED
-    if args.format == "json":
+    if form == "json":
         output.print_lines([json.dumps(plain_uncovered(uncovered))])
     for sentence in format_uncovered(uncovered):
         output.complain(sentence)
     return FLOWS_UNCOVERED
+
+
+def run_traffic(args: Namespace) -> int:
+    from ctaudit.query.bars import choose_style
+    from ctaudit.query.durations_text import format_bins
+    from ctaudit.query.question import FlowsQuestion
+    from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
+    from ctaudit.query.traffic_text import format_shares
+    from ctaudit.query.uncovered import ask_uncovered
+
+    question = read_traffic(
+        begin=args.begin,
+        until=args.until,
+        bucket=args.bucket,
+        by=args.by,
+        top=args.top,
+        node=args.node,
+        host=args.host,
+        remote=args.remote,
+        durations=args.durations,
+    )
+    width, style = _terminal_width(), choose_style(output.require().encoding)
+    with _asking(args) as connection:
+        spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
+        uncovered = ask_uncovered(connection, spanned)
+        if args.durations:
+            lines = format_bins(ask_durations(connection, question), args.format, width, style)
+        else:
+            shares = ask_traffic(connection, question)
+            lines = format_shares(question, shares, args.format, width, style)
+        output.print_lines(lines)
+    return _say_uncovered(uncovered, args.format)
 
 
 def run_table(args: Namespace) -> int:
@@ -208,6 +247,28 @@ def _retire_here(args: Namespace) -> None:
     output.print_lines(["This gateway is retired, and the database has all that it received."])
 
 
+def run_hold(args: Namespace) -> int:
+    from ctaudit.admin import holds
+    from ctaudit.admin.holds_text import format_holds, format_lifted, format_set, plain_holds
+
+    if args.action == "set":
+        wanted = holds.read_hold(
+            args.case, args.begin, args.until, node=args.node, addresses=args.address
+        )
+        output.print_lines(format_set(wanted, holds.set_hold(pick_dsn(args), wanted)))
+        return SUCCESS
+    if args.action == "lift":
+        lifted = holds.lift_hold(pick_dsn(args), args.case)
+        output.print_lines([format_lifted(args.case, lifted)])
+        return SUCCESS
+    known = holds.list_holds(pick_dsn(args))
+    if args.json:
+        output.print_json(plain_holds(known))
+    else:
+        output.print_lines(format_holds(known))
+    return SUCCESS
+
+
 def run_setup(args: Namespace) -> int:
     from ctaudit.admin.setup_local import set_up_local
 
@@ -226,10 +287,12 @@ COMMANDS = {
     "maintain": run_maintain,
     "who": run_who,
     "flows": run_flows,
+    "traffic": run_traffic,
     "table": run_table,
     "status": run_status,
     "check": run_check,
     "node": run_node,
+    "hold": run_hold,
     "setup": run_setup,
 }
 

@@ -192,6 +192,7 @@ class ScopeSection:
 @dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
+    inquiries_days: int = _key(730, _whole(30, 36500))
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ class Config:
 
     node: str = field(default_factory=socket.gethostname, metadata={"reader": _read_node})
     mode: str = _key("live", _one_of(*MODES))
+    pair: str = _key("", _read_node)
     procedure: str = _key("", _read_procedure)
     socket: SocketSection = field(default_factory=SocketSection)
     dumps: DumpSection = field(default_factory=DumpSection)
@@ -235,6 +237,10 @@ def load_config(path: Path | None) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{chosen}: not valid TOML: {error}") from None
     config = _read_section(Config, table, str(chosen), "")
+    if config.pair == config.node:
+        raise UsageError(
+            f'{chosen}: pair = "{config.pair}" is this gateway\'s own name; name the other one'
+        )
     if config.socket.receive_buffer_max < config.socket.receive_buffer:
         raise UsageError(
             f"{chosen}: socket.receive_buffer_max = {format_size(config.socket.receive_buffer_max)}"

@@ -192,7 +192,7 @@ class Writer:
             raise ValueError(f"{line}: what is {word}?")
 
     def _do_start(self, label: str, at: int, rest: list[str]) -> None:
-        """``start [live|nat|history] [unstamped] [reliable] [events=0] [spool=gw0]``: its note.
+        """``start [live|nat|history] [unstamped] [reliable] [events=0] [spool=gw0] [pair=gw2]``.
 
         spool: what it found in its spool is the stream of that gateway.
         """
@@ -201,8 +201,10 @@ class Writer:
         options = _options(rest)
         earlier = self._streams[options["spool"]] if "spool" in options else None
         node = options.pop("spool", "").partition(".")[0]
+        pair = options.pop("pair", None)
         self._streams[label] = _Stream(uuid, mode, covered=at)
         detail: dict[str, Any] = {"mode": mode, "timestamp": int("unstamped" not in rest)}
+        detail["pair"] = pair
         detail |= {"acct": 1, "events": 1, "reliable": "reliable" in rest}
         detail |= {name: int(value) for name, value in options.items()}
         self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
@@ -246,8 +248,10 @@ class Writer:
         """The receiver is gone, its socket is kept: what comes is read when it is back."""
         self._streams[label].is_away = True
 
-    def _do_resume(self, label: str, at: int, _: list[str]) -> None:
-        self._note(label, at, "resume", {})
+    def _do_resume(self, label: str, at: int, rest: list[str]) -> None:
+        """``resume [pair=gw2|pair=]``: with another pair, or none."""
+        options = _options(rest)
+        self._note(label, at, "resume", {"pair": options["pair"] or None} if options else {})
 
     def _do_stop(self, label: str, at: int, rest: list[str]) -> None:
         """``stop [retired]``: the stream's end, and the gateway's own last word."""

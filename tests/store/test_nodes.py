@@ -54,8 +54,8 @@ class Fleet:
 
 # In an order that the foreign keys allow.
 TABLES = (
-    "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt", "scope", "dump",
-    "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
+    "pair_proof", "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt",
+    "scope", "dump", "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
 
@@ -203,6 +203,12 @@ def test_a_rename_reaches_every_table(fleet: Fleet) -> None:
     gateway.note("scope", after(705), {"public": [], "internal": [], "source": "configured"})
     gateway.note("undecodable", after(710), {"reason": "a test", "message": "AAEC"})
     gateway.record([], after(9000))
+    fleet.do(
+        "INSERT INTO ctaudit.pair_proof "
+        "(node, pair, stream, silent_since, dump_began_at, proved_from) SELECT "
+        "'gw1', 'gw2', stream, now(), now() + interval '2 s', now() + interval '3 s' "
+        "FROM ctaudit.stream WHERE node = 'gw2'"
+    )
     before = holders_of(fleet, "gw1")
     assert set(before) >= {"node", "stream", "coverage", "gap", "dump", "note", "late_read"}
     assert all(before.values()), before

@@ -13,12 +13,17 @@ from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
 RECORDER = {
-    "record_live", "record_nat", "record_history", "record_note", "resume_position",
-    "outside_scope", "unannounced", "schema_version",
+    "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
+    "resume_position",
+    "outside_scope", "unannounced", "pairs", "schema_version",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "schema_version",
+    "traffic", "durations", "pairs", "schema_version",
+}  # fmt: skip
+MAINTAINER = {
+    "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
+    "delete_inquiries", "set_freezing", "lock_holders", "schema_version",
 }  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType
@@ -29,7 +34,7 @@ def names(cluster: Cluster, query: str) -> list[str]:
         return [row[0] for row in connection.execute(query).fetchall()]  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("login", ["rex", "audrey", "stranger"])
+@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "stranger"])
 def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     tables = names(
         cluster,
@@ -57,13 +62,14 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("login", "allowed"), [("rex", RECORDER), ("audrey", AUDITOR), ("stranger", set())]
+    ("login", "allowed"),
+    [("rex", RECORDER), ("audrey", AUDITOR), ("mary", MAINTAINER), ("stranger", set())],
 )
 def test_only_these_may_be_executed(cluster: Cluster, login: str, allowed: set[str]) -> None:
     everything = names(
         cluster, "SELECT proname FROM pg_proc WHERE pronamespace = 'ctaudit'::regnamespace"
     )
-    assert set(everything) >= RECORDER | AUDITOR
+    assert set(everything) >= RECORDER | AUDITOR | MAINTAINER
     may = names(
         cluster,
         "SELECT proname FROM pg_proc WHERE pronamespace = 'ctaudit'::regnamespace "
@@ -81,7 +87,7 @@ def test_recorder_and_auditor_try(cluster: Cluster) -> None:
         for refused in (
             "SELECT * FROM ctaudit.who('1.2.3.4', 1, now(), now())",
             "SELECT * FROM ctaudit.live('gw1')",
-            "SELECT ctaudit.maintain(1)",
+            "SELECT ctaudit.drop_partition('flow', '2020-01-01', 1)",
             "SELECT ctaudit.retire_node('gw1')",
             "SELECT ctaudit.revive_node('gw1')",
             "SELECT ctaudit.rename_node('gw1', 'gw2')",
@@ -177,6 +183,8 @@ CALLS = {
     "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
+    "traffic": "SELECT * FROM ctaudit.traffic('2026-01-01', '2026-01-02')",
+    "durations": "SELECT * FROM ctaudit.durations('2026-01-01', '2026-01-02')",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
@@ -186,9 +194,11 @@ CALLS = {
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
+    "pairs": "SELECT * FROM ctaudit.pairs('gw1')",
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",
+    "record_aggregate": f"CALL ctaudit.record_aggregate({_BATCH})",
     "record_note": f"CALL ctaudit.record_note({_SPAN}, '2026-01-01', 'resume', '{{}}')",
 }
 
@@ -208,8 +218,12 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
         values = {"stream": row[0], "first": row[1], "until": row[1] + 1}
         # A batch procedure takes the streams of its mode only.
         mode = routine.removeprefix("record_")
-        mode = mode if mode in MODES else "live"
-        connection.execute("UPDATE ctaudit.stream SET mode = %s WHERE node = 'gw1'", (mode,))
+        mode = {"aggregate": "history"}.get(mode, mode if mode in MODES else "live")
+        connection.execute(
+            'UPDATE ctaudit.stream SET mode = %s, detail = detail || \'{"pair": "gw2"}\''
+            " WHERE node = 'gw1'",
+            (mode,),
+        )
         connection.execute(
             "INSERT INTO ctaudit.scope (node, stream, position, valid_from, noted_at,"
             " public, internal, hidden, source)"

@@ -137,10 +137,10 @@ def test_retention_keeps_the_scope_that_held_then(cluster: Cluster, own: str) ->
         closing(Gateway(cluster.dsn(own, user="rex"), "trimmed")) as gateway,
         psycopg.connect(cluster.dsn(own), autocommit=True) as connection,
     ):
-        gateway.note("start", NOW - 9 * HOUR, {"mode": "live"})
-        for hours in (8, 7, 3):
-            gateway.note("scope", NOW - hours * HOUR, scope(f"1.2.3.{hours}/32"))
-        connection.execute("SELECT ctaudit.trim_before(%s)", (NOW - 5 * HOUR,))
+        gateway.note("start", NOW - timedelta(9), {"mode": "live"})
+        for days in (8, 7, 3):
+            gateway.note("scope", NOW - timedelta(days), scope(f"1.2.3.{days}/32"))
+        connection.execute("SELECT ctaudit.trim_before(5)")
         nothing = timedelta(0)
         assert rows(connection, "trimmed") == [(nothing, ["1.2.3.7/32"]), (nothing, ["1.2.3.3/32"])]
 

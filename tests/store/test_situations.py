@@ -753,6 +753,353 @@ A pair, and the tuple begins again
   ? 1.2.3.4:53500 at 10:40:00 = one b
   ? 1.2.3.4:53500 at 10:25:00 within 600 = several a b
 
+# A declared pair: while one records nothing, the other's record counts for both.
+
+A pair, power lost, and the dump that proves the failover
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 covered
+  10:30 power off
+  10:30:03 gw2: NEW a                                 # injected
+  11:00 gw2: dump a
+  11:05 gw2: NEW c
+  11:10 gw2: END c
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 10:20:00 = one a
+  ? 1.2.3.4:53599 at 10:20:00 = none
+  ? 1.2.3.4:53599 at 10:45:00 = unknown               # before the dump
+  ? 1.2.3.4:53500 at 10:45:00 = unknown a
+  ? 1.2.3.4:53599 at 11:00:00 = unknown               # the dump runs
+  ? 1.2.3.4:53599 at 11:00:01 = none
+  ? 1.2.3.4:53500 at 11:02:00 = one a
+  ? 1.2.3.4:53500 at 11:06:00 = several a c
+  ? 1.2.3.4:53500 at 11:20:00 = one a
+  ? 1.2.3.4:53599 at 11:20:00 node gw1 = unknown      # of gw1's own record
+  ? 1.2.3.4:53599 at 11:20:00 node gw2 = none
+  ? 1.2.3.4:53599 at 11:10:00 within 599 = none
+  ? 1.2.3.4:53599 at 11:10:00 within 600 = unknown
+  ? 1.2.3.4:53599 at 11:40:00 = unknown               # gw2 has not recorded that yet
+
+A pair: no dump has come since
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  10:30:03 gw2: NEW a
+  11:00 gw2: covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+  ? 1.2.3.4:53500 at 10:45:00 = unknown
+
+A pair: the dump shows nothing of the other
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  10:40 gw2: NEW o
+  11:00 gw2: dump o
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 11:20:00 = unknown
+  ? 1.2.3.4:53777 at 11:20:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = unknown o
+
+A pair: an empty table, and nothing had been open
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:06 END a
+  10:30 stop
+  11:00 gw2: dump
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 11:20:00 = unknown               # gw1 may go on unrecorded
+
+A pair that only the other declares
+  10:00 begin
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
+A pair that only the silent one declares
+  10:00 begin pair=gw2
+  10:00 gw2: begin
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
+A pair in which the other names a third
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw3
+  10:05 NEW a
+  10:30 stop retired
+  10:31 gw2: NEW a
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = none                  # gw1 retired itself
+  ? 1.2.3.4:53599 at 10:29:59.99 = unknown
+
+A pair, one of two connections is shown
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:06 NEW o
+  10:30 stop
+  11:00 gw2: dump a
+  11:05 gw2: NEW c
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 11:02:00 = one a
+  ? 1.2.3.4:53599 at 11:02:00 = unknown o             # gw1 may have it still
+  ? 1.2.3.4:53777 at 11:02:00 = none
+  ? 1.2.3.4:53500 at 11:20:00 to 68.232.35.139 = one c
+
+A pair that synchronizes tcp alone
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:29 NEW u
+  10:30 stop
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 11:20:00 proto tcp = one a
+  ? 1.2.3.4:53599 at 11:20:00 proto tcp = none
+  ? 1.2.3.4:53599 at 11:20:00 proto udp = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = unknown; tcp none; other unknown
+
+A pair: what had no time left ended on the other
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:05 NEW o
+  10:29 NEW u
+  10:30 stop
+  10:30:03 gw2: NEW u
+  10:30:04 gw2: NEW o
+  10:30:05 gw2: NEW a
+  10:31 gw2: END u
+  11:00 gw2: dump a o
+  11:10 gw2: END o
+  11:30 gw2: covered
+  ? 1.2.3.4:53500 at 11:05:00 proto udp = none
+  ? 1.2.3.4:53599 at 11:05:00 = one o
+  ? 1.2.3.4:53599 at 11:20:00 = none                  # its end is in gw2's record alone
+  ? 1.2.3.4:53500 at 11:20:00 = one a
+
+A pair, and the other has a gap
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: overrun lost=3 last=11:09:59
+  11:12 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:05:00 = none
+  ? 1.2.3.4:53599 at 11:11:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = none
+  ? 1.2.3.4:53500 at 11:20:00 = one a
+
+A pair, and the other boots again
+  10:00 begin boot_id=1 pair=gw2
+  10:00 gw2: begin boot_id=2 pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: power off
+  11:12 gw2: begin boot_id=3 pair=gw1
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown               # its table is a new one
+
+A pair, and the other's receiver restarts
+  10:00 begin boot_id=1 pair=gw2
+  10:00 gw2: begin boot_id=2 pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: stop
+  11:12 gw2: begin boot_id=2 pair=gw1 with a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:11:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = none
+
+A pair that is declared no longer
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: covered
+  11:10 gw2: away
+  11:10:01 gw2: resume pair=
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:05:00 = none
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
+A pair that is declared later
+  10:00 begin pair=gw2
+  10:00 gw2: begin
+  10:05 NEW a
+  10:30 stop
+  10:40 gw2: away
+  10:40:01 gw2: resume pair=gw1
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:50:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = none
+
+A pair, and the first comes back
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:15 gw2: END a
+  11:20 gw2: NEW b
+  12:00 begin pair=gw2 with b
+  12:20 overrun lost=3 last=12:19:59
+  12:21 dump b
+  12:30 covered
+  12:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+  ? 1.2.3.4:53599 at 11:30:00 = none
+  ? 1.2.3.4:53599 at 11:59:59 within 10 = none        # gw2's record, then both
+  ? 1.2.3.4:53599 at 12:10:00 within 700 = unknown    # gw1's own gap
+  ? 1.2.3.4:53599 at 12:10:00 = none
+  ? 1.2.3.4:53500 at 11:10:00 = one a
+  ? 1.2.3.4:53500 at 11:30:00 = one b
+  ? 1.2.3.4:53500 at 12:10:00 = one b
+
+A pair, the first comes back and the other falls silent
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  10:40 gw2: dump a
+  11:00 begin pair=gw2
+  11:05 gw2: stop
+  11:06 NEW c
+  11:06 NEW a start=11:06
+  11:10 dump a c
+  11:30 covered
+  ? 1.2.3.4:53599 at 10:50:00 = none
+  ? 1.2.3.4:53599 at 11:08:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = none
+  ? 1.2.3.4:53500 at 11:20:00 = several a c
+
+A pair: the second silence needs a dump of its own
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  10:40 gw2: dump a
+  11:00 begin pair=gw2 with a
+  11:05 stop
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+  11:40 gw2: dump a
+  12:00 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+  ? 1.2.3.4:53599 at 11:50:00 = none
+
+A pair, the first one's recorder is behind
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 covered
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = none
+  10:50 NEW o
+  11:10 covered
+  ? 1.2.3.4:53599 at 11:05:00 = one o                 # its own record now
+  ? 1.2.3.4:53777 at 11:05:00 = none
+  ? 1.2.3.4:53777 at 11:20:00 = unknown
+
+A pair, the clocks differ by some milliseconds
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:05:00.004 gw2: NEW a
+  10:30 stop
+  10:30:00.003 gw2: dump a                            # before the stop by gw1's clock
+  10:59 gw2: covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+  ? 1.2.3.4:53599 at 11:20:00 = none
+  ? 1.2.3.4:53500 at 11:20:00 = one a
+
+A pair that was renamed
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  10:40 rename to=gw7
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = none
+
+A pair, the first of which was in nat mode
+  10:00 begin nat pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:20:00 = unknown               # what it had open is not known
+
+A pair in history mode
+  10:00 begin history pair=gw2
+  10:00 gw2: begin history pair=gw1
+  10:05 dump a@10:04
+  10:30 stop
+  11:00 gw2: dump a
+  11:30 gw2: dump a
+  11:40 gw2: covered
+  ? 1.2.3.4:53599 at 11:10:00 = none
+  ? 1.2.3.4:53599 at 10:45:00 = unknown
+
+A pair that is retired
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 covered
+  10:30 silent
+  10:31 retire
+  10:31 gw2: NEW a
+  11:00 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 10:45:00 = none                  # gw1 is gone
+  ? 1.2.3.4:53500 at 11:20:00 = one a
+
+Both of a pair are silent
+  10:00 begin pair=gw2
+  10:00 gw2: begin pair=gw1
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: stop
+  ? 1.2.3.4:53599 at 11:05:00 = none
+  ? 1.2.3.4:53599 at 11:20:00 = unknown
+
+A pair: the other's scope does not hold the address yet
+  10:00 begin pair=gw2
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00 gw2: begin pair=gw1
+  10:00:00.1 gw2: scope 1.2.3.5 inside 192.168.0.0/16
+  10:05 NEW a
+  10:30 stop
+  11:00 gw2: dump a
+  11:10 gw2: overrun lost=3 last=11:09:59
+  11:12 gw2: dump a
+  11:30 gw2: covered
+  ? 1.2.3.4:53599 at 11:05:00 = none
+  ? 1.2.3.4:53599 at 11:11:00 = unknown
+
 A gateway behind the gateway, which does not translate
   10:00 begin
   10:00 fw: begin

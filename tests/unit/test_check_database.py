@@ -11,6 +11,8 @@ from ctaudit.admin.check_database import (
     Unannounced,
     judge_announcements,
     judge_encoding,
+    judge_locks,
+    judge_pair,
     judge_partitions,
     judge_rights,
     judge_schema,
@@ -41,6 +43,10 @@ NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
         (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
         (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
         (judge_partitions(None, TODAY), WARNING),
+        (judge_locks(64, 100, 3200), GOOD),
+        (judge_locks(64, 100, 3201), WARNING),
+        (judge_locks(512, 40, 7800), GOOD),
+        (judge_locks(256, 40, 7800), WARNING),
         (judge_announcements([]), GOOD),
         (judge_announcements([Unannounced("not announced", 3, NOON, None)]), WARNING),
     ],
@@ -90,3 +96,29 @@ def test_what_was_not_announced_has_number_and_time() -> None:
         "1,200 connections ended without an event of the kernel, 2026-02-22 12:00:00+0000 until "
         "2026-02-22 13:00:00+0000; and 1 such gaps before"
     )
+
+
+@pytest.mark.parametrize(
+    ("pair", "level", "found"),
+    [
+        (("gw2", True, True), GOOD, "gw2 names this gateway too"),
+        (("gw2", True, False), WARNING, "gw2 does not name this gateway"),
+        (("gw9", False, False), WARNING, "gw9 is no gateway of this database"),
+    ],
+)
+def test_a_pair_counts_only_where_both_name_each_other(
+    pair: tuple[str, bool, bool], level: Level, found: str
+) -> None:
+    (finding,) = judge_pair(*pair)
+    assert (finding.level, finding.found) == (level, found)
+
+
+def test_no_pair_is_no_finding() -> None:
+    assert not [*judge_pair(None, False, False)]
+
+
+def test_how_many_locks_are_wanted() -> None:
+    finding = judge_locks(64, 100, 6500)
+    assert finding.found == "max_locks_per_transaction = 64, 6,500 tables and indexes"
+    assert finding.wanted == "256 or more, for migrations"
+    assert "max_locks_per_transaction = 256;" in finding.remedy

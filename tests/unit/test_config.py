@@ -15,7 +15,7 @@ from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
 # Their defaults are no constants: the host's name, the mode's procedure, libpq's environment.
-COMMENTED = {"node", "procedure", "database.dsn", "scope.public", "scope.internal"}
+COMMENTED = {"node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal"}
 
 
 def keys_of(section: Any, path: str = "") -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_example_holds_every_key_and_no_other() -> None:
 
 def test_every_commented_key_is_valid_when_uncommented(tmp_path: Path) -> None:
     text = re.sub(
-        r"^# ((?:node|procedure|dsn|public|internal) = .*)$",
+        r"^# ((?:node|pair|procedure|dsn|public|internal) = .*)$",
         r"\1",
         EXAMPLE.read_text(),
         flags=re.MULTILINE,
@@ -78,7 +78,7 @@ def test_every_commented_key_is_valid_when_uncommented(tmp_path: Path) -> None:
     file = tmp_path / "ctaudit.toml"
     file.write_text(text)
     config = load_config(file)
-    assert (config.node, config.record_procedure) == ("gw1", "site.record")
+    assert (config.node, config.pair, config.record_procedure) == ("gw1", "gw2", "site.record")
     assert config.database.dsn == "host=/var/run/postgresql dbname=ctaudit"
     assert config.scope == ScopeSection(("1.2.3.0/28",), ("192.168.0.0/16",))
 
@@ -160,6 +160,8 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ("[journal]\nrate = -1", ["journal.rate = -1", "from 0 to 100000"]),
         ("[retention]\ndays = 0", ["retention.days = 0", "from 1 to 36500"]),
         ("[retention]\ndays = 'x'", ["retention.days = 'x'", "whole number"]),
+        ('pair = "gw 2"', ["pair = 'gw 2'", "as a host's name is"]),
+        ('node = "gw1"\npair = "gw1"', ['pair = "gw1"', "own name", "name the other one"]),
         ("node = ", ["not valid TOML", "line 1"]),
         ('node = "a"\nnode = "b"', ["not valid TOML"]),
     ],

@@ -442,8 +442,10 @@ def test_finish_leaves_a_stream_whose_socket_lives_on(tmp_path: Path) -> None:
     rig.receiver.finish(going_on=True)
     assert not rig.notes("stop")
     rig.queue(4)
+    rig.config = replace(rig.config, pair="gw2")
     rig.restart(inherited=True).turn()
-    assert [note.name for note in rig.notes("resume")] == ["resume"]
+    assert [note.detail["pair"] for note in rig.notes("resume")] == ["gw2"]
+    assert rig.notes("start")[0].detail["pair"] is None
     assert len(rig.notes("start")) == 1
     assert rig.events() == 4
     # It knows of the dump that its predecessor made.

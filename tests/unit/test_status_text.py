@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from ctaudit.query.status import Gap, Status, Stream
+from ctaudit.query.status import Gap, Pair, Status, Stream
 from ctaudit.query.status_text import format_status, plain_status
 from tests.unit.answers import local_zone
 
@@ -92,3 +92,24 @@ def test_status_for_machines() -> None:
     assert stream["stream"] == gap["stream"] == str(STREAM.stream)
     assert stream["covered_until"] == "2026-02-22T11:59:43.000000Z"
     assert (gap["gap_from"], gap["gap_until"]) == ("2026-02-22T11:59:43.000000Z", None)
+
+
+@pytest.mark.parametrize(
+    ("pair", "line"),
+    [
+        (Pair("gw1", "gw2", True, True), "  pair       gw2"),
+        (
+            Pair("gw1", "gw2", True, False),
+            "  pair       gw2, which does not name gw1: it does not count",
+        ),
+        (
+            Pair("gw1", "gw9", False, False),
+            "  pair       gw9, which is no gateway here: it does not count",
+        ),
+    ],
+)
+def test_a_declared_pair(pair: Pair, line: str) -> None:
+    status = Status((STREAM, replace(STREAM, node="gw3")), (), (pair,))
+    assert [told for told in format_status(status) if "pair" in told] == [line]
+    (plain,) = plain_status(status)["pairs"]
+    assert (plain["node"], plain["is_mutual"]) == ("gw1", pair.is_mutual)

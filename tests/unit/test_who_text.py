@@ -217,6 +217,16 @@ def test_an_answer_outside_of_the_scope() -> None:
     assert reply["completeness"][0]["in_scope"] is False
 
 
+def test_the_record_of_a_pair() -> None:
+    why = "gw1: has recorded nothing since 2026-02-22 11:00:00+00; its pair gw2 has its connections"
+    paired = replace(COMPLETE, by_pair=why)
+    told, complete = tell(OUTWARD, coverage=(paired,))[-2:]
+    assert told.startswith("Pair: gw1: has recorded nothing since 2026-02-22 12:00:00+01:00; its")
+    assert complete == "The record is complete here."
+    reply = plain_reply(make_reply(QUESTION, (OUTWARD,), (paired,)))
+    assert (reply["verdict"], reply["completeness"][0]["by_pair"]) == ("one", why)
+
+
 def test_a_gap_is_said_and_completeness_is_not() -> None:
     for lines in (tell(coverage=(OVERRUN,)), tell(OUTWARD, coverage=(OVERRUN,))):
         assert (

@@ -25,6 +25,7 @@ RECORDER_USER = "ctaudit"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
+_FEWEST_LOCKS = 64  # PostgreSQL's own default
 _DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
@@ -91,9 +92,11 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
         yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
+        yield judge_locks(*_read_locks(connection))
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
+            yield from judge_pair(*_read_pair(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
@@ -174,6 +177,24 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
+def judge_locks(per_transaction: int, connections: int, relations: int) -> Finding:
+    """``relations``: the schema's tables and indexes, all of which a migration locks at once.
+
+    The server has room for ``per_transaction`` x ``connections`` locks; others get half of it.
+    """
+    wanted = _FEWEST_LOCKS
+    while wanted * connections < 2 * relations:
+        wanted *= 2
+    return make_finding(
+        "locks",
+        f"max_locks_per_transaction = {per_transaction}, {relations:,} tables and indexes",
+        good=per_transaction >= wanted,
+        wanted=f"{wanted} or more, for migrations",
+        remedy=f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; as a superuser, then "
+        "restart PostgreSQL",
+    )
+
+
 def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
     """``outside``: how many of them use an address that is in no scope."""
     if translated:
@@ -184,6 +205,20 @@ def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
             good=not outside,
             wanted="public addresses that the scope holds",
             remedy="set public in [scope] of the configuration; ctaudit flows shows the addresses",
+        )
+
+
+def judge_pair(pair: str | None, is_known: bool, is_mutual: bool) -> Iterator[Finding]:
+    """``pair``: as this gateway's last start declared it; None: it did not."""
+    if pair is not None:
+        state = "names this gateway too" if is_mutual else "does not name this gateway"
+        yield make_finding(
+            "pair",
+            f"{pair} {state if is_known else 'is no gateway of this database'}",
+            good=is_mutual,
+            wanted="two gateways that name each other, else neither counts for the other",
+            remedy="set pair in the configuration of both to the node of the other, and restart "
+            "ctaudit-receiver on both",
         )
 
 
@@ -219,10 +254,30 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     return row[0] if row else None
 
 
+def _read_locks(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute(
+            "SELECT current_setting('max_locks_per_transaction')::integer,"
+            " current_setting('max_connections')::integer, count(*)"
+            " FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'ctaudit' AND c.relkind IN ('r', 'p', 'i', 'I')"
+        ).fetchone()
+    return row or (_FEWEST_LOCKS, 1, 0)
+
+
 def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
     with explained("asking the database"), connection.transaction():
         row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
     return row or (0, 0)
+
+
+def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | None, bool, bool]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute(
+            "SELECT pair, is_known, is_mutual FROM ctaudit.pairs(%s)", (node,)
+        ).fetchone()
+    return row or (None, False, False)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:

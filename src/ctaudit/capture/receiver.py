@@ -140,7 +140,9 @@ class Receiver:
             self._clock.resume()
             self._dump.resume()
             if self._spool.current.has_room():
-                self._spool.append_note("resume", ctaudit=__version__)
+                self._spool.append_note(
+                    "resume", ctaudit=__version__, pair=self._config.pair or None
+                )
                 self._scope.begin()
                 self._look_around(self._monotonic())
             return
@@ -149,6 +151,7 @@ class Receiver:
         self._spool.append_note(
             "start",
             mode=self._config.mode,
+            pair=self._config.pair or None,
             ctaudit=__version__,
             boot_id=str(read_boot_id()),
             earlier={"node": earlier[0], "stream": str(earlier[1])} if earlier else None,

@@ -95,7 +95,8 @@ class Coverage:
     ``why``: the reason why it is not, None where it is. ``protocols``: numbers of those that have
     gaps of their own there, where all protocols were asked for and the record is not complete.
     ``in_scope``: whether the address asked for was one of this gateway's; None: not known.
-    ``none_why``: the reason why nothing found does not mean none, None: it does.
+    ``none_why``: the reason why nothing found does not mean none, None: it does. ``by_pair``: a
+    sentence, where the record is complete because that of the gateway's declared pair counts.
     """
 
     node: str
@@ -106,3 +107,4 @@ class Coverage:
     protocols: Sequence[int] = ()
     in_scope: bool | None = None
     none_why: str | None = None
+    by_pair: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ctaudit.conntrack.endpoint import Address
-from ctaudit.database.connection import asking, explained, set_local
+from ctaudit.database.connection import asking, explained, repeated, set_local
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.path import Connection, join_sightings
@@ -119,12 +119,16 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     otherwise be missing from the answers and yet covered.
     """
     values = _name_values(question)
-    with asking(connection):
-        answers, hosts = _select_answers(connection, values)
-        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-        by_protocol = _select_by_protocol(connection, coverage, values)
-        hints = () if answers or not coverage else _look_for_hints(connection, question)
-    return replace(make_reply(question, answers, coverage, by_protocol, hosts), hints=hints)
+
+    def ask() -> Reply:
+        with asking(connection):
+            answers, hosts = _select_answers(connection, values)
+            coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
+            by_protocol = _select_by_protocol(connection, coverage, values)
+            hints = () if answers or not coverage else _look_for_hints(connection, question)
+        return replace(make_reply(question, answers, coverage, by_protocol, hosts), hints=hints)
+
+    return repeated(ask)
 
 
 def _name_values(question: WhoQuestion) -> dict[str, Any]:
@@ -200,12 +204,18 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "limit": question.limit,
         "zone": question.zone,
     }
-    with explained("asking the database"):
+
+    def ask() -> psycopg.ServerCursor[Answer]:
+        """The rows are all found when the transaction ends."""
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        try:
+        with _closing_failed(cursor), explained("asking the database"), connection.transaction():
             set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
-            connection.commit()
+        return cursor
+
+    cursor = repeated(ask)
+    with explained("asking the database"):
+        try:
             set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
@@ -213,6 +223,16 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
             # After an error the server has no such cursor any more; that is not the error.
             with suppress(psycopg.Error):
                 cursor.close()
+
+
+@contextmanager
+def _closing_failed(cursor: psycopg.ServerCursor[Any]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # On this side only: with its transaction the server's is gone.
+        psycopg.Cursor.close(cursor)
+        raise
 
 
 def _text(value: object) -> str | None:

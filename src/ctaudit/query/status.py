@@ -66,15 +66,27 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A row of ctaudit.pairs(): the pair that a gateway declares, and whether that one agrees."""
+
+    node: str
+    pair: str
+    is_known: bool
+    is_mutual: bool
+
+
+@dataclass(frozen=True)
 class Status:
-    """All streams, the latest of each node first, and the gaps that are not over."""
+    """All streams, the latest of each node first, the gaps that are not over, and the pairs."""
 
     streams: tuple[Stream, ...]
     open_gaps: tuple[Gap, ...]
+    pairs: tuple[Pair, ...] = ()
 
 
 def ask_status(connection: psycopg.Connection[Any]) -> Status:
     with asking(connection):
         streams = select_rows(connection, Stream, sql.SQL("ctaudit.status()"), {})
         gaps = select_rows(connection, Gap, _OPEN_GAPS, {})
-    return Status(tuple(streams), tuple(gaps))
+        pairs = select_rows(connection, Pair, sql.SQL("ctaudit.pairs()"), {})
+    return Status(tuple(streams), tuple(gaps), tuple(pairs))

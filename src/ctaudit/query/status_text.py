@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
 from ctaudit.conntrack.event import name_protocol
-from ctaudit.query.status import Gap, Status, Stream
+from ctaudit.query.status import Gap, Pair, Status, Stream
 from ctaudit.query.value_text import format_duration, format_time, plain_value
 
 
@@ -18,6 +18,7 @@ def plain_status(status: Status) -> dict[str, Any]:
     return {
         "streams": [_plain_row(stream) for stream in status.streams],
         "open_gaps": [_plain_row(gap) for gap in status.open_gaps],
+        "pairs": [asdict(pair) for pair in status.pairs],
     }
 
 
@@ -39,6 +40,7 @@ def format_status(status: Status) -> Iterator[str]:
         yield f"{node} ({latest.mode}, stream {latest.stream})"
         rows = [*_format_stream(latest)]
         rows += [_format_gap(gap) for gap in status.open_gaps if gap.node == node]
+        rows += [_format_pair(pair) for pair in status.pairs if pair.node == node]
         if earlier:
             rows.append(("before", _format_earlier(earlier)))
         for label, text in rows:
@@ -77,6 +79,14 @@ def _format_gap(gap: Gap) -> tuple[str, str]:
     if gap.gap_until is not None:
         span += f" until {format_time(gap.gap_until, trim=True)}"
     return "open gap", f"{cause} {span}, {lost} events lost"
+
+
+def _format_pair(pair: Pair) -> tuple[str, str]:
+    if not pair.is_known:
+        return "pair", f"{pair.pair}, which is no gateway here: it does not count"
+    if not pair.is_mutual:
+        return "pair", f"{pair.pair}, which does not name {pair.node}: it does not count"
+    return "pair", pair.pair
 
 
 def _format_earlier(streams: Sequence[Stream]) -> str:

@@ -94,6 +94,7 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
         "covered_from": plain_time(item.covered_from),
         "covered_until": plain_time(item.covered_until),
         "in_scope": item.in_scope,
+        "by_pair": item.by_pair,
     }
 
 
@@ -123,6 +124,9 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
     for sentence in find_outside(reply.of_the_address, reply.coverage):
         yield f"Wrong scope: {localise_times(sentence)}, and yet it had this connection."
+    for item in reply.coverage:
+        if item.by_pair:
+            yield f"Pair: {localise_times(item.by_pair)}."
     yield from _format_completeness(reply)
     for hint in reply.hints:
         yield f"Hint: {hint.text}."
