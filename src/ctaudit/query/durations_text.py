@@ -6,8 +6,6 @@ of net/netfilter/nf_conntrack_proto_{tcp,udp,icmp,icmpv6,gre,generic}.c, by defa
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,6 +14,7 @@ from ctaudit.conntrack.endpoint import GRE, ICMP, ICMPV6
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.query.bars import Style
 from ctaudit.query.traffic import DurationBin
+from ctaudit.query.value_text import format_csv_line
 
 TCP, UDP, UDPLITE = 6, 17, 136
 TIMEOUTS: dict[int, dict[int, str]] = {
@@ -72,10 +71,7 @@ def format_csv(bins: Iterable[DurationBin]) -> Iterator[str]:
     yield "proto,proto_name,seconds_from,seconds_until,connections,timeouts"
     for item in bins:
         names = "; ".join(f"{seconds} {name}" for seconds, name in timeouts_in(item).items())
-        line = io.StringIO()
-        values = plain_bin(item) | {"timeouts": names}
-        csv.writer(line, lineterminator="").writerow(values.values())
-        yield line.getvalue()
+        yield format_csv_line((plain_bin(item) | {"timeouts": names}).values())
 
 
 def format_bins(

@@ -5,8 +5,6 @@ ulogd2's keys: output/ulogd_output_JSON.c and input/flow/ulogd_inpflow_NFCT.c of
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from ctaudit.query.answer_text import (
     format_remote,
     plain_answer,
 )
-from ctaudit.query.value_text import format_duration, format_offset
+from ctaudit.query.value_text import format_csv_line, format_duration, format_offset
 
 _SAMPLE = 200  # rows that the widths of a table's columns are measured on
 _ALWAYS = 10  # worth of a column that is never left out
@@ -40,15 +38,9 @@ def format_json(answers: Iterable[Answer]) -> Iterator[str]:
 
 def format_csv(answers: Iterable[Answer]) -> Iterator[str]:
     """RFC 4180 with a header line; the keys of the JSON as columns, NULL as an empty field."""
-    yield _csv_line(PLAIN_KEYS)
+    yield format_csv_line(PLAIN_KEYS)
     for answer in answers:
-        yield _csv_line(plain_answer(answer).values())
-
-
-def _csv_line(values: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+        yield format_csv_line(plain_answer(answer).values())
 
 
 def format_ulogd(answers: Iterable[Answer]) -> Iterator[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
@@ -14,7 +12,12 @@ from typing import Any
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.query.bars import Style
 from ctaudit.query.traffic import Share, TrafficQuestion
-from ctaudit.query.value_text import format_count, format_offset, plain_value
+from ctaudit.query.value_text import (
+    format_count,
+    format_csv_line,
+    format_offset,
+    plain_value,
+)
 
 OTHERS = "others"
 _BAR_LEAST, _BAR_MOST = 10, 60
@@ -51,15 +54,9 @@ def format_json(question: TrafficQuestion, shares: Iterable[Share]) -> Iterator[
 
 def format_csv(question: TrafficQuestion, shares: Sequence[Share]) -> Iterator[str]:
     """RFC 4180 with a header line; NULL is an empty field."""
-    yield _csv_line(PLAIN_KEYS)
+    yield format_csv_line(PLAIN_KEYS)
     for share in shares:
-        yield _csv_line(plain_share(question, share).values())
-
-
-def _csv_line(values: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+        yield format_csv_line(plain_share(question, share).values())
 
 
 def format_shares(

@@ -1,9 +1,11 @@
-"""Times, durations and counts: as text for people, and as JSON values."""
+"""Times, durations and counts: as text for people, as JSON values, and as a line of CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -61,6 +63,13 @@ def format_traffic(packets: int | None, octets: int | None) -> str:
     if packets is None and octets is None:
         return "unknown"
     return f"{format_count(packets, 'packet')}, {format_count(octets, 'byte')}"
+
+
+def format_csv_line(values: Iterable[Any]) -> str:
+    """RFC 4180, without the end of the line; None is an empty field."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
 
 
 def plain_time(time: datetime | None) -> str | None:
