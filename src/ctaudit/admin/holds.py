@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,18 +11,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ctaudit.database.connection import (
-    check_schema_version,
-    connect,
-    describe_error,
-    explained,
-    set_local,
-)
+from ctaudit.admin.as_owner import acting_as_owner
 from ctaudit.errors import UsageError
 from ctaudit.query.lookup import select_rows
 from ctaudit.query.notation import parse_network
 from ctaudit.query.time_notation import parse_instant
-from ctaudit.query.value_text import localise_times
 
 # no_data_found, invalid_parameter_value: the functions' own refusals, in a sentence each.
 _REFUSALS = {"P0002", "22023"}
@@ -101,25 +94,5 @@ def list_holds(dsn: str) -> list[Hold]:
         return select_rows(connection, Hold, sql.SQL("ctaudit.holds()"), {})
 
 
-@contextmanager
-def _as_owner(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    """A transaction as the owner; the login is on record all the same (session_user)."""
-    with connect(dsn, "owner") as connection:
-        check_schema_version(connection)
-        try:
-            with explained("the holds"), _refusing(), connection.transaction():
-                set_local(connection)
-                connection.execute("SET LOCAL ROLE ctaudit_owner")
-                yield connection
-        finally:
-            connection.rollback()
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        if error.sqlstate in _REFUSALS:
-            raise UsageError(localise_times(describe_error(error))) from None
-        raise
+def _as_owner(dsn: str) -> AbstractContextManager[psycopg.Connection[Any]]:
+    return acting_as_owner(dsn, "the holds", _REFUSALS)

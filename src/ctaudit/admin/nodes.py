@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,17 +11,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ctaudit.admin.as_owner import acting_as_owner
 from ctaudit.admin.finding import Finding, make_finding
-from ctaudit.database.connection import (
-    asking,
-    check_schema_version,
-    connect,
-    describe_error,
-    explained,
-)
-from ctaudit.errors import UsageError
+from ctaudit.database.connection import asking
 from ctaudit.query.lookup import select_rows
-from ctaudit.query.value_text import format_time, localise_times
+from ctaudit.query.value_text import format_time
 
 # no_data_found, object_not_in_prerequisite_state, invalid_parameter_value, unique_violation: the
 # function's own refusals, in a sentence each.
@@ -76,27 +70,8 @@ def rename(dsn: str, node: str, name: str, reason: str | None) -> str:
     )
 
 
-@contextmanager
-def _changing(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    """A transaction as the owner; the login is on record all the same (session_user)."""
-    with connect(dsn, "owner") as connection:
-        check_schema_version(connection)
-        try:
-            with explained("changing a gateway"), _refusing(), connection.transaction():
-                connection.execute("SET LOCAL ROLE ctaudit_owner")
-                yield connection
-        finally:
-            connection.rollback()
-
-
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        if error.sqlstate in _REFUSALS:
-            raise UsageError(localise_times(describe_error(error))) from None
-        raise
+def _changing(dsn: str) -> AbstractContextManager[psycopg.Connection[Any]]:
+    return acting_as_owner(dsn, "changing a gateway", _REFUSALS)
 
 
 def judge_nodes(nodes: Sequence[Node]) -> Finding:

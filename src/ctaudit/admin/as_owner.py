@@ -1,0 +1,48 @@
+"""What only the owner of the schema may do, with the store's refusals as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from ctaudit.database.connection import (
+    check_schema_version,
+    connect,
+    describe_error,
+    explained,
+    set_local,
+)
+from ctaudit.errors import UsageError
+from ctaudit.query.value_text import localise_times
+
+
+@contextmanager
+def acting_as_owner(
+    dsn: str, doing: str, refusals: Collection[str]
+) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction as the owner; the login is on record all the same (session_user).
+
+    ``refusals``: SQLSTATEs by which the functions refuse, in a sentence each: a UsageError.
+    """
+    with connect(dsn, "owner") as connection:
+        check_schema_version(connection)
+        try:
+            with explained(doing), _refusing(refusals), connection.transaction():
+                set_local(connection)
+                connection.execute("SET LOCAL ROLE ctaudit_owner")
+                yield connection
+        finally:
+            connection.rollback()
+
+
+@contextmanager
+def _refusing(refusals: Collection[str]) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate in refusals:
+            raise UsageError(localise_times(describe_error(error))) from None
+        raise
