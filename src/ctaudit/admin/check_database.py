@@ -249,35 +249,34 @@ def _refuse(name: str, found: str, wanted: str, remedy: str = _SETUP) -> Finding
 
 
 def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
-    with explained("asking the database"), connection.transaction():
-        row = connection.execute(statement.encode()).fetchone()
+    row = _read_row(connection, statement)
     return row[0] if row else None
 
 
-def _read_locks(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
+def _read_row(connection: psycopg.Connection[Any], statement: str, *values: object) -> Any:
     with explained("asking the database"), connection.transaction():
-        row = connection.execute(
-            "SELECT current_setting('max_locks_per_transaction')::integer,"
-            " current_setting('max_connections')::integer, count(*)"
-            " FROM pg_catalog.pg_class AS c"
-            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'ctaudit' AND c.relkind IN ('r', 'p', 'i', 'I')"
-        ).fetchone()
+        return connection.execute(statement.encode(), values or None).fetchone()
+
+
+def _read_locks(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
+    row = _read_row(
+        connection,
+        "SELECT current_setting('max_locks_per_transaction')::integer,"
+        " current_setting('max_connections')::integer, count(*)"
+        " FROM pg_catalog.pg_class AS c"
+        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'ctaudit' AND c.relkind IN ('r', 'p', 'i', 'I')",
+    )
     return row or (_FEWEST_LOCKS, 1, 0)
 
 
 def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
-    with explained("asking the database"), connection.transaction():
-        row = connection.execute("SELECT * FROM ctaudit.outside_scope(%s)", (node,)).fetchone()
-    return row or (0, 0)
+    return _read_row(connection, "SELECT * FROM ctaudit.outside_scope(%s)", node) or (0, 0)
 
 
 def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | None, bool, bool]:
-    with explained("asking the database"), connection.transaction():
-        row = connection.execute(
-            "SELECT pair, is_known, is_mutual FROM ctaudit.pairs(%s)", (node,)
-        ).fetchone()
-    return row or (None, False, False)
+    statement = "SELECT pair, is_known, is_mutual FROM ctaudit.pairs(%s)"
+    return _read_row(connection, statement, node) or (None, False, False)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
