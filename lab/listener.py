@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from lab.guard import require_lab
 from lab.namespaces import ROOT, LabError, popen_in
+from lab.processes import end_by_input
 
 
 class Listener:
@@ -43,13 +44,7 @@ def listening(namespace: str, address: str, port: int) -> Iterator[Listener]:
             raise LabError(f"nothing listens on {address} port {port} in {namespace}")
         yield Listener(process)
     finally:
-        process.stdin.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        end_by_input(process, 10)
 
 
 def serve(address: str, port: int) -> None:

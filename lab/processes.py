@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,3 +60,17 @@ def end_processes_in(identities: set[Identity]) -> None:
                 continue
         while processes_in(identities) and time.monotonic() < deadline:
             time.sleep(0.02)
+
+
+def end_by_input(process: subprocess.Popen[str], seconds: float) -> None:
+    """Closes the standard input of a process that ends by that; kills it after so long."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from lab import addresses as a
 from lab.guard import require_lab
 from lab.namespaces import ROOT, Lab, LabError, popen_in
+from lab.processes import end_by_input
 from lab.traffic import packets, pptp
 
 TIMEOUT = 2.0
@@ -214,13 +215,7 @@ def serving_role(role: str, namespace: str) -> Iterator[None]:
             raise LabError(f"the lab's servers did not start in {namespace}")
         yield
     finally:
-        process.stdin.close()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        end_by_input(process, 5)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab.namespaces import ROOT, Lab, LabError, popen_in, run_in
+from lab.processes import end_by_input
 from lab.traffic.kinds import HOLD, KINDS
 from lab.traffic.senders import Sent
 
@@ -77,14 +78,7 @@ def holding(lab: Lab, **options: Any) -> Iterator[Held]:
             raise LabError(f"no connection to hold: {process.stderr.read().strip()}")
         yield Held(process, json.loads(line))
     finally:
-        process.stdin.close()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        end_by_input(process, 10)
 
 
 def _role_of(kind: str, wanted: str | None) -> str:
