@@ -68,6 +68,10 @@ class Cluster:
             ]
         )
 
+    def read_log(self) -> str:
+        """The server writes what a client sent as it came, which may be no UTF-8."""
+        return self.log.read_text(errors="backslashreplace")
+
     def start(self) -> None:
         """Start the server and wait until it answers; nothing happens if it runs."""
         if self.pid is not None:
@@ -77,7 +81,7 @@ class Cluster:
         try:
             _run_as(self.superuser, [control, *options, "start"])
         except ClusterError as error:
-            said = self.log.read_text().splitlines()[-2:] if self.log.exists() else [str(error)]
+            said = self.read_log().splitlines()[-2:] if self.log.exists() else [str(error)]
             raise ClusterError(f"the private cluster did not start: {'; '.join(said)}") from error
 
     def start_again(self, patience: float = 30) -> None:

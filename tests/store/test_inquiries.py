@@ -53,7 +53,7 @@ def inquiries(cluster: Cluster) -> list[tuple[object, ...]]:
 
 
 def log_lines(cluster: Cluster, question: str) -> int:
-    lines = cluster.log.read_text().splitlines()
+    lines = cluster.read_log().splitlines()
     return sum("LOG: " in line and f"audrey asked {question}(" in line for line in lines)
 
 

@@ -149,7 +149,7 @@ def test_retire_and_revive_are_on_record(fleet: Fleet) -> None:
         ("retired", "gw1", None, last, "sold", superuser, "ctaudit owner"),
         ("revived", "gw1", None, None, "not sold", superuser, "ctaudit owner"),
     ]
-    log = fleet.cluster.log.read_text()
+    log = fleet.cluster.read_log()
     assert re.search(rf'LOG: .*{superuser} retired: .*"reason": "sold"', log)
 
 
