@@ -4111,11 +4111,11 @@ AS $_$
     'r.labels')
     FROM (
         SELECT
-            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
-            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+            p_outward || coalesce(o.but || format(o.own_end, 16, 'reply_src', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 48, 'orig_src', 'orig_dst'), '') AS inward
         FROM (VALUES (
             CASE WHEN p_own THEN ' AND NOT ' END,
-            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+            'coalesce((r.status & %s) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
         )) AS o (but, own_end)
     ) AS c;
 $_$;

@@ -40,6 +40,7 @@ CONNECTIONS = read_connections("""
     o   tcp  192.168.1.133:1000 > 19.1.16.7:443,      19.1.16.7:443 > 1.2.3.4:53599     snat
     d   tcp  61.174.51.209:6000 > 1.2.3.4:8443,   192.168.1.10:443 > 61.174.51.209:6000 dnat
     e   tcp  5.6.7.8:6000 > 1.2.3.4:8443,         192.168.1.11:443 > 5.6.7.8:6000       dnat
+    dr  tcp  192.168.1.129:9000 > 8.8.8.8:53,     192.168.1.1:53 > 192.168.1.129:9000 dnat
     h   tcp  192.168.1.129:7000 > 1.2.3.4:8443,   192.168.1.10:443 > 192.168.1.1:53501  both
     p   icmp 192.168.1.129:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:78                snat
     q   icmp 192.168.1.130:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:79                snat
@@ -687,6 +688,17 @@ The scope says which end is internal
   ? 19.1.16.7:40001 at 10:06:00 = unknown
   ? 1.2.3.4:53500 at 10:06:00 = one a
 
+The scope says which end is internal: a forwarded port, and a host's packets that were redirected
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW d
+  10:05 NEW dr
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:06:00 = one d
+  ? 61.174.51.209:6000 at 10:06:00 = unknown because .*not an address of this gateway.*
+  ? 192.168.1.129:9000 at 10:06:00 = one dr
+  ? 192.168.1.10:443 at 10:06:00 = none
+
 Both ends are of the gateway's networks
   10:00 begin
   10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 2001:db8::/32
@@ -752,6 +764,16 @@ A pair, and the tuple begins again
   ? 1.2.3.4:53500 at 10:10:00 = one a
   ? 1.2.3.4:53500 at 10:40:00 = one b
   ? 1.2.3.4:53500 at 10:25:00 within 600 = several a b
+
+Two routers: packets out through one, back through the other
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW x
+  10:05:00.02 gw2: NEW z
+  11:00 covered
+  11:00 gw2: covered
+  ? [2001:db8:1::129]:51162 at 10:10:00 = one x
+  ? [2001:db8:1::129]:51162 at 10:10:00 to [2001:db8::7]:22 = one x
 
 A gateway behind the gateway, which does not translate
   10:00 begin
