@@ -49,6 +49,8 @@ CONNECTIONS = read_connections("""
     y   tcp  [2001:db8::7]:400 > [2001:db8:1::129]:5141, [2001:db8:1::129]:5141 > [2001:db8::7]:400
     z   tcp  [2001:db8::7]:22 > [2001:db8:1::129]:51162, [2001:db8:1::129]:51162 > [2001:db8::7]:22
     r   tcp  19.1.16.7:40001 > 192.168.1.130:443, 192.168.1.130:443 > 19.1.16.7:40001
+    ir  icmp 19.1.16.7:55 > 192.168.1.130,        192.168.1.130 > 19.1.16.7:55
+    id  icmp 19.1.16.7:55 > 1.2.3.4,              192.168.1.130 > 19.1.16.7:55 dnat
     ao  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53500
     aa  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 5.6.7.8:60000          snat
     az  tcp  192.168.1.129:53400 > 19.1.16.7:443, 19.1.16.7:443 > 10.9.0.1:53455   snat zone 7
@@ -653,6 +655,17 @@ Routed IPv4, the server connects in
   ? 192.168.1.130:443 at 10:10:00 to 19.1.16.7:40001 = one r
   ? 192.168.1.130:443 at 10:10:00 = one r
   ? 19.1.16.7:443 at 10:10:00 = none                  # a is translated: its remote is no host
+
+Pinged from outside, by the id of the query
+  10:00 begin
+  10:05 NEW ir
+  10:05 NEW id
+  11:00 covered
+  ? 192.168.1.130:55 at 10:10:00 proto icmp = one ir
+  ? 192.168.1.130:56 at 10:10:00 proto icmp = none
+  ? 1.2.3.4:55 at 10:10:00 proto icmp = one id
+  ? 1.2.3.4:55 at 10:10:00 to 19.1.16.7 = one id
+  ? 1.2.3.4 at 10:10:00 proto icmp = one id
 
 In nat mode an opening is a candidate for 7 days
   2024-02-10T10:00 begin nat
