@@ -141,7 +141,7 @@ def test_a_mapped_network_is_one_of_ipv4() -> None:
 
 def test_a_network_has_no_zone_index() -> None:
     """PostgreSQL's cidr has none, and would fail where the call is wrong."""
-    with pytest.raises(UsageError, match="leave out the zone index %eth0$"):
+    with pytest.raises(UsageError, match=r"leave out the zone index %eth0$"):
         parse_network("fe80::1%eth0", "--host")
 
 

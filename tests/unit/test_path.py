@@ -115,7 +115,7 @@ def test_two_routers_that_each_saw_one_direction_first() -> None:
         reply_dst=there.orig_dst, reply_dport=there.orig_dport,
     )  # fmt: skip
     assert joined(there, back) == [(there, ["a", "b"])]
-    late = {"started_at": END + 5 * SECOND, "ended_at": END + 9 * SECOND}
+    late: dict[str, Any] = {"started_at": END + 5 * SECOND, "ended_at": END + 9 * SECOND}
     assert len(joined(there, replace(back, **late))) == 2
     assert len(joined(there, replace(back, node="a"))) == 2, "one gateway tracks a packet once"
 

@@ -27,7 +27,6 @@ _YEARS = range(1900, 9990)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-
 def _any_of(names: tuple[str, ...]) -> str:
     """A name in full, or its first three letters."""
     return "|".join(f"{name[:3]}(?:{name[3:]})?" for name in names)
