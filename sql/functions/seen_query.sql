@@ -5,7 +5,8 @@
 -- Parameters:
 --   p_outward, p_inward   as those of ctaudit.asked_condition
 --   p_own                 whether $22 is known: where nothing is translated and one end alone is of
---                         these networks, that is the host; else either end may be
+--                         these networks, that is the host; else either end may be. Nor is a client
+--                         the host whose packets were forwarded into these networks from outside.
 -- Returns: the query, with the parameters
 --   $4, $5      received_at of openings, from and until
 --   $6, $7      dump_id of the dumps before and after the span, or NULL
@@ -96,11 +97,11 @@ AS $function$
     'r.labels')
     FROM (
         SELECT
-            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
-            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+            p_outward || coalesce(o.but || format(o.own_end, 16, 'reply_src', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 48, 'orig_src', 'orig_dst'), '') AS inward
         FROM (VALUES (
             CASE WHEN p_own THEN ' AND NOT ' END,
-            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+            'coalesce((r.status & %s) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
         )) AS o (but, own_end)
     ) AS c;
 $function$;

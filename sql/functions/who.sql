@@ -56,7 +56,9 @@ BEGIN
     p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
-        v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
+        -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
+        v_inward := v_inward || ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR r.proto IN (1, 58) '
+            'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src = $13';

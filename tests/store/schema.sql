@@ -4420,11 +4420,11 @@ AS $_$
     'r.labels')
     FROM (
         SELECT
-            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
-            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+            p_outward || coalesce(o.but || format(o.own_end, 16, 'reply_src', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 48, 'orig_src', 'orig_dst'), '') AS inward
         FROM (VALUES (
             CASE WHEN p_own THEN ' AND NOT ' END,
-            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+            'coalesce((r.status & %s) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
         )) AS o (but, own_end)
     ) AS c;
 $_$;
@@ -5551,7 +5551,9 @@ BEGIN
     p_remote := ctaudit.plain_address(p_remote);
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
-        v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
+        -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
+        v_inward := v_inward || ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR r.proto IN (1, 58) '
+            'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src = $13';

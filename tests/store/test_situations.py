@@ -40,6 +40,7 @@ CONNECTIONS = read_connections("""
     o   tcp  192.168.1.133:1000 > 19.1.16.7:443,      19.1.16.7:443 > 1.2.3.4:53599     snat
     d   tcp  61.174.51.209:6000 > 1.2.3.4:8443,   192.168.1.10:443 > 61.174.51.209:6000 dnat
     e   tcp  5.6.7.8:6000 > 1.2.3.4:8443,         192.168.1.11:443 > 5.6.7.8:6000       dnat
+    dr  tcp  192.168.1.129:9000 > 8.8.8.8:53,     192.168.1.1:53 > 192.168.1.129:9000 dnat
     h   tcp  192.168.1.129:7000 > 1.2.3.4:8443,   192.168.1.10:443 > 192.168.1.1:53501  both
     p   icmp 192.168.1.129:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:78                snat
     q   icmp 192.168.1.130:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:79                snat
@@ -48,6 +49,8 @@ CONNECTIONS = read_connections("""
     y   tcp  [2001:db8::7]:400 > [2001:db8:1::129]:5141, [2001:db8:1::129]:5141 > [2001:db8::7]:400
     z   tcp  [2001:db8::7]:22 > [2001:db8:1::129]:51162, [2001:db8:1::129]:51162 > [2001:db8::7]:22
     r   tcp  19.1.16.7:40001 > 192.168.1.130:443, 192.168.1.130:443 > 19.1.16.7:40001
+    ir  icmp 19.1.16.7:55 > 192.168.1.130,        192.168.1.130 > 19.1.16.7:55
+    id  icmp 19.1.16.7:55 > 1.2.3.4,              192.168.1.130 > 19.1.16.7:55 dnat
     ao  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53500
     aa  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 5.6.7.8:60000          snat
     az  tcp  192.168.1.129:53400 > 19.1.16.7:443, 19.1.16.7:443 > 10.9.0.1:53455   snat zone 7
@@ -653,6 +656,17 @@ Routed IPv4, the server connects in
   ? 192.168.1.130:443 at 10:10:00 = one r
   ? 19.1.16.7:443 at 10:10:00 = none                  # a is translated: its remote is no host
 
+Pinged from outside, by the id of the query
+  10:00 begin
+  10:05 NEW ir
+  10:05 NEW id
+  11:00 covered
+  ? 192.168.1.130:55 at 10:10:00 proto icmp = one ir
+  ? 192.168.1.130:56 at 10:10:00 proto icmp = none
+  ? 1.2.3.4:55 at 10:10:00 proto icmp = one id
+  ? 1.2.3.4:55 at 10:10:00 to 19.1.16.7 = one id
+  ? 1.2.3.4 at 10:10:00 proto icmp = one id
+
 In nat mode an opening is a candidate for 7 days
   2024-02-10T10:00 begin nat
   2024-02-13T10:05 NEW a
@@ -686,6 +700,17 @@ The scope says which end is internal
   ? 192.168.1.130:443 at 10:06:00 = one r
   ? 19.1.16.7:40001 at 10:06:00 = unknown
   ? 1.2.3.4:53500 at 10:06:00 = one a
+
+The scope says which end is internal: a forwarded port, and a host's packets that were redirected
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW d
+  10:05 NEW dr
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:06:00 = one d
+  ? 61.174.51.209:6000 at 10:06:00 = unknown because .*not an address of this gateway.*
+  ? 192.168.1.129:9000 at 10:06:00 = one dr
+  ? 192.168.1.10:443 at 10:06:00 = none
 
 Both ends are of the gateway's networks
   10:00 begin
@@ -1099,6 +1124,16 @@ A pair: the other's scope does not hold the address yet
   11:30 gw2: covered
   ? 1.2.3.4:53599 at 11:05:00 = none
   ? 1.2.3.4:53599 at 11:11:00 = unknown
+
+Two routers: packets out through one, back through the other
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW x
+  10:05:00.02 gw2: NEW z
+  11:00 covered
+  11:00 gw2: covered
+  ? [2001:db8:1::129]:51162 at 10:10:00 = one x
+  ? [2001:db8:1::129]:51162 at 10:10:00 to [2001:db8::7]:22 = one x
 
 A gateway behind the gateway, which does not translate
   10:00 begin

@@ -44,6 +44,15 @@ from tests.unit.garbage import GARBAGE
         ("2001:db8::.443", "2001:db8::", 443),
         ("::ffff:1.2.3.4.443", "1.2.3.4", 443),
         ("2001:db8::1:22", "2001:db8::1:22", None),
+        ("1.2.3.4 id 4711", "1.2.3.4", 4711),
+        ("2001:db8::1 id 4711", "2001:db8::1", 4711),
+        ("1.2.3.4 key 7", "1.2.3.4", 7),
+        ("1.2.3.4, port 53500", "1.2.3.4", 53500),
+        ("1.2.3.4(53500)", "1.2.3.4", 53500),
+        ("[2001:db8::1] port 443", "2001:db8::1", 443),
+        ("[2001:db8::1].443", "2001:db8::1", 443),
+        ("::ffff:1.2.3.4:443", "1.2.3.4", 443),
+        (" 1.2.3.4:53500 ", "1.2.3.4", 53500),
     ],
 )
 def test_endpoint(text: str, address: str, port: int | None) -> None:
@@ -70,7 +79,9 @@ def test_endpoint(text: str, address: str, port: int | None) -> None:
         ("1.2.3.4:65536", "the port"),
         ("1.2.3.4:-1", "the port"),
         ("1.2.3.4:٤٤٣", "the port"),
-        ("1.2.3.4:443 ", "the port"),
+        ("1.2.3.4:443 x", "the port"),
+        ("1.2.3.4 53500", "not an address"),
+        ("1.2.3.4/22", "not an address"),
         ("[fe80::1%eth0]:443", "zone index %eth0"),
     ],
 )
@@ -120,6 +131,18 @@ def test_network() -> None:
         parse_network("192.168.1.129/24", "--host")
     with pytest.raises(UsageError, match="not a network"):
         parse_network("192.168.1.0/33", "--host")
+
+
+def test_a_mapped_network_is_one_of_ipv4() -> None:
+    assert parse_network("::ffff:192.168.1.129", "--host") == ip_network("192.168.1.129/32")
+    assert parse_network("::ffff:192.168.1.0/120", "--host") == ip_network("192.168.1.0/24")
+    assert parse_network("::/0", "--host") == ip_network("::/0")
+
+
+def test_a_network_has_no_zone_index() -> None:
+    """PostgreSQL's cidr has none, and would fail where the call is wrong."""
+    with pytest.raises(UsageError, match=r"leave out the zone index %eth0$"):
+        parse_network("fe80::1%eth0", "--host")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("2", 2), ("0.5", 0.5), (".5", 0.5)])

@@ -42,6 +42,13 @@ def test_version_is_the_changelog_s() -> None:
     assert first.startswith(f"ctaudit ({__version__}-")
 
 
+def test_a_checkout_s_command_is_the_package_s() -> None:
+    """Not cli's main, which knows nothing of an error that was not foreseen."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["ctaudit"].partition(":")
+    assert f"from {module} import {function}" in (ROOT / "tools/setup").read_text()
+
+
 def test_package_depends_on_what_the_program_does() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {"psycopg": "psycopg", "pyroute2": "pyroute2", "systemd-python": "systemd"}

@@ -89,6 +89,37 @@ def test_a_forwarded_port_and_an_inner_gateway() -> None:
     assert joined(INWARD, inner) == [(inner, ["inner", "gw1"])]
 
 
+def test_a_client_of_a_port_that_two_gateways_forward() -> None:
+    """Asked for by its own address: it is the host of both, and was not translated by either."""
+    server = ip_address("10.0.0.2")
+    first = replace(
+        OUTWARD, reply_dst=OUTWARD.host, reply_dport=OUTWARD.host_port, reply_src=server,
+        reply_sport=8080, remote=server, remote_port=8080, status=0x2E,
+    )  # fmt: skip
+    inner = ip_address("10.1.0.2")
+    second = replace(
+        first, node="inner", orig_dst=server, orig_dport=8080, reply_src=inner, remote=inner
+    )
+    assert joined(first, second) == [(first, ["gw1", "inner"])]
+    assert joined(second, first) == [(first, ["gw1", "inner"])]
+
+
+def test_two_routers_that_each_saw_one_direction_first() -> None:
+    """Packets out through one, back through the other; neither translates."""
+    there = replace(OUTER, node="a")
+    back = replace(
+        there, node="b", direction="inward",
+        orig_src=there.reply_src, orig_sport=there.reply_sport,
+        orig_dst=there.reply_dst, orig_dport=there.reply_dport,
+        reply_src=there.orig_src, reply_sport=there.orig_sport,
+        reply_dst=there.orig_dst, reply_dport=there.orig_dport,
+    )  # fmt: skip
+    assert joined(there, back) == [(there, ["a", "b"])]
+    late: dict[str, Any] = {"started_at": END + 5 * SECOND, "ended_at": END + 9 * SECOND}
+    assert len(joined(there, replace(back, **late))) == 2
+    assert len(joined(there, replace(back, node="a"))) == 2, "one gateway tracks a packet once"
+
+
 def test_two_zones_of_one_gateway() -> None:
     inner = replace(INNER, zone=7)
     outer = replace(OUTER, node="gw1")

@@ -51,6 +51,8 @@ def test_verdict_says_why() -> None:
     assert judge(ONE, (OVERRUN,)).reasons == (OVERRUN.why,)
     assert "gw1" in judge((), (replace(OVERRUN, why=None),)).reasons[0]
     assert "gw9" in judge((), (), "gw9").reasons[0]
+    assert judge((), (), "").reasons == ("no gateway named (empty) is known",)
+    assert judge((), (), None).reasons == ("no gateway had a record then",)
     assert "not observed" in judge(INEXACT, (COMPLETE,)).reasons[0]
 
 

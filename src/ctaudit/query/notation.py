@@ -20,11 +20,15 @@ WITHIN_MAX = 366 * 86400  # seconds
 _ENDPOINTS = tuple(
     re.compile(form, re.ASCII | re.DOTALL)
     for form in (
-        r"\[([^][]*)\](?::(.*))?",
-        r"([^][ #]+)(?: port |#)(.*)",
+        r"\[([^][]*)\](?:(?::|,? port |#|\.)(.*))?",
+        # ctaudit itself writes an ICMP id and a GRE key so.
+        r"([^][ #,]+)(?:,? port | id | key |#)(.*)",
+        r"([^][ #()]+)\((\d+)\)",
         r"((?:\d+\.){3}\d+)\.(\d+)",
         # An address in IPv6's notation holds three dots or none.
         r"([0-9a-fA-F:]*:[0-9a-fA-F]*|[0-9a-fA-F:]*:(?:\d+\.){3}\d+)\.(\d+)",
+        # Nothing follows the dotted part of an address.
+        r"([0-9a-fA-F:]*:(?:\d+\.){3}\d+):(\d+)",
     )
 )
 _NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": ICMPV6}
@@ -34,8 +38,10 @@ def parse_endpoint(text: str, name: str) -> Endpoint:
     """``1.2.3.4:53500``, ``[2001:db8::1]:443``, or an address alone for any port.
 
     Also as programs write one: ``1.2.3.4 port 53500`` (sshd), ``1.2.3.4#53500`` (BIND),
-    ``[1.2.3.4]:53500`` (Exim), ``1.2.3.4.53500`` and ``2001:db8::1.443`` (tcpdump).
+    ``[1.2.3.4]:53500`` (Exim), ``1.2.3.4.53500`` and ``2001:db8::1.443`` (tcpdump),
+    ``1.2.3.4(53500)`` (Cisco), ``::ffff:1.2.3.4:53500`` (netstat).
     """
+    text = text.strip(" \t")
     found = next(filter(None, (form.fullmatch(text) for form in _ENDPOINTS)), None)
     if found:
         address, port = found.groups()
@@ -70,20 +76,32 @@ def _parse_port(port: str | None, text: str, name: str) -> int | None:
 
 
 def parse_network(text: str | None, name: str) -> Network | None:
-    """A CIDR block, or an address alone for that address only."""
+    """A CIDR block, or an address alone for that address only.
+
+    An IPv4-mapped one is the IPv4 network that it stands for, as in parse_endpoint.
+    """
     if text is None:
         return None
+    if "%" in text:
+        raise UsageError(f"{name} {text!r}: leave out the zone index %{text.partition('%')[2]}")
     try:
-        return ip_network(text)
+        return _unmap(ip_network(text))
     except ValueError:
         pass
     try:
-        meant = ip_network(text, strict=False)
+        meant = _unmap(ip_network(text, strict=False))
     except ValueError:
         raise UsageError(
             f"{name} {text!r}: not a network; write 192.168.1.0/24, 2001:db8::/32 or one address"
         ) from None
     raise UsageError(f"{name} {text!r}: has host bits set; did you mean {meant}?")
+
+
+def _unmap(network: Network) -> Network:
+    if network.version == 4 or network.prefixlen < 96:
+        return network
+    mapped = network.network_address.ipv4_mapped
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped is not None else network
 
 
 def parse_within(text: str) -> float:

@@ -1,8 +1,10 @@
 """One connection that several gateways or zones saw: which answers are of the same packets.
 
 Two answers are equal where their tuples are: a pair of gateways that share their tables, or
-gateways in a row that do not translate. One is nearer to the host where the other received what
-it translated. Both only count while the times overlap.
+gateways in a row that do not translate. They are also where one gateway saw the packets of one
+direction first and the other those of the other, so that each tuple is the other's reply. One is
+nearer to the host where the other received what it translated. Both only count while the times
+overlap.
 """
 
 from __future__ import annotations
@@ -61,7 +63,8 @@ def _group_equal(answers: Sequence[Answer]) -> list[list[Answer]]:
     groups: list[list[Answer]] = []
     alike: dict[object, list[list[Answer]]] = {}
     for answer in answers:
-        known = alike.setdefault((answer.proto, _orig(answer), _reply(answer)), [])
+        tuples = frozenset((_orig(answer), _reply(answer)))
+        known = alike.setdefault((answer.proto, tuples), [])
         fitting = [group for group in known if all(_is_equal(one, answer) for one in group)]
         if fitting:
             min(fitting, key=lambda group: _distance(group[0], answer)).append(answer)
@@ -93,7 +96,7 @@ def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
     """Of each group, those that are one step nearer to the host."""
     sent: dict[object, list[int]] = {}
     for place, (first, *_) in enumerate(groups):
-        if (first.host, first.host_port) != (first.public, first.public_port):
+        if _outside(first) != _inside(first):
             sent.setdefault((first.proto, first.direction, _outside(first)), []).append(place)
     return [
         [

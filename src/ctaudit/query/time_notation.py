@@ -1,8 +1,9 @@
 """Times as people, reports and programs write them.
 
 What is understood: RFC 3339 and its relatives (psql, ulogd2, journalctl), RFC 5322 (mail,
-``date -R``), RFC 9110 (HTTP), Common Log Format (web servers), BIND, ctime (``date``), and seconds
-since 1970. A time without a zone is local time. What has two meanings is refused with the reason.
+``date -R``), RFC 9110 (HTTP), Common Log Format (web servers), BIND, ctime (``date``, dmesg),
+routers and Wireshark, and seconds since 1970; each also in square brackets. A time without a zone
+is local time. What has two meanings is refused with the reason.
 """
 
 from __future__ import annotations
@@ -15,66 +16,89 @@ from typing import NoReturn
 from ctaudit.errors import UsageError
 from ctaudit.query.value_text import format_offset
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_SHORT_MONTHS = tuple(name[:3] for name in _MONTHS)
 # Far enough from the ends of datetime for every time zone and for --within.
 _YEARS = range(1900, 9990)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_WEEKDAY = rf"(?P<weekday>{'|'.join(_WEEKDAYS)})"
-_MONTH = rf"(?P<month_name>{'|'.join(_MONTHS)})"
+
+def _any_of(names: tuple[str, ...]) -> str:
+    """A name in full, or its first three letters."""
+    return "|".join(f"{name[:3]}(?:{name[3:]})?" for name in names)
+
+
+_WEEKDAY = rf"(?P<weekday>{_any_of(_WEEKDAYS)})"
+_MONTH = rf"(?P<month_name>{_any_of(_MONTHS)})"
 _YEAR, _DAY = r"(?P<year>\d{4})", r"(?P<day>\d{1,2})"
 _NUMBERED = r"(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
-_NAMED = rf"{_DAY}(?P<mark>[ -]){_MONTH}(?P=mark){_YEAR}"
+_NAMED = rf"{_DAY}(?P<mark>[ -]?){_MONTH}(?P=mark){_YEAR}"
 _CLOCK = (
-    r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<digits>\d+))?)?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<digits>\d+))?)?"
     r"(?: ?(?P<half>[AP]M))?"
 )
 _COMPACT = (
-    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T"
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?"
     r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<digits>\d+))?"
 )
-_ZONE = r"(?P<zone>(?:UTC|GMT)?[+-]\d\d(?::?\d\d){0,2}|[A-Z]{1,5})"
+# An abbreviation behind an offset, as Go writes one, says no more than the offset.
+_NAME = rf"(?!(?:{_any_of(_WEEKDAYS)})\b)[A-Z]"
+_OFFSET = r"(?:UTC|GMT)?[+-](?:[01]\d|2[0-3])(?::?[0-5]\d){0,2}"
+_ZONE = rf"(?P<zone>{_OFFSET}(?: {_NAME}{{3,4}}\b)?|{_NAME}{{1,5}})"
 _COMMENT = r"(?: \([^()]*\))?"
 
 _FORMS = tuple(
     re.compile(form, re.ASCII | re.IGNORECASE)
     for form in (
         # 2026-11-25T20:08:36.403240+0100; Wed 2026-11-25 20:08:36 CET; 2026/11/25 20:08
-        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}(?: ?{_ZONE})?",
-        # 20261125T190836Z
+        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
+        # 20261125T190836Z; 20261125190836Z
         rf"{_COMPACT}(?: ?{_ZONE})?",
-        # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123
-        rf"(?:{_WEEKDAY},? )?{_NAMED} {_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
-        # [25/Nov/2026:20:08:36 +0100], with brackets or without
-        rf"(?P<open>\[)?{_DAY}/{_MONTH}/{_YEAR}:{_CLOCK}(?: {_ZONE})?(?(open)\])",
+        # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123; 25Nov2026 20:08:36
+        rf"(?:{_WEEKDAY},? )?{_NAMED},? {_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
+        # 25/Nov/2026:20:08:36 +0100
+        rf"{_DAY}/{_MONTH}/{_YEAR}[: ]{_CLOCK}(?: {_ZONE})?",
+        # nov/25/2026 20:08:36
+        rf"{_MONTH}/{_DAY}/{_YEAR} {_CLOCK}",
         # Wed Nov 25 20:08:36 CET 2026; Wed Nov 25 20:08:36.123456 2026 UTC
-        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK}(?: {_ZONE})? {_YEAR}",
-        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_CLOCK} {_YEAR} {_ZONE}",
+        rf"(?:{_WEEKDAY} )?{_MONTH} {_DAY} {_CLOCK}(?: {_ZONE})? {_YEAR}",
+        rf"(?:{_WEEKDAY} )?{_MONTH} {_DAY} {_CLOCK} {_YEAR} {_ZONE}",
         # Wed 25 Nov 20:08:36 CET 2026
         rf"{_WEEKDAY} {_DAY} {_MONTH} {_CLOCK}(?: {_ZONE})? {_YEAR}",
-        # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time)
-        rf"{_WEEKDAY} {_MONTH} {{1,2}}{_DAY} {_YEAR} {_CLOCK}(?: {_ZONE})?{_COMMENT}",
+        # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time);
+        # Nov 25, 2026 20:08:36.123456789 CET; Wednesday, November 25, 2026 8:08:36 PM
+        rf"(?:{_WEEKDAY},? )?{_MONTH} {_DAY},? {_YEAR}(?:,| at)? {_CLOCK}(?: {_ZONE})?{_COMMENT}",
+        # 2026 Nov 25 20:08:36.123
+        rf"{_YEAR} {_MONTH} {_DAY} {_CLOCK}(?: {_ZONE})?",
+        # 20:08:36.123 UTC Wed Nov 25 2026
+        rf"{_CLOCK}(?: {_ZONE})?(?: {_WEEKDAY})? {_MONTH} {_DAY},? {_YEAR}",
     )
 )
 _DATE = re.compile(_NUMBERED, re.ASCII)
-# Ten digits lie in the years 2001 to 2286; so do 13 of milliseconds and 16 of microseconds.
+# Ten digits lie in the years 2001 to 2286; so do 13 of milliseconds, 16 of microseconds and 19 of
+# nanoseconds.
 _SINCE_1970 = re.compile(r"@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?", re.ASCII)
-_FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3})?", re.ASCII)
+_FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3}){0,2}", re.ASCII)
 
 _DAY_OR_MONTH = (
-    "which number is the day and which the month cannot be told; "
+    "whether the day or the month comes first in such a date differs from place to place; "
     "write the date as 2026-11-25 or 25 Nov 2026"
 )
 _NO_YEAR = "has no year; write the date as 2026-11-25"
 _NO_DATE = "has no date; write 2026-11-25 20:08:36"
+_DATE_LAST = "not a time with the date behind it; write 2026-11-25 20:08:36"
 _NO_TIME = "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute"
 _REASONS = tuple(
     (re.compile(form, re.ASCII | re.IGNORECASE), reason)
     for form, reason in (
         (r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*", _DAY_OR_MONTH),
-        (rf"(?:[a-z]+,? )?{_MONTH} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d.*", _NO_YEAR),
-        (rf"(?:[a-z]+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d.*", _NO_YEAR),
+        (rf"(?:[a-z]+,? )?{_MONTH} \d{{1,2}} \d{{1,2}}:\d\d(?!.*\b\d{{4}}\b).*", _NO_YEAR),
+        (rf"(?:[a-z]+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d(?!.*\b\d{{4}}\b).*", _NO_YEAR),
+        (rf"\d{{1,2}}:\d\d.*(?:\d([/.-])\d{{1,2}}\1\d|{_MONTH}\b).*", _DATE_LAST),
         (r"\d{1,2}:\d\d.*", _NO_DATE),
         (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
     )
@@ -101,7 +125,7 @@ class TimeSpan:
 def is_time(text: str) -> bool:
     """Whether ``text`` has the form of a time, or of a date alone."""
     forms = (_DATE, _SINCE_1970, _FINE_SINCE_1970, *_FORMS)
-    return any(form.fullmatch(text) for form in forms)
+    return any(form.fullmatch(_strip(text)) for form in forms)
 
 
 def parse_time(text: str, name: str) -> TimeSpan:
@@ -112,7 +136,8 @@ def parse_time(text: str, name: str) -> TimeSpan:
     second is the second before it as well: some clocks repeat that one, others count on.
     """
     try:
-        span = _parse_since_1970(text) or _parse_written(text, name)
+        stripped = _strip(text)
+        span = _parse_since_1970(stripped) or _parse_written(stripped, name)
         if not _YEARS.start <= span.begin.year < _YEARS.stop:
             raise ValueError(f"the year is not {_YEARS.start} to {_YEARS.stop - 1}")
         return TimeSpan(span.begin.astimezone(UTC), span.end.astimezone(UTC))
@@ -143,6 +168,12 @@ def parse_past(text: str, name: str, now: datetime | None = None) -> TimeSpan:
     return span
 
 
+def _strip(text: str) -> str:
+    """Without the spaces around it, a second one between words, and square brackets."""
+    text = re.sub(r"[ \t]+", " ", text).strip(" ")
+    return text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
+
+
 def _parse_since_1970(text: str) -> TimeSpan | None:
     found = _SINCE_1970.fullmatch(text)
     if found:
@@ -153,7 +184,8 @@ def _parse_since_1970(text: str) -> TimeSpan | None:
         return TimeSpan(begin, begin + _width(digits))
     if _FINE_SINCE_1970.fullmatch(text):
         unit = timedelta(milliseconds=1) if len(text) == 13 else timedelta(microseconds=1)
-        return TimeSpan(_EPOCH + int(text) * unit, _EPOCH + (int(text) + 1) * unit)
+        count = int(text[:16])
+        return TimeSpan(_EPOCH + count * unit, _EPOCH + (count + 1) * unit)
     return None
 
 
@@ -162,14 +194,14 @@ def _parse_written(text: str, name: str) -> TimeSpan:
     if found is None:
         _refuse(text, name)
     part = found.groupdict(default="")
-    month = part.get("month") or _MONTHS.index(part["month_name"].lower()) + 1
+    month = part.get("month") or _SHORT_MONTHS.index(part["month_name"][:3].title()) + 1
     day = date(int(part["year"]), int(month), int(part["day"]))
     _check_weekday(part.get("weekday", ""), day, text, name)
     is_leap = part["second"] == "60"
     hour = _hour(part["hour"], part.get("half", ""))
     clock = time(hour, int(part["minute"]), 59 if is_leap else int(part["second"] or 0))
     naive = datetime.combine(day, clock)
-    begin = _place(naive, part["zone"], text, name) + _fraction(part["digits"])
+    begin = _place(naive, part.get("zone", ""), text, name) + _fraction(part["digits"])
     width = _width(part["digits"]) if part["second"] else timedelta(minutes=1)
     if is_leap:
         begin = begin.astimezone(UTC)
@@ -206,9 +238,9 @@ def _hour(hour: str, half: str) -> int:
 
 
 def _check_weekday(weekday: str, day: date, text: str, name: str) -> None:
-    right = _WEEKDAYS[day.weekday()]
-    if weekday and weekday.title() != right:
-        raise UsageError(f"{name} {text!r}: {day} is not a {weekday.title()} but a {right}")
+    right = _WEEKDAYS[day.weekday()][:3]
+    if weekday and weekday[:3].title() != right:
+        raise UsageError(f"{name} {text!r}: {day} is not a {weekday[:3].title()} but a {right}")
 
 
 def _place(naive: datetime, zone: str, text: str, name: str) -> datetime:
@@ -216,19 +248,20 @@ def _place(naive: datetime, zone: str, text: str, name: str) -> datetime:
     if not zone:
         return _in_local_zone(naive, text, name)
     offset = re.sub("^(UTC|GMT)(?=[+-])", "", zone.upper())
+    if offset[0] in "+-":
+        offset = offset.partition(" ")[0]
+        return datetime.fromisoformat(naive.isoformat() + _with_colons(offset))
     if offset in ("Z", "UTC", "GMT", "UT"):
         return naive.replace(tzinfo=UTC)
-    if offset[0] in "+-":
-        return datetime.fromisoformat(naive.isoformat() + _with_colons(offset))
     readings = [naive.replace(fold=fold).astimezone() for fold in (0, 1)]
     for reading in readings:
         if reading.tzname() == offset and reading.replace(tzinfo=None) == naive:
             return reading
     here = " or ".join(dict.fromkeys(str(reading.tzname()) for reading in readings))
     raise UsageError(
-        f"{name} {text!r}: the abbreviation {zone} stands for more than one zone, and is not that "
-        f"of the local time zone then ({here}); write the offset from UTC, or leave it out and "
-        "give --tz"
+        f"{name} {text!r}: the abbreviation {zone} is not that of the local time zone then "
+        f"({here}), and abbreviations stand for several zones; write the offset from UTC, or "
+        "leave it out and give --tz"
     )
 
 

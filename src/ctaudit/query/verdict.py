@@ -41,7 +41,9 @@ def judge(
     the connection asked for may be none of the answers, however many there are.
     """
     if not coverage:
-        reason = f"no gateway named {node} is known" if node else "no gateway had a record then"
+        reason = "no gateway had a record then"
+        if node is not None:
+            reason = f"no gateway named {node or '(empty)'} is known"
         return Verdict("unknown", False, (reason,))
     missing = tuple(
         item.why or f"{item.node}: incomplete"

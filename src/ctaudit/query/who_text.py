@@ -251,7 +251,8 @@ def _format_question(question: WhoQuestion) -> str:
         text += f", {name_protocol(question.proto)}"
     if question.remote:
         text += f", to {question.remote}"
-    text += f", on {question.node}" if question.node else ""
+    if question.node is not None:
+        text += f", on {question.node or '(empty)'}"
     return text + (f", in zone {question.zone}" if question.zone is not None else "")
 
 

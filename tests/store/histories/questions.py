@@ -106,8 +106,9 @@ def near_end(side: Side) -> tuple[Address, int | None]:
 
 
 def far_end(side: Side) -> tuple[Address, int | None]:
+    """The destination; an ICMP id is asked for as the port of either side."""
     if side.icmp:
-        return side.dst, None if side.icmp[1] == 8 else side.icmp[0]
+        return side.dst, side.icmp[0]
     return side.dst, side.ports[1] if side.ports else None
 
 
