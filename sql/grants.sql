@@ -21,3 +21,11 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
     ctaudit.status, ctaudit.nodes
 TO ctaudit_auditor;
+-- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
+-- query on record, and those that compute with the values of a row.
+GRANT SELECT ON ctaudit.ulog2_ct TO ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION
+    ctaudit.note_ulog2_ct, ctaudit.same_tuple, ctaudit.closes, ctaudit.is_one,
+    ctaudit.start_from, ctaudit.start_until, ctaudit.time_source_of,
+    ctaudit.icmp_type, ctaudit.icmp_code
+TO ctaudit_auditor;

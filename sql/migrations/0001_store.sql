@@ -214,7 +214,8 @@ CREATE TABLE ctaudit.inquiry (
     application text,
     question text NOT NULL,
     arguments jsonb NOT NULL,
-    answers bigint NOT NULL
+    -- NULL: not counted (ctaudit.ulog2_ct).
+    answers bigint
 );
 
 -- The rows of connections hold codes and no NULL in what tells connections apart; the views

@@ -2280,7 +2280,7 @@ CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answe
 AS $$
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%): % answers',
-        session_user, p_question, jsonb_strip_nulls(p_arguments), p_answers;
+        session_user, p_question, jsonb_strip_nulls(p_arguments), coalesce(p_answers::text, 'uncounted');
     IF pg_is_in_recovery() THEN
         RETURN;
     ELSIF current_setting('transaction_read_only') = 'on' THEN
@@ -2295,6 +2295,25 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    -- Without string literals, in which $1 is no parameter.
+    v_bare text := regexp_replace(current_query(), '''[^'']*''', '', 'g');
+BEGIN
+    IF v_bare ~ '\$\d' THEN
+        RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the values '
+            'of its parameters' USING ERRCODE = '0A000',
+            HINT = 'Have the client write the values into the text (psycopg: ClientCursor; JDBC: '
+            'preferQueryMode=simple).';
+    END IF;
+    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object('query', current_query()), NULL);
+    RETURN true;
+END
+$_$;
+ALTER FUNCTION ctaudit.note_ulog2_ct() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3417,7 +3436,7 @@ CREATE TABLE ctaudit.inquiry (
     application text,
     question text NOT NULL,
     arguments jsonb NOT NULL,
-    answers bigint NOT NULL
+    answers bigint
 );
 ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -3572,6 +3591,161 @@ ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE VIEW ctaudit.ulog2_ct_row AS
+ SELECT ((EXTRACT(epoch FROM c.received_at) * (1000000)::numeric))::bigint AS _ct_id,
+    (
+        CASE family(c.orig_src)
+            WHEN 4 THEN 2
+            ELSE 10
+        END)::smallint AS oob_family,
+    c.proto,
+    c.orig_src,
+    c.orig_dst,
+    c.orig_sport,
+    c.orig_dport,
+    c.reply_src,
+    c.reply_dst,
+    c.reply_sport,
+    c.reply_dport,
+    COALESCE(c.orig_packets, (0)::bigint) AS orig_packets,
+    COALESCE(c.orig_bytes, (0)::bigint) AS orig_bytes,
+    COALESCE(c.reply_packets, (0)::bigint) AS reply_packets,
+    COALESCE(c.reply_bytes, (0)::bigint) AS reply_bytes,
+    COALESCE(c.mark, (0)::bigint) AS mark,
+    (floor(EXTRACT(epoch FROM c.started_at)))::bigint AS start_sec,
+    ((EXTRACT(microseconds FROM c.started_at))::bigint % (1000000)::bigint) AS start_usec,
+    (floor(EXTRACT(epoch FROM c.ended_at)))::bigint AS end_sec,
+    ((EXTRACT(microseconds FROM c.ended_at))::bigint % (1000000)::bigint) AS end_usec,
+    c.ct_event
+   FROM ( SELECT r.received_at,
+            r.proto,
+            r.orig_src,
+            r.orig_dst,
+            r.orig_sport,
+            r.orig_dport,
+            r.reply_src,
+            r.reply_dst,
+            r.reply_sport,
+            r.reply_dport,
+            r.orig_packets,
+            r.orig_bytes,
+            r.reply_packets,
+            r.reply_bytes,
+            r.mark,
+            r.started_at,
+            COALESCE(r.ended_at, r.stop_sent) AS ended_at,
+            (4)::smallint AS ct_event
+           FROM ctaudit.flow_row r
+        UNION ALL
+         SELECT r.received_at,
+            r.proto,
+            r.orig_src,
+            r.orig_dst,
+            r.orig_sport,
+            r.orig_dport,
+            r.reply_src,
+            r.reply_dst,
+            r.reply_sport,
+            r.reply_dport,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            r.mark,
+            r.started_at,
+            NULL::timestamp with time zone AS timestamptz,
+            (1)::smallint AS int2
+           FROM ctaudit.opening_row r
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM ctaudit.flow_row f
+                  WHERE ((f.node_id = r.node_id) AND (f.reply_dport = r.reply_dport) AND (f.reply_dst = r.reply_dst) AND ctaudit.same_tuple(f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id, r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.ct_id) AND ctaudit.closes(r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), r.started_after, f.received_at, f.started_at)))))) c;
+ALTER TABLE ctaudit.ulog2_ct_row OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.ulog2_ct AS
+ SELECT u._ct_id,
+    u.oob_family,
+    u.orig_ip_saddr_str,
+    u.orig_ip_daddr_str,
+    u.orig_ip_protocol,
+    u.orig_l4_sport,
+    u.orig_l4_dport,
+    u.orig_raw_pktlen,
+    u.orig_raw_pktcount,
+    u.reply_ip_saddr_str,
+    u.reply_ip_daddr_str,
+    u.reply_ip_protocol,
+    u.reply_l4_sport,
+    u.reply_l4_dport,
+    u.reply_raw_pktlen,
+    u.reply_raw_pktcount,
+    u.icmp_code,
+    u.icmp_type,
+    u.ct_mark,
+    u.flow_start_sec,
+    u.flow_start_usec,
+    u.flow_end_sec,
+    u.flow_end_usec,
+    u.ct_event
+   FROM ( SELECT r._ct_id,
+            r.oob_family,
+            r.orig_src AS orig_ip_saddr_str,
+            r.orig_dst AS orig_ip_daddr_str,
+            r.proto AS orig_ip_protocol,
+            r.orig_sport AS orig_l4_sport,
+            r.orig_dport AS orig_l4_dport,
+            r.orig_bytes AS orig_raw_pktlen,
+            r.orig_packets AS orig_raw_pktcount,
+            r.reply_src AS reply_ip_saddr_str,
+            r.reply_dst AS reply_ip_daddr_str,
+            r.proto AS reply_ip_protocol,
+            r.reply_sport AS reply_l4_sport,
+            r.reply_dport AS reply_l4_dport,
+            r.reply_bytes AS reply_raw_pktlen,
+            r.reply_packets AS reply_raw_pktcount,
+            NULL::smallint AS icmp_code,
+            NULL::smallint AS icmp_type,
+            r.mark AS ct_mark,
+            r.start_sec AS flow_start_sec,
+            r.start_usec AS flow_start_usec,
+            r.end_sec AS flow_end_sec,
+            r.end_usec AS flow_end_usec,
+            r.ct_event
+           FROM ctaudit.ulog2_ct_row r
+          WHERE (r.proto = ANY (ARRAY[6, 17, 33, 132, 136]))
+        UNION ALL
+         SELECT r._ct_id,
+            r.oob_family,
+            r.orig_src,
+            r.orig_dst,
+            r.proto,
+            NULL::integer AS int4,
+            NULL::integer AS int4,
+            r.orig_bytes,
+            r.orig_packets,
+            r.reply_src,
+            r.reply_dst,
+            r.proto,
+            NULL::integer AS int4,
+            NULL::integer AS int4,
+            r.reply_bytes,
+            r.reply_packets,
+                CASE r.proto
+                    WHEN 1 THEN ctaudit.icmp_code(r.proto, r.orig_dport)
+                    ELSE NULL::smallint
+                END AS "case",
+                CASE r.proto
+                    WHEN 1 THEN ctaudit.icmp_type(r.proto, r.orig_dport)
+                    ELSE NULL::smallint
+                END AS "case",
+            r.mark,
+            r.start_sec,
+            r.start_usec,
+            r.end_sec,
+            r.end_usec,
+            r.ct_event
+           FROM ctaudit.ulog2_ct_row r
+          WHERE (r.proto <> ALL (ARRAY[6, 17, 33, 132, 136]))) u
+  WHERE ( SELECT ctaudit.note_ulog2_ct() AS note_ulog2_ct);
+ALTER TABLE ctaudit.ulog2_ct OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -3698,9 +3872,13 @@ REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until 
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
@@ -3722,7 +3900,9 @@ GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -3746,6 +3926,8 @@ GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
@@ -3772,6 +3954,7 @@ REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp w
 REVOKE ALL ON FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.revive_node(p_node text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
@@ -3780,6 +3963,7 @@ REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time 
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
@@ -3789,3 +3973,4 @@ REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timest
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;
+GRANT SELECT ON TABLE ctaudit.ulog2_ct TO ctaudit_auditor;
