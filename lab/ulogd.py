@@ -27,17 +27,22 @@ LIVE = {"procedure": "INSERT_OR_REPLACE_CT", "event_mask": "5", "hash_enable": "
 HASHED = {"procedure": "INSERT_CT", "event_mask": "7", "hash_enable": "1"}
 
 
-def find_missing() -> list[Path]:
-    """What of Debian's packages ulogd2 and ulogd2-pgsql is not installed."""
-    plugins = {
-        name: next(_LIBRARIES.glob(f"*/ulogd/ulogd_{name}.so"), _LIBRARIES / name)
-        for name in _PLUGINS
-    }
-    return [path for path in (DAEMON, SCHEMA, *plugins.values()) if not path.exists()]
+def _require() -> None:
+    plugins = {name: _find_plugin(name) for name in _PLUGINS}
+    missing = [path for path in (DAEMON, SCHEMA, *plugins.values()) if not path.exists()]
+    if missing:
+        raise LabError(f"{missing[0]} is missing: apt-get install ulogd2 ulogd2-pgsql")
+
+
+def _find_plugin(name: str) -> Path:
+    """Below the machine's own directory of libraries."""
+    file = f"ulogd_{name}.so"
+    return next(_LIBRARIES.glob(f"*/ulogd/{file}"), _LIBRARIES / "ulogd" / file)
 
 
 def install_schema(cluster: Cluster, database: str) -> str:
     """ulogd2's own schema in a new database; returns its connection string."""
+    _require()
     cluster.create_database(database)
     # The script drops what is not there, and its MAC function is no longer valid.
     with gzip.open(SCHEMA) as script:
@@ -56,8 +61,7 @@ def recording_with_ulogd(
 
     Gives a connection to the database. Raises LabError where ulogd2 is missing.
     """
-    if missing := find_missing():
-        raise LabError(f"{missing[0]} is missing: apt-get install ulogd2 ulogd2-pgsql")
+    _require()
     with suppress(ClusterError):
         install_schema(cluster, database)
     configuration = directory / f"{database}.conf"
@@ -89,7 +93,7 @@ def _is_listening(pid: int) -> bool:
 
 
 def _write(cluster: Cluster, database: str, directory: Path, how: Mapping[str, str]) -> str:
-    plugins = [next(_LIBRARIES.glob(f"*/ulogd/ulogd_{name}.so")) for name in _PLUGINS]
+    plugins = map(_find_plugin, _PLUGINS)
     return "\n".join(
         [
             "[global]",

@@ -19,7 +19,7 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
-    ctaudit.status, ctaudit.nodes
+    ctaudit.status, ctaudit.nodes, ctaudit.imports
 TO ctaudit_auditor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
 -- query on record, and those that compute with the values of a row.

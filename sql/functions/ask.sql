@@ -44,7 +44,12 @@ DECLARE
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
+        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL (
+            SELECT * FROM ctaudit.needed(n.node, v_from, v_until)
+            WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+            UNION ALL
+            SELECT * FROM ctaudit.needed_of_import(n.node, v_from, v_until)
+        ) AS b
         WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
@@ -62,7 +67,9 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
+            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown')
+                AND v_connection.provenance <> 'imported'
+            THEN
                 v_connection := ctaudit.late_end(
                     v_connection, v_needed.ends_until, v_from, v_until
                 );

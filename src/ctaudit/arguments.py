@@ -23,6 +23,7 @@ _STATUSES = {
     "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
+    "import": "0 all rows are imported; 3 some could not be",
 }
 
 
@@ -116,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        if name != "node":
+        if name not in ("node", "import"):
             _add_source(command, dsn=dsn)
         return command
 
@@ -124,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_record(add("record", "Record the spool in the database."))
     schema = add("schema", "Install, upgrade or inspect the database's schema.")
     schema.add_argument("action", choices=("install", "upgrade", "status"))
+    _add_import(add("import", "Take over what another program has recorded."))
     add("maintain", "Make partitions ahead, and drop those past retention.")
     _add_who(add("who", "Who was behind a public address and port at a time?"))
     _add_flows(add("flows", "List connections."))
@@ -240,6 +242,30 @@ def _add_node(node: argparse.ArgumentParser) -> None:
         help="with --here: until the database has the note; default 30",
     )  # fmt: skip
     add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    programs = command.add_subparsers(dest="program", required=True, metavar="PROGRAM")
+    text = "Take over the table ulog2_ct of ulogd2."
+    ulogd = programs.add_parser("ulogd", help=text, description=text, allow_abbrev=False)
+    _add_source(ulogd, dsn=False)
+    source = ulogd.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dsn", metavar="OLD", help="connection string of ulogd2's database")
+    source.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a dump of the MySQL table, with a header line"
+    )
+    ulogd.add_argument(
+        "--into", metavar="DSN",
+        help="the store; default: database.dsn and the PG* variables. The login must be a member "
+        "of ctaudit_owner",
+    )  # fmt: skip
+    ulogd.add_argument(
+        "--node", metavar="NAME", help="what it is recorded as; default: this gateway's name-ulogd2"
+    )
+    ulogd.add_argument(
+        "--byte-order", choices=("little", "big"),
+        help="of addresses that are numbers; default: as the addresses tell",
+    )  # fmt: skip
 
 
 def _add_setup(setup: argparse.ArgumentParser) -> None:

@@ -201,6 +201,18 @@ def _retire_here(args: Namespace) -> None:
     output.print_lines(["This gateway is retired, and the database has all that it received."])
 
 
+def run_import(args: Namespace) -> int:
+    from ctaudit.admin import import_command
+
+    config = load_config(args.config)
+    node = rename_node(config, args.node or f"{config.node}-ulogd2").node
+    store = pick_dsn(Namespace(dsn=args.into), config)
+    into = import_command.Into(store, node, config.retention.days)
+    if args.csv is not None:
+        return import_command.import_csv(into, args.csv, args.byte_order)
+    return import_command.import_table(into, args.dsn, args.byte_order)
+
+
 def run_setup(args: Namespace) -> int:
     from ctaudit.admin.setup_local import set_up_local
 
@@ -223,6 +235,7 @@ COMMANDS = {
     "status": run_status,
     "check": run_check,
     "node": run_node,
+    "import": run_import,
     "setup": run_setup,
 }
 

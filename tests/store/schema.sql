@@ -5,14 +5,16 @@ CREATE TYPE ctaudit.provenance AS ENUM (
     'event',
     'dump',
     'late',
-    'unobserved'
+    'unobserved',
+    'imported'
 );
 ALTER TYPE ctaudit.provenance OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.time_source AS ENUM (
     'kernel',
     'event',
     'receiver',
-    'dump'
+    'dump',
+    'ulogd2'
 );
 ALTER TYPE ctaudit.time_source OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.connection AS (
@@ -497,7 +499,12 @@ DECLARE
     v_connection ctaudit.connection;
 BEGIN
     FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL ctaudit.needed(n.node, v_from, v_until) AS b
+        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL (
+            SELECT * FROM ctaudit.needed(n.node, v_from, v_until)
+            WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+            UNION ALL
+            SELECT * FROM ctaudit.needed_of_import(n.node, v_from, v_until)
+        ) AS b
         WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     LOOP
@@ -515,7 +522,9 @@ BEGIN
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
             v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown') THEN
+            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown')
+                AND v_connection.provenance <> 'imported'
+            THEN
                 v_connection := ctaudit.late_end(
                     v_connection, v_needed.ends_until, v_from, v_until
                 );
@@ -556,6 +565,55 @@ AS $$
     WHERE s.node = p_node AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.import (
+    node text NOT NULL,
+    imported_from text NOT NULL,
+    source text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    imported_by text DEFAULT SESSION_USER NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    read bigint DEFAULT 0 NOT NULL,
+    refused jsonb DEFAULT '{}'::jsonb NOT NULL,
+    openings_from timestamp with time zone,
+    openings_until timestamp with time zone,
+    ends_from timestamp with time zone,
+    ends_until timestamp with time zone,
+    longest interval,
+    lacks_starts boolean DEFAULT false NOT NULL,
+    CONSTRAINT import_imported_from_check CHECK ((imported_from = 'ulogd2'::text))
+);
+ALTER TABLE ctaudit.import OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) RETURNS ctaudit.import
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_import ctaudit.import;
+BEGIN
+    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_node) THEN
+        RAISE EXCEPTION '% records by itself; import its history under another name', p_node
+            USING ERRCODE = '23505';
+    END IF;
+    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
+        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, clock_timestamp())
+        ON CONFLICT (node) DO NOTHING;
+    END IF;
+    INSERT INTO ctaudit.import (node, imported_from, source, detail)
+    VALUES (p_node, p_imported_from, p_source, p_detail)
+    ON CONFLICT (node) DO NOTHING;
+    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node;
+    IF v_import.source <> p_source THEN
+        RAISE EXCEPTION '% has what was imported from %, which is not %; give this import another name',
+            p_node, v_import.source, p_source USING ERRCODE = '23505';
+    ELSIF v_import.detail <> p_detail THEN
+        RAISE EXCEPTION '% was begun with %, and cannot go on with %', p_node, v_import.detail, p_detail
+            USING ERRCODE = '23505';
+    END IF;
+    RETURN v_import;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -566,6 +624,12 @@ DECLARE
     v_earlier uuid := p_detail #>> '{earlier,stream}';
     v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
+    -- What was imported under the name of a gateway that now records gives way.
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        PERFORM ctaudit.rename_node(
+            p_node, p_node || ' imported at ' || clock_timestamp(), 'a gateway of that name records'
+        );
+    END IF;
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
         INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
@@ -679,7 +743,7 @@ CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time 
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'ulogd2'::ctaudit.time_source) THEN (p_started_at - '00:00:01'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -699,8 +763,9 @@ CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zon
     SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
-        SELECT n.node, n.first_seen, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode, i.imported_from
         FROM ctaudit.node AS n
+        LEFT JOIN ctaudit.import AS i ON i.node = n.node
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
             ORDER BY s.started_at <= p_from DESC,
@@ -708,7 +773,7 @@ AS $$
             LIMIT 1
         ) AS stream_then ON true
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
-            p_node IS NULL AND n.first_seen < p_until
+            p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
             AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
@@ -785,6 +850,8 @@ AS $$
         SELECT
             gapped.*,
             CASE
+                WHEN gapped.imported_from IS NOT NULL
+                    THEN format('imported from %s, not judged', gapped.imported_from)
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
@@ -1512,6 +1579,145 @@ CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS sma
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
 ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_import ctaudit.import;
+    v_node_id smallint;
+    v_ended bigint[];
+    c_us constant interval := interval '1 microsecond';
+BEGIN
+    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node FOR UPDATE;
+    IF v_import.position <> p_from THEN
+        RAISE EXCEPTION 'the import of % stands at %, not at %: another one runs',
+            p_node, v_import.position, p_from USING ERRCODE = '55000';
+    END IF;
+    SELECT n.node_id INTO STRICT v_node_id FROM ctaudit.node AS n WHERE n.node = p_node;
+
+    WITH ended AS (
+        DELETE FROM ctaudit.import_opening AS k
+        USING unnest(
+            p_number, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport
+        ) AS e (number, proto, orig_src, orig_dst, orig_sport, orig_dport)
+        WHERE p_from = p_until AND k.node = p_node AND k.number = e.number
+        RETURNING k.received_at, e.*
+    ),
+    removed AS (
+        DELETE FROM ctaudit.opening_row AS o USING ended AS e
+        WHERE o.node_id = v_node_id AND o.received_at = e.received_at AND o.proto = e.proto
+            AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
+            AND o.orig_sport = e.orig_sport AND o.orig_dport = e.orig_dport
+    )
+    SELECT coalesce(array_agg(e.number), '{}') INTO v_ended FROM ended AS e;
+
+    WITH told AS MATERIALIZED (
+        SELECT
+            e.*, 'epoch'::timestamptz + e.received_us * c_us AS received_at,
+            'epoch'::timestamptz + e.started_us * c_us AS started_at,
+            'epoch'::timestamptz + e.ended_us * c_us AS ended_at,
+            'epoch'::timestamptz + e.stop_sent_us * c_us AS stop_sent
+        FROM unnest(
+            p_number, p_is_ended, p_received_us, p_started_us, p_ended_us, p_stop_sent_us,
+            p_ended_cause, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_packets,
+            p_orig_bytes, p_reply_packets, p_reply_bytes, p_mark, p_status
+        ) AS e (
+            number, is_ended, received_us, started_us, ended_us, stop_sent_us,
+            ended_cause, proto, orig_src, orig_dst, orig_sport, orig_dport,
+            reply_src, reply_dst, reply_sport, reply_dport, orig_packets,
+            orig_bytes, reply_packets, reply_bytes, mark, status
+        )
+        WHERE p_from < p_until OR e.number = ANY (v_ended)
+    ),
+    flows AS (
+        INSERT INTO ctaudit.flow_row (
+            received_at, started_at, ended_at, stop_sent, orig_packets, orig_bytes,
+            reply_packets, reply_bytes, mark, orig_sport, orig_dport, reply_sport, reply_dport,
+            status, node_id, proto, started_source, ended_source, provenance,
+            orig_src, orig_dst, reply_src, reply_dst, ended_cause
+        )
+        SELECT
+            t.received_at, t.started_at, t.ended_at, t.stop_sent, t.orig_packets, t.orig_bytes,
+            t.reply_packets, t.reply_bytes, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
+            t.reply_dport, t.status, v_node_id, t.proto,
+            CASE WHEN t.started_at IS NOT NULL THEN 'u'::"char" END,
+            CASE WHEN t.ended_at IS NOT NULL THEN 'u'::"char" END, 'i',
+            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst, t.ended_cause
+        FROM told AS t WHERE t.is_ended
+    ),
+    openings AS (
+        INSERT INTO ctaudit.opening_row (
+            received_at, started_at, mark, orig_sport, orig_dport, reply_sport, reply_dport,
+            status, node_id, proto, started_source, provenance,
+            orig_src, orig_dst, reply_src, reply_dst
+        )
+        SELECT
+            t.received_at, t.started_at, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
+            t.reply_dport, t.status, v_node_id, t.proto, 'u', 'i',
+            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst
+        FROM told AS t WHERE NOT t.is_ended
+    ),
+    remembered AS (
+        INSERT INTO ctaudit.import_opening (node, number, received_at)
+        SELECT p_node, t.number, t.received_at FROM told AS t WHERE NOT t.is_ended
+    )
+    UPDATE ctaudit.import AS i SET
+        position = p_until,
+        read = i.read + s.moved,
+        refused = s.refused,
+        openings_from = least(i.openings_from, s.openings_from),
+        openings_until = greatest(i.openings_until, s.openings_until),
+        ends_from = least(i.ends_from, s.ends_from),
+        ends_until = greatest(i.ends_until, s.ends_until),
+        longest = greatest(i.longest, s.longest),
+        lacks_starts = i.lacks_starts OR coalesce(s.lacks_starts, false)
+    FROM (
+        SELECT
+            CASE WHEN p_from < p_until THEN count(*) + (
+                SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)
+                FROM jsonb_each(p_refused) AS r
+            ) ELSE 0 END AS moved,
+            (
+                SELECT coalesce(jsonb_object_agg(m.reason, m.refused), '{}') FROM (
+                    SELECT r.key AS reason, jsonb_build_object(
+                        'count', sum((r.value ->> 'count')::bigint),
+                        'example', min((r.value ->> 'example')::bigint)
+                    ) AS refused
+                    FROM (
+                        SELECT * FROM jsonb_each(v_import.refused)
+                        UNION ALL SELECT * FROM jsonb_each(p_refused)
+                    ) AS r
+                    GROUP BY r.key
+                ) AS m
+            ) AS refused,
+            min(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_from,
+            max(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_until,
+            min(t.received_at) FILTER (WHERE t.is_ended) AS ends_from,
+            max(t.received_at) FILTER (WHERE t.is_ended) AS ends_until,
+            max(t.received_at - t.started_at) FILTER (WHERE t.is_ended) AS longest,
+            bool_or(t.started_at IS NULL) AS lacks_starts
+        FROM told AS t
+    ) AS s
+    WHERE i.node = p_node;
+END
+$$;
+ALTER FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, imported_from text, first_at timestamp with time zone, last_at timestamp with time zone, not_taken bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        i.node, i.imported_from, least(i.openings_from, i.ends_from),
+        greatest(i.openings_until, i.ends_until),
+        (SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)::bigint
+            FROM jsonb_each(i.refused) AS r)
+    FROM ctaudit.import AS i, ctaudit.needed_of_import(i.node, p_from, p_until)
+    WHERE p_node IS NULL OR i.node = ANY (ctaudit.nodes_named(p_node))
+    ORDER BY i.node;
+$$;
+ALTER FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2208,6 +2414,26 @@ AS $$
     ) AS l ON true;
 $$;
 ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(dump_before bigint, dump_after bigint, dumps_within bigint[], entries_from timestamp with time zone, entries_until timestamp with time zone, openings_from timestamp with time zone, openings_until timestamp with time zone, ends_from timestamp with time zone, ends_until timestamp with time zone, wrong_from timestamp with time zone, wrong_until timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
+        '-infinity'::timestamptz,
+        coalesce(i.openings_from, 'infinity'), p_until + interval '1 s',
+        greatest(i.ends_from, p_from),
+        least(
+            i.ends_until + interval '1 us',
+            CASE WHEN NOT i.lacks_starts THEN p_until + i.longest + interval '1 s' END
+        ),
+        NULL::timestamptz, NULL::timestamptz
+    FROM ctaudit.import AS i
+    WHERE i.node = p_node AND greatest(i.openings_until, i.ends_until) >= p_from
+        AND (i.lacks_starts
+            OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
+$$;
+ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2222,12 +2448,13 @@ AS $$
     ), p_name);
 $$;
 ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text)
+CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text, imported_from text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        n.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
+        coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
             SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
@@ -2235,8 +2462,10 @@ AS $$
             WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
-            THEN ctaudit.retire_command(n.node, l.last_at) END
+            THEN ctaudit.retire_command(n.node, l.last_at) END,
+        i.imported_from
     FROM ctaudit.node AS n
+    LEFT JOIN ctaudit.import AS i ON i.node = n.node
     CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
     CROSS JOIN LATERAL (
         SELECT
@@ -2383,7 +2612,7 @@ CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
 ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
+    RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance WHEN 'i'::"char" THEN 'imported'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
 ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
     LANGUAGE plpgsql
@@ -2813,6 +3042,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
     END IF;
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        RAISE EXCEPTION '% was imported; no question waits for it', p_node USING ERRCODE = '55000';
+    END IF;
     SELECT
         max(greatest(s.started_at, s.covered_until, s.stopped_at)),
         max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)
@@ -2937,7 +3169,7 @@ $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
+    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source WHEN 'u'::"char" THEN 'ulogd2'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql
@@ -3024,6 +3256,8 @@ AS $$
             p_from,
             CASE WHEN p_open THEN span.until - interval '1 us' END,
             (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
+            (SELECT least(i.openings_from, i.ends_from) FROM ctaudit.import AS i
+                WHERE i.node = n.node),
             n.first_seen
         ) AS since
         FROM ctaudit.node AS n
@@ -3033,6 +3267,7 @@ AS $$
         ) AS until) AS span
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < ended.until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
             AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
         )
     ),
@@ -3428,6 +3663,12 @@ ALTER TABLE ctaudit.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.import_opening (
+    node text NOT NULL,
+    number bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ctaudit.import_opening OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -3778,6 +4019,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_pkey PRIMARY KEY (dump_id);
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
+ALTER TABLE ONLY ctaudit.import_opening
+    ADD CONSTRAINT import_opening_pkey PRIMARY KEY (node, number);
+ALTER TABLE ONLY ctaudit.import
+    ADD CONSTRAINT import_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -3846,6 +4091,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.import
+    ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.import_opening
+    ADD CONSTRAINT import_opening_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.import(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
@@ -3868,6 +4117,7 @@ REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
@@ -3903,6 +4153,9 @@ REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM
 GRANT ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -3920,6 +4173,7 @@ REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUB
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;

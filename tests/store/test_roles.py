@@ -18,6 +18,7 @@ RECORDER = {
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes",
+    "imports",
     "schema_version",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
@@ -189,6 +190,7 @@ CALLS = {
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
+    "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",
     "schema_version": "SELECT ctaudit.schema_version()",
@@ -225,6 +227,11 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
             " VALUES ('gw1', %(stream)s, 0, now(), now(), '{}', '{}', '[]', 'configured')",
             values,
         )
+        if routine == "imports":
+            connection.execute(
+                "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until)"
+                " VALUES ('gw1', 'ulogd2', 'here', '2026-01-01', '2026-01-02')"
+            )
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(TRAPS)

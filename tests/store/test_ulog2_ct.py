@@ -11,7 +11,7 @@ import pytest
 
 from ctaudit.database import schema
 from lab.cluster import Cluster
-from lab.ulogd import find_missing, install_schema
+from lab.ulogd import install_schema
 from tests.store.gateway import SRC_NAT, Gateway, ended, opened, tuples
 from tests.store.scenario import ARTICLE, after, fill_live
 
@@ -53,7 +53,6 @@ def columns(connection: psycopg.Connection[Any], schema_name: str) -> list[tuple
     ).fetchall()
 
 
-@pytest.mark.skipif(bool(find_missing()), reason="ulogd2 is not installed")
 def test_columns_and_types_are_those_of_ulogd2(cluster: Cluster, store: str) -> None:
     old = install_schema(cluster, f"old_{uuid.uuid4().hex[:8]}")
     with psycopg.connect(old) as theirs, psycopg.connect(cluster.dsn(store)) as ours:
@@ -77,7 +76,7 @@ def test_the_articles_question(auditor: psycopg.Connection[Any]) -> None:
 def test_one_row_a_connection(cluster: Cluster, store: str) -> None:
     """An opening stands only where no end is recorded."""
     with psycopg.connect(cluster.dsn(store)) as owner:
-        events = dict(owner.execute(
+        events: dict[int, int] = dict(owner.execute(
             "SELECT ct_event, count(*) FROM ctaudit.ulog2_ct GROUP BY 1"
         ).fetchall())  # fmt: skip
         openings, flows = owner.execute(
@@ -156,9 +155,11 @@ def test_nothing_is_read_before_it_is_on_record(
 def test_values_that_would_not_be_on_record_are_refused(
     cluster: Cluster, store: str, auditor: psycopg.Connection[Any]
 ) -> None:
-    with psycopg.connect(cluster.dsn(store, "audrey")) as connection:
-        with pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"):
-            connection.execute("SELECT * FROM ctaudit.ulog2_ct WHERE reply_l4_dport = %s", (53500,))
+    with (
+        psycopg.connect(cluster.dsn(store, "audrey")) as connection,
+        pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"),
+    ):
+        connection.execute("SELECT * FROM ctaudit.ulog2_ct WHERE reply_l4_dport = %s", (53500,))
     auditor.execute(f"{ROWS} WHERE 'costs $5' <> ''")
 
 
@@ -166,9 +167,11 @@ def test_only_auditors_may_read_it_and_only_through_it(cluster: Cluster, store: 
     for login, view in (
         ("rex", "ulog2_ct"), ("stranger", "ulog2_ct"), ("audrey", "ulog2_ct_row"),
     ):  # fmt: skip
-        with psycopg.connect(cluster.dsn(store, login)) as connection:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute(f"SELECT count(*) FROM ctaudit.{view}")  # type: ignore[arg-type]
+        with (
+            psycopg.connect(cluster.dsn(store, login)) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(f"SELECT count(*) FROM ctaudit.{view}")  # type: ignore[arg-type]
 
 
 def test_a_query_for_a_port_uses_the_index(auditor: psycopg.Connection[Any]) -> None:

@@ -309,7 +309,7 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols", "scope_wrong",
+        "completeness", "protocols", "imported", "scope_wrong",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)

@@ -13,6 +13,8 @@ BY_THE_LAST_DUMP = "by the last table dump"
 NOT_COUNTED = "the kernel did not count, nf_conntrack_acct = 0"
 OFFLOADED = "offloaded to a flowtable"
 
+IMPORTED = "imported"  # of provenance: another program had recorded it
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -104,3 +106,18 @@ class Coverage:
     protocols: Sequence[int] = ()
     in_scope: bool | None = None
     none_why: str | None = None
+
+
+@dataclass(frozen=True)
+class Import:
+    """A row of ctaudit.imports(): what another program had recorded, and was asked as well."""
+
+    node: str
+    imported_from: str
+    first_at: datetime | None
+    last_at: datetime | None
+    not_taken: int
+
+    @property
+    def why(self) -> str:
+        return f"{self.node}: imported from {self.imported_from}, not judged"

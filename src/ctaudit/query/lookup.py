@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ctaudit.database.connection import asking, explained, set_local
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
 
@@ -33,6 +33,7 @@ _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
     "%(address)s::inet) ORDER BY node"
 )
+_IMPORTS = sql.SQL("ctaudit.imports(%(node)s::text, %(begin)s, %(end)s) ORDER BY node")
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
@@ -44,7 +45,8 @@ _FLOWS = sql.SQL(
 class Reply:
     """The reply to a WhoQuestion. ``cut``: there were more than ANSWERS_MAX answers.
 
-    ``protocols``: the verdict on each, where the record is complete for some only.
+    ``protocols``: the verdict on each, where the record is complete for some only. ``imports``:
+    what was asked as well and is not judged.
     """
 
     question: WhoQuestion
@@ -53,6 +55,7 @@ class Reply:
     verdict: Verdict
     cut: bool
     protocols: tuple[ProtocolVerdict, ...] = ()
+    imports: tuple[Import, ...] = ()
 
 
 def make_reply(
@@ -60,6 +63,7 @@ def make_reply(
     answers: Sequence[Answer],
     coverage: Sequence[Coverage],
     by_protocol: Mapping[int | None, Sequence[Coverage]] | None = None,
+    imports: Sequence[Import] = (),
 ) -> Reply:
     """The first ANSWERS_MAX answers, and the verdict on them.
 
@@ -67,9 +71,9 @@ def make_reply(
     """
     first = tuple(answers[:ANSWERS_MAX])
     is_cut = len(answers) > ANSWERS_MAX
-    verdict = judge(first, coverage, question.node)
-    protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node)
-    return Reply(question, first, tuple(coverage), verdict, is_cut, protocols)
+    verdict = judge(first, coverage, question.node, imports)
+    protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node, imports)
+    return Reply(question, first, tuple(coverage), verdict, is_cut, protocols, tuple(imports))
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
@@ -94,7 +98,8 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         answers = select_rows(connection, Answer, _WHO, values)
         coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
         by_protocol = _select_by_protocol(connection, coverage, values)
-    return make_reply(question, answers, coverage, by_protocol)
+        imports = select_rows(connection, Import, _IMPORTS, values)
+    return make_reply(question, answers, coverage, by_protocol, imports)
 
 
 def _select_by_protocol(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ctaudit.conntrack.endpoint import format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
-from ctaudit.query.answer import BY_THE_LAST_DUMP, Answer, Coverage
+from ctaudit.query.answer import BY_THE_LAST_DUMP, IMPORTED, Answer, Coverage, Import
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.question import WhoQuestion
@@ -25,6 +25,7 @@ _SOURCES = {
     "event": "kernel event",
     "receiver": "receiver, no later than this",
     "dump": "seen in a table dump, at or before this",
+    "ulogd2": "as ulogd2 wrote it, the kernel's or its own clock's",
 }
 
 
@@ -42,6 +43,7 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
+        "imported": [_plain_import(item) for item in reply.imports],
         "scope_wrong": list(find_outside(reply.answers, reply.coverage)),
     }
 
@@ -87,9 +89,20 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
     }
 
 
+def _plain_import(item: Import) -> dict[str, Any]:
+    return {
+        "node": item.node,
+        "from": item.imported_from,
+        "first_at": plain_time(item.first_at),
+        "last_at": plain_time(item.last_at),
+        "not_taken": item.not_taken,
+    }
+
+
 def format_reply(reply: Reply) -> Iterator[str]:
     """Aligned lines: the answers, what was asked, and whether the record is complete."""
     answers, verdict = reply.answers, reply.verdict
+    answers = tuple(answer for answer in answers if answer.provenance != IMPORTED)
     if not answers:
         yield f"No connection is recorded for {_format_question(reply.question)}."
     elif len(answers) == 1:
@@ -105,6 +118,7 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield ""
         yield _format_hosts(answers)
         yield _format_filters(reply)
+    yield from _format_imports(reply)
     yield f"Asked: {_format_span(reply.question)}."
     yield from _format_renamed(reply)
     for reason in verdict.reasons:
@@ -119,6 +133,20 @@ def format_reply(reply: Reply) -> Iterator[str]:
         yield "The record is complete here."
     elif answers and not verdict.complete:
         yield "Another connection may be the one asked for."
+
+
+def _format_imports(reply: Reply) -> Iterator[str]:
+    """What was imported is named, whether it had an answer or not; it has no verdict."""
+    found = [answer for answer in reply.answers if answer.provenance == IMPORTED]
+    for item in reply.imports:
+        own = [answer for answer in found if answer.node == item.node]
+        span = " until ".join(
+            format_time(at, trim=True) for at in (item.first_at, item.last_at) if at
+        )
+        rest = f"; {item.not_taken:,} of its rows could not be read" if item.not_taken else ""
+        yield f"{item.why} ({span}): {len(own)} found{rest}."
+        for answer in own:
+            yield from _format_answer(answer)
 
 
 def _format_renamed(reply: Reply) -> Iterator[str]:
