@@ -32,9 +32,11 @@ QUERIES = (
     ),
     (
         "SELECT oob_family, orig_ip_saddr_str, orig_ip_daddr_str, orig_ip_protocol, orig_l4_sport,"
-        " orig_l4_dport, orig_raw_pktlen, orig_raw_pktcount, reply_ip_saddr_str, reply_ip_daddr_str,"
+        " orig_l4_dport, orig_raw_pktlen, orig_raw_pktcount, reply_ip_saddr_str,"
+        " reply_ip_daddr_str,"
         " reply_ip_protocol, reply_l4_sport, reply_l4_dport, reply_raw_pktlen, reply_raw_pktcount,"
-        " icmp_code, icmp_type, ct_mark, flow_start_sec, flow_start_usec, flow_end_sec, flow_end_usec,"
+        " icmp_code, icmp_type, ct_mark, flow_start_sec, flow_start_usec, flow_end_sec,"
+        " flow_end_usec,"
         " ct_event FROM ulog2_ct ORDER BY flow_start_sec, flow_start_usec"
     ),
 )

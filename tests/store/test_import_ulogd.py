@@ -21,6 +21,7 @@ import pytest
 from ctaudit.database import schema
 from lab.cluster import Cluster
 from lab.ulogd import install_schema
+from lab.waiting import wait_until
 from tests.store.gateway import Gateway
 from tests.store.scenario import SOURCES, Done, fill_live, refuse, run
 
@@ -269,20 +270,27 @@ def test_killed_at_any_moment(place: Place) -> None:
 
 
 def test_two_imports_at_once(place: Place) -> None:
-    many(place, 8000)
+    """Both wait for the import's row with the same rows in hand; one of them may store them."""
+    place.call("INSERT_CT", 53500, 0, 60, 4)
+    place.take_table()
+    many(place, 3000)
     words = ["import", "ulogd", "--into", place.store, "--node", "old", "--dsn", place.old]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)}
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "ctaudit", *words],
-            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    said = [process.communicate()[1] for process in both]
-    assert "another one runs" in "".join(said)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(place.store) as lock:
+        lock.execute("SELECT FROM ctaudit.import FOR UPDATE")
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-m", "ctaudit", *words],
+                env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        wait_until(lambda: place.ask(waiting) == [(2,)], 30)
+    said = "".join(process.communicate()[1] for process in both)
+    assert said.count("another one runs") == 1
     place.take_table()
-    assert place.ask("SELECT count(*) FROM ctaudit.flow") == [(8000,)]
+    assert place.ask("SELECT count(*) FROM ctaudit.flow") == [(3001,)]
 
 
 def test_a_bar_on_a_terminal_and_lines_elsewhere(place: Place) -> None:

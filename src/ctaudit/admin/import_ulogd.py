@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -175,12 +177,13 @@ class _Writer:
         days = {("flow" if row.is_ended else "opening", row.received_us // _DAY) for row in rows}
         wanted = {(table, date(1970, 1, 1) + timedelta(days=day)) for table, day in days}
         for table, day in sorted(wanted - self._made):
-            retry_locked(
-                lambda table=table, day=day: self.store.execute(  # type: ignore[misc]
-                    "SELECT ctaudit.make_partition(%s::text, %s::date)", (table, day)
-                )
-            )
+            retry_locked(partial(self._make_partition, table, day))
         self._made |= wanted
+
+    def _make_partition(self, table: str, day: date) -> None:
+        # Another session, such as ctaudit maintain, may make it at this moment.
+        with suppress(psycopg.errors.DuplicateTable):
+            self.store.execute("SELECT ctaudit.make_partition(%s::text, %s::date)", (table, day))
 
 
 def _end_openings(writer: _Writer, position: int, source: Source, run: Run) -> None:
