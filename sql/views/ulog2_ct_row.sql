@@ -22,7 +22,18 @@ FROM (
         r.received_at, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
         r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
         r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, r.mark,
-        r.started_at, coalesce(r.ended_at, r.stop_sent) AS ended_at, 4::smallint AS ct_event
+        -- Without the kernel's stamps the start is that of the latest opening it may be the end of.
+        coalesce(r.started_at, (
+            SELECT o.started_at FROM ctaudit.opening_row AS o
+            WHERE o.node_id = r.node_id AND o.received_at <= r.received_at
+                AND o.reply_dport = r.reply_dport AND o.reply_dst = r.reply_dst
+                AND ctaudit.same_tuple(
+                    o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
+                    r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.ct_id
+                )
+            ORDER BY o.received_at DESC LIMIT 1
+        )) AS started_at,
+        coalesce(r.ended_at, r.stop_sent) AS ended_at, 4::smallint AS ct_event
     FROM ctaudit.flow_row AS r
     UNION ALL
     SELECT

@@ -14,6 +14,7 @@ from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.answer_text import PLAIN_KEYS
 from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
+from ctaudit.query.startless_text import NO_START
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,
@@ -121,7 +122,7 @@ def test_how_an_end_is_told(changes: dict[str, Any], line: str) -> None:
             {"started_source": "dump"},
             "2026-02-22 12:59:34.123456+01:00 (seen in a table dump, at or before this)",
         ),
-        ({"started_at": None, "started_source": None}, "unknown"),
+        ({"started_at": None, "started_source": None}, f"unknown ({NO_START})"),
     ],
 )
 def test_how_a_start_is_told(changes: dict[str, Any], line: str) -> None:

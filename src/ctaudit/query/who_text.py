@@ -11,6 +11,7 @@ from ctaudit.query.answer import BY_THE_LAST_DUMP, IMPORTED, Answer, Coverage, I
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.question import WhoQuestion
+from ctaudit.query.startless_text import NO_START
 from ctaudit.query.value_text import (
     format_duration,
     format_time,
@@ -202,7 +203,7 @@ def _format_details(answer: Answer) -> Iterator[tuple[str, str]]:
 
 def _format_start(answer: Answer) -> str:
     if answer.started_at is None:
-        return "unknown"
+        return f"unknown ({NO_START})"
     source = _SOURCES.get(answer.started_source or "", answer.started_source)
     if answer.started_after is not None:
         source = f"{source}; no earlier than {format_time(answer.started_after)}"
