@@ -5,7 +5,7 @@
 --   p_host            network of the internal end: the client, or the server behind a
 --                     destination NAT
 --   p_nat             network of the public address that the outside saw in its place
---   p_remote          network of the other end
+--   p_remote          network of the other end; one that was not stored may be in each
 --   p_from, p_until   the span; NULL: without bound
 --   p_open            true: only connections without a recorded end
 --   p_node, p_limit   NULL: any node; no limit
@@ -41,8 +41,10 @@ BEGIN
         v_inward := v_inward || ' AND r.orig_dst <<= $13';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || format(' AND r.reply_src <<= %L::inet', p_remote);
-        v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
+        v_outward := v_outward || format(
+            ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
+        v_inward := v_inward || format(
+            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,

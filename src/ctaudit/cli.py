@@ -98,9 +98,9 @@ def run_who(args: Namespace) -> int:
 
 def run_flows(args: Namespace) -> int:
     from ctaudit.query.flows_text import format_rows
+    from ctaudit.query.lacking_text import LackCount
     from ctaudit.query.lookup import ask_flows
     from ctaudit.query.question import read_flows
-    from ctaudit.query.startless_text import StartlessCount
     from ctaudit.query.uncovered import ask_uncovered
     from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
 
@@ -114,14 +114,14 @@ def run_flows(args: Namespace) -> int:
         node=args.node,
         limit=args.limit,
     )
-    startless = StartlessCount()
+    lacks = LackCount(by_remote=args.remote is not None)
     with _asking(args) as connection:
         uncovered = ask_uncovered(connection, question)
-        rows = startless.watch(ask_flows(connection, question))
+        rows = lacks.watch(ask_flows(connection, question))
         output.print_lines(format_rows(rows, args.format, _terminal_width()))
     if uncovered and args.format == "json":
         output.print_lines([json.dumps(plain_uncovered(uncovered))])
-    for sentence in (*startless.format(), *format_uncovered(uncovered)):
+    for sentence in (*lacks.format(), *format_uncovered(uncovered)):
         output.complain(sentence)
     return FLOWS_UNCOVERED if uncovered else FLOWS_COVERED
 

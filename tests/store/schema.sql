@@ -988,7 +988,11 @@ AS $_$
         SELECT l.*
         FROM (
             SELECT array_agg(ROW(
-                s.number, s.kind, s.ct_id, s.status & 4096 <> 0, s.received_at, s.started_at,
+                s.number, s.kind, s.ct_id,
+                -- Where a remote end was not stored (0.0.0.0), others have this tuple meanwhile.
+                s.status & 4096 <> 0 OR s.orig_src IN ('0.0.0.0', '::')
+                    OR s.orig_dst IN ('0.0.0.0', '::'),
+                s.received_at, s.started_at,
                 s.start_from, s.start_until, s.alive_at, s.gone_at
             )::ctaudit.sighting) AS sightings
             FROM seen AS s
@@ -1451,8 +1455,10 @@ BEGIN
         v_inward := v_inward || ' AND r.orig_dst <<= $13';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || format(' AND r.reply_src <<= %L::inet', p_remote);
-        v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
+        v_outward := v_outward || format(
+            ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
+        v_inward := v_inward || format(
+            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward, v_inward,
@@ -3375,12 +3381,13 @@ BEGIN
         v_inward := v_inward || ' AND r.orig_dport = $12 AND r.proto NOT IN (1, 58)';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_src = $13';
-        v_inward := v_inward || ' AND r.orig_src = $13';
+        v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
+        v_inward := v_inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
-        v_inward := v_inward || ' AND r.orig_sport = $14';
+        v_outward := v_outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
+            || ' AND r.proto NOT IN (1, 58)';
+        v_inward := v_inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
     END IF;
     IF p_proto IS NOT NULL THEN
         v_outward := v_outward || ' AND r.proto = $15';

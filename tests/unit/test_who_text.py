@@ -12,9 +12,9 @@ import pytest
 
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.answer_text import PLAIN_KEYS
+from ctaudit.query.lacking_text import NO_START
 from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
-from ctaudit.query.startless_text import NO_START
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,

@@ -77,6 +77,11 @@ class Answer:
         return self.orig_dst if self.direction == "inward" else self.reply_dst
 
     @property
+    def is_remote_stored(self) -> bool:
+        """False: privacy.remote was false, and ``remote`` is 0.0.0.0 or ::."""
+        return not self.remote.is_unspecified
+
+    @property
     def public_port(self) -> int | None:
         return self.orig_dport if self.direction == "inward" else self.reply_dport
 

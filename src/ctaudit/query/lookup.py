@@ -17,7 +17,13 @@ from psycopg.rows import class_row
 from ctaudit.database.connection import asking, explained, set_local
 from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
-from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
+from ctaudit.query.verdict import (
+    ProtocolVerdict,
+    Verdict,
+    doubt_remotes,
+    judge,
+    judge_protocols,
+)
 
 ANSWERS_MAX = 1000
 _FETCH = 2000
@@ -72,8 +78,16 @@ def make_reply(
     first = tuple(answers[:ANSWERS_MAX])
     is_cut = len(answers) > ANSWERS_MAX
     verdict = judge(first, coverage, question.node, imports)
-    protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node, imports)
+    if question.remote:
+        verdict = doubt_remotes(first, verdict)
+    protocols: tuple[ProtocolVerdict, ...] = ()
+    if not is_cut and not (question.remote and _lacks_remote(first)):
+        protocols = judge_protocols(first, by_protocol or {}, question.node, imports)
     return Reply(question, first, tuple(coverage), verdict, is_cut, protocols, tuple(imports))
+
+
+def _lacks_remote(answers: Sequence[Answer]) -> bool:
+    return any(not answer.is_remote_stored for answer in answers)
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:

@@ -74,6 +74,18 @@ def judge(
     return Verdict("one" if len(answers) == 1 else "several", True)
 
 
+def doubt_remotes(answers: Sequence[Answer], verdict: Verdict) -> Verdict:
+    """The verdict of a question for a remote end, where answers have none that is stored."""
+    nodes = sorted({answer.node for answer in answers if not answer.is_remote_stored})
+    reasons = tuple(
+        f"{node}: stores no remote ends (privacy.remote = false), so --to cannot be compared"
+        for node in nodes
+    )
+    if not reasons:
+        return verdict
+    return Verdict("unknown", verdict.complete, verdict.reasons + reasons)
+
+
 def _concerned(answers: Sequence[Answer], coverage: Sequence[Coverage]) -> Iterator[Coverage]:
     """All but those of which the address is known not to be, and which have no answer."""
     found = {answer.node for answer in answers}

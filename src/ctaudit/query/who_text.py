@@ -9,9 +9,9 @@ from ctaudit.conntrack.endpoint import format_party
 from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
 from ctaudit.query.answer import BY_THE_LAST_DUMP, IMPORTED, Answer, Coverage, Import
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
+from ctaudit.query.lacking_text import NO_START
 from ctaudit.query.lookup import ANSWERS_MAX, Reply
 from ctaudit.query.question import WhoQuestion
-from ctaudit.query.startless_text import NO_START
 from ctaudit.query.value_text import (
     format_duration,
     format_time,
