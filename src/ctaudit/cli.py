@@ -228,6 +228,7 @@ COMMANDS = {
     "receive": run_receive,
     "record": run_record,
     "schema": run_schema,
+    "import": run_import,
     "maintain": run_maintain,
     "who": run_who,
     "flows": run_flows,
@@ -235,7 +236,6 @@ COMMANDS = {
     "status": run_status,
     "check": run_check,
     "node": run_node,
-    "import": run_import,
     "setup": run_setup,
 }
 
