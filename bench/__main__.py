@@ -14,6 +14,7 @@ from bench.report import candidate_table, loss_row, ratio_table, write_report
 from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
 from bench.stage import BenchError, standing_stage
+from bench.store import Size, print_store
 from lab.cluster import ClusterError
 from lab.namespaces import LabError
 
@@ -37,6 +38,15 @@ def main() -> int:
     long.add_argument("--rate", type=int, default=20_000, help="connections a second of it")
     long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
     long.set_defaults(work=_run_long)
+    store = commands.add_parser("store", help="CALLs and questions in a full store, JSON lines")
+    store.add_argument("--days", type=int, default=60, help="partitions with rows")
+    store.add_argument("--empty", type=int, default=0, help="partitions without rows")
+    store.add_argument(
+        "--openings", type=int, nargs="+", default=[200_000, 1_000_000], help="between two dumps"
+    )
+    store.add_argument("--live", nargs="*", default=[], help="more questions, as ctaudit.live(...)")
+    store.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    store.set_defaults(work=_run_store)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
     chosen = parser.parse_args()
@@ -83,6 +93,15 @@ def _run_long(chosen: argparse.Namespace) -> None:
             load = run_load(stage, count, chosen.rate, every=1, flush_every=0.5)
             print(write_result("pressure", load))
     _report(chosen)
+
+
+def _run_store(chosen: argparse.Namespace) -> None:
+    size = Size(chosen.days, chosen.empty, chosen.openings)
+    figures = print_store(size, chosen.live)
+    if chosen.write:
+        result = {"days": size.days, "note": chosen.write, "figures": figures}
+        print(write_result("store", result))
+        _report(chosen)
 
 
 def _report(_: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from bench.figures import Run, Spread, costs, peak, rates
 from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
 from bench.side import load_runs, read_result
+from bench.store_report import store_section
 from bench.ulogd import FORMER_ROWS
 from lab.namespaces import ROOT
 
@@ -72,7 +73,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         plot.write_text(draw(_panels(runs)))
         written.append(plot)
         pieces.append(_side_section(result, runs))
-    for section in (small_section, pressure_section):
+    for section in (small_section, pressure_section, store_section):
         text, plots = section(docs)
         pieces.append(text)
         written += plots

@@ -5,8 +5,9 @@ REVOKE ALL ON SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 
-GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor;
-GRANT EXECUTE ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder, ctaudit_auditor;
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
+GRANT EXECUTE ON FUNCTION ctaudit.schema_version()
+TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text)
@@ -14,12 +15,13 @@ TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
 GRANT EXECUTE ON PROCEDURE
-    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_note
+    ctaudit.record_live, ctaudit.record_nat, ctaudit.record_history, ctaudit.record_aggregate,
+    ctaudit.record_note
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered, ctaudit.gaps,
-    ctaudit.status, ctaudit.nodes, ctaudit.imports
+    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered,
+    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
 -- query on record, and those that compute with the values of a row.
@@ -29,3 +31,9 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.start_from, ctaudit.start_until, ctaudit.time_source_of,
     ctaudit.icmp_type, ctaudit.icmp_code
 TO ctaudit_auditor;
+
+-- The steps take the days of retention, not a time: nothing younger than a day can be dropped.
+GRANT EXECUTE ON FUNCTION
+    ctaudit.due_steps, ctaudit.make_partition, ctaudit.trim_before, ctaudit.drop_partition,
+    ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.set_freezing, ctaudit.lock_holders
+TO ctaudit_maintainer;

@@ -1,15 +1,18 @@
 -- The roles of ctaudit: group roles without login, which are granted to the roles that log in.
 -- They belong to the cluster, not to a database: made if missing, never dropped or changed.
 --
---   ctaudit_owner     owns each object of the schema; installs, upgrades and maintains it
+--   ctaudit_owner     owns each object of the schema; installs and upgrades it
 --   ctaudit_recorder  may execute the record procedures, resume_position and unannounced, nothing
 --                     else
 --   ctaudit_auditor   may execute the inquiry functions, nothing else
+--   ctaudit_maintainer  may execute the steps of the daily maintenance, nothing else
 DO $roles$
 DECLARE
     v_role text;
 BEGIN
-    FOREACH v_role IN ARRAY ARRAY['ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor'] LOOP
+    FOREACH v_role IN ARRAY ARRAY[
+        'ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor', 'ctaudit_maintainer'
+    ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
             BEGIN
                 EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
@@ -21,6 +24,14 @@ BEGIN
     END LOOP;
     IF NOT pg_catalog.pg_has_role(current_user, 'ctaudit_owner', 'USAGE') THEN
         EXECUTE pg_catalog.format('GRANT ctaudit_owner TO %I', current_user);
+    END IF;
+    -- For ctaudit.lock_holders. Who may not grant it learns less of who holds a lock.
+    IF NOT pg_catalog.pg_has_role('ctaudit_owner', 'pg_read_all_stats', 'USAGE') THEN
+        BEGIN
+            GRANT pg_read_all_stats TO ctaudit_owner;
+        EXCEPTION
+            WHEN insufficient_privilege OR unique_violation THEN NULL;
+        END;
     END IF;
 END
 $roles$;

@@ -1,69 +1,88 @@
 -- Function: ctaudit.alive
--- The connections that are not known to have ended: the entries of a dump and the openings
--- received since it began, without those that a flow closes. The kernel does not dump its
+-- The connections that are not known to have ended, for ctaudit.live: the entries of a dump and the
+-- openings received since it began, without those that a flow closes. The kernel does not dump its
 -- table at one instant, so one connection may be returned twice, as an entry and as an opening.
+-- Those of one port are found by index, those of one host by reading what began since the dump; of
+-- each the end is looked up by index. Without either all ends since the dump are read.
 -- Whether a flow closes one is decided by the pair (ctaudit.closes); only where an id was opened
 -- more than once by ctaudit.lives, since one end closes one opening.
 -- Parameters:
 --   p_node
 --   p_dump   a complete dump of that node; NULL: since the node's first stream
+--   p_host   the internal end; NULL: any
+--   p_port   the port of the public side; NULL: any
 -- Returns: connections in state 'open'; last_seen_at is a time at which each was alive
+-- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: dump, stream, clock_doubt, opening, dump_entry, flow (read)
-CREATE OR REPLACE FUNCTION ctaudit.alive(p_node text, p_dump bigint)
+CREATE OR REPLACE FUNCTION ctaudit.alive(
+    p_node text,
+    p_dump bigint,
+    p_host inet,
+    p_port integer
+)
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
-SET enable_nestloop = off
+SET enable_nestloop = on
+SET enable_hashjoin = on
+SET enable_seqscan = on
+SET enable_mergejoin = off
+SET work_mem = '64MB'
 SET jit = off
 AS $function$
 DECLARE
-    v_began timestamptz := '-infinity';
-    v_ended timestamptz := '-infinity';
+    v_since record := ctaudit.recorded_since(
+        p_node, p_dump, (SELECT max(s.covered_until) FROM ctaudit.stream AS s WHERE s.node = p_node)
+    );
+    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
+    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
+    v_asked CONSTANT text := concat_ws(
+        '',
+        CASE WHEN p_host IS NOT NULL THEN format(
+            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
+        ) END,
+        CASE WHEN p_port IS NOT NULL THEN format(
+            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
+            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
+        ) END
+    );
 BEGIN
-    IF p_dump IS NULL THEN
-        SELECT least(
-            min(s.started_at), (
-                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
-            )
-        ) INTO v_began
-        FROM ctaudit.stream AS s WHERE s.node = p_node;
-    ELSE
-        SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
-        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
-    END IF;
-    RETURN QUERY EXECUTE $query$
+    -- How many rows there are since the dump is not known to the planner.
+    PERFORM
+        set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
+        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
+        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
+    RETURN QUERY EXECUTE replace(replace($query$
         WITH again AS MATERIALIZED (
-            SELECT o.ct_id FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
-            GROUP BY o.ct_id HAVING count(*) > 1
+            SELECT r.ct_id FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
+            GROUP BY r.ct_id HAVING count(*) > 1
         ),
-        seen AS (
+        seen AS NOT MATERIALIZED (
             SELECT
-                'entry' AS kind, e.received_at, e.started_at,
-                CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                'entry' AS kind, r.received_at, r.started_at,
+                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
-                e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-                e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
-            FROM ctaudit.dump_entry_row AS e
-            WHERE e.dump_id = $2 AND e.node_id = $5
-                AND e.received_at >= $3 - interval '2 hours'
-                AND e.received_at <= $4 + interval '2 hours'
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
+                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.dump_entry_row AS r
+            WHERE - r.dump_id = - $2 AND r.node_id = $5 AND r.received_at BETWEEN $4 AND $9 <asked>
             UNION ALL
             SELECT
-                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
-                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
-                ctaudit.provenance_of(o.provenance),
-                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-                o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
+                'opening', r.received_at, r.started_at, ctaudit.time_source_of(r.started_source),
+                r.started_after, r.received_at, coalesce(r.started_after, r.started_at),
+                ctaudit.provenance_of(r.provenance),
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
                 NULL, NULL, NULL, NULL,
-                o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
-            FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
         ),
         doubled AS MATERIALIZED (
             SELECT row_number() OVER () AS number, s.* FROM seen AS s
@@ -74,7 +93,9 @@ BEGIN
             WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
                 AND NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
-                    WHERE f.node_id = $5 AND f.received_at >= $3
+                    WHERE f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
+                        AND f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
                         AND ctaudit.same_tuple(
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
@@ -118,8 +139,14 @@ BEGIN
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, f.status
                         FROM ctaudit.flow_row AS f
-                        WHERE f.node_id = $5 AND f.received_at >= $3
-                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                        WHERE f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
+                            AND EXISTS (
+                                SELECT FROM doubled AS d
+                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
+                                    AND ctaudit.index_time(f.received_at)
+                                        >= ctaudit.index_time($3)
+                                    AND f.ct_id = d.ct_id
+                            )
                     ) AS t
                     GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
                 ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
@@ -158,10 +185,15 @@ BEGIN
                 WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
                 WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
                 ELSE 'no table dump has shown it'
-            END
+            END,
+            NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
-    $query$ USING p_node, p_dump, v_began, v_ended,
-        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+    $query$, '<asked>', v_asked), '<since>', '- r.node_id = - $5 AND r.received_at >= $3 '
+        'AND r.received_at < $6 AND ctaudit.receipt(r.received_at) >= $3')
+    USING p_node, p_dump, v_since.began_at, v_since.entries_from,
+        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node), v_since.received_until,
+        p_host, p_port, v_since.entries_until;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

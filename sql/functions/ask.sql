@@ -10,8 +10,10 @@
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
+--   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
--- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
+-- Errors: as ctaudit.refuse_rewritten
+-- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -24,7 +26,8 @@ CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_remote_port integer,
     p_proto smallint,
     p_latest boolean,
-    p_open boolean
+    p_open boolean,
+    p_indexed boolean DEFAULT false
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -37,22 +40,44 @@ AS $function$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_query text := ctaudit.connection_query(p_outward, p_inward);
-    v_needed record;
+    v_own inet[];
+    v_parts ctaudit.needed_part[];
+    v_aggregated smallint[];
+    v_seen smallint[];
+    v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
-    v_since timestamptz;
     v_connection ctaudit.connection;
+    v_portion ctaudit.connection[] := '{}';
 BEGIN
-    FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL (
-            SELECT * FROM ctaudit.needed(n.node, v_from, v_until)
-            WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            UNION ALL
-            SELECT * FROM ctaudit.needed_of_import(n.node, v_from, v_until)
-        ) AS b
-        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
-    LOOP
+    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    INTO v_parts, v_aggregated
+    FROM ctaudit.node AS n CROSS JOIN LATERAL (
+        SELECT ctaudit.needed(n, v_from, v_until) AS part
+        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+        UNION ALL
+        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
+    ) AS b
+    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
+    IF p_indexed THEN
+        -- A node whose dumps do not bound the question does not widen it for the others.
+        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
+        FROM (
+            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
+            GROUP BY p.dump_before IS NULL, p.all_ends
+        ) AS g, unnest(ctaudit.nodes_seen(
+            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
+            p_remote_port, p_proto
+        )) AS s (node_id);
+    END IF;
+    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
+        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
             least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
@@ -60,39 +85,29 @@ BEGIN
         FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
-        FOR v_connection IN EXECUTE v_query USING
+        v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
+        FOR v_connection IN EXECUTE ctaudit.connection_query(
+            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL)
+        ) USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
-            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown')
-                AND v_connection.provenance <> 'imported'
-            THEN
-                v_connection := ctaudit.late_end(
-                    v_connection, v_needed.ends_until, v_from, v_until
+            v_portion := v_portion || v_connection;
+            IF cardinality(v_portion) = 1000 THEN
+                RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                CONTINUE WHEN v_connection IS NULL;
+                v_portion := '{}';
             END IF;
-            CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            -- One that the dumps around the span do not show may be in one within it. Where no
-            -- start is known, only the dumps that the question reads are looked at.
-            v_since := NULL;
-            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
-                v_connection.started_at, greatest(
-                    v_connection.started_at, v_connection.ended_at,
-                    CASE WHEN v_connection.ended_at IS NULL
-                        THEN coalesce(v_connection.ended_before, 'infinity') END
-                ), '[]'
-            ) THEN
-                v_since := coalesce(
-                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
-                    '-infinity'
-                );
-            END IF;
-            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        RETURN QUERY SELECT * FROM ctaudit.fill_in(
+            v_portion, v_needed, v_dumps, v_from, v_until, p_open
+        );
+        v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

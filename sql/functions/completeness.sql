@@ -140,7 +140,8 @@ AS $function$
             CASE
                 WHEN gapped.imported_from IS NOT NULL
                     THEN format('imported from %s, not judged', gapped.imported_from)
-                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
+                        'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',

@@ -9,8 +9,7 @@
 -- partitions that they need.
 --
 -- Parameters:
---   p_outward, p_inward   conditions on an r of opening_row, flow_row or dump_entry_row that make it an
---                         answer: by its reply tuple, or by its orig tuple (destination NAT)
+--   p_seen   ctaudit.seen_query for the conditions of the question
 -- Returns: a query for rows of ctaudit.connection with the parameters
 --   $1, $2      the asked span [from, until)
 --   $3          the node
@@ -23,80 +22,20 @@
 --   $18         dump_ids of dumps within the span, or NULL
 --   $19, $20    more received_at of openings and flows, or NULL
 --   $21         the node's node_id
+--   $22         ctaudit.own_networks
 -- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream,
 --   coverage, gap
-CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_outward text, p_inward text)
+CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_seen text)
 RETURNS text
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT replace(replace(replace($query$
+    SELECT replace($query$
     WITH seen AS MATERIALIZED (
         SELECT row_number() OVER () AS number, u.*
         FROM (
-            SELECT
-                'opening' AS kind, r.received_at, r.started_at,
-                ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-                ) AS start_from,
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ) AS start_until,
-                CASE r.started_source WHEN 'r' THEN r.started_after
-                    ELSE r.started_at END AS alive_at,
-                NULL::timestamptz AS gone_at,
-                NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
-                NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-                NULL::text AS ended_cause, NULL::bigint AS dump_id,
-                ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
-                NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-            FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $5 AND <asked>
-            UNION ALL
-            SELECT
-                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), NULL
-                ),
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ),
-                coalesce(
-                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
-                    r.started_at
-                ),
-                coalesce(
-                    r.ended_at, r.ended_before,
-                    greatest(r.received_at, r.stop_sent, r.started_at)
-                ),
-                r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
-                r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $17
-                AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
-            UNION ALL
-            SELECT
-                'entry', r.received_at, r.started_at,
-                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
-                    ::ctaudit.time_source,
-                NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
-                ctaudit.start_until(r.started_at, 'kernel', r.received_at),
-                greatest(d.began_at, r.started_at), NULL,
-                NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.dump_entry_row AS r
-            JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
-                AND r.received_at <= $9 AND <asked>
+<seen>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -231,15 +170,10 @@ AS $function$
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
+        NULL::timestamptz
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
-    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<columns>',
-    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
-    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels');
+    , '<seen>', p_seen);
 $function$;

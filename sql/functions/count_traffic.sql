@@ -11,7 +11,8 @@
 --   p_since        the earliest entry that may show it was received then; NULL: no dump has
 --                  shown it (ctaudit.ask)
 -- Returns: the connection with the counters, NULL where they are unknown, and counters,
---   counters_cause; without an end, last_seen_at is that of the last dump that showed it
+--   counters_cause, idle_since; without an end, last_seen_at is that of the last dump that
+--   showed it
 -- Tables touched: dump_entry_row, dump, node (read)
 CREATE OR REPLACE FUNCTION ctaudit.count_traffic(
     p_connection ctaudit.connection,
@@ -22,6 +23,7 @@ LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
+SET plan_cache_mode = force_custom_plan
 AS $function$
 DECLARE
     c ctaudit.connection := p_connection;
@@ -38,6 +40,8 @@ BEGIN
             array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
             array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
             array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            array_agg(e.orig_packets + e.reply_packets ORDER BY e.received_at) AS packets,
+            array_agg(e.received_at ORDER BY e.received_at) AS read_at,
             count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
             max(greatest(d.began_at, e.started_at)) AS last_seen_at
         INTO v_seen
@@ -65,6 +69,11 @@ BEGIN
         IF c.state <> 'ended' THEN
             c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
         END IF;
+        c.idle_since := ctaudit.unchanged_since(
+            v_seen.packets
+                || CASE WHEN v_is_last THEN ARRAY[c.orig_packets + c.reply_packets] ELSE '{}' END,
+            v_seen.read_at
+        );
         SELECT
             a.most, b.most, s.most, t.most,
             a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
@@ -85,6 +94,7 @@ BEGIN
         c.orig_bytes := NULL;
         c.reply_packets := NULL;
         c.reply_bytes := NULL;
+        c.idle_since := NULL;
     END IF;
     c.counters := CASE
         WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL

@@ -3,12 +3,14 @@
 -- ends, those that began in it.
 -- Parameters:
 --   p_host            network of the internal end: the client, or the server behind a
---                     destination NAT
+--                     destination NAT; where nothing is translated, of either end, and
+--                     the client's if both are in it
 --   p_nat             network of the public address that the outside saw in its place
 --   p_remote          network of the other end; one that was not stored may be in each
 --   p_from, p_until   the span; NULL: without bound
 --   p_open            true: only connections without a recorded end
 --   p_node, p_limit   NULL: any node; no limit
+--   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at
 -- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
 --   dump_entry (read)
@@ -20,7 +22,8 @@ CREATE OR REPLACE FUNCTION ctaudit.flows(
     p_until timestamptz DEFAULT NULL,
     p_open boolean DEFAULT false,
     p_node text DEFAULT NULL,
-    p_limit integer DEFAULT NULL
+    p_limit integer DEFAULT NULL,
+    p_zone integer DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -30,6 +33,7 @@ AS $function$
 DECLARE
     v_outward text := 'true';
     v_inward text := 'true';
+    v_zone text := ctaudit.zone_condition(p_zone);
     v_answers bigint;
 BEGIN
     IF p_host IS NOT NULL THEN
@@ -47,13 +51,13 @@ BEGIN
             ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit
+        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
     ), v_answers);
 END
 $function$;

@@ -2,30 +2,54 @@
 -- The connections of a node that are open now, as far as is recorded: the entries of its last
 -- complete dump and the openings since, without those that have ended since. Of several with
 -- the same zones, protocol and orig tuple only the latest is returned: the others have ended.
--- Parameters: p_node   its name, or one that it had
--- Returns: connections in state 'open'. In nat mode, which records no ends, a connection is
---          returned until a dump without it.
--- Tables touched: inquiry (written); node, node_change, dump, opening, dump_entry, flow (read)
-CREATE OR REPLACE FUNCTION ctaudit.live(p_node text)
+-- Parameters:
+--   p_node   its name, or one that it had
+--   p_host   only those of this internal host, or network; NULL: all
+--   p_port   only those with this port on the public side; NULL: all
+-- Returns: connections in state 'open'
+-- Errors: 0A000 the node records in another mode than live, so that openings or ends are missing
+-- Tables touched: inquiry (written); node, node_change, stream, dump, clock_doubt, opening,
+--   dump_entry, flow (read)
+CREATE OR REPLACE FUNCTION ctaudit.live(
+    p_node text,
+    p_host inet DEFAULT NULL,
+    p_port integer DEFAULT NULL
+)
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
+    v_other record;
     v_answers bigint;
 BEGIN
+    SELECT n.node, s.mode INTO v_other
+    FROM unnest(v_nodes) AS n (node), LATERAL (
+        SELECT s.mode FROM ctaudit.stream AS s
+        WHERE s.node = n.node ORDER BY s.started_at DESC LIMIT 1
+    ) AS s
+    WHERE s.mode <> 'live';
+    IF FOUND THEN
+        RAISE EXCEPTION 'gateway % records in mode %, which does not store %: what is open now is '
+            'not known; ask ctaudit.flows(), or let it record with mode = "live"', v_other.node,
+            v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
+            USING ERRCODE = '0A000';
+    END IF;
     RETURN QUERY SELECT DISTINCT ON (
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
-    FROM unnest(ctaudit.nodes_named(p_node)) AS n (node),
-        ctaudit.alive(n.node, ctaudit.last_dump(n.node)) AS a
+    FROM unnest(v_nodes) AS n (node),
+        ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
     ORDER BY
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('live', jsonb_build_object('node', p_node), v_answers);
+    PERFORM ctaudit.note_inquiry(
+        'live', jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port), v_answers
+    );
 END
 $function$;

@@ -1,6 +1,6 @@
 -- Function: ctaudit.make_partitions
--- Makes the missing partitions of yesterday, today and the days ahead. For the owner only, and
--- never from a record procedure: two sessions doing so would deadlock.
+-- Makes the missing partitions of yesterday, today and the days ahead, in one transaction: for the
+-- installation. Never from a record procedure: two sessions doing so would deadlock.
 -- Parameters: p_days   how many days ahead
 -- Returns: one row per partition made: its name and how many rows were moved into it
 -- Errors: as ctaudit.make_partition
@@ -10,14 +10,16 @@ RETURNS TABLE (partition text, moved bigint)
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
+SET TimeZone = 'UTC'
 AS $function$
 DECLARE
-    v_today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    v_today date := clock_timestamp()::date;
     v_table text;
     v_day date;
 BEGIN
     FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
-        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
+        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry', 'aggregate'] LOOP
             moved := ctaudit.make_partition(v_table, v_day);
             IF moved IS NOT NULL THEN
                 partition := ctaudit.partition_name(v_table, v_day);

@@ -63,7 +63,10 @@ BEGIN
     IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
         PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
     END IF;
-    IF v_stream.pending_dump_id IS NOT NULL THEN
+    -- Otherwise ctaudit.advance has taken a portion.
+    IF v_stream.sent_after < (
+        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id
+    ) THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
     END IF;
 END

@@ -2,19 +2,23 @@
 -- Who used a public address and port in the span [p_from, p_until).
 --   outward  the address and port are what the outside saw of a client (reply_dst,
 --            reply_dport); host is the client, remote the server
---   inward   they are what a destination NAT forwarded (orig_dst, orig_dport); host is the
---            internal server, remote the client
+--   inward   the client called them (orig_dst, orig_dport), and they were not translated or a
+--            destination NAT forwarded them; host is the server, remote the client
 -- A connection is an answer if it began before p_until and had not ended before p_from. Where
 -- only the receiver's time of an opening is known, the connection may have begun since
 -- started_after: then it is an answer as well, but not exact. In nat mode, which records no
 -- ends, the latest opening of the address and port before the span is an answer, with state
 -- 'unknown' and never exact.
+-- Packets may pass several gateways or zones, of which each translates. Where at most ten
+-- connections are found, those that carried the same packets nearer to the host are answers too
+-- (ctaudit.nearer), of whichever node and zone: their public side is not the asked one.
 -- Parameters:
 --   p_address, p_port   as the outside saw them; p_port NULL: any port; for ICMP it is the
 --                       query id
 --   p_from, p_until     the span
 --   p_remote, p_remote_port, p_proto, p_node   further conditions; NULL: any. A remote end that
 --                       was not stored (privacy.remote = false) may be each, and is 0.0.0.0 or ::
+--   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at. exact: it was observed, not inferred, that the
 --          connection was alive within the span.
 -- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
@@ -27,7 +31,8 @@ CREATE OR REPLACE FUNCTION ctaudit.who(
     p_remote inet DEFAULT NULL,
     p_remote_port integer DEFAULT NULL,
     p_proto smallint DEFAULT NULL,
-    p_node text DEFAULT NULL
+    p_node text DEFAULT NULL,
+    p_zone integer DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -37,7 +42,11 @@ AS $function$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
-    v_answers bigint;
+    v_zone text := ctaudit.zone_condition(p_zone);
+    v_found ctaudit.connection[];
+    v_nearer ctaudit.connection[];
+    v_connection ctaudit.connection;
+    v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
         RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
@@ -63,14 +72,26 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
-    RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
-    );
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    FOR v_connection IN SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
+    ) LOOP
+        v_answers := v_answers + 1;
+        IF v_answers <= 10 THEN
+            v_found := v_found || v_connection;
+        END IF;
+        RETURN NEXT v_connection;
+    END LOOP;
+    WHILE v_answers BETWEEN 1 AND 10 LOOP
+        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
+        EXIT WHEN v_nearer IS NULL;
+        RETURN QUERY SELECT * FROM unnest(v_nearer);
+        v_found := v_found || v_nearer;
+        v_answers := cardinality(v_found);
+    END LOOP;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
         'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
     ), v_answers);
 END
 $function$;

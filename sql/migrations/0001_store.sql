@@ -27,6 +27,8 @@ CREATE TABLE ctaudit.node (
     first_seen timestamptz NOT NULL,
     -- It was said to be gone since then; ctaudit.gone_at says whether that holds.
     retired_at timestamptz,
+    -- Whether ctaudit.record_aggregate has stored rows of it.
+    aggregated boolean NOT NULL DEFAULT false,
     comment text
 );
 
@@ -96,8 +98,14 @@ CREATE TABLE ctaudit.dump (
     reconciled_at timestamptz,
     entries bigint,
     cause text,
+    -- Of its entries that were compared: how many the kernel should have announced.
+    unannounced bigint NOT NULL DEFAULT 0,
+    -- The stream's covered_until once its entries were compared: what was sent before its end had
+    -- been received by then.
+    heard_until timestamptz,
     UNIQUE (node, stream, position)
 );
+CREATE INDEX dump_unreconciled ON ctaudit.dump (node) WHERE reconciled_at IS NULL;
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
 
 CREATE TABLE ctaudit.stream (
@@ -258,6 +266,36 @@ CREATE TABLE ctaudit.inquiry (
     answers bigint
 );
 
+-- Spans of the record that are kept although retention would drop them. Rows are only added: who
+-- set a hold and who lifted it stays on record.
+CREATE TABLE ctaudit.hold (
+    hold_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    case_reference text NOT NULL CHECK (case_reference <> ''),
+    held_from timestamptz NOT NULL,
+    held_until timestamptz NOT NULL,
+    -- NULL: of each gateway.
+    node_id smallint REFERENCES ctaudit.node (node_id),
+    -- NULL: of each address.
+    addresses cidr[],
+    set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    set_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name'),
+    CHECK (held_from < held_until)
+);
+
+CREATE TABLE ctaudit.hold_lift (
+    hold_id bigint PRIMARY KEY REFERENCES ctaudit.hold,
+    lifted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    lifted_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name')
+);
+
+-- Has no rows. Each transaction that moves rows between partitions or drops a partition gives it a
+-- new file: ctaudit.note_rewrite, ctaudit.refuse_rewritten.
+CREATE TABLE ctaudit.rewrite ();
+
 -- The rows of connections hold codes and no NULL in what tells connections apart; the views
 -- opening, flow and dump_entry show them with the names and values of ctaudit.event. The codes of
 -- time_source and provenance are their first letters. The columns are ordered by size (eight
@@ -358,19 +396,131 @@ CREATE TABLE ctaudit.dump_entry_row (
     labels bytea
 ) PARTITION BY RANGE (received_at);
 
--- The port comes first: it selects fewer rows than one of a few public addresses.
+-- Connections that ctaudit.record_aggregate stored as one row: ended, without destination NAT, and
+-- in no dump. Counters are sums.
+CREATE TABLE ctaudit.aggregate_row (
+    -- When the last of them was received.
+    received_at timestamptz NOT NULL,
+    first_start timestamptz NOT NULL,
+    last_end timestamptz NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    -- What any of them had.
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+) PARTITION BY RANGE (received_at);
+CREATE INDEX aggregate_public ON ctaudit.aggregate_row (public, received_at);
+CREATE INDEX aggregate_received_at ON ctaudit.aggregate_row USING brin (received_at);
+CREATE TABLE ctaudit.aggregate_default PARTITION OF ctaudit.aggregate_row DEFAULT;
+
+-- What ctaudit.traffic counted of a closed day, by hour and of the whole day, so that a year is not
+-- counted again. A connection that began before sum_from is in connections, but not in began.
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamptz NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    -- ctaudit.zone_pair
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    -- NULL: of all hosts.
+    host inet
+) PARTITION BY LIST (hours);
+CREATE TABLE ctaudit.traffic_hour PARTITION OF ctaudit.traffic_sum FOR VALUES IN (1);
+CREATE TABLE ctaudit.traffic_day PARTITION OF ctaudit.traffic_sum FOR VALUES IN (24);
+CREATE INDEX traffic_sum_from ON ctaudit.traffic_sum (sum_from, host);
+
+-- The UTC days of a node that stand in traffic_sum, whole.
+CREATE TABLE ctaudit.summed_day (
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    day date NOT NULL,
+    summed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (node_id, day)
+);
+
+-- The entries of a dump that is running or not reconciled yet, of which nothing else was recorded
+-- when they came (ctaudit.insert_entries): its columns, and the order in which they came.
+CREATE TABLE ctaudit.unmatched_entry (
+    LIKE ctaudit.dump_entry_row INCLUDING DEFAULTS,
+    unmatched_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (dump_id, unmatched_id)
+);
+
+-- A search for connections that two dumps do not show, and of which no end is recorded
+-- (ctaudit.search_silent). A CALL takes a portion of it.
+CREATE TABLE ctaudit.search (
+    -- The dump that is being reconciled, and the one by which they were gone: it may be the same.
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    -- Looked at are the entries of this dump, then the openings received since it began; NULL:
+    -- since the node's first stream.
+    since_dump_id bigint,
+    -- An end that the kernel should have announced makes a gap.
+    tells boolean NOT NULL,
+    -- Those received until then have been looked at: entries while openings_until is NULL.
+    entries_until timestamptz NOT NULL DEFAULT '-infinity',
+    openings_until timestamptz,
+    number bigint NOT NULL DEFAULT 0,
+    last_seen_at timestamptz,
+    PRIMARY KEY (dump_id, tells)
+);
+
+-- The port comes first: it selects fewer rows than one of a few public addresses. The three hours
+-- of receipt come last (ctaudit.index_time): rows of the same key share it, and what is looked up
+-- for an event or an entry is near in time (decision 0019).
 -- 32 is IPS_DST_NAT: only such connections are looked up by the destination the client used.
-CREATE INDEX opening_reply ON ctaudit.opening_row (reply_dport, reply_dst, started_at);
+-- 48 is IPS_SRC_NAT and IPS_DST_NAT: what is not translated is looked up by the destination as
+-- well, through bloom filters, which cost an event little (decision 0017).
+CREATE INDEX opening_reply ON ctaudit.opening_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX opening_dnat ON ctaudit.opening_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
+-- The openings of one node in their order, a portion at a time. As expressions, since the planner
+-- takes a node that it has not heard of, or the time since the last ANALYZE, for a single row, and
+-- would read all of these for each row that is looked up.
+CREATE INDEX opening_receipt ON ctaudit.opening_row (
+    (- node_id), date_bin('1 us', received_at, '2000-01-01 00:00:00+00')
+);
+CREATE INDEX opening_called ON ctaudit.opening_row
+    USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX opening_received_at ON ctaudit.opening_row USING brin (received_at);
-CREATE INDEX flow_reply ON ctaudit.flow_row (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ctaudit.flow_row (
+    reply_dport, reply_dst, date_bin('3 hours', received_at, '2000-01-01 00:00:00+00')
+);
 CREATE INDEX flow_dnat ON ctaudit.flow_row (orig_dport, orig_dst, started_at)
     WHERE (status & 32) <> 0;
+CREATE INDEX flow_called ON ctaudit.flow_row
+    USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
 CREATE INDEX flow_received_at ON ctaudit.flow_row USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ctaudit.dump_entry_row (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_dnat ON ctaudit.dump_entry_row (orig_dport, orig_dst, dump_id)
     WHERE (status & 32) <> 0;
+CREATE INDEX dump_entry_called ON ctaudit.dump_entry_row
+    USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops)
+    WITH (pages_per_range = 32) WHERE (status & 48) = 0;
+-- The entries of one dump; as an expression for the same reason.
+CREATE INDEX dump_entry_dump ON ctaudit.dump_entry_row ((- dump_id), received_at);
 CREATE INDEX dump_entry_received_at ON ctaudit.dump_entry_row USING brin (received_at);
 
 CREATE TABLE ctaudit.opening_default PARTITION OF ctaudit.opening_row DEFAULT;
@@ -500,7 +650,28 @@ CREATE TYPE ctaudit.connection AS (
     labels bytea,
     -- exact, at least or unknown, and why not exact: ctaudit.count_traffic
     counters text,
-    counters_cause text
+    counters_cause text,
+    -- Since this dump none has shown another packet, nor has the end; NULL: one alone, or none, tells.
+    idle_since timestamptz
+);
+
+-- The part of one node's record that a question needs, as ctaudit.needed says.
+CREATE TYPE ctaudit.needed_part AS (
+    node text,
+    node_id smallint,
+    dump_before bigint,
+    dump_after bigint,
+    dumps_within bigint[],
+    entries_from timestamptz,
+    entries_until timestamptz,
+    openings_from timestamptz,
+    openings_until timestamptz,
+    ends_from timestamptz,
+    ends_until timestamptz,
+    -- Whether no end of the node was received later.
+    all_ends boolean,
+    wrong_from timestamptz,
+    wrong_until timestamptz
 );
 
 -- What one row says of a connection, for ctaudit.lives.
@@ -539,4 +710,27 @@ CREATE TYPE ctaudit.life AS (
     gone_at timestamptz,
     -- Where no end is known: the next connection of the tuple had begun by then.
     next_at timestamptz
+);
+
+-- What flowed at one node in one bucket of one party: a host, a remote, a service, or all.
+CREATE TYPE ctaudit.traffic_share AS (
+    bucket_from timestamptz,
+    zones integer,
+    address inet,
+    proto smallint,
+    port integer,
+    -- Alive in the bucket; of these, how many began in it, or were first seen in it.
+    connections bigint,
+    began bigint,
+    -- Of connections: not all that they carried in the bucket is known, and since this bucket.
+    uncounted bigint,
+    uncounted_began bigint,
+    -- NULL: none was counted.
+    packets bigint,
+    bytes bigint,
+    -- Of these, what was spread over the edge of a bucket; and by how much these may be off.
+    interpolated_packets bigint,
+    interpolated_bytes bigint,
+    packets_error bigint,
+    bytes_error bigint
 );

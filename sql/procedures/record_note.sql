@@ -94,13 +94,7 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
-        WITH dump AS (
-            INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
-            VALUES (p_node, p_stream, p_from, p_at, v_detail ->> 'cause')
-            RETURNING dump_id
-        )
-        UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
-        WHERE s.node = p_node AND s.stream = p_stream;
+        PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
     WHEN 'dropped' THEN

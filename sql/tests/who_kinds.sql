@@ -39,8 +39,11 @@ SELECT is_empty(
 SELECT pg_temp.batch('10:32:00', jsonb_build_array(pg_temp.event(1, '10:31:30', '{"ct_id": 9,
     "status": 8, "orig_src": "5.6.7.8", "orig_sport": 4009, "orig_dst": "1.2.3.4", "orig_dport": 22,
     "reply_src": "1.2.3.4", "reply_sport": 22, "reply_dst": "5.6.7.8", "reply_dport": 4009}')));
-SELECT is_empty($$SELECT pg_temp.who('1.2.3.4', 22, '10:31:50')$$,
-    'nobody is behind a port of the gateway itself');
+SELECT set_eq(
+    $$SELECT host(host) AS h, host_port, host(remote) AS r, remote_port, direction FROM ctaudit.who(
+        '1.2.3.4', 22, pg_temp.at('10:31:50'), pg_temp.at('10:31:51'))$$,
+    $$VALUES ('1.2.3.4', 22, '5.6.7.8', 4009, 'inward')$$,
+    'a port of the gateway itself is its own');
 
 -- From inside to the public address, translated both ways: each side has its own answer.
 SELECT pg_temp.batch('10:41:00', jsonb_build_array(

@@ -31,7 +31,7 @@ SELECT results_eq(
     $$VALUES ('192.168.1.130', 'unknown'), ('192.168.1.131', 'unknown')$$,
     'nat: flows lists those that began in the span');
 SELECT results_eq($$SELECT pg_temp.complete('10:22:00')$$,
-    $$VALUES ('gw1: nat mode does not record when connections end')$$, 'nat: never complete');
+    $$VALUES ('gw1: nat mode does not record when connections end, and only openings of the 7 days before are looked at')$$, 'nat: never complete');
 -- A dump knows a connection that was not there: an opening. One that has gone: nothing.
 SELECT pg_temp.dump('10:40:00', jsonb_build_array(pg_temp.event(4, '10:40:00',
     '{"ct_id": 12, "reply_dport": 53512, "start_sent": "09:30:00"}')));

@@ -199,6 +199,7 @@ class PrivacySection:
 @dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
+    inquiries_days: int = _key(730, _whole(30, 36500))
 
 
 @dataclass(frozen=True)

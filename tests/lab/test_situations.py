@@ -5,6 +5,7 @@ Their kin without a kernel, in greater number: tests/store/test_situations.py.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ import pytest
 
 from lab import addresses as a
 from lab.cluster import Cluster
-from lab.namespaces import Lab, feed_in
+from lab.listener import listening
+from lab.namespaces import Lab, feed_in, run_in
 from lab.packet_queue import holding_packets
 from lab.rig import Rig, rigging
 from lab.service import Service, listening_rig, started
@@ -35,6 +37,11 @@ def rig(lab: Lab, cluster: Cluster) -> Iterator[Rig]:
 
 def verdict(rig: Rig, row: Row, at: datetime) -> int:
     status: int = rig.who(name_public(row), at)["exit_status"]
+    return status
+
+
+def verdict_of(rig: Rig, public: str, at: datetime) -> int:
+    status: int = rig.who([public], at)["exit_status"]
     return status
 
 
@@ -156,3 +163,65 @@ def test_an_icmp_error_is_of_the_connection_it_answers(rig: Rig, lab: Lab) -> No
     (row,) = rig.rows_of("opening", sent["sport"])
     assert verdict(rig, row, moment) == ONE
     assert rig.query("SELECT count(*) FROM ctaudit.opening WHERE proto = 1") == [(0,)]
+
+
+def test_ipv6_opened_from_outside(rig: Rig, lab: Lab) -> None:
+    """Nothing is translated: the host is the end that was called, found by its own address."""
+    port, where = 51413, {"source": a.SERVER6, "destination": a.CLIENT6}
+    with (
+        listening(lab.client, a.CLIENT6, port),
+        holding(lab, role="server", source_port=40660, destination_port=port, **where) as held,
+    ):
+        moment = rig.wait_until_read()
+    (row,) = rig.rows_of("opening", held.sent["sport"])
+    assert (str(row["orig_src"]), str(row["orig_dst"])) == (a.SERVER6, a.CLIENT6)
+    reply = rig.who([f"[{a.CLIENT6}]:{port}"], moment, "--to", a.SERVER6)
+    assert reply["exit_status"] == ONE
+    (answer,) = reply["answers"]
+    assert (answer["host"], answer["host_port"], answer["public"]) == (a.CLIENT6, port, a.CLIENT6)
+    assert (answer["remote"], answer["remote_port"]) == (a.SERVER6, 40660)
+    assert verdict_of(rig, f"[{a.CLIENT6}]:{port + 1}", moment) == NONE
+    listed = rig.ask("flows", "--host", a.CLIENT6, "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["host"] for line in listed] == [a.CLIENT6]
+
+
+def test_ipv6_made_anew_by_a_reply(rig: Rig, lab: Lab) -> None:
+    """After a flush the server sends first: the new entry's orig tuple is the server's."""
+    port, where = 40670, {"source": a.CLIENT6, "destination": a.SERVER6}
+    question = [f"[{a.CLIENT6}]:{port}", "--to", f"[{a.SERVER6}]:4022"]
+    with (
+        listening(lab.server, a.SERVER6, 4022) as server,
+        holding(lab, source_port=port, destination_port=4022, **where),
+    ):
+        first = rig.wait_until_read()
+        delete_all(lab)
+        between = rig.wait_until_read()
+        server.say("first")
+        second = rig.wait_until_read()
+        rows = [
+            row for row in rig.rows("opening") if 4022 in (row["orig_sport"], row["orig_dport"])
+        ]
+        assert sorted(str(row["orig_src"]) for row in rows) == sorted([a.SERVER6, a.CLIENT6])
+        for moment, expected in ((first, ONE), (between, NONE), (second, ONE)):
+            reply = rig.who(question, moment)
+            assert (reply["exit_status"], reply["hosts"]) == (
+                expected, [a.CLIENT6] if expected == ONE else [],
+            )  # fmt: skip
+
+
+def test_routed_ipv4_opened_from_outside(rig: Rig, lab: Lab) -> None:
+    """Without translation the internal server is found by its own address."""
+    target = a.FORWARD_TARGET
+    way = ["via", a.GATEWAY, "dev", "wan", "onlink"]
+    run_in(lab.server, ["ip", "route", "add", f"{target}/32", *way], check=True)
+    try:
+        with holding(
+            lab, role="server", source=a.SERVER, source_port=40680, destination=target,
+            destination_port=a.HTTPS_PORT,
+        ) as held:  # fmt: skip
+            moment = rig.wait_until_read()
+    finally:
+        run_in(lab.server, ["ip", "route", "delete", f"{target}/32"], check=True)
+    assert len(rig.rows_of("opening", held.sent["sport"])) == 1
+    reply = rig.who([f"{target}:{a.HTTPS_PORT}"], moment, "--to", f"{a.SERVER}:40680")
+    assert (reply["exit_status"], reply["hosts"]) == (ONE, [target])

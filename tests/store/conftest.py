@@ -11,6 +11,12 @@ from ctaudit.database import schema
 from lab.cluster import Cluster, private_cluster
 from tests.store.scenario import fill_live
 
+LOGINS = {
+    "audrey": "ctaudit_auditor",
+    "rex": "ctaudit_recorder",
+    "mary": "ctaudit_maintainer",
+}
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
@@ -18,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
         made.create_database("ctaudit")
         schema.install(made.dsn())
         with psycopg.connect(made.dsn(), autocommit=True) as connection:
-            for login, role in (("audrey", "ctaudit_auditor"), ("rex", "ctaudit_recorder")):
+            for login, role in LOGINS.items():
                 connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE {role}")  # type: ignore[arg-type]
             connection.execute("CREATE ROLE stranger LOGIN")
         fill_live(made.dsn(user="rex"))

@@ -63,7 +63,8 @@ CREATE TYPE ctaudit.connection AS (
 	helper text,
 	labels bytea,
 	counters text,
-	counters_cause text
+	counters_cause text,
+	idle_since timestamp with time zone
 );
 ALTER TYPE ctaudit.connection OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.event AS (
@@ -151,6 +152,23 @@ CREATE TYPE ctaudit.life AS (
 	next_at timestamp with time zone
 );
 ALTER TYPE ctaudit.life OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.needed_part AS (
+	node text,
+	node_id smallint,
+	dump_before bigint,
+	dump_after bigint,
+	dumps_within bigint[],
+	entries_from timestamp with time zone,
+	entries_until timestamp with time zone,
+	openings_from timestamp with time zone,
+	openings_until timestamp with time zone,
+	ends_from timestamp with time zone,
+	ends_until timestamp with time zone,
+	all_ends boolean,
+	wrong_from timestamp with time zone,
+	wrong_until timestamp with time zone
+);
+ALTER TYPE ctaudit.needed_part OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.sighting AS (
 	number bigint,
 	kind text,
@@ -164,6 +182,24 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.traffic_share AS (
+	bucket_from timestamp with time zone,
+	zones integer,
+	address inet,
+	proto smallint,
+	port integer,
+	connections bigint,
+	began bigint,
+	uncounted bigint,
+	uncounted_began bigint,
+	packets bigint,
+	bytes bigint,
+	interpolated_packets bigint,
+	interpolated_bytes bigint,
+	packets_error bigint,
+	bytes_error bigint
+);
+ALTER TYPE ctaudit.traffic_share OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.stream (
     node text NOT NULL,
     node_id smallint NOT NULL,
@@ -291,59 +327,68 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
+    SET enable_nestloop TO 'on'
+    SET enable_hashjoin TO 'on'
+    SET enable_seqscan TO 'on'
+    SET enable_mergejoin TO 'off'
+    SET work_mem TO '64MB'
     SET jit TO 'off'
 AS $_$
 DECLARE
-    v_began timestamptz := '-infinity';
-    v_ended timestamptz := '-infinity';
+    v_since record := ctaudit.recorded_since(
+        p_node, p_dump, (SELECT max(s.covered_until) FROM ctaudit.stream AS s WHERE s.node = p_node)
+    );
+    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
+    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
+    v_asked CONSTANT text := concat_ws(
+        '',
+        CASE WHEN p_host IS NOT NULL THEN format(
+            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
+        ) END,
+        CASE WHEN p_port IS NOT NULL THEN format(
+            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
+            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
+        ) END
+    );
 BEGIN
-    IF p_dump IS NULL THEN
-        SELECT least(
-            min(s.started_at), (
-                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
-            )
-        ) INTO v_began
-        FROM ctaudit.stream AS s WHERE s.node = p_node;
-    ELSE
-        SELECT d.began_at, d.ended_at INTO STRICT v_began, v_ended
-        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
-    END IF;
-    RETURN QUERY EXECUTE $query$
+    -- How many rows there are since the dump is not known to the planner.
+    PERFORM
+        set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
+        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
+        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
+    RETURN QUERY EXECUTE replace(replace($query$
         WITH again AS MATERIALIZED (
-            SELECT o.ct_id FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
-            GROUP BY o.ct_id HAVING count(*) > 1
+            SELECT r.ct_id FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
+            GROUP BY r.ct_id HAVING count(*) > 1
         ),
-        seen AS (
+        seen AS NOT MATERIALIZED (
             SELECT
-                'entry' AS kind, e.received_at, e.started_at,
-                CASE WHEN e.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                'entry' AS kind, r.received_at, r.started_at,
+                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
                     AS started_source,
                 NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
                 $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                e.reply_src, e.reply_dst, e.reply_sport, e.reply_dport,
-                e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-                e.ct_id, e.mark, e.status, e.state, e.helper, e.labels
-            FROM ctaudit.dump_entry_row AS e
-            WHERE e.dump_id = $2 AND e.node_id = $5
-                AND e.received_at >= $3 - interval '2 hours'
-                AND e.received_at <= $4 + interval '2 hours'
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
+                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.dump_entry_row AS r
+            WHERE - r.dump_id = - $2 AND r.node_id = $5 AND r.received_at BETWEEN $4 AND $9 <asked>
             UNION ALL
             SELECT
-                'opening', o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
-                o.started_after, o.received_at, coalesce(o.started_after, o.started_at),
-                ctaudit.provenance_of(o.provenance),
-                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-                o.reply_src, o.reply_dst, o.reply_sport, o.reply_dport,
+                'opening', r.received_at, r.started_at, ctaudit.time_source_of(r.started_source),
+                r.started_after, r.received_at, coalesce(r.started_after, r.started_at),
+                ctaudit.provenance_of(r.provenance),
+                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
                 NULL, NULL, NULL, NULL,
-                o.ct_id, o.mark, o.status, o.state, o.helper, o.labels
-            FROM ctaudit.opening_row AS o
-            WHERE o.node_id = $5 AND o.received_at >= $3
+                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
+            FROM ctaudit.opening_row AS r
+            WHERE <since> <asked>
         ),
         doubled AS MATERIALIZED (
             SELECT row_number() OVER () AS number, s.* FROM seen AS s
@@ -354,7 +399,9 @@ BEGIN
             WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
                 AND NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
-                    WHERE f.node_id = $5 AND f.received_at >= $3
+                    WHERE f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
+                        AND f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
                         AND ctaudit.same_tuple(
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
@@ -398,8 +445,14 @@ BEGIN
                             f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
                             f.ct_id, f.status
                         FROM ctaudit.flow_row AS f
-                        WHERE f.node_id = $5 AND f.received_at >= $3
-                            AND f.ct_id IN (SELECT a.ct_id FROM again AS a)
+                        WHERE f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
+                            AND EXISTS (
+                                SELECT FROM doubled AS d
+                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
+                                    AND ctaudit.index_time(f.received_at)
+                                        >= ctaudit.index_time($3)
+                                    AND f.ct_id = d.ct_id
+                            )
                     ) AS t
                     GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
                 ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
@@ -438,14 +491,19 @@ BEGIN
                 WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
                 WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
                 ELSE 'no table dump has shown it'
-            END
+            END,
+            NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
-    $query$ USING p_node, p_dump, v_began, v_ended,
-        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+    $query$, '<asked>', v_asked), '<since>', '- r.node_id = - $5 AND r.received_at >= $3 '
+        'AND r.received_at < $6 AND ctaudit.receipt(r.received_at) >= $3')
+    USING p_node, p_dump, v_since.began_at, v_since.entries_from,
+        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node), v_since.received_until,
+        p_host, p_port, v_since.entries_until;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $_$;
-ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -482,7 +540,7 @@ AS $$
     WHERE m.events <> '0';
 $$;
 ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
@@ -492,22 +550,44 @@ AS $$
 DECLARE
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
-    v_query text := ctaudit.connection_query(p_outward, p_inward);
-    v_needed record;
+    v_own inet[];
+    v_parts ctaudit.needed_part[];
+    v_aggregated smallint[];
+    v_seen smallint[];
+    v_needed ctaudit.needed_part;
     v_dumps tstzmultirange;
-    v_since timestamptz;
     v_connection ctaudit.connection;
+    v_portion ctaudit.connection[] := '{}';
 BEGIN
-    FOR v_needed IN
-        SELECT n.node, n.node_id, b.* FROM ctaudit.node AS n, LATERAL (
-            SELECT * FROM ctaudit.needed(n.node, v_from, v_until)
-            WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            UNION ALL
-            SELECT * FROM ctaudit.needed_of_import(n.node, v_from, v_until)
-        ) AS b
-        WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
-    LOOP
+    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    INTO v_parts, v_aggregated
+    FROM ctaudit.node AS n CROSS JOIN LATERAL (
+        SELECT ctaudit.needed(n, v_from, v_until) AS part
+        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+        UNION ALL
+        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
+    ) AS b
+    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
+        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
+    IF p_indexed THEN
+        -- A node whose dumps do not bound the question does not widen it for the others.
+        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
+        FROM (
+            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
+            GROUP BY p.dump_before IS NULL, p.all_ends
+        ) AS g, unnest(ctaudit.nodes_seen(
+            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
+            p_remote_port, p_proto
+        )) AS s (node_id);
+    END IF;
+    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
+        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                p_address, p_port, p_remote, p_remote_port, p_proto
+            );
+        END IF;
+        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
         -- Of history mode the query reads them itself (needed: dumps_within).
         SELECT coalesce(range_agg(tstzrange(
             least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
@@ -515,43 +595,90 @@ BEGIN
         FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
-        FOR v_connection IN EXECUTE v_query USING
+        v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
+        FOR v_connection IN EXECUTE ctaudit.connection_query(
+            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL)
+        ) USING
             v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
             v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
             v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
             v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
-            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id
+            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
         LOOP
-            IF v_needed.ends_until < 'infinity' AND v_connection.state IN ('open', 'unknown')
-                AND v_connection.provenance <> 'imported'
-            THEN
-                v_connection := ctaudit.late_end(
-                    v_connection, v_needed.ends_until, v_from, v_until
+            v_portion := v_portion || v_connection;
+            IF cardinality(v_portion) = 1000 THEN
+                RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
                 );
-                CONTINUE WHEN v_connection IS NULL;
+                v_portion := '{}';
             END IF;
-            CONTINUE WHEN p_open AND v_connection.state NOT IN ('open', 'unknown');
-            -- One that the dumps around the span do not show may be in one within it. Where no
-            -- start is known, only the dumps that the question reads are looked at.
-            v_since := NULL;
-            IF v_connection.last_seen_at IS NOT NULL OR v_dumps && tstzrange(
-                v_connection.started_at, greatest(
-                    v_connection.started_at, v_connection.ended_at,
-                    CASE WHEN v_connection.ended_at IS NULL
-                        THEN coalesce(v_connection.ended_before, 'infinity') END
-                ), '[]'
-            ) THEN
-                v_since := coalesce(
-                    v_connection.started_at, least(v_needed.entries_from, lower(v_dumps)),
-                    '-infinity'
-                );
-            END IF;
-            RETURN NEXT ctaudit.count_traffic(v_connection, v_since);
         END LOOP;
+        RETURN QUERY SELECT * FROM ctaudit.fill_in(
+            v_portion, v_needed, v_dumps, v_from, v_until, p_open
+        );
+        v_portion := '{}';
     END LOOP;
+    PERFORM ctaudit.refuse_rewritten();
 END
 $$;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+BEGIN
+    RETURN QUERY EXECUTE replace($query$
+        SELECT
+            $3, 'outward', 'ended', <one>, r.orig_src, NULL::integer, r.reply_src,
+            r.reply_sport, a.first_start, 'kernel'::ctaudit.time_source, NULL::timestamptz,
+            a.last_end, 'kernel'::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
+            NULL::text, NULL::timestamptz, 'event'::ctaudit.provenance,
+            ctaudit.zone(a.zones), ctaudit.orig_zone(a.zones), ctaudit.reply_zone(a.zones),
+            r.proto, r.orig_src, r.orig_dst, NULL::integer, r.orig_dport, r.reply_src,
+            r.reply_dst, r.reply_sport, r.reply_dport, NULL::smallint, NULL::smallint,
+            NULL::smallint, NULL::smallint,
+            CASE WHEN <one> THEN a.orig_packets END, CASE WHEN <one> THEN a.orig_bytes END,
+            CASE WHEN <one> THEN a.reply_packets END, CASE WHEN <one> THEN a.reply_bytes END,
+            NULL::bigint, NULL::bigint, a.status, NULL::smallint, NULL::text, NULL::bytea,
+            CASE WHEN <one> THEN 'exact' ELSE 'unknown' END,
+            CASE WHEN NOT <one> THEN format(
+                'one of %s connections of this host that are stored as one row', a.connections)
+            END,
+            NULL::timestamptz
+        FROM ctaudit.aggregate_row AS a
+        CROSS JOIN LATERAL (SELECT
+            a.zones, a.proto, a.status, a.client AS orig_src, a.remote AS orig_dst,
+            NULL::integer AS orig_sport, a.remote_port AS orig_dport, a.remote AS reply_src,
+            a.public AS reply_dst, a.remote_port AS reply_sport, CASE
+                WHEN a.public_ports @> $12 THEN $12
+                WHEN <one> THEN lower(a.public_ports)
+            END AS reply_dport
+        ) AS r
+        WHERE a.node_id = $4 AND a.received_at >= $1 - interval '2 hours' AND a.received_at < $5
+            AND a.first_start < $2 AND a.last_end >= $1
+    $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
+    USING p_from, p_until, p_node, p_node_id, p_ends_until,
+        NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+        p_address, p_port, p_remote, p_remote_port, p_proto;
+END
+$_$;
+ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
+        || ' OR (r.status & 48) = 0 AND ' || p_inward;
+$$;
+ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
+    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
+        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
+$$;
+ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -565,6 +692,32 @@ AS $$
     WHERE s.node = p_node AND s.stream = p_stream;
 $$;
 ALTER FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_dump_id bigint;
+    v_left bigint;
+BEGIN
+    INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
+    VALUES (p_node, p_stream, p_from, p_at, p_detail ->> 'cause')
+    RETURNING dump_id INTO v_dump_id;
+    UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
+    WHERE s.node = p_node AND s.stream = p_stream;
+    FOR v_left IN
+        SELECT d.dump_id FROM ctaudit.dump AS d
+        WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p_node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
+        )
+    LOOP
+        DELETE FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = v_left;
+        DELETE FROM ctaudit.search AS h WHERE h.dump_id = v_left;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.import (
     node text NOT NULL,
     imported_from text NOT NULL,
@@ -614,6 +767,55 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.dump (
+    dump_id bigint NOT NULL,
+    node text NOT NULL,
+    stream uuid NOT NULL,
+    "position" bigint NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    reconciled_at timestamp with time zone,
+    entries bigint,
+    cause text,
+    unannounced bigint DEFAULT 0 NOT NULL,
+    heard_until timestamp with time zone
+);
+ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_gone ctaudit.dump;
+BEGIN
+    IF p_stream.mode <> 'live' THEN
+        RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_stream.node AND g.hides_ends AND g.proto IS NULL
+            AND g.gap_from <= p_dump.ended_at
+            AND (g.gap_until IS NULL OR p_earlier.dump_id IS NULL
+                OR g.gap_until > p_earlier.ended_at)
+            -- Openings that this dump has proved missing are no sign that ends were lost.
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM p_dump.dump_id::text
+    ) THEN
+        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
+        VALUES (p_dump.dump_id, p_dump.dump_id, p_earlier.dump_id, false);
+    END IF;
+    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
+    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
+        p_stream.node, least(p_earlier.ended_at, p_dump.began_at - interval '2 min'), true
+    );
+    IF v_gone.ended_at > p_earlier.began_at - interval '2 min' THEN
+        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
+        VALUES (p_dump.dump_id, v_gone.dump_id, ctaudit.last_dump(
+            p_stream.node, least(v_gone.began_at, p_earlier.began_at - interval '2 min'), true
+        ), true);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -737,6 +939,32 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_most constant integer := 10000;
+    v_count numeric;
+BEGIN
+    IF p_from IS NULL OR NOT isfinite(p_from) OR NOT isfinite(p_until) OR p_from >= p_until THEN
+        RAISE EXCEPTION 'traffic from % until %: must be a span that has begun', p_from, p_until
+            USING ERRCODE = '22023';
+    ELSIF p_bucket IS NULL OR p_bucket < interval '1 s' OR extract(month FROM p_bucket) <> 0
+        OR extract(year FROM p_bucket) <> 0
+    THEN
+        RAISE EXCEPTION 'a bucket of %: must be a second or more, in days, hours, minutes and '
+            'seconds, since months are not equally long', p_bucket USING ERRCODE = '22023';
+    END IF;
+    v_count := ceil(extract(epoch FROM p_until - p_from) / extract(epoch FROM p_bucket));
+    IF v_count > v_most THEN
+        RAISE EXCEPTION 'buckets of % from % until % are %: at most % can be asked for; take '
+            'longer buckets or a shorter span', p_bucket, p_from, p_until, v_count, v_most
+            USING ERRCODE = '22023';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
@@ -757,6 +985,94 @@ CREATE FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN COALESCE(p_port, ((p_icmp_type * 256) + p_icmp_code), '-1'::integer);
 ALTER FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since record;
+    v_taken bigint;
+    v_unannounced bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id) THEN
+        RETURN 0;
+    END IF;
+    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    EXECUTE $query$
+        WITH taken AS (
+            DELETE FROM ctaudit.unmatched_entry AS u
+            WHERE u.dump_id = $7 AND u.unmatched_id IN (
+                SELECT m.unmatched_id FROM ctaudit.unmatched_entry AS m
+                WHERE m.dump_id = $7 ORDER BY m.unmatched_id LIMIT $9
+            )
+            RETURNING u.*
+        ),
+        added AS (
+            INSERT INTO ctaudit.opening_row (
+                received_at, started_at, started_source, provenance, ct_id, mark, zones,
+                orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto, state,
+                orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            )
+            SELECT DISTINCT ON (
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                e.started_at
+            )
+                e.received_at, coalesce(e.started_at, e.received_at),
+                CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id,
+                e.mark, e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport,
+                e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
+                e.reply_dst, e.helper, e.labels
+            FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
+                OFFSET 0
+            ) AS known (sightings)
+            WHERE (known.sightings IS NULL OR NOT EXISTS (
+                SELECT FROM ctaudit.lives(known.sightings) AS l
+                WHERE l.gone_at IS NULL AND ctaudit.is_one(
+                    NULL, l.started_at, l.start_from, l.start_until, l.alive_at,
+                    NULL, e.started_at, ctaudit.start_from(e.started_at, 'kernel', NULL),
+                    ctaudit.start_until(e.started_at, 'kernel', e.received_at), e.received_at
+                )
+            ))
+            AND NOT EXISTS (
+                SELECT FROM unnest(known.sightings) AS f
+                WHERE f.kind IN ('end', 'unobserved') AND f.received_at >= $8
+                    AND ctaudit.closes(
+                        $8, e.started_at, 'kernel', NULL, f.received_at, f.started_at
+                    )
+            )
+            ORDER BY
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                e.started_at, e.received_at
+            RETURNING started_at, started_source, proto, status
+        )
+        SELECT
+            (SELECT count(*) FROM taken),
+            (SELECT count(*) FROM added AS a
+            WHERE a.started_source = 'k' AND a.started_at >= $10
+                -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+                AND coalesce(a.status & 4096, 0) = 0
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.gap AS g
+                    WHERE g.node = $11 AND g.hides_openings
+                        AND g.gap_from - interval '2 s' <= a.started_at
+                        AND (g.proto IS NULL OR g.proto = a.proto)
+                        AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                ))
+    $query$ INTO v_taken, v_unannounced
+    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, p_rows,
+        p_stream.started_at + interval '1 s', p_stream.node;
+    IF v_unannounced > 0 THEN
+        UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
+        WHERE d.dump_id = p_dump.dump_id;
+    END IF;
+    RETURN v_taken;
+END
+$_$;
+ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -852,7 +1168,8 @@ AS $$
             CASE
                 WHEN gapped.imported_from IS NOT NULL
                     THEN format('imported from %s, not judged', gapped.imported_from)
-                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end'
+                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
+                        'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
                 WHEN clock_step.step_seconds IS NOT NULL THEN format(
                     'the clock was stepped by %s s at %s',
@@ -912,76 +1229,15 @@ AS $$
     ORDER BY judged.node;
 $$;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.connection_query(p_outward text, p_inward text) RETURNS text
+CREATE FUNCTION ctaudit.connection_query(p_seen text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
-    SELECT replace(replace(replace($query$
+    SELECT replace($query$
     WITH seen AS MATERIALIZED (
         SELECT row_number() OVER () AS number, u.*
         FROM (
-            SELECT
-                'opening' AS kind, r.received_at, r.started_at,
-                ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-                ) AS start_from,
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ) AS start_until,
-                CASE r.started_source WHEN 'r' THEN r.started_after
-                    ELSE r.started_at END AS alive_at,
-                NULL::timestamptz AS gone_at,
-                NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
-                NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-                NULL::text AS ended_cause, NULL::bigint AS dump_id,
-                ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
-                NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-            FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $5 AND <asked>
-            UNION ALL
-            SELECT
-                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), NULL
-                ),
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ),
-                coalesce(
-                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
-                    r.started_at
-                ),
-                coalesce(
-                    r.ended_at, r.ended_before,
-                    greatest(r.received_at, r.stop_sent, r.started_at)
-                ),
-                r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
-                r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.flow_row AS r
-            WHERE r.node_id = $21
-                AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
-                AND r.received_at < $17
-                AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
-            UNION ALL
-            SELECT
-                'entry', r.received_at, r.started_at,
-                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
-                    ::ctaudit.time_source,
-                NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
-                ctaudit.start_until(r.started_at, 'kernel', r.received_at),
-                greatest(d.began_at, r.started_at), NULL,
-                NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-            FROM ctaudit.dump_entry_row AS r
-            JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-            WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
-                AND r.received_at <= $9 AND <asked>
+<seen>
         ) AS u
     ),
     life AS MATERIALIZED (
@@ -1116,23 +1372,19 @@ AS $_$
         ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
         ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
         j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text
+        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
+        NULL::timestamptz
     FROM judged AS j
     WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
     $query$
-    , '<asked>', '(' || p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward || ')'),
-    '<direction>', '(CASE WHEN ' || p_outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || p_inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<columns>',
-    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
-    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels');
+    , '<seen>', p_seen);
 $_$;
-ALTER FUNCTION ctaudit.connection_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.connection_query(p_seen text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
 AS $$
 DECLARE
     c ctaudit.connection := p_connection;
@@ -1149,6 +1401,8 @@ BEGIN
             array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
             array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
             array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
+            array_agg(e.orig_packets + e.reply_packets ORDER BY e.received_at) AS packets,
+            array_agg(e.received_at ORDER BY e.received_at) AS read_at,
             count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
             max(greatest(d.began_at, e.started_at)) AS last_seen_at
         INTO v_seen
@@ -1176,6 +1430,11 @@ BEGIN
         IF c.state <> 'ended' THEN
             c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
         END IF;
+        c.idle_since := ctaudit.unchanged_since(
+            v_seen.packets
+                || CASE WHEN v_is_last THEN ARRAY[c.orig_packets + c.reply_packets] ELSE '{}' END,
+            v_seen.read_at
+        );
         SELECT
             a.most, b.most, s.most, t.most,
             a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
@@ -1196,6 +1455,7 @@ BEGIN
         c.orig_bytes := NULL;
         c.reply_packets := NULL;
         c.reply_bytes := NULL;
+        c.idle_since := NULL;
     END IF;
     c.counters := CASE
         WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
@@ -1217,6 +1477,44 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.delete_inquiries(p_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_deleted bigint;
+BEGIN
+    IF p_days IS NULL OR p_days < 30 THEN
+        RAISE EXCEPTION 'inquiries of % days: must be 30 or more', p_days
+            USING ERRCODE = '22023';
+    END IF;
+    DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days);
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION ctaudit.delete_inquiries(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint DEFAULT 500000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $_$
+DECLARE
+    v_deleted bigint;
+BEGIN
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    EXECUTE format(
+        'DELETE FROM ctaudit.%1$I WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ctaudit.%1$I AS d '
+        'WHERE d.received_at < $1 AND NOT d.received_at <@ $2 AND d.received_at >= $3 LIMIT $4))',
+        p_table || '_default'
+    ) USING ctaudit.horizon(p_retention_days), ctaudit.held(),
+        (SELECT min(n.first_seen) FROM ctaudit.node AS n), p_rows;
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    RETURN v_deleted;
+END
+$_$;
+ALTER FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1295,6 +1593,192 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_name text := ctaudit.attached(p_table, p_day);
+    v_has_rows boolean;
+BEGIN
+    IF v_until > ctaudit.horizon(p_retention_days) THEN
+        RAISE EXCEPTION '% is kept for % days', p_day, p_retention_days USING ERRCODE = '22023';
+    END IF;
+    IF v_name IS NULL THEN
+        RETURN false;
+    END IF;
+    -- A hold that is being set waits until this is committed, and is told what is left.
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    IF v_from <@ ctaudit.held() THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (
+        SELECT FROM ctaudit.coverage AS c
+        WHERE c.covered_from < v_until AND c.covered_until > v_from
+    ) THEN
+        RAISE EXCEPTION '% of % is said to be covered', p_table, p_day
+            USING ERRCODE = '55000', HINT = 'Call ctaudit.trim_before first.';
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
+    EXECUTE format('DROP TABLE ctaudit.%I', v_name);
+    IF v_has_rows THEN
+        PERFORM ctaudit.note_rewrite();
+    END IF;
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer DEFAULT 7, p_rows bigint DEFAULT 500000) RETURNS TABLE(step text, parent text, day date, name text, portion_until timestamp with time zone, counted bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
+    v_today date := clock_timestamp()::date;
+    v_held tstzmultirange := ctaudit.held();
+BEGIN
+    RETURN QUERY
+    -- What the default partitions hold: is_recorded is false for rows older than the first stream.
+    WITH strays AS MATERIALIZED (
+        SELECT
+            d.parent, d.received_at::date AS day, d.received_at >= f.first_seen AS is_recorded,
+            date_trunc('day', d.received_at) <@ v_held AS is_held, count(*) AS number
+        FROM (
+            SELECT 'opening' AS parent, o.received_at FROM ctaudit.opening_default AS o
+            UNION ALL SELECT 'flow', f.received_at FROM ctaudit.flow_default AS f
+            UNION ALL SELECT 'dump_entry', e.received_at FROM ctaudit.dump_entry_default AS e
+            UNION ALL SELECT 'aggregate', a.received_at FROM ctaudit.aggregate_default AS a
+        ) AS d
+        CROSS JOIN (
+            SELECT coalesce(min(n.first_seen), 'infinity') AS first_seen FROM ctaudit.node AS n
+        ) AS f
+        GROUP BY 1, 2, 3, 4
+    ),
+    existing AS MATERIALIZED (SELECT p.* FROM ctaudit.partitions() AS p),
+    ahead AS (
+        SELECT t.parent, d.day::date AS day
+        FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
+        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
+    ),
+    made AS (
+        SELECT w.parent, w.day, coalesce(s.number, 0) AS number, e.partition_until
+        FROM (
+            SELECT a.parent, a.day FROM ahead AS a
+            UNION SELECT s.parent, s.day FROM strays AS s
+            WHERE s.day >= v_horizon::date AND s.day <= v_today
+        ) AS w
+        LEFT JOIN (
+            SELECT s.parent, s.day, sum(s.number) AS number FROM strays AS s GROUP BY 1, 2
+        ) AS s ON s.parent = w.parent AND s.day = w.day
+        LEFT JOIN existing AS e ON e.parent = w.parent AND e.day = w.day
+        WHERE e.partition_until IS NULL OR e.partition_until < w.day + 1
+    ),
+    portions AS (
+        SELECT m.*, CASE WHEN i < c.number THEN m.day::timestamptz + i * interval '1 day' / c.number
+            ELSE m.day + 1 END AS portion_until
+        FROM made AS m
+        CROSS JOIN LATERAL (
+            SELECT greatest(ceil(m.number / p_rows::numeric), 1)::integer AS number
+        ) AS c
+        CROSS JOIN generate_series(1, c.number) AS i
+    )
+    SELECT d.step, d.parent, d.day, d.name, d.portion_until, d.counted FROM (
+        SELECT 1 AS place, 'make' AS step, p.parent, p.day,
+            ctaudit.partition_name(p.parent, p.day) AS name, p.portion_until,
+            p.number::bigint AS counted
+        FROM portions AS p
+        WHERE p.partition_until IS NULL OR p.portion_until > p.partition_until
+        UNION ALL
+        SELECT 2, 'trim', NULL, NULL, NULL, NULL, NULL
+        UNION ALL
+        SELECT 3, 'drop', e.parent, e.day, e.name, NULL, NULL
+        FROM existing AS e
+        WHERE e.day < v_horizon::date AND NOT e.day::timestamptz <@ v_held
+        UNION ALL
+        SELECT DISTINCT 4, 'delete', s.parent, NULL::date, s.parent || '_default',
+            NULL::timestamptz, NULL::bigint
+        FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
+        UNION ALL
+        SELECT 5, 'freeze', e.parent, e.day, e.name, NULL, NULL
+        FROM existing AS e
+        WHERE e.day < v_today AND e.day >= v_horizon::date
+            AND NOT coalesce(e.options @> '{autovacuum_freeze_table_age=0}', false)
+        UNION ALL
+        SELECT 6, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
+        FROM strays AS s
+        WHERE s.day > v_today + p_days OR s.day < v_horizon::date AND (s.is_held OR NOT s.is_recorded)
+        GROUP BY s.parent
+        UNION ALL
+        SELECT 7, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
+        FROM ctaudit.holds() AS h
+        JOIN existing AS e ON e.day BETWEEN h.kept_from AND h.kept_until
+        WHERE e.day < v_horizon::date
+        GROUP BY h.case_reference
+    ) AS d
+    ORDER BY d.place, d.counted > 0, d.day, d.parent, d.portion_until, d.name;
+END
+$$;
+ALTER FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_bins integer DEFAULT 5) RETURNS TABLE(proto smallint, seconds_from double precision, seconds_until double precision, connections bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_first integer := -3 * p_bins;
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
+    IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
+        RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
+    SELECT
+        d.proto,
+        CASE WHEN d.bin < v_first THEN 0 ELSE power(10::float8, d.bin::float8 / p_bins) END,
+        power(10::float8, (d.bin + 1)::float8 / p_bins), d.connections
+    FROM (
+        SELECT
+            r.proto, CASE
+                WHEN l.seconds < 0.001 THEN v_first - 1
+                ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
+            END::integer AS bin,
+            count(*) AS connections
+        FROM ctaudit.flow_row AS r
+        JOIN ctaudit.node AS n ON n.node_id = r.node_id
+        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
+            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
+        END) AS seconds) AS l
+        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+            AND coalesce(r.ended_at, r.received_at) >= p_from
+            AND coalesce(r.ended_at, r.received_at) < v_until
+            AND r.provenance <> 'u'
+            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+            AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
+                ELSE r.orig_src END <<= p_host)
+            AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
+                ELSE r.reply_src END <<= p_remote)
+        GROUP BY 1, 2
+    ) AS d
+    ORDER BY d.proto, d.bin;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.refuse_rewritten();
+    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1370,6 +1854,127 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.search (
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    since_dump_id bigint,
+    tells boolean NOT NULL,
+    entries_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    openings_until timestamp with time zone,
+    number bigint DEFAULT 0 NOT NULL,
+    last_seen_at timestamp with time zone
+);
+ALTER TABLE ctaudit.search OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_found ctaudit.search;
+    v_gone ctaudit.dump;
+BEGIN
+    DELETE FROM ctaudit.search AS h
+    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
+    RETURNING h.* INTO v_found;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = v_found.gone_dump_id;
+    -- A DESTROY that was lost within a minute of the dump is none that was never sent.
+    IF v_found.tells AND v_found.number > 0 AND NOT EXISTS (
+        SELECT FROM ctaudit.gap AS g
+        WHERE g.node = p_stream.node AND g.hides_ends
+            AND g.gap_from <= v_gone.ended_at + interval '1 min'
+            AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
+            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_found.dump_id::text
+    ) THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode, v_found.last_seen_at, NULL,
+            'end not announced', v_found.number,
+            jsonb_build_object('dump_id', v_found.dump_id)
+        );
+        RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
+            'kernel did not announce; since %', p_stream.node, v_found.number,
+            v_found.last_seen_at USING ERRCODE = 'CT004';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.flow_row (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    stop_sent timestamp with time zone,
+    ended_after timestamp with time zone,
+    ended_before timestamp with time zone,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    started_source "char",
+    ended_source "char",
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    ended_cause text
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    c ctaudit.connection := p_connection;
+    v_before timestamptz;
+BEGIN
+    -- The end brings the kernel's start, or an end before the span: then it is no answer.
+    IF p_flow.started_at >= p_until
+        OR coalesce(p_flow.ended_at, p_flow.ended_before) < p_from
+    THEN
+        RETURN NULL;
+    END IF;
+    IF p_flow.started_at IS NOT NULL THEN
+        c.started_at := p_flow.started_at;
+        c.started_source := ctaudit.time_source_of(p_flow.started_source);
+        c.started_after := NULL;
+    END IF;
+    v_before := coalesce(
+        CASE p_flow.ended_source WHEN 'k' THEN p_flow.ended_at END, p_flow.ended_after
+    );
+    c.exact := c.exact OR coalesce(
+        c.started_source = 'kernel' AND c.started_at < p_until
+            AND (c.started_at >= p_from OR v_before >= p_from), false
+    );
+    c.state := CASE p_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
+    c.ended_at := p_flow.ended_at;
+    c.ended_source := ctaudit.time_source_of(p_flow.ended_source);
+    c.ended_after := p_flow.ended_after;
+    c.ended_before := p_flow.ended_before;
+    c.ended_cause := p_flow.ended_cause;
+    c.provenance := ctaudit.provenance_of(p_flow.provenance);
+    c.orig_packets := p_flow.orig_packets;
+    c.orig_bytes := p_flow.orig_bytes;
+    c.reply_packets := p_flow.reply_packets;
+    c.reply_bytes := p_flow.reply_bytes;
+    c.status := p_flow.status;
+    c.protocol_state := p_flow.state;
+    RETURN c;
+END
+$$;
+ALTER FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -1437,13 +2042,49 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_late ctaudit.connection[];
+    c ctaudit.connection;
+BEGIN
+    SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
+    WHERE NOT p_needed.all_ends AND u.state IN ('open', 'unknown');
+    FOR c IN
+        SELECT u.* FROM unnest(p_connections) AS u
+        WHERE p_needed.all_ends OR u.state NOT IN ('open', 'unknown')
+        UNION ALL
+        SELECT l.* FROM ctaudit.late_ends(
+            v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
+        ) AS l
+    LOOP
+        CONTINUE WHEN p_open AND c.state NOT IN ('open', 'unknown');
+        -- One that the dumps around the span do not show may be in one within it. Where no
+        -- start is known, only the dumps that the question reads are looked at.
+        RETURN NEXT ctaudit.count_traffic(c, CASE
+            WHEN c.last_seen_at IS NOT NULL OR p_dumps && tstzrange(
+                c.started_at, greatest(
+                    c.started_at, c.ended_at,
+                    CASE WHEN c.ended_at IS NULL THEN coalesce(c.ended_before, 'infinity') END
+                ), '[]'
+            ) THEN coalesce(
+                c.started_at, least(p_needed.entries_from, lower(p_dumps)), '-infinity'
+            )
+        END);
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
 DECLARE
     v_outward text := 'true';
     v_inward text := 'true';
+    v_zone text := ctaudit.zone_condition(p_zone);
     v_answers bigint;
 BEGIN
     IF p_host IS NOT NULL THEN
@@ -1461,17 +2102,17 @@ BEGIN
             ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit
+        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
     ), v_answers);
 END
 $_$;
-ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.gap (
     gap_id bigint NOT NULL,
     node text NOT NULL,
@@ -1546,6 +2187,7 @@ CREATE TABLE ctaudit.node (
     node_id smallint NOT NULL,
     first_seen timestamp with time zone NOT NULL,
     retired_at timestamp with time zone,
+    aggregated boolean DEFAULT false NOT NULL,
     comment text,
     CONSTRAINT node_node_check CHECK ((node <> ''::text))
 );
@@ -1577,6 +2219,61 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmultirange
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT coalesce(range_agg(tstzrange(
+        date_trunc('day', least(
+            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from END,
+            b.entries_from, b.wrong_from
+        )),
+        date_trunc('day', greatest(
+            h.held_until + interval '2 hours', CASE WHEN NOT b.all_ends THEN b.ends_until END,
+            b.entries_until, b.wrong_until
+        )) + interval '1 day'
+    )), '{}')
+    FROM ctaudit.hold AS h
+    LEFT JOIN ctaudit.node AS n ON n.first_seen < h.held_until
+        AND (h.node_id IS NULL OR n.node_id = h.node_id)
+    LEFT JOIN LATERAL ctaudit.needed(n, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
+    WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
+            SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
+        ) ELSE h.hold_id = p_hold END;
+$$;
+ALTER FUNCTION ctaudit.held(p_hold bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT
+        h.case_reference, h.held_from, h.held_until, n.node,
+        (SELECT array_agg(abbrev(a::inet)) FROM unnest(h.addresses) AS a),
+        h.set_at, h.set_by, l.lifted_at, l.lifted_by,
+        lower(d.days)::date, (upper(d.days) - interval '1 day')::date
+    FROM ctaudit.hold AS h
+    LEFT JOIN ctaudit.node AS n ON n.node_id = h.node_id
+    LEFT JOIN ctaudit.hold_lift AS l ON l.hold_id = h.hold_id
+    LEFT JOIN LATERAL ctaudit.held(h.hold_id) AS d (days) ON l.hold_id IS NULL
+    ORDER BY h.hold_id;
+$$;
+ALTER FUNCTION ctaudit.holds() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.horizon(p_retention_days integer) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+BEGIN
+    IF p_retention_days IS NULL OR p_retention_days < 1 THEN
+        RAISE EXCEPTION 'retention of % days: must be 1 or more', p_retention_days
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN date_trunc('day', clock_timestamp()) - make_interval(days => p_retention_days);
+END
+$$;
+ALTER FUNCTION ctaudit.horizon(p_retention_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded & 255) ELSE NULL::integer END)::smallint;
@@ -1724,6 +2421,44 @@ AS $$
     ORDER BY i.node;
 $$;
 ALTER FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
+ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+DECLARE
+    v_inserted bigint;
+BEGIN
+    WITH added AS (
+        INSERT INTO ctaudit.aggregate_row (
+            received_at, first_start, last_end, orig_packets, orig_bytes, reply_packets,
+            reply_bytes, connections, zones, remote_port, status, node_id, proto, client, public,
+            remote, public_ports
+        )
+        SELECT
+            max(e.received_at), min(e.start_sent), max(e.stop_sent), sum(e.orig_packets),
+            sum(e.orig_bytes), sum(e.reply_packets), sum(e.reply_bytes), count(*),
+            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.reply_sport,
+            bit_or(e.status), p_node_id, e.proto, e.orig_src, e.reply_dst, e.reply_src,
+            range_agg(int4range(e.reply_dport, e.reply_dport + 1))
+        FROM ctaudit.events(p_columns) AS e
+        WHERE e.kind = 0
+        GROUP BY
+            e.orig_src, e.reply_dst, e.reply_src, e.reply_sport, e.proto, e.zone, e.orig_zone,
+            e.reply_zone, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
+        RETURNING connections
+    )
+    SELECT coalesce(sum(a.connections), 0) INTO v_inserted FROM added AS a;
+    UPDATE ctaudit.node AS n SET aggregated = true
+    WHERE n.node_id = p_node_id AND NOT n.aggregated AND v_inserted > 0;
+    RETURN v_inserted;
+END
+$$;
+ALTER FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1763,82 +2498,205 @@ ALTER FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_c
 CREATE FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
-AS $$
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_added CONSTANT text := $query$
+        INSERT INTO ctaudit.dump_entry_row (
+            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
+            ct_id, mark, zones, orig_sport, orig_dport,
+            reply_sport, reply_dport, status, node_id, proto, state,
+            orig_src, orig_dst, reply_src, reply_dst, helper, labels
+        )
+        SELECT
+            e.received_at, e.start_sent, $3,
+            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+            coalesce(e.ct_id, -1), nullif(e.mark, 0),
+            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+            coalesce(e.orig_sport, -1),
+            ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+            ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+            coalesce(e.reply_dport, -1), e.status, $2, e.proto, e.state,
+            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+        FROM ctaudit.events($1) AS e
+        WHERE e.kind = 4
+    $query$;
+    v_dump record;
+    v_earlier bigint;
+    v_since record;
 BEGIN
-    INSERT INTO ctaudit.dump_entry_row (
-        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
-        ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state,
-        orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, e.start_sent, p_dump_id,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 4;
+    SELECT d.node, d.began_at, s.mode, max(r.received_at) AS received_at INTO v_dump
+    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream),
+        unnest(p_columns.received_at) AS r (received_at)
+    WHERE d.dump_id = p_dump_id AND s.mode <> 'history'
+    GROUP BY d.node, d.began_at, s.mode;
+    IF NOT FOUND THEN
+        EXECUTE v_added USING p_columns, p_node_id, p_dump_id;
+        RETURN;
+    END IF;
+    v_earlier := ctaudit.last_dump(v_dump.node, v_dump.began_at, true);
+    v_since := ctaudit.recorded_since(v_dump.node, v_earlier, v_dump.received_at);
+    EXECUTE 'WITH added AS (' || v_added || $query$ RETURNING *)
+        INSERT INTO ctaudit.unmatched_entry
+        SELECT e.* FROM added AS e
+        WHERE NOT (
+            EXISTS (
+                SELECT FROM ctaudit.dump_entry_row AS r
+                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                    AND r.dump_id = $4 AND r.node_id = $2 AND r.received_at BETWEEN $6 AND $7
+                    AND ctaudit.same_tuple(
+                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        $5, r.started_at, 'kernel', NULL, e.received_at, e.started_at
+                    )
+                OFFSET 0
+            )
+            OR EXISTS (
+                SELECT FROM ctaudit.opening_row AS r
+                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                    AND r.node_id = $2
+                    AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
+                    AND r.received_at >= $5 AND r.received_at < $8
+                    AND ctaudit.same_tuple(
+                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        coalesce(r.started_after, r.started_at), r.started_at,
+                        ctaudit.time_source_of(r.started_source), r.started_after,
+                        e.received_at, e.started_at
+                    )
+                OFFSET 0
+            )
+        )
+        OR EXISTS (
+            SELECT FROM ctaudit.flow_row AS r
+            WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst AND r.node_id = $2
+                AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
+                AND r.received_at >= $5 AND r.received_at < $8
+                AND ctaudit.same_tuple(
+                    r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                    r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                    e.orig_dport, e.ct_id
+                )
+            OFFSET 0
+        )
+    $query$ USING p_columns, p_node_id, p_dump_id, v_earlier, v_since.began_at,
+        v_since.entries_from, v_since.entries_until, v_since.received_until;
 END
-$$;
+$_$;
 ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
-    SET enable_hashjoin TO 'off'
-    SET enable_mergejoin TO 'off'
-AS $$
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
 DECLARE
-    v_late bigint;
-BEGIN
-    -- The index is searched from the start that the end gives. A receiver's time of the opening
-    -- may be later than the start, by up to an hour.
-    INSERT INTO ctaudit.opening_row (
-        received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state, started_source,
-        provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, coalesce(e.start_sent, e.received_at),
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 3 AND NOT EXISTS (
-        SELECT FROM ctaudit.opening_row AS o
-        WHERE o.reply_dport = coalesce(e.reply_dport, -1) AND o.reply_dst = e.reply_dst
+    -- That of an end e, whose start may be known better than the opening's, by up to an hour.
+    v_opening CONSTANT text := $query$ FROM ctaudit.opening_row AS o
+        WHERE o.reply_dport = e.reply_dport AND o.reply_dst = e.reply_dst
+            AND o.node_id = $2 AND o.received_at >= $4 AND o.received_at < $5
             AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
             AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-            AND o.received_at >= coalesce(e.start_sent - interval '1 day', '-infinity')
-            AND o.node_id = p_node_id
             AND ctaudit.same_tuple(
                 o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
-                ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.proto, e.orig_src,
-                e.orig_dst, coalesce(e.orig_sport, -1),
-                ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-                coalesce(e.ct_id, -1)
+                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id
             )
             AND ctaudit.closes(
                 o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
                 o.started_after, e.received_at, e.start_sent
             )
-    );
-    GET DIAGNOSTICS v_late = ROW_COUNT;
-    RETURN v_late;
+    $query$;
+    v_node text;
+    v_day timestamptz;
+    v_received timestamptz;
+    v_dump bigint;
+    v_since record;
+    v_entries_from timestamptz;
+    v_entries_until timestamptz;
+    v_from timestamptz;
+    v_until timestamptz;
+    v_late bigint;
+    v_all bigint := 0;
+BEGIN
+    FOR v_day, v_received IN
+        SELECT date_trunc('day', e.start_sent, 'UTC') AS day, max(e.received_at)
+        FROM ctaudit.events(p_columns) AS e WHERE e.kind = 3 GROUP BY day
+    LOOP
+        v_from := v_day - interval '1 day';
+        v_until := v_day + interval '2 days';
+        IF v_day IS NULL THEN
+            SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
+            v_dump := ctaudit.last_dump(v_node, 'infinity', true);
+            v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
+            v_from := v_since.began_at;
+            v_entries_from := v_since.entries_from;
+            v_entries_until := v_since.entries_until;
+            v_until := v_since.received_until;
+        END IF;
+        EXECUTE replace($query$
+            INSERT INTO ctaudit.opening_row (
+                received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
+                reply_sport, reply_dport, status, node_id, proto, state, started_source,
+                provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            )
+            SELECT
+                e.received_at, coalesce(e.start_sent, e.received_at), e.ct_id, e.mark, e.zones,
+                e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, $2, e.proto,
+                e.state, CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
+                e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+            FROM (
+                SELECT
+                    e.received_at, e.start_sent, coalesce(e.ct_id, -1) AS ct_id,
+                    nullif(e.mark, 0) AS mark,
+                    ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone) AS zones, e.proto,
+                    coalesce(e.orig_sport, -1) AS orig_sport,
+                    ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code)
+                        AS orig_dport,
+                    ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code)
+                        AS reply_sport,
+                    coalesce(e.reply_dport, -1) AS reply_dport, e.status, e.state, e.orig_src,
+                    e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels,
+                    coalesce(e.start_sent, e.received_at - interval '3 hours') - interval '1 min'
+                        AS near_from,
+                    coalesce(e.start_sent + interval '10 min', e.received_at) AS near_until
+                FROM ctaudit.events($1) AS e
+                WHERE e.kind = 3 AND date_trunc('day', e.start_sent, 'UTC') IS NOT DISTINCT FROM $3
+            ) AS e
+            WHERE NOT (
+                EXISTS (SELECT <opening>
+                    AND ctaudit.index_time(o.received_at) >= ctaudit.index_time(e.near_from)
+                    AND ctaudit.index_time(o.received_at) <= ctaudit.index_time(e.near_until) OFFSET 0)
+                OR EXISTS (SELECT <opening> OFFSET 0)
+                OR $3 IS NULL AND EXISTS (
+                    SELECT FROM ctaudit.dump_entry_row AS r
+                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                        AND r.dump_id = $6 AND r.node_id = $2 AND r.received_at BETWEEN $7 AND $8
+                        AND ctaudit.same_tuple(
+                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                    OFFSET 0
+                )
+            )
+        $query$, '<opening>', v_opening)
+        USING p_columns, p_node_id, v_day, v_from, v_until, v_dump, v_entries_from,
+            v_entries_until;
+        GET DIAGNOSTICS v_late = ROW_COUNT;
+        v_all := v_all + v_late;
+    END LOOP;
+    RETURN v_all;
 END
-$$;
+$_$;
 ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
@@ -1870,79 +2728,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.dump (
-    dump_id bigint NOT NULL,
-    node text NOT NULL,
-    stream uuid NOT NULL,
-    "position" bigint NOT NULL,
-    began_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
-    reconciled_at timestamp with time zone,
-    entries bigint,
-    cause text
-);
-ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
-AS $$
-BEGIN
-    WITH added AS (
-        INSERT INTO ctaudit.flow_row (
-            received_at, started_at, started_source, ended_after, ended_before, provenance,
-            ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id,
-            proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code
-        )
-            p_shown.ended_at, a.started_at, a.started_source::text::"char", a.last_seen_at,
-            p_gone_by.ended_at, 'u', coalesce(a.ct_id, -1), a.mark,
-            ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), coalesce(a.orig_sport, -1),
-            ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-            ctaudit.coded_port(a.reply_sport, a.reply_icmp_type, a.reply_icmp_code),
-            coalesce(a.reply_dport, -1), a.status, n.node_id, a.proto, a.protocol_state,
-            a.orig_src, a.orig_dst, a.reply_src, a.reply_dst, a.helper, a.labels
-        FROM ctaudit.alive(p_node, p_since) AS a JOIN ctaudit.node AS n USING (node)
-        -- The start is no later than a receiver's time of it, so these had begun before the dump.
-        -- One that the receiver read later may have begun, or ended, while the dump ran.
-        WHERE coalesce(a.started_at, a.last_seen_at) < p_gone_by.began_at
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS e
-                WHERE e.dump_id IN (p_gone_by.dump_id, p_shown.dump_id) AND e.node_id = n.node_id
-                    AND e.received_at >= p_gone_by.began_at - interval '2 hours'
-                    AND e.received_at <= p_shown.ended_at + interval '2 hours'
-                    AND ctaudit.same_tuple(
-                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
-                        a.orig_dst, coalesce(a.orig_sport, -1),
-                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-                        coalesce(a.ct_id, -1),
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-        ORDER BY
-            a.zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.ct_id,
-            a.orig_zone, a.reply_zone, a.orig_icmp_type, a.orig_icmp_code,
-            a.started_source = 'kernel' DESC, a.started_at DESC NULLS LAST
-        RETURNING started_at, ended_after
-    )
-    SELECT count(*), min(added.ended_after) INTO number, last_seen_at FROM added
-    -- What began while events were off announces no end, even after they are on again.
-    WHERE NOT EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.cause = 'nf_conntrack_events = 0'
-            AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
-    );
-END
-$$;
-ALTER FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
@@ -1993,93 +2778,128 @@ AS $$
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
 $$;
 ALTER FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
+CREATE FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET enable_seqscan TO 'off'
+AS $$
+DECLARE
+    v_left ctaudit.connection[] := p_connections;
+    v_still ctaudit.connection[];
+    v_since timestamptz := p_since;
+    v_day timestamptz;
+    v_last timestamptz;
+    v_found record;
+    v_ended ctaudit.connection;
+BEGIN
+    SELECT max(s.covered_until) INTO v_last FROM ctaudit.stream AS s WHERE s.node_id = p_node_id;
+    WHILE cardinality(v_left) > 0 LOOP
+        -- The last look is at all that is left: a receiver's clock may be ahead.
+        v_day := CASE WHEN v_since < v_last THEN v_since + interval '1 day'
+            ELSE 'infinity' END;
+        v_still := '{}';
+        FOR v_found IN
+            SELECT c AS connection, f.flow
+            FROM unnest(v_left) AS c
+            LEFT JOIN LATERAL (
+                SELECT e AS flow FROM ctaudit.flow_row AS e
+                WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
+                    AND e.node_id = p_node_id
+                    AND e.received_at >= v_since AND e.received_at < v_day + interval '1 day'
+                    AND ctaudit.same_tuple(
+                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
+                        e.ct_id, ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto,
+                        c.orig_src, c.orig_dst, coalesce(c.orig_sport, -1),
+                        ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
+                        coalesce(c.ct_id, -1)
+                    )
+                    AND ctaudit.closes(
+                        coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source,
+                        c.started_after, e.received_at, e.started_at
+                    )
+                ORDER BY e.provenance = 'u', e.received_at
+                LIMIT 1
+            ) AS f ON true
+        LOOP
+            -- Where dumps show that it ended, its DESTROY may have come later all the same.
+            IF v_found.flow IS NULL
+                OR (v_found.flow).provenance = 'u' AND (v_found.flow).received_at >= v_day
+            THEN
+                v_still := v_still || v_found.connection;
+                CONTINUE;
+            END IF;
+            v_ended := ctaudit.ended_by(v_found.connection, v_found.flow, p_from, p_until);
+            IF NOT v_ended IS NULL THEN
+                RETURN NEXT v_ended;
+            END IF;
+        END LOOP;
+        v_left := v_still;
+        v_since := v_day;
+        EXIT WHEN v_day = 'infinity';
+    END LOOP;
+    RETURN QUERY SELECT * FROM unnest(v_left);
+END
+$$;
+ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
-    c ctaudit.connection := p_connection;
-    v_flow ctaudit.flow_row;
-    v_before timestamptz;
+    v_lifted bigint;
 BEGIN
-    SELECT f.* INTO v_flow
-    FROM ctaudit.flow_row AS f
-    WHERE f.reply_dport = coalesce(c.reply_dport, -1) AND f.reply_dst = c.reply_dst
-        AND f.received_at >= p_since
-        AND f.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
-        AND ctaudit.same_tuple(
-            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-            ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src, c.orig_dst,
-            coalesce(c.orig_sport, -1),
-            ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
-            coalesce(c.ct_id, -1)
-        )
-        AND ctaudit.closes(
-            coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source, c.started_after,
-            f.received_at, f.started_at
-        )
-    ORDER BY f.provenance = 'u', f.received_at
-    LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN c;
+    INSERT INTO ctaudit.hold_lift (hold_id)
+    SELECT h.hold_id FROM ctaudit.hold AS h WHERE h.case_reference = p_case
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_lifted = ROW_COUNT;
+    IF v_lifted = 0 THEN
+        RAISE EXCEPTION 'case % has no hold', p_case USING ERRCODE = 'P0002',
+            HINT = 'ctaudit hold list shows the holds.';
     END IF;
-    -- The end brings the kernel's start, or an end before the span: then it is no answer.
-    IF v_flow.started_at >= p_until
-        OR coalesce(v_flow.ended_at, v_flow.ended_before) < p_from
-    THEN
-        RETURN NULL;
-    END IF;
-    IF v_flow.started_at IS NOT NULL THEN
-        c.started_at := v_flow.started_at;
-        c.started_source := ctaudit.time_source_of(v_flow.started_source);
-        c.started_after := NULL;
-    END IF;
-    v_before := coalesce(
-        CASE v_flow.ended_source WHEN 'k' THEN v_flow.ended_at END, v_flow.ended_after
-    );
-    c.exact := c.exact OR coalesce(
-        c.started_source = 'kernel' AND c.started_at < p_until
-            AND (c.started_at >= p_from OR v_before >= p_from), false
-    );
-    c.state := CASE v_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
-    c.ended_at := v_flow.ended_at;
-    c.ended_source := ctaudit.time_source_of(v_flow.ended_source);
-    c.ended_after := v_flow.ended_after;
-    c.ended_before := v_flow.ended_before;
-    c.ended_cause := v_flow.ended_cause;
-    c.provenance := ctaudit.provenance_of(v_flow.provenance);
-    c.orig_packets := v_flow.orig_packets;
-    c.orig_bytes := v_flow.orig_bytes;
-    c.reply_packets := v_flow.reply_packets;
-    c.reply_bytes := v_flow.reply_bytes;
-    c.status := v_flow.status;
-    c.protocol_state := v_flow.state;
-    RETURN c;
+    RAISE LOG 'ctaudit: % lifted the holds of case %', session_user, p_case;
+    RETURN v_lifted;
 END
 $$;
-ALTER FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.live(p_node text) RETURNS SETOF ctaudit.connection
+ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.live(p_node text, p_host inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
+    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
+    v_other record;
     v_answers bigint;
 BEGIN
+    SELECT n.node, s.mode INTO v_other
+    FROM unnest(v_nodes) AS n (node), LATERAL (
+        SELECT s.mode FROM ctaudit.stream AS s
+        WHERE s.node = n.node ORDER BY s.started_at DESC LIMIT 1
+    ) AS s
+    WHERE s.mode <> 'live';
+    IF FOUND THEN
+        RAISE EXCEPTION 'gateway % records in mode %, which does not store %: what is open now is '
+            'not known; ask ctaudit.flows(), or let it record with mode = "live"', v_other.node,
+            v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
+            USING ERRCODE = '0A000';
+    END IF;
     RETURN QUERY SELECT DISTINCT ON (
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
     ) a.*
-    FROM unnest(ctaudit.nodes_named(p_node)) AS n (node),
-        ctaudit.alive(n.node, ctaudit.last_dump(n.node)) AS a
+    FROM unnest(v_nodes) AS n (node),
+        ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
     ORDER BY
         a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
         a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('live', jsonb_build_object('node', p_node), v_answers);
+    PERFORM ctaudit.note_inquiry(
+        'live', jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port), v_answers
+    );
 END
 $$;
-ALTER FUNCTION ctaudit.live(p_node text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2212,105 +3032,71 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer DEFAULT 7) RETURNS TABLE(action text, object text, rows bigint)
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION ctaudit.lock_holders(p_table text) RETURNS TABLE(pid integer, login text, application text, state text, seconds double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "DateStyle" TO 'ISO, YMD'
-    SET lock_timeout TO '2s'
 AS $_$
-DECLARE
-    v_horizon date;
-    v_kept timestamptz;
-    v_first timestamptz;
-    v_table text;
-    v_day date;
-    v_name text;
-BEGIN
-    IF p_retention_days IS NULL OR p_retention_days < 1 THEN
-        RAISE EXCEPTION 'retention of % days: must be 1 or more', p_retention_days;
-    END IF;
-    v_horizon := (clock_timestamp() AT TIME ZONE 'UTC')::date - p_retention_days;
-    v_kept := v_horizon::timestamp AT TIME ZONE 'UTC';
-    SELECT coalesce(min(n.first_seen), 'infinity') INTO v_first FROM ctaudit.node AS n;
-
-    FOR object, rows IN SELECT m.partition, m.moved FROM ctaudit.make_partitions(p_days) AS m LOOP
-        action := 'made';
-        RETURN NEXT;
-    END LOOP;
-
-    FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
-        FOR v_day IN EXECUTE format(
-            'SELECT DISTINCT (received_at AT TIME ZONE ''UTC'')::date FROM ctaudit.%I '
-            'WHERE received_at >= %L AND received_at <= clock_timestamp() ORDER BY 1',
-            v_table || '_default', v_kept
-        ) LOOP
-            action := 'moved';
-            object := ctaudit.partition_name(v_table, v_day);
-            rows := ctaudit.make_partition(v_table, v_day);
-            RETURN NEXT;
-        END LOOP;
-
-        FOR v_name IN
-            SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-            WHERE i.inhparent = format('ctaudit.%I', v_table || '_row')::regclass
-                AND c.relname ~ '_p\d{8}$'
-                AND to_date(right(c.relname, 8), 'YYYYMMDD') < v_horizon
-            ORDER BY c.relname
-        LOOP
-            EXECUTE format('DROP TABLE ctaudit.%I', v_name);
-            action := 'dropped';
-            object := v_name;
-            rows := NULL;
-            RETURN NEXT;
-        END LOOP;
-
-        object := v_table || '_default';
-        EXECUTE format(
-            'DELETE FROM ctaudit.%I WHERE received_at < %L AND received_at >= %L',
-            object, v_kept, v_first
-        );
-        GET DIAGNOSTICS rows = ROW_COUNT;
-        IF rows > 0 THEN
-            action := 'deleted';
-            RETURN NEXT;
-        END IF;
-        EXECUTE format('SELECT count(*) FROM ctaudit.%I', object) INTO rows;
-        IF rows > 0 THEN
-            action := 'kept';
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-
-    action := 'trimmed';
-    FOR object, rows IN SELECT * FROM ctaudit.trim_before(v_kept) AS t WHERE t.rows > 0 LOOP
-        RETURN NEXT;
-    END LOOP;
-END
+    SELECT
+        a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,
+        extract(epoch FROM clock_timestamp() - a.xact_start)::double precision
+    FROM pg_stat_activity AS a
+    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        AND coalesce(a.xact_start < clock_timestamp() - interval '2 s', true)
+        AND a.pid IN (
+            SELECT l.pid FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+            WHERE l.granted AND l.database = (
+                    SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
+                )
+                AND c.relnamespace = 'ctaudit'::regnamespace
+                AND c.relname ~ coalesce(
+                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
+                )
+        )
+    ORDER BY a.xact_start LIMIT 3;
 $_$;
-ALTER FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date) RETURNS bigint
+ALTER FUNCTION ctaudit.lock_holders(p_table text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
     v_parent text := p_table || '_row';
     v_name text := ctaudit.partition_name(p_table, p_day);
-    v_from timestamptz := p_day::timestamp AT TIME ZONE 'UTC';
-    v_until timestamptz := (p_day + 1)::timestamp AT TIME ZONE 'UTC';
+    v_from timestamptz := p_day;
+    v_moved_from timestamptz := p_day;
+    v_until timestamptz := least(p_until, (p_day + 1)::timestamptz);
     v_moved bigint;
 BEGIN
-    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
-        RETURN NULL;
+    IF p_table NOT IN ('opening', 'flow', 'dump_entry', 'aggregate')
+        OR abs(p_day - clock_timestamp()::date) > 36525 OR v_until <= v_from
+    THEN
+        RAISE EXCEPTION 'no partition of % for % until %', p_table, p_day, p_until
+            USING ERRCODE = '22023';
     END IF;
-    -- Keeps others from inserting: a batch for which the server had chosen the default partition
-    -- already would be rejected once that partition may not hold its rows any more.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
-    EXECUTE format(
-        'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
-        v_name, v_parent
-    );
+    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
+        SELECT p.partition_until INTO v_moved_from FROM ctaudit.partitions() AS p
+        WHERE p.name = v_name;
+        -- NULL: it was detached by hand.
+        IF v_moved_from >= v_until OR v_moved_from IS NULL THEN
+            RETURN NULL;
+        END IF;
+        EXECUTE format('ALTER TABLE ctaudit.%I DETACH PARTITION ctaudit.%I', v_parent, v_name);
+    ELSE
+        -- Keeps others from inserting: a batch for which the server had chosen the default
+        -- partition already would be rejected once that partition may not hold its rows any more.
+        EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
+        -- A question reads what the BRIN indexes have not summarized; VACUUM summarizes them.
+        EXECUTE format(
+            'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
+            'WITH (autovacuum_vacuum_insert_scale_factor = 0, '
+            'autovacuum_vacuum_insert_threshold = 50000)',
+            v_name, v_parent
+        );
+    END IF;
     -- Saves the server a scan of the new table when it is attached.
     EXECUTE format(
         'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
@@ -2319,7 +3105,7 @@ BEGIN
     EXECUTE format(
         'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
         'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
-        p_table || '_default', v_from, v_until, v_name
+        p_table || '_default', v_moved_from, v_until, v_name
     );
     GET DIAGNOSTICS v_moved = ROW_COUNT;
     EXECUTE format(
@@ -2327,21 +3113,26 @@ BEGIN
         v_parent, v_name, v_from, v_until
     );
     EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
+    IF v_moved > 0 THEN
+        PERFORM ctaudit.note_rewrite();
+    END IF;
     RETURN v_moved;
 END
 $$;
-ALTER FUNCTION ctaudit.make_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7) RETURNS TABLE(partition text, moved bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
-    v_today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    v_today date := clock_timestamp()::date;
     v_table text;
     v_day date;
 BEGIN
     FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
-        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry'] LOOP
+        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry', 'aggregate'] LOOP
             moved := ctaudit.make_partition(v_table, v_day);
             IF moved IS NOT NULL THEN
                 partition := ctaudit.partition_name(v_table, v_day);
@@ -2369,63 +3160,162 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) RETURNS record
-    LANGUAGE sql STABLE
+CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    -- The asked address and port as the source of one tuple or of the other.
+    v_source text := format('(r.orig_src = $11%s OR r.reply_src = $11%s)',
+        ' AND r.orig_sport = ' || p_port, ' AND r.reply_sport = ' || p_port);
+    v_outward text;
+    v_inward text;
+    v_also text := ctaudit.zone_condition(p_zone)
+        || CASE WHEN p_proto IS NULL THEN '' ELSE ' AND r.proto = $15' END;
+    v_answers bigint;
+BEGIN
+    p_address := ctaudit.plain_address(p_address);
+    p_remote := ctaudit.plain_address(p_remote);
+    v_outward := v_source;
+    v_inward := v_source;
+    IF p_remote IS NOT NULL THEN
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_src = $13'
+            || coalesce(' AND r.reply_sport = ' || p_remote_port, '');
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_src = $13'
+            || coalesce(' AND r.orig_sport = ' || p_remote_port, '');
+    ELSIF p_port IS NOT NULL THEN
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_sport = $12';
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_sport = $12';
+    END IF;
+    RETURN QUERY SELECT a.* FROM ctaudit.ask(
+        p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
+    ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('nearby', jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
+        'zone', p_zone, 'limit', p_limit
+    ), v_answers);
+END
+$_$;
+ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v_outward text;
+    v_inward text;
+BEGIN
     SELECT
-        b.dump_id, a.dump_id, w.dump_ids,
-        least(b.began_at, w.began_at, a.began_at) - interval '2 hours',
-        greatest(b.ended_at, w.ended_at, a.ended_at) + interval '2 hours',
-        coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'),
-        CASE WHEN t.timed
-            THEN greatest(p_until, l.read_at) + interval '2 hours' ELSE 'infinity' END,
-        least(p_from, coalesce(CASE WHEN b.timed THEN b.began_at END, '-infinity'))
-            - interval '2 hours',
-        coalesce(CASE WHEN t.timed THEN greatest(a.ended_at, l.read_at) END, 'infinity')
-            + interval '2 hours',
-        k.wrong_from, k.wrong_until
-    FROM (VALUES (1)) AS one (row)
-    LEFT JOIN LATERAL (
-        SELECT d.*, s.detail ->> 'timestamp' = '1' AS timed
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = p_node AND d.ended_at <= p_from
-        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) AS b ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM ctaudit.dump AS d
-        WHERE d.node = p_node AND d.began_at >= p_until AND d.ended_at >= p_until
-        ORDER BY d.ended_at, d.dump_id LIMIT 1
-    ) AS a ON true
-    LEFT JOIN LATERAL (
-        SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at,
-            max(d.ended_at) AS ended_at
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = p_node AND s.mode = 'history' AND d.began_at < p_until
-            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours'
-    ) AS w ON true
-    LEFT JOIN LATERAL (
-        SELECT coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false) AS timed
-        FROM ctaudit.stream AS s WHERE s.node = p_node
-    ) AS t ON true
-    LEFT JOIN LATERAL (
-        SELECT min(c.doubt_from) AS wrong_from, max(least(c.doubt_until, b.began_at)) AS wrong_until
-        FROM ctaudit.clock_doubt AS c
-        WHERE c.node = p_node AND c.doubt_from < b.began_at
-            AND c.at BETWEEN b.began_at AND p_until
-    ) AS k ON true
-    LEFT JOIN LATERAL (
-        SELECT max(r.read_at) AS read_at FROM ctaudit.late_read AS r
-        WHERE r.node = p_node AND r.sent_from < p_until AND r.read_at >= p_from
-    ) AS l ON true;
+        string_agg(format(
+            'r.proto = %s AND r.reply_dst = %L AND r.reply_dport = %s AND r.reply_src = %L '
+            'AND (r.proto IN (1, 58) OR r.reply_sport = %s) AND (r.status & 48) <> 0',
+            f.proto, f.orig_src, coalesce(f.orig_sport, -1), f.orig_dst, coalesce(f.orig_dport, -1)
+        ), ' OR ') FILTER (WHERE f.direction = 'outward'),
+        string_agg(format(
+            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L '
+            'AND r.orig_sport = %s AND (r.status & 32) <> 0',
+            f.proto, f.reply_src,
+            ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code), f.reply_dst,
+            coalesce(f.reply_dport, f.orig_sport, -1)
+        ), ' OR ') FILTER (WHERE f.direction = 'inward')
+    INTO v_outward, v_inward
+    FROM unnest(p_found) AS f
+    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
+    RETURN QUERY SELECT a.* FROM ctaudit.ask(
+        p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
+    ) AS a
+    WHERE a.provenance <> 'imported' AND NOT EXISTS (
+        SELECT FROM unnest(p_found) AS f
+        WHERE f.node = a.node
+            AND ctaudit.zone_pair(f.zone, f.orig_zone, f.reply_zone)
+                = ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone)
+            AND f.proto = a.proto AND f.orig_src = a.orig_src AND f.orig_dst = a.orig_dst
+            AND f.orig_sport IS NOT DISTINCT FROM a.orig_sport
+            AND f.orig_dport IS NOT DISTINCT FROM a.orig_dport
+    );
+END
 $$;
-ALTER FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(dump_before bigint, dump_after bigint, dumps_within bigint[], entries_from timestamp with time zone, entries_until timestamp with time zone, openings_from timestamp with time zone, openings_until timestamp with time zone, ends_from timestamp with time zone, ends_until timestamp with time zone, wrong_from timestamp with time zone, wrong_until timestamp with time zone)
+ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v ctaudit.needed_part;
+    v_before ctaudit.dump;
+    v_after ctaudit.dump;
+    v_within record;
+    v_first timestamptz;
+    v_read_at timestamptz;
+    -- Whether each opening has the kernel's start: those of dump_before, those of the span.
+    v_timed_before boolean;
+    v_timed boolean;
+    v_is_nat boolean;
+    -- Nothing of the node was received later.
+    v_last timestamptz;
+BEGIN
+    SELECT d.* INTO v_before FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.ended_at <= p_from
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT d.* INTO v_after FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+    ORDER BY d.ended_at, d.dump_id LIMIT 1;
+    SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at, max(d.ended_at) AS ended_at
+    INTO v_within
+    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+    WHERE d.node = p_node.node AND s.mode = 'history' AND d.began_at < p_until
+        AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
+    SELECT
+        coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
+        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1'),
+        bool_and(s.mode = 'nat'), max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
+    INTO v_timed, v_timed_before, v_is_nat, v_last
+    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
+    SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
+    FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
+    SELECT min(c.doubt_from), max(least(c.doubt_until, v_before.began_at))
+    INTO v.wrong_from, v.wrong_until
+    FROM ctaudit.clock_doubt AS c
+    WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
+        AND c.at BETWEEN v_before.began_at AND p_until;
+    SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
+    WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
+
+    v.node := p_node.node;
+    v.node_id := p_node.node_id;
+    v.dump_before := v_before.dump_id;
+    v.dump_after := v_after.dump_id;
+    v.dumps_within := v_within.dump_ids;
+    v.entries_from := least(v_before.began_at, v_within.began_at, v_after.began_at)
+        - interval '2 hours';
+    v.entries_until := greatest(v_before.ended_at, v_within.ended_at, v_after.ended_at)
+        + interval '2 hours';
+    v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
+        ELSE v_first - interval '2 hours' END;
+    IF v_is_nat THEN
+        v.openings_from := greatest(v.openings_from, p_from - interval '7 days');
+    END IF;
+    v_last := greatest(v_last, v_read_at + interval '2 hours');
+    v.openings_until := CASE WHEN v_timed
+        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
+    v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
+    v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
+    v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
+        ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
+    RETURN v;
+END
+$$;
+ALTER FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.needed_part
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
+        n.node, n.node_id, NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
         '-infinity'::timestamptz,
         coalesce(i.openings_from, 'infinity'), p_until + interval '1 s',
         greatest(i.ends_from, p_from),
@@ -2433,8 +3323,9 @@ AS $$
             i.ends_until + interval '1 us',
             CASE WHEN NOT i.lacks_starts THEN p_until + i.longest + interval '1 s' END
         ),
-        NULL::timestamptz, NULL::timestamptz
-    FROM ctaudit.import AS i
+        -- What ended later than that was not alive in the span.
+        true, NULL::timestamptz, NULL::timestamptz
+    FROM ctaudit.import AS i JOIN ctaudit.node AS n ON n.node = i.node
     WHERE i.node = p_node AND greatest(i.openings_until, i.ends_until) >= p_from
         AND (i.lacks_starts
             OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
@@ -2494,6 +3385,44 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    v record;
+    v_ids smallint[];
+BEGIN
+    SELECT
+        array_agg(p.node_id) AS node_ids,
+        min(least(p.openings_from, p.wrong_from)) AS openings_from,
+        max(p.openings_until) AS openings_until,
+        min(least(p.ends_from, p.wrong_from)) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.entries_from) AS entries_from, max(p.entries_until) AS entries_until
+    INTO v FROM unnest(p_parts) AS p;
+    IF v.node_ids IS NULL THEN
+        RETURN '{}';
+    END IF;
+    EXECUTE format($query$
+        SELECT coalesce(array_agg(DISTINCT s.node_id), '{}') FROM (
+            SELECT r.node_id FROM ctaudit.opening_row AS r
+            WHERE r.received_at >= $1 AND r.received_at < $2 AND (%1$s)
+            UNION ALL
+            SELECT r.node_id FROM ctaudit.flow_row AS r
+            WHERE r.received_at >= $3 AND r.received_at < $4 AND (%1$s)
+            UNION ALL
+            SELECT r.node_id FROM ctaudit.dump_entry_row AS r
+            WHERE r.received_at >= $5 AND r.received_at <= $6 AND (%1$s)
+        ) AS s WHERE s.node_id = ANY ($7)
+    $query$, p_asked)
+    INTO v_ids USING
+        v.openings_from, v.openings_until, v.ends_from, v.ends_until, v.entries_from,
+        v.entries_until, v.node_ids, NULL, NULL, NULL,
+        p_address, p_port, p_remote, p_remote_port, p_proto;
+    RETURN v_ids;
+END
+$_$;
+ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2530,6 +3459,13 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    TRUNCATE ctaudit.rewrite;
+$$;
+ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2601,6 +3537,24 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS inet[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_since timestamptz;
+    v_own inet[];
+BEGIN
+    SELECT greatest(p_from, n.first_seen + interval '5 min') INTO v_since
+    FROM ctaudit.node AS n WHERE n.node = p_node;
+    SELECT array_agg(o.network) INTO v_own
+    FROM ctaudit.scopes(p_node, v_since, p_until) AS s,
+        LATERAL unnest(s.public::inet[] || s.internal::inet[]) AS o (network)
+    HAVING min(s.noted_at) <= v_since AND bool_and(s.public IS NOT NULL AND s.internal IS NOT NULL);
+    RETURN v_own;
+END
+$$;
+ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2608,6 +3562,23 @@ AS $$
     SELECT p_table || '_p' || to_char(p_day, 'YYYYMMDD');
 $$;
 ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name text, partition_until timestamp with time zone, options text[])
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $_$
+    SELECT
+        t.parent, to_date(right(c.relname, 8), 'YYYYMMDD'), c.relname,
+        substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('(.*)'\)$$)::timestamptz,
+        c.reloptions
+    FROM unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
+    JOIN pg_inherits AS i ON i.inhparent = format('ctaudit.%I', t.parent || '_row')::regclass
+    JOIN pg_class AS c ON c.oid = i.inhrelid
+    WHERE c.relname ~ '_p\d{8}$'
+    ORDER BY 1, 2;
+$_$;
+ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((family(p_address) = 6) AND (p_address <<= '::ffff:0.0.0.0/96'::inet)) THEN ('0.0.0.0'::inet + ((host(p_address))::inet - '::ffff:0.0.0.0'::inet)) ELSE (host(p_address))::inet END;
@@ -2620,20 +3591,21 @@ CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance WHEN 'i'::"char" THEN 'imported'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
 ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void
+CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_bin('00:00:00.000001'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
+ALTER FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint DEFAULT 2000) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
-    SET jit TO 'off'
 AS $$
 DECLARE
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
     v_earlier ctaudit.dump;
-    v_gone ctaudit.dump;
-    v_unannounced bigint;
-    v_untold bigint;
-    v_seen_at timestamptz;
+    v_search ctaudit.search;
+    v_left bigint := p_rows;
+    v_taken bigint;
 BEGIN
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
@@ -2641,132 +3613,101 @@ BEGIN
     IF NOT FOUND OR v_stream.covered_until < v_dump.ended_at THEN
         RETURN;
     END IF;
-    SELECT * INTO v_earlier FROM ctaudit.dump AS d
-    WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
-
-    IF v_stream.mode IN ('live', 'nat') THEN
-        WITH added AS (
-        INSERT INTO ctaudit.opening_row (
-            received_at, started_at, started_source, provenance, ct_id, mark, zones, orig_sport,
-            orig_dport, reply_sport, reply_dport, status, node_id, proto, state, orig_src,
-            orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT DISTINCT ON (
-            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.started_at
-        )
-            e.received_at, coalesce(e.started_at, e.received_at),
-            CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id, e.mark,
-            e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status,
-            e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src, e.reply_dst,
-            e.helper, e.labels
-        FROM ctaudit.dump_entry_row AS e
-        WHERE e.dump_id = v_dump.dump_id AND e.node_id = v_stream.node_id
-            AND e.received_at >= v_dump.began_at - interval '2 hours'
-            AND e.received_at <= v_dump.ended_at + interval '2 hours'
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.alive(p_node, v_earlier.dump_id) AS a
-                WHERE ctaudit.same_tuple(
-                        ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone), a.proto, a.orig_src,
-                        a.orig_dst, coalesce(a.orig_sport, -1),
-                        ctaudit.coded_port(a.orig_dport, a.orig_icmp_type, a.orig_icmp_code),
-                        coalesce(a.ct_id, -1),
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        a.last_seen_at, a.started_at, a.started_source, a.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.flow_row AS f
-                WHERE f.node_id = v_stream.node_id AND f.received_at >= v_dump.began_at
-                    AND ctaudit.same_tuple(
-                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                        f.ct_id,
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        v_dump.began_at, e.started_at, 'kernel', NULL,
-                        f.received_at, f.started_at
-                    )
-            )
-        ORDER BY
-            e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-            e.started_at, e.received_at
-        RETURNING started_at, started_source, proto, status
-        )
-        SELECT count(*) INTO v_unannounced FROM added AS a
-        WHERE a.started_source = 'k' AND a.started_at >= v_stream.started_at + interval '1 s'
-            -- IPS_NAT_CLASH: the note of the clash may come after the dump.
-            AND coalesce(a.status & 4096, 0) = 0
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.gap AS g
-                WHERE g.node = p_node AND g.hides_openings AND g.gap_from - interval '2 s' <= a.started_at
-                    AND (g.proto IS NULL OR g.proto = a.proto)
-                    AND coalesce(g.sound_from, 'infinity') >= a.started_at
-            );
-        IF v_unannounced > 0 THEN
+    IF v_dump.heard_until IS NULL THEN
+        SELECT * INTO v_earlier FROM ctaudit.dump AS d
+        WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
+        IF v_stream.mode IN ('live', 'nat') THEN
+            v_taken := ctaudit.compare_entries(v_stream, v_dump, v_earlier.dump_id, v_left);
+            IF v_taken = v_left THEN
+                RETURN;
+            END IF;
+            v_left := v_left - v_taken;
+        END IF;
+        UPDATE ctaudit.dump AS d SET heard_until = v_stream.covered_until
+        WHERE d.dump_id = v_dump.dump_id
+        RETURNING d.* INTO v_dump;
+        IF v_dump.unannounced > 0 THEN
             PERFORM ctaudit.open_gap(
                 p_node, p_stream, v_stream.mode,
                 coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
-                v_unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
+                v_dump.unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
             );
             RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
-                'did not announce; since %', p_node, v_unannounced,
+                'did not announce; since %', p_node, v_dump.unannounced,
                 coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
         END IF;
+        PERFORM ctaudit.begin_search(v_stream, v_dump, v_earlier);
     END IF;
 
-    IF v_stream.mode = 'live' AND EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.hides_ends AND g.proto IS NULL
-            AND g.gap_from <= v_dump.ended_at
-            AND (g.gap_until IS NULL OR v_earlier.dump_id IS NULL
-                OR g.gap_until > v_earlier.ended_at)
-            -- Openings that this dump has proved missing are no sign that ends were lost.
-            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
-    ) THEN
-        PERFORM ctaudit.insert_unobserved(p_node, v_earlier.dump_id, v_dump, v_dump);
-    END IF;
-    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
-    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
-        p_node, least(v_earlier.ended_at, v_dump.began_at - interval '2 min'), true
-    );
-    IF v_stream.mode = 'live' AND (v_gone.ended_at > v_earlier.began_at - interval '2 min') THEN
-        SELECT u.number, u.last_seen_at INTO v_untold, v_seen_at
-        FROM ctaudit.insert_unobserved(
-            p_node, ctaudit.last_dump(
-                p_node, least(v_gone.began_at, v_earlier.began_at - interval '2 min'), true
-            ), v_gone, v_dump
-        ) AS u;
-        -- A DESTROY that was lost within a minute of the dump is none that was never sent.
-        IF v_untold > 0 AND NOT EXISTS (
-            SELECT FROM ctaudit.gap AS g
-            WHERE g.node = p_node AND g.hides_ends
-                AND g.gap_from <= v_gone.ended_at + interval '1 min'
-                AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
-                AND g.detail ->> 'dump_id' IS DISTINCT FROM v_dump.dump_id::text
-        ) THEN
-            PERFORM ctaudit.open_gap(
-                p_node, p_stream, v_stream.mode, v_seen_at, NULL, 'end not announced', v_untold,
-                jsonb_build_object('dump_id', v_dump.dump_id)
-            );
-            RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
-                'kernel did not announce; since %', p_node, v_untold, v_seen_at
-                USING ERRCODE = 'CT004';
+    LOOP
+        SELECT * INTO v_search FROM ctaudit.search AS h
+        WHERE h.dump_id = v_dump.dump_id ORDER BY h.tells LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        v_taken := ctaudit.search_silent(v_stream, v_search, v_left);
+        IF v_taken >= v_left THEN
+            RETURN;
         END IF;
-    END IF;
-
+        v_left := v_left - v_taken;
+        IF v_search.openings_until IS NOT NULL THEN
+            PERFORM ctaudit.end_search(v_stream, v_search);
+        END IF;
+    END LOOP;
     UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
     WHERE d.dump_id = v_dump.dump_id;
     UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
     WHERE s.node = p_node AND s.stream = p_stream;
 END
 $$;
-ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_columns ctaudit.event_columns := ROW(
+        p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
+        p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
+        p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
+        p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
+        p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
+    );
+    v_bucket interval := coalesce(
+        nullif(current_setting('ctaudit.aggregate_bucket', true), ''), '1 min'
+    );
+    v_stream ctaudit.stream;
+    v_shown_until timestamptz;
+    v_stored bigint;
+BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
+    SELECT * INTO v_stream FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
+    -- While a dump runs, and after one that was not completed, each end is a flow.
+    SELECT CASE WHEN v_stream.dump_id IS NULL THEN d.ended_at END INTO v_shown_until
+    FROM ctaudit.dump AS d
+    WHERE d.node = p_node AND d.stream = p_stream ORDER BY d.position DESC LIMIT 1;
+    v_columns.kind := ARRAY(
+        SELECT CASE
+            WHEN e.kind = 3 AND e.start_sent > v_shown_until AND e.stop_sent >= e.start_sent
+                AND e.proto IN (6, 17, 33, 132, 136) AND coalesce(e.status, 0) & 32 = 0
+                AND NOT ctaudit.is_offloaded(e.status) AND e.orig_bytes IS NOT NULL
+                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL THEN 0
+            ELSE e.kind
+        END
+        FROM ctaudit.events(v_columns) AS e
+    );
+    PERFORM ctaudit.record_batch(
+        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}', v_columns
+    );
+    -- Otherwise the batch is committed already.
+    IF v_stream.position = p_from THEN
+        v_stored := ctaudit.insert_aggregates(v_stream.node_id, v_bucket, v_columns);
+        UPDATE ctaudit.stream AS s SET
+            stored = s.stored + v_stored, filtered = s.filtered - v_stored
+        WHERE v_stored > 0 AND s.node = p_node AND s.stream = p_stream;
+    END IF;
+END
+$$;
+ALTER PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2807,7 +3748,10 @@ BEGIN
     IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
         PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
     END IF;
-    IF v_stream.pending_dump_id IS NOT NULL THEN
+    -- Otherwise ctaudit.advance has taken a portion.
+    IF v_stream.sent_after < (
+        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id
+    ) THEN
         PERFORM ctaudit.reconcile(p_node, p_stream);
     END IF;
 END
@@ -2920,13 +3864,7 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
-        WITH dump AS (
-            INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
-            VALUES (p_node, p_stream, p_from, p_at, v_detail ->> 'cause')
-            RETURNING dump_id
-        )
-        UPDATE ctaudit.stream AS s SET dump_id = dump.dump_id FROM dump
-        WHERE s.node = p_node AND s.stream = p_stream;
+        PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
     WHEN 'dropped' THEN
@@ -2987,6 +3925,47 @@ BEGIN
 END
 $$;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_dump IS NULL THEN
+        SELECT least(
+            min(s.started_at), (
+                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
+            )
+        ), 'infinity', '-infinity' INTO began_at, entries_from, entries_until
+        FROM ctaudit.stream AS s WHERE s.node = p_node;
+    ELSE
+        SELECT d.began_at, d.began_at - interval '2 hours', d.ended_at + interval '2 hours'
+        INTO STRICT began_at, entries_from, entries_until
+        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
+    END IF;
+    is_ordered := NOT EXISTS (
+        SELECT FROM ctaudit.clock_doubt AS k
+        WHERE k.node = p_node
+            AND greatest(k.doubt_until, k.at, k.at - k.step_seconds * interval '1 s') >= began_at
+    );
+    received_until := CASE WHEN is_ordered THEN p_until + interval '1 hour' ELSE 'infinity' END;
+END
+$$;
+ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF (
+        SELECT c.relfilenode <> pg_relation_filenode(c.oid)
+        FROM pg_class AS c WHERE c.oid = 'ctaudit.rewrite'::regclass
+    ) THEN
+        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
+            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.refuse_rewritten() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3127,6 +4106,388 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_shown ctaudit.dump;
+    v_gone ctaudit.dump;
+    v_since record := ctaudit.recorded_since(
+        p_stream.node, p_search.since_dump_id, p_stream.covered_until
+    );
+    v_are_entries CONSTANT boolean := p_search.openings_until IS NULL;
+    v_after CONSTANT timestamptz := coalesce(p_search.openings_until, p_search.entries_until);
+    v_rows CONSTANT text := CASE WHEN v_are_entries THEN $query$
+        SELECT
+            r.received_at, r.started_at,
+            CASE WHEN r.started_at IS NULL THEN 'd'::"char" ELSE 'k' END AS started_source,
+            NULL::timestamptz AS started_after, $3 AS seen_at, $3 AS last_seen_at, $3 AS ends_from,
+            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
+            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
+            r.reply_dst, r.helper, r.labels
+        FROM ctaudit.dump_entry_row AS r
+        WHERE - r.dump_id = - $2 AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5
+            AND r.received_at > $7 AND r.received_at <= $8
+    $query$ ELSE $query$
+        SELECT
+            r.received_at, r.started_at, r.started_source, r.started_after,
+            r.received_at AS seen_at, coalesce(r.started_after, r.started_at) AS last_seen_at,
+            CASE WHEN $9 THEN greatest($3, r.received_at - interval '1 min') ELSE $3 END
+                AS ends_from,
+            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
+            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
+            r.reply_dst, r.helper, r.labels
+        FROM ctaudit.opening_row AS r
+        WHERE - r.node_id = - $1 AND ctaudit.receipt(r.received_at) > $7
+            AND ctaudit.receipt(r.received_at) <= $8
+            AND r.received_at > $7 AND r.received_at <= $8
+    $query$ END;
+    v_last CONSTANT timestamptz := 'infinity';
+    v_until timestamptz;
+    v_looked bigint;
+    v_number bigint;
+    v_seen_at timestamptz;
+BEGIN
+    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
+    v_until := CASE WHEN v_are_entries THEN v_since.entries_until
+        WHEN v_since.is_ordered THEN v_gone.heard_until + interval '1 min' ELSE v_last END;
+    EXECUTE 'SELECT count(*), CASE WHEN count(*) = $10 THEN max(p.received_at) ELSE $8 END FROM ('
+        || v_rows || ' ORDER BY '
+        || CASE WHEN v_are_entries THEN 'r.received_at' ELSE 'ctaudit.receipt(r.received_at)' END
+        || ' LIMIT $10) AS p'
+    INTO v_looked, v_until
+    USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered, p_rows;
+    IF v_looked > 0 THEN
+        EXECUTE 'WITH portion AS MATERIALIZED (' || v_rows || $query$),
+            looked AS MATERIALIZED (
+                SELECT c.*, ended.number AS ends, ended.timed,
+                    count(*) OVER (PARTITION BY c.ct_id) > 1 AS again
+                FROM portion AS c, LATERAL (
+                    SELECT count(*) AS number, bool_and(f.started_at IS NOT NULL) AS timed
+                    FROM ctaudit.flow_row AS f
+                    WHERE f.reply_dport = c.reply_dport AND f.reply_dst = c.reply_dst
+                        AND f.node_id = $1
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(c.ends_from)
+                        AND f.received_at >= $19 AND f.received_at < $6
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                            c.orig_dport, c.ct_id
+                        )
+                        AND ctaudit.closes(
+                            c.seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                            c.started_after, f.received_at, f.started_at
+                        )
+                ) AS ended
+                -- The start is no later than a receiver's time of it, so these had begun before the
+                -- dump. One that the receiver read later may have begun, or ended, while the dump ran.
+                WHERE coalesce(c.started_at, c.last_seen_at) < $10
+            ),
+            loose AS MATERIALIZED (
+                SELECT c.* FROM looked AS c
+                -- One end closes one opening.
+                WHERE c.ends = 0 OR (c.again OR NOT c.timed) AND EXISTS (
+                    SELECT FROM ctaudit.opening_row AS o
+                    WHERE o.reply_dport = c.reply_dport AND o.reply_dst = c.reply_dst
+                        AND o.node_id = $1
+                        AND ctaudit.index_time(o.received_at) >= ctaudit.index_time($3)
+                        AND o.received_at >= $3 AND o.received_at < $6
+                        AND ctaudit.same_tuple(
+                            o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
+                            o.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                            c.orig_dport, c.ct_id
+                        )
+                    OFFSET 1
+                )
+            ),
+            doubtful AS MATERIALIZED (
+                SELECT c.* FROM loose AS c
+                WHERE NOT EXISTS (
+                    SELECT FROM ctaudit.dump_entry_row AS e
+                    WHERE e.reply_dport = c.reply_dport AND e.reply_dst = c.reply_dst
+                        AND e.dump_id IN ($11, $12) AND e.node_id = $1
+                        AND e.received_at BETWEEN $13 AND $14
+                        AND ctaudit.same_tuple(
+                            c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport,
+                            c.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                        AND ctaudit.closes(
+                            c.last_seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                            c.started_after, e.received_at, e.started_at
+                        )
+                )
+            ),
+            added AS (
+                INSERT INTO ctaudit.flow_row (
+                    received_at, started_at, started_source, ended_after, ended_before, provenance,
+                    ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status,
+                    node_id, proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+                )
+                SELECT DISTINCT ON (
+                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
+                )
+                    $15, c.started_at, c.started_source, c.last_seen_at, $16, 'u', c.ct_id, c.mark,
+                    c.zones, c.orig_sport, c.orig_dport, c.reply_sport, c.reply_dport, c.status,
+                    c.node_id, c.proto, c.state, c.orig_src, c.orig_dst, c.reply_src, c.reply_dst,
+                    c.helper, c.labels
+                FROM doubtful AS c, LATERAL (SELECT $query$
+                    || ctaudit.sightings_query('c', 'c.ends_from') || $query$ OFFSET 0
+                ) AS known (sightings)
+                WHERE EXISTS (
+                    SELECT FROM ctaudit.lives(known.sightings) AS l
+                    WHERE l.gone_at IS NULL
+                        AND CASE
+                            WHEN NOT $17 THEN l.opened_at = c.received_at
+                            -- Where its opening knows more, that is looked at later.
+                            ELSE l.entry IS NOT NULL
+                                AND (c.started_at IS NOT NULL OR l.opening IS NULL)
+                        END
+                )
+                ORDER BY
+                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
+                    c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
+                RETURNING started_at, ended_after
+            )
+            SELECT
+                (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
+            -- What began while events were off announces no end, even after they are on again.
+            WHERE NOT EXISTS (
+                SELECT FROM ctaudit.gap AS g
+                WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
+                    AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+            )
+        $query$ INTO v_looked, v_number, v_seen_at
+        USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+            v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered,
+            v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
+            least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
+            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, v_are_entries,
+            p_stream.node, CASE
+                WHEN v_are_entries OR NOT v_since.is_ordered THEN v_since.began_at
+                ELSE greatest(v_since.began_at, v_after - interval '1 min')
+            END;
+    END IF;
+    UPDATE ctaudit.search AS h SET
+        entries_until = CASE WHEN v_are_entries THEN v_until ELSE h.entries_until END,
+        openings_until = CASE
+            WHEN NOT v_are_entries THEN v_until
+            WHEN v_looked < p_rows THEN v_since.began_at - interval '1 us'
+        END,
+        number = h.number + coalesce(v_number, 0),
+        last_seen_at = least(h.last_seen_at, v_seen_at)
+    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells;
+    RETURN v_looked;
+END
+$_$;
+ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace($query$
+    SELECT
+        'opening' AS kind, r.received_at, r.started_at,
+        ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
+        ctaudit.start_from(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+        ) AS start_from,
+        ctaudit.start_until(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+        ) AS start_until,
+        CASE r.started_source WHEN 'r' THEN r.started_after
+            ELSE r.started_at END AS alive_at,
+        NULL::timestamptz AS gone_at,
+        NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
+        NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
+        NULL::text AS ended_cause, NULL::bigint AS dump_id,
+        ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
+        NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+        NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
+    FROM ctaudit.opening_row AS r
+    WHERE r.node_id = $21
+        AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
+        AND r.received_at < $5 AND <asked>
+    UNION ALL
+    SELECT
+        CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+        r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+        ctaudit.start_from(
+            r.started_at, ctaudit.time_source_of(r.started_source), NULL
+        ),
+        ctaudit.start_until(
+            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+        ),
+        coalesce(
+            CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
+            r.started_at
+        ),
+        coalesce(
+            r.ended_at, r.ended_before,
+            greatest(r.received_at, r.stop_sent, r.started_at)
+        ),
+        r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
+        r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+    FROM ctaudit.flow_row AS r
+    WHERE r.node_id = $21
+        AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
+        AND r.received_at < $17
+        AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
+    UNION ALL
+    SELECT
+        'entry', r.received_at, r.started_at,
+        CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
+            ::ctaudit.time_source,
+        NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
+        ctaudit.start_until(r.started_at, 'kernel', r.received_at),
+        greatest(d.began_at, r.started_at), NULL,
+        NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+    FROM ctaudit.dump_entry_row AS r
+    JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
+    WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+        AND r.received_at <= $9 AND <asked>
+    $query$
+    , '<asked>', '(' || ctaudit.asked_condition(c.outward, c.inward) || ')'),
+    '<direction>', '(CASE WHEN ' || c.outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
+        || c.inward || ') THEN ''outward'' ELSE ''inward'' END)'),
+    '<columns>',
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
+    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
+    'r.labels')
+    FROM (
+        SELECT
+            p_outward || coalesce(o.but || format(o.own_end, 'orig_dst', 'orig_src'), '') AS outward,
+            p_inward || coalesce(o.but || format(o.own_end, 'orig_src', 'orig_dst'), '') AS inward
+        FROM (VALUES (
+            CASE WHEN p_own THEN ' AND NOT ' END,
+            'coalesce((r.status & 48) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
+        )) AS o (but, own_end)
+    ) AS c;
+$_$;
+ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_name text := ctaudit.attached(p_table, p_day);
+BEGIN
+    IF p_day >= clock_timestamp()::date THEN
+        RAISE EXCEPTION 'the day % is not over', p_day USING ERRCODE = '22023';
+    END IF;
+    IF v_name IS NOT NULL THEN
+        EXECUTE format(
+            'ALTER TABLE ctaudit.%I SET (autovacuum_freeze_min_age = 0, '
+            'autovacuum_freeze_table_age = 0, autovacuum_vacuum_insert_threshold = 0, '
+            'autovacuum_vacuum_insert_scale_factor = 0)', v_name
+        );
+        EXECUTE format('ANALYZE ctaudit.%I', v_name);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.set_freezing(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text, p_addresses cidr[] DEFAULT NULL::cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+AS $$
+DECLARE
+    v_nodes text[] := ctaudit.nodes_named(p_node);
+    v_node_id smallint;
+    v_days tstzmultirange;
+BEGIN
+    IF p_from IS NULL OR p_until IS NULL OR NOT p_from < p_until
+        OR p_from = '-infinity' OR p_until = 'infinity'
+    THEN
+        RAISE EXCEPTION 'not a span of time: from % until %', p_from, p_until
+            USING ERRCODE = '22023';
+    ELSIF p_case IS NULL OR p_case = '' THEN
+        RAISE EXCEPTION 'a hold needs a case reference' USING ERRCODE = '22023';
+    ELSIF p_node IS NOT NULL THEN
+        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = ANY (v_nodes)
+        ORDER BY n.node = p_node DESC LIMIT 1;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+        END IF;
+    END IF;
+    -- Waits for a step that drops what is older than the retention.
+    INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
+    VALUES (p_case, p_from, p_until, v_node_id, nullif(p_addresses, '{}'))
+    RETURNING h.hold_id INTO hold_id;
+    SELECT min(p.day) INTO kept_since FROM ctaudit.partitions() AS p;
+    v_days := ctaudit.held(hold_id);
+    kept_from := lower(v_days);
+    kept_until := upper(v_days) - interval '1 day';
+    IF p_until <= kept_since THEN
+        RAISE EXCEPTION 'nothing is left of the time until %: the record begins on %',
+            p_until, kept_since USING ERRCODE = '22023';
+    END IF;
+    RAISE LOG 'ctaudit: % set a hold for case %: from % until %',
+        session_user, p_case, p_from, p_until;
+END
+$$;
+ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace($query$(
+        SELECT array_agg(ROW(
+            t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
+            ctaudit.start_from(t.started_at, t.started_source, t.started_after),
+            ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+            t.alive_at, t.gone_at
+        )::ctaudit.sighting)
+        FROM (
+            SELECT
+                row_number() OVER () AS number, 'opening' AS kind, r.status, r.received_at,
+                r.started_at, ctaudit.time_source_of(r.started_source) AS started_source,
+                r.started_after, coalesce(r.started_after, r.started_at) AS alive_at,
+                NULL::timestamptz AS gone_at
+            FROM ctaudit.opening_row AS r
+            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
+                AND r.received_at >= $3 AND r.received_at < $6
+            UNION ALL
+            SELECT
+                0, 'entry', r.status, r.received_at, r.started_at, 'kernel', NULL,
+                greatest($3, r.started_at), NULL
+            FROM ctaudit.dump_entry_row AS r
+            WHERE <same> AND r.dump_id = $2
+                AND r.received_at BETWEEN $4 AND $5
+            UNION ALL
+            SELECT
+                0, CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.status,
+                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
+                coalesce(r.ended_after, r.started_at),
+                coalesce(
+                    r.ended_at, r.ended_before,
+                    greatest(r.received_at, r.stop_sent, r.started_at)
+                )
+            FROM ctaudit.flow_row AS r
+            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(<flows_from>)
+                AND r.received_at >= $3 AND r.received_at < $6
+        ) AS t
+    )$query$,
+    '<same>', 'r.reply_dport = <row>.reply_dport AND r.reply_dst = <row>.reply_dst '
+        'AND r.node_id = $1 AND ctaudit.same_tuple(r.zones, r.proto, r.orig_src, r.orig_dst, '
+        'r.orig_sport, r.orig_dport, r.ct_id, <row>.zones, <row>.proto, <row>.orig_src, '
+        '<row>.orig_dst, <row>.orig_sport, <row>.orig_dport, <row>.ct_id)'),
+    '<row>', p_row), '<flows_from>', p_flows_from);
+$_$;
+ALTER FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3173,72 +4534,805 @@ AS $$
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_node ctaudit.node;
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_kept bigint;
+BEGIN
+    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
+    IF NOT FOUND OR v_until > now() OR NOT (
+        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+            SELECT FROM ctaudit.dump AS d
+            JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = p_node AND d.began_at >= v_until
+                AND s.covered_until >= d.ended_at + interval '2 hours'
+        )
+    ) THEN
+        RETURN NULL;
+    END IF;
+    -- Two at once take turns at this row.
+    INSERT INTO ctaudit.summed_day (node_id, day) VALUES (v_node.node_id, p_day)
+    ON CONFLICT (node_id, day) DO UPDATE SET summed_at = clock_timestamp();
+    DELETE FROM ctaudit.traffic_sum AS s
+    WHERE s.node_id = v_node.node_id AND s.sum_from >= v_from AND s.sum_from < v_until;
+    WITH hour AS (
+        SELECT * FROM ctaudit.traffic_of(
+            v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
+        )
+    )
+    INSERT INTO ctaudit.traffic_sum (
+        sum_from, hours, zones, host, packets, bytes, interpolated_packets, interpolated_bytes,
+        packets_error, bytes_error, connections, began, uncounted, uncounted_began, node_id
+    )
+    SELECT
+        g.sum_from, CASE WHEN g.is_day THEN 24 ELSE 1 END,
+        coalesce(h.zones, 0), h.address, sum(h.packets), sum(h.bytes),
+        sum(h.interpolated_packets), sum(h.interpolated_bytes), sum(h.packets_error),
+        sum(h.bytes_error),
+        -- Of a whole day: those of its first hour, and those that began later.
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.connections ELSE h.began END),
+        sum(h.began),
+        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.uncounted ELSE h.uncounted_began END),
+        sum(h.uncounted_began), v_node.node_id
+    FROM hour AS h
+    CROSS JOIN LATERAL (VALUES (h.bucket_from, false), (v_from, true)) AS g (sum_from, is_day)
+    GROUP BY GROUPING SETS (
+        (g.is_day, g.sum_from, h.zones, h.address), (g.is_day, g.sum_from)
+    )
+    ORDER BY g.sum_from, h.address;
+    GET DIAGNOSTICS v_kept = ROW_COUNT;
+    RETURN v_kept;
+END
+$$;
+ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source WHEN 'u'::"char" THEN 'ulogd2'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) RETURNS TABLE(object text, rows bigint)
-    LANGUAGE plpgsql
+CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_asked text := 'true';
+    v_answers bigint;
 BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
+    IF p_by IS NULL OR p_by NOT IN ('total', 'host', 'remote', 'service') THEN
+        RAISE EXCEPTION 'by %: must be total, host, remote or service', p_by
+            USING ERRCODE = '22023';
+    END IF;
+    IF p_host IS NOT NULL THEN
+        v_asked := format('CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src '
+            'ELSE r.orig_src END <<= %L::inet', p_host);
+    END IF;
+    IF p_remote IS NOT NULL THEN
+        v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
+            'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
+    END IF;
+    RETURN QUERY
+    WITH share AS MATERIALIZED (
+        SELECT CASE p_by WHEN 'host' THEN n.node END AS node, s.*
+        FROM ctaudit.node AS n
+        CROSS JOIN LATERAL ctaudit.traffic_shares(
+            n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
+        ) AS s
+        WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
+    ),
+    party AS (
+        SELECT
+            s.node, s.zones, s.address, s.proto, s.port,
+            row_number() OVER (
+                ORDER BY sum(s.bytes) DESC NULLS LAST, sum(s.began) DESC, s.address, s.proto,
+                    s.port, s.node, s.zones
+            )::integer AS nth
+        FROM share AS s GROUP BY s.node, s.zones, s.address, s.proto, s.port
+    ),
+    -- With the parties beyond p_top as one.
+    named AS (
+        SELECT
+            s.bucket_from, top.nth, CASE WHEN top.is_in THEN s.node END AS node,
+            CASE WHEN top.is_in THEN s.zones END AS zones,
+            CASE WHEN top.is_in THEN s.address END AS address,
+            CASE WHEN top.is_in THEN s.proto END AS proto,
+            CASE WHEN top.is_in THEN s.port END AS port,
+            s.connections, s.began, s.uncounted, s.packets, s.bytes, s.interpolated_packets,
+            s.interpolated_bytes, s.packets_error, s.bytes_error
+        FROM share AS s
+        JOIN party AS p ON (
+            coalesce(p.node, ''), p.zones, coalesce(p.address, '::'), coalesce(p.proto, -1),
+            coalesce(p.port, -1)
+        ) = (
+            coalesce(s.node, ''), s.zones, coalesce(s.address, '::'), coalesce(s.proto, -1),
+            coalesce(s.port, -1)
+        )
+        CROSS JOIN LATERAL (SELECT
+            p.nth <= coalesce(p_top, p.nth) AS is_in,
+            CASE WHEN p.nth <= coalesce(p_top, p.nth) THEN p.nth END AS nth
+        ) AS top
+    )
+    SELECT
+        t.bucket_from, least(t.bucket_from + p_bucket, v_until), t.nth, t.node,
+        CASE p_by WHEN 'host' THEN
+            coalesce(ctaudit.orig_zone(t.zones), ctaudit.zone(t.zones))
+        END,
+        t.address, t.proto, t.port,
+        sum(t.connections)::bigint, sum(t.began)::bigint, sum(t.uncounted)::bigint,
+        sum(t.packets)::bigint, sum(t.bytes)::bigint,
+        sum(t.interpolated_packets)::bigint, sum(t.interpolated_bytes)::bigint,
+        sum(t.packets_error)::bigint, sum(t.bytes_error)::bigint
+    FROM named AS t
+    GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
+    ORDER BY t.bucket_from, t.nth NULLS LAST;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.note_inquiry('traffic', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
+        'host', p_host, 'remote', p_remote, 'top', p_top
+    ), v_answers);
+END
+$$;
+ALTER FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT replace(replace(replace(replace(replace(replace($query$
+    WITH
+    -- What dumps and unobserved ends say of connections whose start is known.
+    shown AS (
+        SELECT
+            <tuple>, r.ct_id, r.started_at, min(r.reply_src) AS reply_src,
+            min(r.reply_sport) AS reply_sport, bit_or(coalesce(r.status, 0)) AS status,
+            array_agg(r.received_at) FILTER (WHERE r.gone_by IS NULL) AS seen_at,
+            array_agg(r.orig_packets) FILTER (WHERE r.gone_by IS NULL) AS orig_packets,
+            array_agg(r.orig_bytes) FILTER (WHERE r.gone_by IS NULL) AS orig_bytes,
+            array_agg(r.reply_packets) FILTER (WHERE r.gone_by IS NULL) AS reply_packets,
+            array_agg(r.reply_bytes) FILTER (WHERE r.gone_by IS NULL) AS reply_bytes,
+            min(r.gone_by) AS gone_by
+        FROM (
+            SELECT r.*, NULL::timestamptz AS gone_by FROM (<entries>) AS r
+            WHERE r.started_at IS NOT NULL
+            UNION ALL
+            SELECT
+                r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets,
+                r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple>,
+                coalesce(r.ended_before, r.received_at)
+            FROM (<ends>) AS r WHERE r.provenance = 'u' AND r.started_source = 'k'
+        ) AS r
+        GROUP BY <tuple>, r.ct_id, r.started_at
+    ),
+    timed AS (
+        SELECT
+            coalesce(f.zones, s.zones) AS zones, coalesce(f.proto, s.proto) AS proto,
+            coalesce(f.orig_src, s.orig_src) AS orig_src,
+            coalesce(f.orig_dst, s.orig_dst) AS orig_dst,
+            coalesce(f.orig_sport, s.orig_sport) AS orig_sport,
+            coalesce(f.orig_dport, s.orig_dport) AS orig_dport,
+            coalesce(f.ct_id, s.ct_id) AS ct_id,
+            coalesce(f.started_at, s.started_at) AS started_at,
+            coalesce(f.reply_src, s.reply_src) AS reply_src,
+            coalesce(f.reply_sport, s.reply_sport) AS reply_sport,
+            coalesce(f.status, 0) | coalesce(s.status, 0) AS status,
+            f.gone_at IS NOT NULL AS has_end, coalesce(f.gone_at, s.gone_by) AS gone_at,
+            f.orig_packets, f.orig_bytes, f.reply_packets, f.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM (
+            SELECT r.*, coalesce(r.ended_at, greatest(r.started_at, r.received_at)) AS gone_at
+            FROM (<ends>) AS r WHERE r.provenance <> 'u' AND r.started_source = 'k'
+        ) AS f
+        FULL JOIN shown AS s ON f.orig_sport = s.orig_sport AND f.ct_id = s.ct_id
+            AND f.started_at = s.started_at AND f.orig_src = s.orig_src
+            AND f.orig_dst = s.orig_dst AND f.orig_dport = s.orig_dport
+            AND f.proto = s.proto AND f.zones = s.zones
+    ),
+    -- The others, for ctaudit.lives.
+    sighted AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, u.*
+        FROM (
+            SELECT
+                'opening' AS kind, r.received_at, r.started_at,
+                ctaudit.start_from(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                ) AS start_from,
+                ctaudit.start_until(
+                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                ) AS start_until,
+                CASE r.started_source WHEN 'r' THEN r.started_after ELSE r.started_at END
+                    AS alive_at,
+                NULL::timestamptz AS gone_at, <tuple>, r.ct_id, r.reply_src, r.reply_sport,
+                r.status, NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes
+            FROM ctaudit.opening_row AS r
+            WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
+                AND r.started_at < $2 AND <asked>
+            UNION ALL
+            SELECT
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at, NULL,
+                '-infinity', r.received_at,
+                coalesce(CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after),
+                coalesce(r.ended_at, r.ended_before, r.received_at), <tuple>, r.ct_id,
+                r.reply_src, r.reply_sport, r.status, r.orig_packets, r.orig_bytes,
+                r.reply_packets, r.reply_bytes
+            FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
+            UNION ALL
+            SELECT
+                'entry', r.received_at, NULL, '-infinity', r.received_at, r.received_at, NULL,
+                <tuple>, r.ct_id, r.reply_src, r.reply_sport, r.status, r.orig_packets,
+                r.orig_bytes, r.reply_packets, r.reply_bytes
+            FROM (<entries>) AS r WHERE r.started_at IS NULL
+        ) AS u
+        WHERE u.kind <> 'opening' OR NOT EXISTS (
+            SELECT FROM (<ends>) AS r
+            WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
+        ) AND NOT EXISTS (
+            SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
+        )
+    ),
+    life AS MATERIALIZED (
+        SELECT row_number() OVER () AS life, g.*, l.opening, l.entry, l.ending, l.unobserved,
+            l.ct_id, l.opened_at, l.started_at, l.start_from, l.gone_at, l.next_at
+        FROM (
+            SELECT <tuple>, array_agg(ROW(
+                r.number, r.kind, r.ct_id, r.status & 4096 <> 0, r.received_at, r.started_at,
+                r.start_from, r.start_until, r.alive_at, r.gone_at
+            )::ctaudit.sighting) AS sightings
+            FROM sighted AS r
+            GROUP BY <tuple>
+        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+    ),
+    -- ctaudit.lives names the last entry of a connection; the others lie before it.
+    shown_untimed AS (
+        SELECT
+            e.life, array_agg(e.received_at) AS seen_at,
+            array_agg(e.orig_packets) AS orig_packets, array_agg(e.orig_bytes) AS orig_bytes,
+            array_agg(e.reply_packets) AS reply_packets, array_agg(e.reply_bytes) AS reply_bytes,
+            bit_or(coalesce(e.status, 0)) AS status
+        FROM (
+            SELECT DISTINCT ON (r.number) l.life, r.*
+            FROM sighted AS r
+            JOIN life AS l ON l.zones = r.zones AND l.proto = r.proto AND l.orig_src = r.orig_src
+                AND l.orig_dst = r.orig_dst AND l.orig_sport = r.orig_sport
+                AND l.orig_dport = r.orig_dport AND l.ct_id = r.ct_id
+            WHERE r.kind = 'entry' AND (r.number = l.entry OR r.received_at >= l.start_from
+                AND r.received_at <= coalesce(l.gone_at, l.next_at, 'infinity'))
+            ORDER BY r.number, r.number = l.entry DESC NULLS LAST, l.start_from DESC
+        ) AS e
+        GROUP BY e.life
+    ),
+    untimed AS (
+        SELECT
+            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+            CASE WHEN l.start_from > '-infinity' THEN l.started_at END AS started_at,
+            r.reply_src, r.reply_sport, coalesce(r.status, 0) | coalesce(s.status, 0) AS status,
+            r.kind = 'end' AS has_end, coalesce(
+                l.gone_at, l.next_at,
+                -- Nothing but an opening, which a later dump did not show.
+                CASE WHEN s.life IS NULL AND l.opened_at < $12 THEN l.started_at END
+            ) AS gone_at,
+            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
+            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
+        FROM life AS l
+        JOIN sighted AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
+        LEFT JOIN shown_untimed AS s ON s.life = l.life
+    ),
+    connection AS NOT MATERIALIZED (
+        SELECT
+            c.has_end, c.started_at, ctaudit.is_offloaded(c.status) AS is_offloaded, <party>,
+            c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, c.seen_at,
+            c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen, c.reply_bytes_seen
+        FROM (
+            SELECT
+                t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport,
+                t.started_at, t.reply_src, t.reply_sport, t.status, t.has_end, t.gone_at,
+                t.orig_packets, t.orig_bytes, t.reply_packets, t.reply_bytes, t.seen_at,
+                t.orig_packets_seen, t.orig_bytes_seen, t.reply_packets_seen,
+                t.reply_bytes_seen
+            FROM timed AS t
+            UNION ALL SELECT * FROM untimed
+        ) AS c
+        WHERE coalesce(c.gone_at, 'infinity') >= $1
+    )
+    $query$
+    , '<explains>',
+    'r.orig_sport = u.orig_sport AND r.ct_id = u.ct_id AND r.orig_src = u.orig_src '
+    'AND r.orig_dst = u.orig_dst AND r.orig_dport = u.orig_dport AND r.proto = u.proto '
+    'AND r.zones = u.zones AND r.started_at BETWEEN u.start_from AND u.start_until'),
+    '<entries>',
+    'SELECT r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets, '
+    'r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple> '
+    'FROM ctaudit.dump_entry_row AS r WHERE r.node_id = $5 AND r.received_at >= $10 '
+    'AND r.received_at <= $11 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<ends>',
+    'SELECT r.* FROM ctaudit.flow_row AS r WHERE r.node_id = $5 AND r.received_at >= $8 '
+    'AND r.received_at < $9 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
+    '<asked>', p_asked),
+    '<party>', p_party),
+    '<tuple>',
+    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport');
+$_$;
+ALTER FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+AS $$
+DECLARE
+    v_before ctaudit.dump;
+    v_after ctaudit.dump;
+    v_last timestamptz;
+    v_is_timed boolean;
+BEGIN
+    SELECT * INTO v_before FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT * INTO v_after FROM ctaudit.dump AS d
+    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+    ORDER BY d.ended_at, d.dump_id LIMIT 1;
+    v_last := coalesce(v_after.began_at, (
+        SELECT d.began_at FROM ctaudit.dump AS d
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
+    ));
+    SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
+    INTO v_is_timed
+    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
+    RETURN QUERY EXECUTE ctaudit.traffic_query(p_by, p_asked) USING
+        p_from, p_until, p_origin, (date_part('epoch', p_bucket) * 1000000)::bigint,
+        p_node.node_id,
+        coalesce(
+            CASE WHEN v_is_timed THEN v_last - interval '1 min' END, v_before.began_at,
+            p_from - interval '2 days'
+        ),
+        p_until + interval '2 hours',
+        least(p_from, v_before.began_at) - interval '2 hours',
+        coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
+        coalesce(v_before.began_at - interval '1 min', p_from),
+        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        coalesce(v_last, '-infinity');
+    PERFORM ctaudit.refuse_rewritten();
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_query(p_by text, p_asked text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT ctaudit.traffic_connections(p.party, p_asked) || replace(replace($query$
+    ,
+    -- Of those that a dump showed: each time at which the counters are known.
+    many AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, c.* FROM connection AS c WHERE c.seen_at IS NOT NULL
+    ),
+    point AS (
+        SELECT
+            c.number, p.is_start, greatest(
+                c.started_at, least(p.at, CASE WHEN c.has_end THEN c.gone_at END)
+            ) AS at,
+            max(p.orig_packets) OVER before_it AS orig_packets,
+            max(p.orig_bytes) OVER before_it AS orig_bytes,
+            max(p.reply_packets) OVER before_it AS reply_packets,
+            max(p.reply_bytes) OVER before_it AS reply_bytes,
+            p.orig_packets AS orig_packets_now, p.orig_bytes AS orig_bytes_now,
+            p.reply_packets AS reply_packets_now, p.reply_bytes AS reply_bytes_now
+        FROM many AS c
+        CROSS JOIN LATERAL (
+            SELECT c.started_at AS at, 0::bigint AS orig_packets, 0::bigint AS orig_bytes,
+                0::bigint AS reply_packets, 0::bigint AS reply_bytes, 0 AS place, true AS is_start
+            WHERE c.started_at IS NOT NULL
+            UNION ALL
+            SELECT s.*, 1, false FROM unnest(
+                c.seen_at, c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen,
+                c.reply_bytes_seen
+            ) AS s
+            UNION ALL
+            SELECT c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes,
+                2, false
+            WHERE c.has_end
+        ) AS p
+        WHERE coalesce(p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes) IS NOT NULL
+            AND (p.is_start OR NOT c.is_offloaded)
+        WINDOW before_it AS (
+            PARTITION BY c.number ORDER BY p.place = 2, p.at, p.place
+            ROWS UNBOUNDED PRECEDING
+        )
+    ),
+    step AS (
+        SELECT
+            p.number, lag(p.at) OVER in_order AS step_from, p.at AS step_until,
+            coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0)
+                - lag(coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0), 1, 0::bigint)
+                    OVER in_order AS packets,
+            coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0)
+                - lag(coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0), 1, 0::bigint)
+                    OVER in_order AS bytes,
+            p.is_start, row_number() OVER in_order AS nth,
+            lead(p.at) OVER in_order IS NULL AS is_last,
+            bool_or(p.orig_packets_now < p.orig_packets OR p.orig_bytes_now < p.orig_bytes
+                OR p.reply_packets_now < p.reply_packets OR p.reply_bytes_now < p.reply_bytes)
+                OVER (PARTITION BY p.number) AS was_reset
+        FROM point AS p
+        WINDOW in_order AS (
+            PARTITION BY p.number
+            ORDER BY p.at, p.is_start DESC, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
+        )
+    ),
+    growth AS (
+        -- Shown by no dump: all of it between its start and its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
+            c.started_at IS NULL AS is_moment,
+            false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
+            coalesce(c.gone_at, 'infinity') AS until_at,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_packets, c.reply_packets) IS NOT NULL
+                THEN coalesce(c.orig_packets, 0) + coalesce(c.reply_packets, 0) END AS packets,
+            CASE WHEN c.has_end AND NOT c.is_offloaded
+                    AND coalesce(c.orig_bytes, c.reply_bytes) IS NOT NULL
+                THEN coalesce(c.orig_bytes, 0) + coalesce(c.reply_bytes, 0) END AS bytes
+        FROM connection AS c WHERE c.seen_at IS NULL
+        UNION ALL
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1,
+            s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            -- What flowed before the first sighting of a connection whose start is not known.
+            s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
+            s.packets, s.bytes
+        FROM step AS s JOIN many AS c USING (number)
+        WHERE NOT s.is_start
+        UNION ALL
+        -- From the last time at which the counters are known until its end.
+        SELECT
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
+            coalesce(s.was_reset, false) AND NOT s.is_start,
+            coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
+        FROM many AS c
+        LEFT JOIN step AS s ON s.number = c.number AND s.is_last
+        CROSS JOIN LATERAL (SELECT max(m.at) AS seen_at, coalesce(
+            c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
+        ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
+        WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
+        UNION ALL
+        -- Stored as one row: all of it between the first start and the last end.
+        SELECT
+            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
+        FROM (
+            SELECT
+                a.*, a.client AS orig_src, a.remote AS reply_src, a.remote_port AS reply_sport
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
+        CROSS JOIN LATERAL (SELECT r.*) AS c
+        WHERE r.node_id = $5 AND r.received_at >= $8 AND r.received_at < $9
+            AND r.first_start < $2 AND r.last_end >= $1 AND <asked>
+    ),
+    measured AS (
+        SELECT
+            i.*, (date_part('epoch', i.from_at - $3) * 1000000)::bigint AS low,
+            (date_part('epoch', least(
+                i.until_at, CASE WHEN i.packets IS NULL AND i.bytes IS NULL
+                    THEN greatest($2, i.from_at) ELSE i.until_at END
+            ) - $3) * 1000000)::bigint AS high
+        FROM growth AS i
+        WHERE i.from_at < $2 AND i.until_at >= $1
+    ),
+    bound AS (
+        SELECT
+            m.*, (date_part('epoch', $1 - $3) * 1000000)::bigint AS span_from,
+            (date_part('epoch', $2 - $3) * 1000000)::bigint AS span_until
+        FROM measured AS m
+    ),
+    share AS (
+        SELECT
+            b.*, k.bucket, greatest(b.low, k.bucket * $4, b.span_from) AS share_from,
+            least(b.high, (k.bucket + 1) * $4, b.span_until) AS share_until
+        FROM bound AS b
+        CROSS JOIN LATERAL generate_series(
+            greatest(b.low, b.span_from) / $4,
+            CASE WHEN b.high > b.low THEN least(b.high, b.span_until) - 1 ELSE b.high END / $4
+        ) AS k (bucket)
+        WHERE CASE WHEN b.high > b.low THEN b.high > b.span_from
+            ELSE b.low >= b.span_from AND b.low < b.span_until END
+    ),
+    part AS (
+        SELECT
+            s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
+            s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
+            s.share_from = s.low AS is_beginning, s.is_first,
+            -- Each connection once a bucket: where the bucket begins, or where it does.
+            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
+                OR s.is_first AS is_alive,
+            s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
+            floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
+            floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
+            s.packets AS packets_of_all, s.bytes AS bytes_of_all
+        FROM share AS s
+        CROSS JOIN LATERAL (SELECT
+            CASE WHEN s.high > s.low
+                THEN (s.share_from - s.low)::float8 / (s.high - s.low) ELSE 0 END AS from_share,
+            CASE WHEN s.high > s.low
+                THEN (s.share_until - s.low)::float8 / (s.high - s.low) ELSE 1 END AS until_share
+        ) AS e
+    )
+    SELECT
+        $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE
+            CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (WHERE p.is_beginning
+            AND CASE WHEN p.was_reset THEN p.is_first ELSE p.is_unknown END), 0)::bigint,
+        sum(p.packets)::bigint, sum(p.bytes)::bigint,
+        coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
+        -- All of a step may have flowed in this bucket, or none.
+        coalesce(sum(greatest(p.packets, p.packets_of_all - p.packets))
+            FILTER (WHERE p.is_interpolated), 0)::bigint,
+        coalesce(sum(greatest(p.bytes, p.bytes_of_all - p.bytes))
+            FILTER (WHERE p.is_interpolated), 0)::bigint
+    FROM part AS p
+    GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
+    $query$, '<party>', p.party), '<asked>', p_asked)
+    FROM (SELECT CASE p_by
+        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
+            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
+            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
+        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
+            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
+        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
+    END AS party) AS p;
+$_$;
+ALTER FUNCTION ctaudit.traffic_query(p_by text, p_asked text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) RETURNS SETOF ctaudit.traffic_share
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_kept tstzmultirange := '{}';
+    v_days timestamptz[];
+    v_hours timestamptz[];
+    v_span tstzrange;
+BEGIN
+    IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
+        AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
+    THEN
+        -- A day that lies whole in one bucket, and hours of the others.
+        SELECT
+            coalesce(range_agg(d.span), '{}'),
+            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
+        INTO v_kept, v_days, v_hours
+        FROM (
+            SELECT
+                s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
+                    AND date_bin(p_bucket, s.day::timestamptz, p_from)
+                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+            FROM ctaudit.summed_day AS s
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
+                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+        ) AS d
+        LEFT JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
+        ) AS h (hour) ON NOT d.is_whole;
+        RETURN QUERY
+        SELECT
+            b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
+            CASE p_by WHEN 'host' THEN k.host END, NULL::smallint, NULL::integer,
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.connections ELSE k.began END),
+            sum(k.began),
+            sum(CASE k.sum_from WHEN b.bucket_from THEN k.uncounted ELSE k.uncounted_began END),
+            sum(k.uncounted_began), sum(k.packets)::bigint, sum(k.bytes)::bigint,
+            sum(k.interpolated_packets)::bigint, sum(k.interpolated_bytes)::bigint,
+            sum(k.packets_error)::bigint, sum(k.bytes_error)::bigint
+        FROM (
+            SELECT * FROM ctaudit.traffic_day AS d WHERE d.sum_from = ANY (v_days)
+            UNION ALL
+            SELECT * FROM ctaudit.traffic_hour AS h WHERE h.sum_from = ANY (v_hours)
+        ) AS k
+        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, k.sum_from, p_from) AS bucket_from) AS b
+        WHERE k.node_id = p_node.node_id
+            AND (k.host IS NULL) = (p_by = 'total' AND p_host IS NULL)
+            AND (p_host IS NULL OR k.host <<= p_host)
+        GROUP BY 1, 2, 3;
+    END IF;
+    FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
+        RETURN QUERY
+        SELECT
+            s.bucket_from, s.zones, s.address, s.proto, s.port,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.connections ELSE s.began END,
+            s.began,
+            CASE WHEN s.bucket_from >= lower(v_span) THEN s.uncounted ELSE s.uncounted_began END,
+            s.uncounted_began, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
+            s.packets_error, s.bytes_error
+        FROM ctaudit.traffic_of(
+            p_node, lower(v_span), upper(v_span), p_from, p_bucket, p_by, p_asked
+        ) AS s;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
+    v_kept tstzmultirange;
+BEGIN
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    v_kept := ctaudit.held() + tstzmultirange(tstzrange(v_horizon, NULL));
+
     object := 'coverage';
-    -- The record procedures lock the row of the stream first, then its coverage; so does this.
-    UPDATE ctaudit.stream AS s
-    SET covered_from = CASE WHEN c.covered_until >= p_kept THEN p_kept END
-    FROM ctaudit.coverage AS c
-    WHERE s.covered_from < p_kept
-        AND c.node = s.node AND c.stream = s.stream AND c.covered_from = s.covered_from;
-    DELETE FROM ctaudit.coverage AS c WHERE c.covered_until < p_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
+    rows := ctaudit.trim_coverage(v_kept);
     RETURN NEXT;
-    UPDATE ctaudit.coverage AS c SET covered_from = p_kept WHERE c.covered_from < p_kept;
 
     object := 'dump';
     DELETE FROM ctaudit.dump AS d
-    WHERE coalesce(d.ended_at, d.began_at) < p_kept AND NOT EXISTS (
-        SELECT FROM ctaudit.stream AS s
-        WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
-    );
+    WHERE NOT tstzrange(d.began_at, greatest(d.ended_at, d.began_at), '[]') && v_kept
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
+        );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'note';
-    DELETE FROM ctaudit.note AS n WHERE n.at < p_kept;
+    DELETE FROM ctaudit.note AS n WHERE NOT n.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'undecodable';
-    DELETE FROM ctaudit.undecodable AS u WHERE u.at < p_kept;
+    DELETE FROM ctaudit.undecodable AS u WHERE NOT u.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'clock';
-    DELETE FROM ctaudit.clock AS k WHERE k.at < p_kept;
+    DELETE FROM ctaudit.clock AS k WHERE NOT k.at <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
-    -- The one that held at p_kept stays.
+    -- A scope holds until the next one is noted.
     object := 'scope';
-    DELETE FROM ctaudit.scope AS s WHERE s.noted_at < p_kept AND EXISTS (
-        SELECT FROM ctaudit.scope AS later
-        WHERE later.node = s.node AND later.scope_id > s.scope_id AND later.noted_at < p_kept
-    );
+    DELETE FROM ctaudit.scope AS s
+    USING (
+        SELECT k.scope_id, lead(k.noted_at) OVER (PARTITION BY k.node ORDER BY k.scope_id) AS at
+        FROM ctaudit.scope AS k
+    ) AS next
+    WHERE next.scope_id = s.scope_id AND next.at IS NOT NULL
+        AND NOT tstzrange(
+            least(s.valid_from, next.at), greatest(s.noted_at, next.at), '[]'
+        ) && v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'clock_doubt';
-    DELETE FROM ctaudit.clock_doubt AS k WHERE k.doubt_until < p_kept;
+    DELETE FROM ctaudit.clock_doubt AS k
+    WHERE NOT tstzrange(k.doubt_from, k.doubt_until, '[]') && v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
     object := 'late_read';
-    DELETE FROM ctaudit.late_read AS r WHERE r.read_at < p_kept;
+    DELETE FROM ctaudit.late_read AS r
+    WHERE NOT tstzrange(least(r.sent_from, r.read_at), r.read_at, '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'gap';
+    DELETE FROM ctaudit.gap AS g
+    WHERE NOT tstzrange(g.gap_from, coalesce(g.gap_until, 'infinity'), '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'stream';
+    DELETE FROM ctaudit.stream AS s
+    WHERE s.stopped_at IS NOT NULL AND s.committed_at < v_horizon
+        AND NOT tstzrange(
+            least(s.started_at, s.stopped_at, s.covered_until),
+            greatest(s.started_at, s.stopped_at, s.covered_until), '[]'
+        ) && v_kept
+        AND EXISTS (
+            SELECT FROM ctaudit.stream AS later
+            WHERE later.node = s.node AND later.committed_at > s.committed_at
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.dump AS d WHERE d.node = s.node AND d.stream = s.stream
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.coverage AS c WHERE c.node = s.node AND c.stream = s.stream
+        );
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 END
 $$;
-ALTER FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.trim_before(p_retention_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_stream ctaudit.stream;
+    v_span ctaudit.coverage;
+    v_piece tstzrange;
+    v_from timestamptz;
+    v_current timestamptz;
+    v_deleted bigint := 0;
+BEGIN
+    -- The record procedures lock the row of the stream first, then its coverage; so does this.
+    FOR v_stream IN
+        SELECT s.* FROM ctaudit.stream AS s
+        WHERE EXISTS (
+            SELECT FROM ctaudit.coverage AS c
+            WHERE c.node = s.node AND c.stream = s.stream
+                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
+        )
+        ORDER BY s.node, s.stream FOR NO KEY UPDATE OF s
+    LOOP
+        FOR v_span IN
+            DELETE FROM ctaudit.coverage AS c
+            WHERE c.node = v_stream.node AND c.stream = v_stream.stream
+                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
+            RETURNING c.*
+        LOOP
+            v_current := NULL;
+            v_deleted := v_deleted + 1;
+            FOR v_piece IN
+                SELECT unnest(p_kept * tstzmultirange(
+                    tstzrange(v_span.covered_from, v_span.covered_until, '[]')
+                ))
+            LOOP
+                v_from := lower(v_piece);
+                -- After a step of the clock several spans may reach over the same time.
+                WHILE EXISTS (
+                    SELECT FROM ctaudit.coverage AS c
+                    WHERE c.node = v_span.node AND c.stream = v_span.stream
+                        AND c.covered_from = v_from
+                ) LOOP
+                    v_from := v_from + interval '1 us';
+                END LOOP;
+                CONTINUE WHEN v_from > upper(v_piece);
+                INSERT INTO ctaudit.coverage
+                VALUES (
+                    v_span.node, v_span.stream, v_from, upper(v_piece), v_span.openings,
+                    v_span.ends
+                );
+                IF v_current IS NULL THEN
+                    v_deleted := v_deleted - 1;
+                END IF;
+                v_current := v_from;
+            END LOOP;
+            IF v_span.covered_from = v_stream.covered_from THEN
+                UPDATE ctaudit.stream AS s
+                SET covered_from = CASE WHEN v_span.covered_until <@ p_kept THEN v_current END
+                WHERE s.node = v_stream.node AND s.stream = v_stream.stream;
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3249,6 +5343,21 @@ AS $$
     ORDER BY g.gap_id DESC;
 $$;
 ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_last integer := cardinality(p_counts);
+    v_first integer := v_last;
+BEGIN
+    WHILE v_first > 1 AND p_counts[v_first - 1] = p_counts[v_last] LOOP
+        v_first := v_first - 1;
+    END LOOP;
+    RETURN CASE WHEN v_first < v_last THEN p_times[v_first] END;
+END
+$$;
+ALTER FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3360,14 +5469,18 @@ AS $$
     ORDER BY 1, 2, 3;
 $$;
 ALTER FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
-    v_answers bigint;
+    v_zone text := ctaudit.zone_condition(p_zone);
+    v_found ctaudit.connection[];
+    v_nearer ctaudit.connection[];
+    v_connection ctaudit.connection;
+    v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
         RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
@@ -3393,26 +5506,92 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
-    RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward, v_inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
-    );
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    FOR v_connection IN SELECT * FROM ctaudit.ask(
+        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
+    ) LOOP
+        v_answers := v_answers + 1;
+        IF v_answers <= 10 THEN
+            v_found := v_found || v_connection;
+        END IF;
+        RETURN NEXT v_connection;
+    END LOOP;
+    WHILE v_answers BETWEEN 1 AND 10 LOOP
+        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
+        EXIT WHEN v_nearer IS NULL;
+        RETURN QUERY SELECT * FROM unnest(v_nearer);
+        v_found := v_found || v_nearer;
+        v_answers := cardinality(v_found);
+    END LOOP;
     PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
         'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
     ), v_answers);
 END
 $_$;
-ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) = (p_zones & 65535)) THEN (p_zones & 65535) ELSE 0 END;
 ALTER FUNCTION ctaudit.zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.zone_condition(p_zone integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_zone NOT BETWEEN 0 AND 65535 THEN
+        RAISE EXCEPTION 'not a conntrack zone: %', p_zone
+            USING ERRCODE = '22023', HINT = 'A zone is 0 to 65535; NULL asks for any.';
+    END IF;
+    RETURN coalesce(' AND ' || p_zone || ' IN (r.zones & 65535, r.zones >> 16 & 65535)', '');
+END
+$$;
+ALTER FUNCTION ctaudit.zone_condition(p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_orig_zone, p_zone, 0) << 16) | COALESCE(p_reply_zone, p_zone, 0));
 ALTER FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_row (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.aggregate_row OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.aggregate_default (
+    received_at timestamp with time zone NOT NULL,
+    first_start timestamp with time zone NOT NULL,
+    last_end timestamp with time zone NOT NULL,
+    orig_packets bigint NOT NULL,
+    orig_bytes bigint NOT NULL,
+    reply_packets bigint NOT NULL,
+    reply_bytes bigint NOT NULL,
+    connections integer NOT NULL,
+    zones integer NOT NULL,
+    remote_port integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    client inet NOT NULL,
+    public inet NOT NULL,
+    remote inet NOT NULL,
+    public_ports int4multirange NOT NULL
+);
+ALTER TABLE ctaudit.aggregate_default OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.clock (
     clock_id bigint NOT NULL,
     node text NOT NULL,
@@ -3551,41 +5730,6 @@ CREATE TABLE ctaudit.dump_entry_default (
     labels bytea
 );
 ALTER TABLE ctaudit.dump_entry_default OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.flow_row (
-    received_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    stop_sent timestamp with time zone,
-    ended_after timestamp with time zone,
-    ended_before timestamp with time zone,
-    orig_packets bigint,
-    orig_bytes bigint,
-    reply_packets bigint,
-    reply_bytes bigint,
-    ct_id bigint DEFAULT '-1'::integer NOT NULL,
-    mark bigint,
-    zones integer DEFAULT 0 NOT NULL,
-    orig_sport integer DEFAULT '-1'::integer NOT NULL,
-    orig_dport integer DEFAULT '-1'::integer NOT NULL,
-    reply_sport integer DEFAULT '-1'::integer NOT NULL,
-    reply_dport integer DEFAULT '-1'::integer NOT NULL,
-    status integer,
-    node_id smallint NOT NULL,
-    proto smallint NOT NULL,
-    state smallint,
-    started_source "char",
-    ended_source "char",
-    provenance "char" DEFAULT 'e'::"char" NOT NULL,
-    orig_src inet NOT NULL,
-    orig_dst inet NOT NULL,
-    reply_src inet NOT NULL,
-    reply_dst inet NOT NULL,
-    helper text,
-    labels bytea,
-    ended_cause text
-)
-PARTITION BY RANGE (received_at);
-ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.flow AS
  SELECT r.received_at,
     r.started_at,
@@ -3670,6 +5814,37 @@ ALTER TABLE ctaudit.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.hold (
+    hold_id bigint NOT NULL,
+    case_reference text NOT NULL,
+    held_from timestamp with time zone NOT NULL,
+    held_until timestamp with time zone NOT NULL,
+    node_id smallint,
+    addresses cidr[],
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text),
+    CONSTRAINT hold_case_reference_check CHECK ((case_reference <> ''::text)),
+    CONSTRAINT hold_check CHECK ((held_from < held_until))
+);
+ALTER TABLE ctaudit.hold OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.hold ALTER COLUMN hold_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.hold_hold_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE ctaudit.hold_lift (
+    hold_id bigint NOT NULL,
+    lifted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    lifted_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text)
+);
+ALTER TABLE ctaudit.hold_lift OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.import_opening (
     node text NOT NULL,
     number bigint NOT NULL,
@@ -3831,6 +6006,9 @@ CREATE TABLE ctaudit.opening_default (
     labels bytea
 );
 ALTER TABLE ctaudit.opening_default OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.rewrite (
+);
+ALTER TABLE ctaudit.rewrite OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.scope_scope_id_seq
     START WITH 1
@@ -3839,6 +6017,67 @@ ALTER TABLE ctaudit.scope ALTER COLUMN scope_id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.summed_day (
+    node_id smallint NOT NULL,
+    day date NOT NULL,
+    summed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE ctaudit.summed_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_sum (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+)
+PARTITION BY LIST (hours);
+ALTER TABLE ctaudit.traffic_sum OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_day (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_day OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.traffic_hour (
+    sum_from timestamp with time zone NOT NULL,
+    packets bigint,
+    bytes bigint,
+    interpolated_packets bigint NOT NULL,
+    interpolated_bytes bigint NOT NULL,
+    packets_error bigint NOT NULL,
+    bytes_error bigint NOT NULL,
+    zones integer NOT NULL,
+    connections integer NOT NULL,
+    began integer NOT NULL,
+    uncounted integer NOT NULL,
+    uncounted_began integer NOT NULL,
+    node_id smallint NOT NULL,
+    hours smallint NOT NULL,
+    host inet
+);
+ALTER TABLE ctaudit.traffic_hour OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.ulog2_ct_row AS
  SELECT ((EXTRACT(epoch FROM c.received_at) * (1000000)::numeric))::bigint AS _ct_id,
     (
@@ -4017,9 +6256,48 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.unmatched_entry (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    dump_id bigint NOT NULL,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    unmatched_id bigint NOT NULL
+);
+ALTER TABLE ctaudit.unmatched_entry OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.unmatched_entry ALTER COLUMN unmatched_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.unmatched_entry_unmatched_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE ONLY ctaudit.aggregate_row ATTACH PARTITION ctaudit.aggregate_default DEFAULT;
 ALTER TABLE ONLY ctaudit.dump_entry_row ATTACH PARTITION ctaudit.dump_entry_default DEFAULT;
 ALTER TABLE ONLY ctaudit.flow_row ATTACH PARTITION ctaudit.flow_default DEFAULT;
 ALTER TABLE ONLY ctaudit.opening_row ATTACH PARTITION ctaudit.opening_default DEFAULT;
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_day FOR VALUES IN ('24');
+ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_hour FOR VALUES IN ('1');
 ALTER TABLE ONLY ctaudit.clock
     ADD CONSTRAINT clock_pkey PRIMARY KEY (clock_id);
 ALTER TABLE ONLY ctaudit.coverage
@@ -4030,6 +6308,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_pkey PRIMARY KEY (dump_id);
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
+ALTER TABLE ONLY ctaudit.hold_lift
+    ADD CONSTRAINT hold_lift_pkey PRIMARY KEY (hold_id);
+ALTER TABLE ONLY ctaudit.hold
+    ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
 ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_pkey PRIMARY KEY (node, number);
 ALTER TABLE ONLY ctaudit.import
@@ -4052,46 +6334,79 @@ ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
 ALTER TABLE ONLY ctaudit.scope
     ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
+ALTER TABLE ONLY ctaudit.search
+    ADD CONSTRAINT search_pkey PRIMARY KEY (dump_id, tells);
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_pkey PRIMARY KEY (node, stream);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+ALTER TABLE ONLY ctaudit.unmatched_entry
+    ADD CONSTRAINT unmatched_entry_pkey PRIMARY KEY (dump_id, unmatched_id);
+CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
+CREATE INDEX aggregate_default_public_received_at_idx ON ctaudit.aggregate_default USING btree (public, received_at);
+CREATE INDEX aggregate_received_at ON ONLY ctaudit.aggregate_row USING brin (received_at);
+CREATE INDEX aggregate_default_received_at_idx ON ctaudit.aggregate_default USING brin (received_at);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
+CREATE INDEX dump_entry_called ON ONLY ctaudit.dump_entry_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
+CREATE INDEX dump_entry_dump ON ONLY ctaudit.dump_entry_row USING btree (((- dump_id)), received_at);
+CREATE INDEX dump_entry_default_expr_received_at_idx ON ctaudit.dump_entry_default USING btree (((- dump_id)), received_at);
 CREATE INDEX dump_entry_dnat ON ONLY ctaudit.dump_entry_row USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
 CREATE INDEX dump_entry_default_orig_dport_orig_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (orig_dport, orig_dst, dump_id) WHERE ((status & 32) <> 0);
+CREATE INDEX dump_entry_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.dump_entry_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX dump_entry_received_at ON ONLY ctaudit.dump_entry_row USING brin (received_at);
 CREATE INDEX dump_entry_default_received_at_idx ON ctaudit.dump_entry_default USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
+CREATE INDEX dump_unreconciled ON ctaudit.dump USING btree (node) WHERE (reconciled_at IS NULL);
+CREATE INDEX flow_called ON ONLY ctaudit.flow_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX flow_dnat ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX flow_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.flow_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX flow_received_at ON ONLY ctaudit.flow_row USING brin (received_at);
 CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (received_at);
-CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, started_at);
-CREATE INDEX flow_default_reply_dport_reply_dst_started_at_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX flow_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
+CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
+CREATE INDEX opening_receipt ON ONLY ctaudit.opening_row USING btree (((- node_id)), date_bin('00:00:00.000001'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX opening_default_expr_date_bin_idx ON ctaudit.opening_default USING btree (((- node_id)), date_bin('00:00:00.000001'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX opening_dnat ON ONLY ctaudit.opening_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX opening_default_orig_dport_orig_dst_started_at_idx ON ctaudit.opening_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
+CREATE INDEX opening_default_orig_dst_orig_dport_orig_src_idx ON ctaudit.opening_default USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX opening_received_at ON ONLY ctaudit.opening_row USING brin (received_at);
 CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING brin (received_at);
-CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, started_at);
-CREATE INDEX opening_default_reply_dport_reply_dst_started_at_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, started_at);
+CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
+CREATE INDEX opening_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
+CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
+CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (sum_from, host);
+CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
+ALTER INDEX ctaudit.aggregate_public ATTACH PARTITION ctaudit.aggregate_default_public_received_at_idx;
+ALTER INDEX ctaudit.aggregate_received_at ATTACH PARTITION ctaudit.aggregate_default_received_at_idx;
+ALTER INDEX ctaudit.dump_entry_dump ATTACH PARTITION ctaudit.dump_entry_default_expr_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
+ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.dump_entry_received_at ATTACH PARTITION ctaudit.dump_entry_default_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_reply ATTACH PARTITION ctaudit.dump_entry_default_reply_dport_reply_dst_dump_id_idx;
 ALTER INDEX ctaudit.flow_dnat ATTACH PARTITION ctaudit.flow_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.flow_called ATTACH PARTITION ctaudit.flow_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.flow_received_at ATTACH PARTITION ctaudit.flow_default_received_at_idx;
-ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.flow_reply ATTACH PARTITION ctaudit.flow_default_reply_dport_reply_dst_date_bin_idx;
+ALTER INDEX ctaudit.opening_receipt ATTACH PARTITION ctaudit.opening_default_expr_date_bin_idx;
 ALTER INDEX ctaudit.opening_dnat ATTACH PARTITION ctaudit.opening_default_orig_dport_orig_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_called ATTACH PARTITION ctaudit.opening_default_orig_dst_orig_dport_orig_src_idx;
 ALTER INDEX ctaudit.opening_received_at ATTACH PARTITION ctaudit.opening_default_received_at_idx;
-ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_started_at_idx;
+ALTER INDEX ctaudit.opening_reply ATTACH PARTITION ctaudit.opening_default_reply_dport_reply_dst_date_bin_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_day_sum_from_host_idx;
+ALTER INDEX ctaudit.traffic_sum_from ATTACH PARTITION ctaudit.traffic_hour_sum_from_host_idx;
 ALTER TABLE ONLY ctaudit.clock_doubt
     ADD CONSTRAINT clock_doubt_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.clock
@@ -4102,6 +6417,10 @@ ALTER TABLE ONLY ctaudit.dump
     ADD CONSTRAINT dump_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.gap
     ADD CONSTRAINT gap_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.hold_lift
+    ADD CONSTRAINT hold_lift_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES ctaudit.hold(hold_id);
+ALTER TABLE ONLY ctaudit.hold
+    ADD CONSTRAINT hold_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.import_opening
@@ -4118,20 +6437,29 @@ ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.stream
     ADD CONSTRAINT stream_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.summed_day
+    ADD CONSTRAINT summed_day_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
@@ -4141,25 +6469,42 @@ GRANT ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.connection_query(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -4167,41 +6512,55 @@ GRANT ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) TO ct
 REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_unobserved(p_node text, p_since bigint, p_gone_by ctaudit.dump, p_shown ctaudit.dump, OUT number bigint, OUT last_seen_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.late_end(p_connection ctaudit.connection, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.live(p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.live(p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.maintain(p_retention_days integer, p_days integer) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.lock_holders(p_table text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.lock_holders(p_table text) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.needed(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, OUT dump_before bigint, OUT dump_after bigint, OUT dumps_within bigint[], OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT openings_from timestamp with time zone, OUT openings_until timestamp with time zone, OUT ends_from timestamp with time zone, OUT ends_until timestamp with time zone, OUT wrong_from timestamp with time zone, OUT wrong_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
+GRANT ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
@@ -4211,6 +6570,8 @@ REVOKE ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN 
 GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
@@ -4223,19 +6584,37 @@ GRANT ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_or
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.trim_before(p_kept timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_query(p_by text, p_asked text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.zone_condition(p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;
 GRANT SELECT ON TABLE ctaudit.ulog2_ct TO ctaudit_auditor;

@@ -128,7 +128,7 @@ def read_time(text: str) -> int:
 
 
 def read_question(text: str) -> Question:
-    """``ADDRESS:PORT at TIME [to ADDRESS:PORT] [proto P] [node N] [within SECONDS]``."""
+    """``ADDRESS:PORT at TIME [to ADDRESS:PORT] [proto P] [node N] [zone N] [within SECONDS]``."""
     public, *rest = text.split()
     said = dict(zip(rest[::2], rest[1::2], strict=True))
     at = said["at"]
@@ -153,6 +153,7 @@ def read_question(text: str) -> Question:
         remote_port=remote.port if remote else None,
         proto=parse_protocol(said.get("proto")),
         node=said.get("node"),
+        zone=int(said["zone"]) if "zone" in said else None,
     )
 
 

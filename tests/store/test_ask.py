@@ -14,7 +14,7 @@ from ctaudit.query import lookup
 from ctaudit.query.answer import Coverage
 from ctaudit.query.question import read_who
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, ended, nanoseconds, opened
+from tests.store.gateway import Gateway, ended, nanoseconds, opened, tuples
 from tests.store.scenario import (
     ARTICLE,
     COUNTS,
@@ -350,7 +350,8 @@ def test_every_gateway_is_asked_and_one_alone_can_be(cluster: Cluster) -> None:
     fill_live(cluster.dsn("fleet", user="rex"))
     second = Gateway(cluster.dsn("fleet", user="rex"), "gw2")
     second.listen(after(-300))
-    second.record([opened(ARTICLE, after(10))], after(30))
+    elsewhere = {**ARTICLE, **tuples("10.0.0.5 1 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.4 53500")}
+    second.record([opened(elsewhere, after(10))], after(30))
     second.close()
     done = who(dsn, "1.2.3.4:53500", 20)
     assert done.status == 3

@@ -39,6 +39,7 @@ def test_recorder_finds_all_good(cluster: Cluster) -> None:
         "encoding",
         "server log",
         "partitions",
+        "locks",
         "announcements",
     ]
     assert {item.level for item in found.values()} == {Level.GOOD}, found
@@ -118,11 +119,23 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
         ).fetchall()
     assert members == [
         ("ctaudit", "ctaudit_recorder", True, False),
-        ("ctaudit-maintain", "ctaudit_owner", True, False),
+        ("ctaudit-maintain", "ctaudit_maintainer", True, False),
         ("nobody", "ctaudit_auditor", True, False),
         ("root", "ctaudit_auditor", True, False),
     ]
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_takes_the_ownership_from_the_maintainer(local: Cluster) -> None:
+    list(setup_local.set_up_local([], "gw1"))
+    with psycopg.connect(local.dsn(), autocommit=True) as connection:
+        connection.execute('GRANT ctaudit_owner TO "ctaudit-maintain"')
+        list(setup_local.set_up_local([], "gw1"))
+        row = connection.execute(
+            "SELECT pg_has_role('ctaudit-maintain', 'ctaudit_owner', 'MEMBER'),"
+            " pg_has_role('ctaudit-maintain', 'ctaudit_maintainer', 'MEMBER')"
+        ).fetchone()
+    assert row == (False, True)
 
 
 def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:

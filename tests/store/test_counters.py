@@ -148,6 +148,39 @@ def test_counters_while_open_are_of_the_time_they_say(store: Store) -> None:
     assert (row[1], row[4], row[6]) == (9000, "at least", "10:20")
 
 
+IDLE: dict[str, tuple[Sequence[str], str | None]] = {
+    "in no dump": ([], None),
+    "in one dump": (["10:10 dump a@packets=5"], None),
+    "in two, with more": (["10:10 dump a@packets=5", "10:20 dump a@packets=6"], None),
+    "in two": (["10:10 dump a@packets=5", "10:20 dump a@packets=5"], "10:10"),
+    "not counted": (["10:10 dump a@uncounted", "10:20 dump a@uncounted"], None),
+    "offloaded": (["10:10 dump a@offloaded", "10:20 dump a@offloaded"], None),
+    "busy before": (
+        ["10:10 dump a@packets=4", "10:20 dump a@packets=5", "10:30 dump a@packets=5",
+         "10:40 dump a@packets=5"], "10:20",
+    ),
+    "more by its end": (
+        ["10:10 dump a@packets=5", "10:20 dump a@packets=5", "10:30 END a packets=6"], None,
+    ),
+    "until its end": (["10:20 dump a@packets=5", "10:30 END a packets=5"], "10:20"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_since_when_no_packet_was_seen(store: Store, name: str) -> None:
+    lines, since = IDLE[name]
+    store.begin()
+    try:
+        store.send(write_calls((*BEGIN, *lines, "11:00 covered"), CONNECTIONS))
+        rows = store.connection.execute(
+            "SELECT to_char(idle_since AT TIME ZONE 'UTC', 'HH24:MI') "
+            f"FROM ctaudit.flows({AN_HOUR})".encode()
+        ).fetchall()
+    finally:
+        store.forget()
+    assert rows == [(since,)]
+
+
 @pytest.mark.parametrize("mode", ["live", "history"])
 def test_a_connection_whose_start_is_not_known(store: Store, mode: str) -> None:
     """In history mode nothing tells it: each dump within the span may show it."""

@@ -88,3 +88,21 @@ def test_flows_says_how_many_may_be_others(dsn: str) -> None:
     assert len(done.out.splitlines()) == 5
     assert "4 connections of these have no stored remote end (privacy.remote = false)" in done.err
     assert "no stored remote end" not in run("flows", "--dsn", dsn, *span).err
+
+
+def test_an_inner_gateway_s_is_not_taken_for_the_same_connection(cluster: Cluster) -> None:
+    """Both hide whom they spoke to: that 0.0.0.0 is 0.0.0.0 says nothing."""
+    name = f"privacy_{uuid.uuid4().hex[:8]}"
+    cluster.create_database(name)
+    schema.install(cluster.dsn(name))
+    inner = tuples("10.0.0.5 4000 > 0.0.0.0 0", "0.0.0.0 0 > 192.168.1.129 4000")
+    for node, event in (
+        ("gw1", {**OUT, "ct_id": 1}),
+        ("inner", inner | {"proto": 17, "status": SRC_NAT, "ct_id": 2}),
+    ):
+        gateway = Gateway(cluster.dsn(name, "rex"), node)
+        gateway.listen(after(0))
+        gateway.record([opened(event, after(10))], after(1000))
+        gateway.close()
+    (answer,) = ask(cluster.dsn(name, "audrey"), 53500, 30)["answers"]
+    assert (answer["node"], len(answer["seen_by"])) == ("gw1", 1)

@@ -158,7 +158,7 @@ def test_a_fleet_is_as_sure_as_before(place: Place) -> None:
 
     def tell(port: int) -> tuple[str, list[str], list[str]]:
         reply = place.who(port, asked, "--json").json
-        nodes = [answer["node"] for answer in reply["answers"]]
+        nodes = [seen["node"] for answer in reply["answers"] for seen in answer["seen_by"]]
         return reply["verdict"], sorted(nodes), [each["node"] for each in reply["imported"]]
 
     assert tell(53500) == ("one", ["gw1", "old"], ["old"])
@@ -171,6 +171,15 @@ def test_a_fleet_is_as_sure_as_before(place: Place) -> None:
     )  # fmt: skip
     assert flows.status == 0
     assert sum("imported" in line for line in flows.out.splitlines()[1:]) == 2
+
+
+def test_a_fleet_s_traffic_is_that_of_the_gateways_that_record(place: Place) -> None:
+    place.call("INSERT_CT", 53500, 0, 60, 4)
+    place.take_table()
+    counted = "SELECT sum(connections)::integer FROM ctaudit.traffic({}, NULL, '1 day'{})"
+    since = f"'{(THEN - timedelta(hours=1)).isoformat()}'"
+    assert place.ask(counted.format(since, "")) == [(None,)]
+    assert place.ask(counted.format(since, ", p_node => 'old'")) == [(1,)]
 
 
 def test_live_copy_and_its_later_ends(place: Place) -> None:

@@ -19,7 +19,11 @@ WHO = (
 )
 FLOWS = "SELECT count(*) FROM ctaudit.flows(p_limit => 1)"
 LIVE = "SELECT count(*) FROM ctaudit.live('gw1')"
-QUESTIONS = {"who": WHO, "flows": FLOWS, "live": LIVE}
+TRAFFIC = "SELECT count(*) FROM ctaudit.traffic('2026-11-01 00:00+00', '2026-11-01 02:00+00')"
+DURATIONS = "SELECT count(*) FROM ctaudit.durations('2026-11-01 00:00+00', '2026-11-02 00:00+00')"
+QUESTIONS = {
+    "who": WHO, "flows": FLOWS, "live": LIVE, "traffic": TRAFFIC, "durations": DURATIONS,
+}  # fmt: skip
 # Not of an internal host: nothing of a connection comes back.
 OTHERS = (
     "SELECT * FROM ctaudit.status()",

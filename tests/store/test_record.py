@@ -127,4 +127,5 @@ def test_who_reads_by_index(cluster: Cluster, place: str) -> None:
         after = connection.execute(reads).fetchone()
     assert row == [(50000, "ended", True)]
     assert before is not None and after is not None
-    assert after[0] - before[0] < 1000, "rows read one by one, not a scan of 200,000"
+    # Besides, a bloom filter lets by a range of 32 pages now and then.
+    assert after[0] - before[0] < 5000, "rows read one by one, not a scan of 200,000"

@@ -11,8 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ctaudit.config import RetentionSection
 from ctaudit.database import connection as connections
 from ctaudit.database import schema, version
+from ctaudit.database.maintenance import DAYS_AHEAD, Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError, UsageError
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, opened, tuples
@@ -33,6 +35,10 @@ def fresh(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     yield name
     with psycopg.connect(cluster.dsn("postgres"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def keep_a_month(dsn: str) -> list[Maintained | Waiting]:
+    return list(maintain(dsn, RetentionSection(days=30)))
 
 
 def fetch(dsn: str, query: str) -> list[tuple[object, ...]]:
@@ -63,14 +69,14 @@ def test_install_twice(cluster: Cluster, fresh: str) -> None:
         schema.upgrade(dsn)
     first = schema.install(dsn)
     assert first.migrations == ("0001_store",)
-    assert len(first.partitions) == 3 * (schema.DAYS_AHEAD + 2)
+    assert len(first.partitions) == 4 * (DAYS_AHEAD + 2)
     before = dump_schema(cluster, fresh)
     assert schema.install(dsn) == schema.Done(version.EXPECTED_SCHEMA, (), ())
     assert schema.upgrade(dsn).migrations == ()
     assert dump_schema(cluster, fresh) == before
     status = schema.status(dsn)
     assert status.version.mismatch is None
-    assert status.partitions_until == datetime.now(UTC).date() + timedelta(schema.DAYS_AHEAD)
+    assert status.partitions_until == datetime.now(UTC).date() + timedelta(DAYS_AHEAD)
 
 
 def test_installers_at_once(cluster: Cluster, fresh: str) -> None:
@@ -134,7 +140,7 @@ def test_upgrade_of_a_database_that_holds_rows(
     assert len(fetch(dsn, "SELECT * FROM ctaudit.live('gw1')")) == 1
 
     monkeypatch.undo()
-    for refused in (schema.install, schema.upgrade, lambda dsn: schema.maintain(dsn, 30)):
+    for refused in (schema.install, schema.upgrade, keep_a_month):
         with pytest.raises(
             SchemaError, match=r"version 2, but this program needs 1; upgrade ctaudit"
         ):
@@ -164,9 +170,10 @@ def test_an_owner_who_is_no_superuser(cluster: Cluster, fresh: str) -> None:
         connection.execute("CREATE ROLE olga LOGIN IN ROLE ctaudit_owner")
         connection.execute(f'ALTER DATABASE "{fresh}" OWNER TO olga')
     schema.install(cluster.dsn(fresh, user="olga"))
-    assert schema.maintain(cluster.dsn(fresh, user="olga"), 30) == []
+    done = keep_a_month(cluster.dsn(fresh, user="olga"))
+    assert {item.action for item in done if isinstance(item, Maintained)} <= {"to be frozen"}
     for login in ("audrey", "rex", "stranger"):
-        for refused in (schema.install, lambda dsn: schema.maintain(dsn, 30)):
+        for refused in (schema.install, keep_a_month):
             with pytest.raises(PrivilegeError):
                 refused(cluster.dsn(fresh, user=login))
     with psycopg.connect(cluster.dsn(fresh), autocommit=True) as connection:

@@ -13,7 +13,7 @@ from ctaudit.admin.check_database import check_database
 from ctaudit.admin.finding import Level
 from ctaudit.database import schema
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, nanoseconds, opened
+from tests.store.gateway import Gateway, nanoseconds, opened, tuples
 from tests.store.scenario import ARTICLE, after, who
 
 HOUR = timedelta(hours=1)
@@ -68,6 +68,37 @@ def test_questions_about_the_others_are_answered(
         assert "is 1.2.3.6, 192.168.0.0/16)." in done.out
 
 
+def test_flows_shows_the_internal_end_as_host(cluster: Cluster) -> None:
+    """Of a connection that was opened from outside and not translated, with and without a scope."""
+    cluster.create_database("opened_from_outside")
+    dsn = cluster.dsn("opened_from_outside")
+    schema.install(dsn)
+    outside = {**ARTICLE, "status": 0, **tuples(
+        "19.1.16.7 40001 > 192.168.1.130 443", "192.168.1.130 443 > 19.1.16.7 40001"
+    )}  # fmt: skip
+    for node in ("gw1", "gw2"):
+        with closing(Gateway(dsn, node)) as gateway:
+            gateway.note("start", after(0), {"mode": "live"})
+            if node == "gw1":
+                gateway.note("scope", after(0.1), scope("1.2.3.4/32"))
+            gateway.record([opened(outside, after(10))], after(10))
+            gateway.record([], after(100))
+    with psycopg.connect(dsn) as connection:
+        question = (
+            "SELECT node, host(host), host(remote) FROM ctaudit.flows(p_host => %s) ORDER BY 1"
+        )
+        said = {
+            host: connection.execute(question, (host,)).fetchall()
+            for host in (None, "192.168.0.0/16", "19.0.0.0/8")
+        }
+    inside, outsider = ("192.168.1.130", "19.1.16.7"), ("19.1.16.7", "192.168.1.130")
+    assert said == {
+        None: [("gw1", *inside), ("gw2", *outsider)],
+        "192.168.0.0/16": [("gw1", *inside), ("gw2", *inside)],
+        "19.0.0.0/8": [("gw2", *outsider)],
+    }
+
+
 def rows(connection: psycopg.Connection[object], node: str) -> list[object]:
     return connection.execute(
         "SELECT noted_at - valid_from, public::text[] FROM ctaudit.scope"
@@ -106,10 +137,10 @@ def test_retention_keeps_the_scope_that_held_then(cluster: Cluster, own: str) ->
         closing(Gateway(cluster.dsn(own, user="rex"), "trimmed")) as gateway,
         psycopg.connect(cluster.dsn(own), autocommit=True) as connection,
     ):
-        gateway.note("start", NOW - 9 * HOUR, {"mode": "live"})
-        for hours in (8, 7, 3):
-            gateway.note("scope", NOW - hours * HOUR, scope(f"1.2.3.{hours}/32"))
-        connection.execute("SELECT ctaudit.trim_before(%s)", (NOW - 5 * HOUR,))
+        gateway.note("start", NOW - timedelta(9), {"mode": "live"})
+        for days in (8, 7, 3):
+            gateway.note("scope", NOW - timedelta(days), scope(f"1.2.3.{days}/32"))
+        connection.execute("SELECT ctaudit.trim_before(5)")
         nothing = timedelta(0)
         assert rows(connection, "trimmed") == [(nothing, ["1.2.3.7/32"]), (nothing, ["1.2.3.3/32"])]
 

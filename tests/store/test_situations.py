@@ -19,6 +19,7 @@ from ctaudit.query.answer import Answer
 from lab.cluster import Cluster
 from tests.store.histories.questions import Question, near_end
 from tests.store.histories.sending import Said, Store, open_store
+from tests.store.histories.truth import DST_NAT, SRC_NAT
 from tests.store.situation import (
     Lines,
     Row,
@@ -44,6 +45,16 @@ CONNECTIONS = read_connections("""
     q   icmp 192.168.1.130:77 > 19.1.16.7,        19.1.16.7 > 1.2.3.4:79                snat
     s   esp  192.168.1.129 > 19.1.16.7,           19.1.16.7 > 1.2.3.4                   snat
     x   tcp  [2001:db8:1::129]:51162 > [2001:db8::7]:22, [2001:db8::7]:22 > [2001:db8:1::129]:51162
+    y   tcp  [2001:db8::7]:400 > [2001:db8:1::129]:5141, [2001:db8:1::129]:5141 > [2001:db8::7]:400
+    z   tcp  [2001:db8::7]:22 > [2001:db8:1::129]:51162, [2001:db8:1::129]:51162 > [2001:db8::7]:22
+    r   tcp  19.1.16.7:40001 > 192.168.1.130:443, 192.168.1.130:443 > 19.1.16.7:40001
+    ao  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53500
+    aa  tcp  1.2.3.4:53500 > 19.1.16.7:443, 19.1.16.7:443 > 5.6.7.8:60000          snat
+    az  tcp  192.168.1.129:53400 > 19.1.16.7:443, 19.1.16.7:443 > 10.9.0.1:53455   snat zone 7
+    bz  tcp  10.9.0.1:53455 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53500         snat
+    di  tcp  61.174.51.209:6000 > 192.168.1.10:443, 10.0.0.2:8080 > 61.174.51.209:6000 dnat
+    po  icmp 1.2.3.4:78 > 19.1.16.7,              19.1.16.7 > 1.2.3.4:78
+    pa  icmp 1.2.3.4:78 > 19.1.16.7,              19.1.16.7 > 5.6.7.8:99           snat
     t1  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53601   snat zone 1
     t2  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53602   snat zone 2
     d1  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.1.0.2:443 > 5.6.7.9:6001        dnat zone 1
@@ -581,8 +592,8 @@ UDP clashes in nat mode
   10:30:01 clashes since=10:30:00
   11:00 covered
   ? 1.2.3.4:53501 at 10:30:30 = unknown because .* may be missing: gap .clashes. of udp .*
-  ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end
-  ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end
+  ? 1.2.3.4:53501 at 10:30:30 proto tcp = unknown because .* connections end, and only .*
+  ? 1.2.3.4:53501 at 10:45:00 = unknown because .* connections end, and only .*
 
 UDP clashes in nat mode with reliable: the end makes the opening
   10:00 begin nat reliable
@@ -600,6 +611,224 @@ UDP clashes in history mode hide nothing
   10:42 covered
   ? 1.2.3.4:53501 at 10:30:10 = one v
   ? 1.2.3.4:53501 at 10:30:40 = none
+
+# Not translated, and opened from outside: the host's end is the one that was called.
+
+The server connects in over IPv6
+  10:00 begin
+  10:05 NEW y
+  10:20 END y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:10:00 to 2001:db8::7 = one y
+  ? [2001:db8:1::129]:5141 at 10:10:00 to [2001:db8::7]:400 proto tcp node gw1 = one y
+  ? [2001:db8:1::129]:5141 at 10:10:00 = one y
+  ? [2001:db8:1::129] at 10:10:00 = one y
+  ? [2001:db8:1::129]:5141 at 10:10:00 to [2001:db8::7]:401 = none
+  ? [2001:db8:1::129]:400 at 10:10:00 = none
+  ? [2001:db8:1::129]:5141 at 10:30:00 = none
+  ? [2001:db8::7]:400 at 10:10:00 to 2001:db8:1::129 = one y   # its own end, as host
+
+The table was flushed, and the server sends first
+  10:00 begin
+  10:05 NEW x
+  10:10 END x
+  10:10:05 NEW z
+  11:00 covered
+  ? [2001:db8:1::129]:51162 at 10:06:00 to [2001:db8::7]:22 = one x
+  ? [2001:db8:1::129]:51162 at 10:10:02 to [2001:db8::7]:22 = none
+  ? [2001:db8:1::129]:51162 at 10:30:00 to [2001:db8::7]:22 = one z
+
+Open since before the record, shown by dumps alone
+  10:00 begin with y@09:30
+  10:30 dump y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:10:00 = one y
+
+Routed IPv4, the server connects in
+  10:00 begin
+  10:05 NEW r
+  10:05 NEW a
+  11:00 covered
+  ? 192.168.1.130:443 at 10:10:00 to 19.1.16.7:40001 = one r
+  ? 192.168.1.130:443 at 10:10:00 = one r
+  ? 19.1.16.7:443 at 10:10:00 = none                  # a is translated: its remote is no host
+
+In nat mode an opening is a candidate for 7 days
+  2024-02-10T10:00 begin nat
+  2024-02-13T10:05 NEW a
+  2024-02-13T10:06 NEW c
+  11:00 covered
+  ? 1.2.3.4:53500 at 2024-02-19T10:00:00 = unknown c
+  ? 1.2.3.4:53500 at 2024-02-20T10:05:30 = unknown c
+  ? 1.2.3.4:53500 at 2024-02-20T10:06:01 = unknown because .* only openings of the 7 days before .*
+
+Opened from outside in nat mode: the latest
+  10:00 begin nat
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:30:00 = unknown y
+
+The scope says which end is internal
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 2001:db8:1::/48
+  10:05 NEW y
+  10:05 NEW r
+  10:05 NEW w
+  10:05 NEW a
+  10:10 END y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8:1::129]:5141 at 10:20:00 = none
+  ? [2001:db8::7]:400 at 10:06:00 = unknown because .*not an address of this gateway.*
+  ? [2001:db8::7]:400 at 10:06:00 to 2001:db8:1::129 = unknown
+  ? [2001:db8:1::129]:5353 at 10:06:00 = one w
+  ? [2001:db8::7]:53 at 10:06:00 = unknown
+  ? 192.168.1.130:443 at 10:06:00 = one r
+  ? 19.1.16.7:40001 at 10:06:00 = unknown
+  ? 1.2.3.4:53500 at 10:06:00 = one a
+
+Both ends are of the gateway's networks
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16 2001:db8::/32
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+
+Neither end is: it is answered, and the scope is wrong
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW y
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+
+The internal network was another one for a while
+  10:00 begin
+  10:00:00.1 scope 1.2.3.4 inside 2001:db8::/48
+  10:05 NEW y
+  10:20 scope 1.2.3.4 inside 2001:db8:1::/48
+  11:00 covered
+  ? [2001:db8:1::129]:5141 at 10:06:00 = unknown
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+  ? [2001:db8:1::129]:5141 at 10:40:00 = one y
+  ? [2001:db8::7]:400 at 10:40:00 = unknown
+  ? [2001:db8:1::129]:5141 at 10:20:00 within 300 = one y
+
+The scope was noted long after the first record
+  10:00 begin
+  10:05 NEW y
+  10:30 scope 1.2.3.4 inside 2001:db8:1::/48
+  11:00 covered
+  ? [2001:db8::7]:400 at 10:06:00 = one y
+  ? [2001:db8::7]:400 at 10:40:00 = unknown
+
+# One connection that several gateways or zones saw.
+
+A pair of gateways that share their tables
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW a
+  10:05:00.02 gw2: NEW a start=10:05
+  10:20 END a
+  10:22 gw2: END a
+  11:00 covered
+  11:00 gw2: covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:10:00 node gw2 = one a
+  ? 1.2.3.4:53500 at 10:21:00 = one a                 # the second keeps its entry longer
+  ? 1.2.3.4:53500 at 10:30:00 = none
+
+A pair, and the tuple begins again
+  10:00 begin
+  10:00 gw2: begin
+  10:05 NEW a start=10:04:59.99
+  10:05:00.02 gw2: NEW a
+  10:20 END a
+  10:20:00.02 gw2: END a
+  10:30 NEW b
+  11:00 covered
+  11:00 gw2: covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:40:00 = one b
+  ? 1.2.3.4:53500 at 10:25:00 within 600 = several a b
+
+A gateway behind the gateway, which does not translate
+  10:00 begin
+  10:00 fw: begin
+  10:05 NEW a
+  10:05:00.001 fw: NEW ao
+  10:20 END a
+  11:00 covered
+  11:00 fw: covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:10:00 to 19.1.16.7:443 = one a
+  ? 1.2.3.4:53500 at 10:10:00 node fw = one a
+  ? 1.2.3.4 at 10:10:00 proto tcp = one a
+  ? 1.2.3.4:53500 at 10:30:00 = one ao                # what is left of it
+
+A gateway behind the gateway, which translates again
+  10:00 begin
+  10:00 fw: begin
+  10:05 NEW a
+  10:05:00.001 fw: NEW aa
+  11:00 covered
+  11:00 fw: covered
+  ? 5.6.7.8:60000 at 10:10:00 = one a
+  ? 5.6.7.8:60000 at 10:10:00 node fw = one a
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 5.6.7.8:60000 at 10:04:00 = none
+
+A gateway behind the gateway, the port used by two hosts
+  10:00 begin
+  10:00 fw: begin
+  10:05 NEW a
+  10:05:00.001 fw: NEW aa
+  10:06:00.3 END a stop=10:06:00.2
+  10:06:00.5 NEW b
+  11:00 covered
+  11:00 fw: covered
+  ? 5.6.7.8:60000 at 10:05:30 = one a
+  ? 5.6.7.8:60000 at 10:06:30 = one b
+  ? 5.6.7.8:60000 at 10:06:00 = several a b
+
+A ping through two gateways
+  10:00 begin
+  10:00 fw: begin
+  10:05 NEW p
+  10:05:00.001 fw: NEW pa
+  11:00 covered
+  11:00 fw: covered
+  ? 5.6.7.8:99 at 10:05:30 proto icmp = one p
+
+A port forwarded by two gateways
+  10:00 begin
+  10:00 in: begin
+  10:05 NEW d
+  10:05:00.001 in: NEW di
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:8443 at 10:10:00 = one di
+
+A packet passes two zones of one gateway
+  10:00 begin
+  10:05 NEW az ; NEW bz
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one az
+  ? 10.9.0.1:53455 at 10:10:00 = one az
+  ? 1.2.3.4:53500 at 10:10:00 zone 0 = one az
+  ? 10.9.0.1:53455 at 10:10:00 zone 7 = one az
+  ? 10.9.0.1:53455 at 10:10:00 zone 8 = none
+
+One zone asked for
+  10:00 begin
+  10:05 NEW t1
+  10:05 NEW t2
+  11:00 covered
+  ? 1.2.3.4 at 10:10:00 = several t1 t2
+  ? 1.2.3.4 at 10:10:00 zone 1 = one t1
+  ? 1.2.3.4 at 10:10:00 zone 2 = one t2
+  ? 1.2.3.4 at 10:10:00 zone 3 = none
 
 # Table dumps.
 
@@ -1198,7 +1427,7 @@ Installed under the host's name, then called gw1 (B3)
   ? 1.2.3.4:53500 at 11:02:00 = several a b
   ? 1.2.3.4:53599 at 11:02:00 = none
   ? 1.2.3.4:53599 at 10:20:00 = none
-  ? 1.2.3.4:53500 at 10:20:00 = one a, now several a a (point 4: seen by both names)
+  ? 1.2.3.4:53500 at 10:20:00 = one a
   ? 1.2.3.4:53599 at 10:30:00 = unknown               # nobody listened between the two
   ? 1.2.3.4:53599 at 11:02:00 node debian = unknown
 
@@ -1687,7 +1916,10 @@ def found_are(answers: Iterable[Answer], names: Iterable[str], asked: Question) 
 
 def host_of(one: Lines, asked: Question) -> tuple[object, ...]:
     """The inside host, the remote and the protocol, as the question sees the connection."""
-    if one.reply.dst == getattr(asked.address, "ip", asked.address):
+    address = getattr(asked.address, "ip", asked.address)
+    # Another gateway may have translated the address that is asked for.
+    is_forwarded = one.status & (SRC_NAT | DST_NAT) == DST_NAT
+    if one.reply.dst == address or (one.orig.dst != address and not is_forwarded):
         return near_end(one.orig)[0], near_end(one.reply)[0], one.proto
     return near_end(one.reply)[0], near_end(one.orig)[0], one.proto
 

@@ -63,6 +63,7 @@ OUTWARD = Answer(
     labels=None,
     counters="exact",
     counters_cause=None,
+    idle_since=None,
 )
 
 INWARD = replace(

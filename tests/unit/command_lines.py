@@ -23,6 +23,7 @@ COMMON = {2, 5, 6, 7, 8}
 STATUSES = {
     "who": {0, 1, 3, 4, *COMMON},
     "flows": {0, 4, *COMMON},
+    "traffic": {0, 4, *COMMON},
     "check": {0, 1, 3, *COMMON},
     "status": {0, *COMMON},
 }
@@ -59,6 +60,14 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
         "--until": TIMES, "--open": None, "--node": _NODES, "--tz": _ZONES, "--utc": None,
         "--limit": st.sampled_from(["1", "0", "-1", "99999999999999999999", "x"]),
         "--format": st.sampled_from(["table", "json", "csv", "ulogd", "xml"]),
+    },
+    "traffic": {
+        "--host": _NETWORKS, "--remote": _NETWORKS, "--from": TIMES, "--until": TIMES,
+        "--bucket": st.sampled_from(["1s", "1h", "7d", "0s", "1 month", "99999999d", "1.5h"]),
+        "--by": st.sampled_from(["host", "remote", "service", "total", "x"]), "--node": _NODES,
+        "--top": st.sampled_from(["1", "10", "0", "-1", "99999999999999999999"]),
+        "--durations": None, "--tz": _ZONES, "--utc": None,
+        "--format": st.sampled_from(["table", "json", "csv", "ulogd"]),
     },
     "check": {"--json": None},
     "status": {"--json": None, "--tz": _ZONES, "--utc": None},
@@ -167,7 +176,7 @@ def judge_end(words: list[str], end: End) -> None:
     assert all(line.startswith("ctaudit: ") for line in end.err.splitlines()), end.err
     if end.status in COMMON:
         assert end.err.count("\n") == 1, end.err
-    if end.status not in COMMON and words[0] != "flows":
+    if end.status not in COMMON and words[0] not in ("flows", "traffic"):
         assert end.err == ""
 
 

@@ -11,6 +11,7 @@ from ctaudit.admin.check_database import (
     Unannounced,
     judge_announcements,
     judge_encoding,
+    judge_locks,
     judge_partitions,
     judge_rights,
     judge_schema,
@@ -41,6 +42,10 @@ NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
         (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
         (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
         (judge_partitions(None, TODAY), WARNING),
+        (judge_locks(64, 100, 3200), GOOD),
+        (judge_locks(64, 100, 3201), WARNING),
+        (judge_locks(512, 40, 7800), GOOD),
+        (judge_locks(256, 40, 7800), WARNING),
         (judge_announcements([]), GOOD),
         (judge_announcements([Unannounced("not announced", 3, NOON, None)]), WARNING),
     ],
@@ -90,3 +95,10 @@ def test_what_was_not_announced_has_number_and_time() -> None:
         "1,200 connections ended without an event of the kernel, 2026-02-22 12:00:00+0000 until "
         "2026-02-22 13:00:00+0000; and 1 such gaps before"
     )
+
+
+def test_how_many_locks_are_wanted() -> None:
+    finding = judge_locks(64, 100, 6500)
+    assert finding.found == "max_locks_per_transaction = 64, 6,500 tables and indexes"
+    assert finding.wanted == "256 or more, for migrations"
+    assert "max_locks_per_transaction = 256;" in finding.remedy

@@ -55,7 +55,7 @@ TABLE = [
     (None, False, True, None),
     (CONFIRMED, True, True, OUTWARD),
     (CONFIRMED, True, False, OUTWARD),
-    (CONFIRMED, False, True, None),
+    (CONFIRMED, False, True, INWARD),
     (CONFIRMED, False, False, None),
     (CONFIRMED | SNAT, True, True, OUTWARD),
     (CONFIRMED | SNAT, False, True, None),

@@ -1,4 +1,4 @@
-"""The schema's status and its upkeep, word for word."""
+"""The schema's status, word for word."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from ctaudit.database.schema import Done, Maintained, SchemaStatus
-from ctaudit.database.schema_text import format_installed, format_maintained, format_schema
+from ctaudit.database.schema import Done, SchemaStatus
+from ctaudit.database.schema_text import format_installed, format_schema
 from ctaudit.database.version import SchemaVersion
 
 
@@ -54,10 +54,7 @@ def test_status_is_one_sentence(
     assert format_schema(status) == f"The database has {sentence}"
 
 
-def test_what_an_installation_and_upkeep_did() -> None:
+def test_what_an_installation_did() -> None:
     assert format_installed(Done(1, ("0001_store",), ("a", "b"))) == (
         "The schema is version 1: applied 0001_store, made 2 partitions."
     )
-    done = [Maintained("dropped", "opening_p20260101", None), Maintained("moved", "x", 3)]
-    assert list(format_maintained(done)) == ["dropped opening_p20260101", "moved x, 3 rows"]
-    assert list(format_maintained([])) == ["nothing to do"]

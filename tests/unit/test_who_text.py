@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
 from ctaudit.query.answer_text import PLAIN_KEYS
+from ctaudit.query.hint import Hint
 from ctaudit.query.lacking_text import NO_START
-from ctaudit.query.lookup import Reply, make_reply
 from ctaudit.query.question import read_who
+from ctaudit.query.reply import Reply, make_reply
+from ctaudit.query.value_text import format_time
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
     ARTICLE6,
@@ -150,6 +152,17 @@ def test_counters_of_an_open_connection_are_those_of_the_last_dump() -> None:
     lines = tell(counted)
     assert "  sent       at least 3 packets, 180 bytes by 2026-02-22 13:01:37.403456+01:00" in lines
     assert "  received   unknown" in lines
+
+
+def test_since_when_no_packet_was_seen() -> None:
+    line = "  idle       no packet from 2026-02-22 11:59:43.000000+01:00"
+    since = datetime(2026, 2, 22, 10, 59, 43, tzinfo=UTC)
+    assert f"{line} to {format_time(END)}, by the table dumps" in tell(
+        replace(OUTWARD, idle_since=since)
+    )
+    open_for_days = replace(OPEN, idle_since=since, last_seen_at=since + timedelta(days=5))
+    (said,) = [one for one in tell(open_for_days) if "idle" in one]
+    assert said == f"{line} to 2026-02-27 11:59:43.000000+01:00, by the table dumps"
 
 
 @pytest.mark.parametrize(
@@ -310,14 +323,14 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols", "imported", "scope_wrong",
+        "completeness", "protocols", "imported", "scope_wrong", "hints",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
     assert reply["hosts"] == ["192.168.1.129"]
     assert reply["question"]["from"] == "2026-02-22T11:59:43.000000Z"
     answer = reply["answers"][0]
-    assert tuple(answer) == PLAIN_KEYS
+    assert tuple(answer) == (*PLAIN_KEYS, "seen_by")
     assert (answer["host"], answer["host_port"]) == ("192.168.1.129", 53400)
     assert (answer["public"], answer["public_port"]) == ("1.2.3.4", 53500)
     assert answer["started_at"] == "2026-02-22T11:59:34.123456Z"
@@ -345,3 +358,70 @@ def test_plain_reply_for_each_protocol() -> None:
 
 def test_the_reply_is_ascii() -> None:
     assert all(line.isascii() for line in tell(OUTWARD, INWARD, ECHO, ARTICLE6, OPEN))
+
+
+def test_who_else_saw_it() -> None:
+    outer = replace(
+        OUTWARD, node="fw", host=OUTWARD.public, host_port=53500, orig_src=OUTWARD.public,
+        orig_sport=53500, status=0xE, zone=7,
+    )  # fmt: skip
+    lines = tell(outer, OUTWARD, replace(OUTWARD, node="gw2"))
+    assert lines[0].startswith("192.168.1.129:53400 was behind 1.2.3.4:53500")
+    place = lines.index("  gateway    gw1")
+    assert lines[place + 1 : place + 3] == [
+        "  seen by    gw2",
+        "  seen by    fw, zone 7, as 1.2.3.4:53500, not translated",
+    ]
+    again = replace(outer, reply_dst=OUTWARD.host, reply_dport=9, zone=0, orig_zone=3)
+    assert "  seen by    fw, orig zone 3, as 1.2.3.4:53500, translated to 192.168.1.129:9" in (
+        tell(again, OUTWARD)
+    )
+    reply = plain_reply(make_reply(QUESTION, [outer, OUTWARD], [COMPLETE]))
+    assert (reply["verdict"], reply["hosts"]) == ("one", ["192.168.1.129"])
+    (answer,) = reply["answers"]
+    assert [(seen["node"], seen["zone"], seen["host"]) for seen in answer["seen_by"]] == [
+        ("gw1", 0, "192.168.1.129"), ("fw", 7, "1.2.3.4"),
+    ]  # fmt: skip
+
+
+def test_hints_come_last() -> None:
+    hint = Hint("any port", "with any port: 1 connection of 192.168.1.129 to 19.1.16.7", (OUTWARD,))
+    reply = replace(make_reply(QUESTION, (), (COMPLETE,)), hints=(hint,))
+    assert list(format_reply(reply))[-2:] == [
+        "The record of the connections that conntrack tracks is complete here.",
+        "Hint: with any port: 1 connection of 192.168.1.129 to 19.1.16.7.",
+    ]
+    plain = plain_reply(reply)
+    assert (plain["verdict"], plain["exit_status"]) == ("none", 1)
+    (said,) = plain["hints"]
+    assert (said["kind"], said["count"], said["hosts"]) == ("any port", 1, ["192.168.1.129"])
+    assert said["found"][0]["public_port"] == 53500
+
+
+def test_hosts_are_counted_over_all() -> None:
+    answers = [OUTWARD] * 1001
+    reply = make_reply(QUESTION, answers, (COMPLETE,), hosts=[OUTWARD.host, other().host])
+    assert "They belong to 2 different hosts." in list(format_reply(reply))
+    assert plain_reply(reply)["hosts"] == ["192.168.1.129", "192.168.1.131"]
+
+
+OLD = Import("old", "ulogd2", None, None, 0)
+TAKEN = replace(other(), node="old", provenance=IMPORTED, exact=False)
+
+
+def test_imported_answers_are_no_candidates() -> None:
+    lines = list(format_reply(make_reply(QUESTION, (OUTWARD, TAKEN), (COMPLETE,), imports=(OLD,))))
+    assert lines[0].startswith("192.168.1.129:53400 was behind")
+    place = lines.index("old: imported from ulogd2, not judged (): 1 found.")
+    assert lines[place + 1].startswith("192.168.1.131:")
+    assert not any("candidates" in line for line in lines)
+
+
+def test_what_was_recorded_as_well_is_shown_once() -> None:
+    taken = replace(OUTWARD, node="old", provenance=IMPORTED, exact=False)
+    reply = make_reply(QUESTION, (taken, OUTWARD), (COMPLETE,), imports=(OLD,))
+    lines = list(format_reply(reply))
+    assert reply.verdict.name == "one"
+    assert sum("was behind" in line for line in lines) == 1
+    assert "  seen by    old" in lines
+    assert "old: imported from ulogd2, not judged (): 1 found, 1 of them recorded as well." in lines

@@ -17,7 +17,7 @@ options:
   role:
     description: The role of ctaudit that it is a member of.
     type: str
-    choices: [auditor, owner, recorder]
+    choices: [auditor, maintainer, owner, recorder]
   password:
     description: Printable ASCII. Empty for a login that the system or a certificate vouches for,
       which has none.
@@ -68,7 +68,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "role": {"type": "str", "choices": ["auditor", "owner", "recorder"]},
+            "role": {"type": "str", "choices": ["auditor", "maintainer", "owner", "recorder"]},
             "password": {"type": "str", "default": "", "no_log": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
@@ -126,6 +126,9 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
         steps["may log in"] = f"ALTER ROLE {quoted} LOGIN"
     if found is None or group not in found["groups"]:
         steps[f"member of {group}"] = f"GRANT {group} TO {quoted}"
+    # What the maintainer's login was before it had a role of its own.
+    if group == "ctaudit_maintainer" and found and "ctaudit_owner" in found["groups"]:
+        steps["no member of ctaudit_owner"] = f"REVOKE ctaudit_owner FROM {quoted}"
     verifier = found["verifier"] if found else None
     if password and not fits(password, verifier or ""):
         steps["password changed"] = (

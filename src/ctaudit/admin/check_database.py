@@ -25,6 +25,7 @@ RECORDER_USER = "ctaudit"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
+_FEWEST_LOCKS = 64  # PostgreSQL's own default
 _DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
@@ -91,6 +92,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
         yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
+        yield judge_locks(*_read_locks(connection))
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
@@ -174,6 +176,24 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
+def judge_locks(per_transaction: int, connections: int, relations: int) -> Finding:
+    """``relations``: the schema's tables and indexes, all of which a migration locks at once.
+
+    The server has room for ``per_transaction`` x ``connections`` locks; others get half of it.
+    """
+    wanted = _FEWEST_LOCKS
+    while wanted * connections < 2 * relations:
+        wanted *= 2
+    return make_finding(
+        "locks",
+        f"max_locks_per_transaction = {per_transaction}, {relations:,} tables and indexes",
+        good=per_transaction >= wanted,
+        wanted=f"{wanted} or more, for migrations",
+        remedy=f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; as a superuser, then "
+        "restart PostgreSQL",
+    )
+
+
 def judge_translations(translated: int, outside: int) -> Iterator[Finding]:
     """``outside``: how many of them use an address that is in no scope."""
     if translated:
@@ -217,6 +237,18 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
     with explained("asking the database"), connection.transaction():
         row = connection.execute(statement.encode()).fetchone()
     return row[0] if row else None
+
+
+def _read_locks(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
+    with explained("asking the database"), connection.transaction():
+        row = connection.execute(
+            "SELECT current_setting('max_locks_per_transaction')::integer,"
+            " current_setting('max_connections')::integer, count(*)"
+            " FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'ctaudit' AND c.relkind IN ('r', 'p', 'i', 'I')"
+        ).fetchone()
+    return row or (_FEWEST_LOCKS, 1, 0)
 
 
 def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:

@@ -58,7 +58,8 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
             connection.autocommit = True
             for name in auditors:
                 yield _create_login(connection, name, "ctaudit_auditor", "auditor")
-            yield _create_login(connection, MAINTAINER_USER, "ctaudit_owner", "maintainer")
+            yield _create_login(connection, MAINTAINER_USER, "ctaudit_maintainer", "maintainer")
+            _take_ownership_away(connection, MAINTAINER_USER)
             yield _create_login(connection, RECORDER_USER, "ctaudit_recorder", "recorder")
     yield from _start_services(node)
 
@@ -103,10 +104,23 @@ def _create_login(connection: psycopg.Connection[Any], name: str, role: str, pur
     return f"Login {name} exists already ({purpose})."
 
 
+def _take_ownership_away(connection: psycopg.Connection[Any], name: str) -> None:
+    """Earlier versions made the maintainer a member of the owner, who may change the record."""
+    with explained(f"changing the login {name}"):
+        row = connection.execute(
+            "SELECT FROM pg_catalog.pg_auth_members AS m"
+            " JOIN pg_catalog.pg_roles AS r ON r.oid = m.roleid AND r.rolname = 'ctaudit_owner'"
+            " JOIN pg_catalog.pg_roles AS l ON l.oid = m.member AND l.rolname = %s",
+            (name,),
+        ).fetchone()
+        if row is not None:
+            connection.execute(sql.SQL("REVOKE ctaudit_owner FROM {}").format(sql.Identifier(name)))
+
+
 def _start_services(node: str) -> Iterator[str]:
     """Enables the daily maintenance, and restarts the recorder so that it connects now."""
     if not Path("/run/systemd/system").is_dir() or not _has_unit(TIMER):
-        yield "No systemd timer here: run ctaudit maintain once a day as the schema's owner."
+        yield "No systemd timer here: run ctaudit maintain once a day."
         return
     if not is_root():
         yield f"Run as root: systemctl enable --now {TIMER} && systemctl restart {RECORDER_UNIT}"

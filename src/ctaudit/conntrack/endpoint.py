@@ -51,7 +51,8 @@ class Direction(StrEnum):
 
     OUTWARD: the host. Its public side is the reply's destination: what source NAT, masquerading
     or no translation made of its address.
-    INWARD: the remote. Destination NAT made the host of the address that the remote called.
+    INWARD: the remote. The host is what it called: its own address, or what destination NAT
+    made of the address that was called.
     """
 
     OUTWARD = "outward"
@@ -93,12 +94,13 @@ def choose_direction(
 ) -> Direction | None:
     """The direction to show a connection in; None: it is not among those asked for.
 
-    ``outward``, ``inward``: whether its parties, named that way, are those asked for. Only a
-    connection with destination NAT can be inward; one with source NAT too can be either, and is
-    outward where both are asked for.
+    ``outward``, ``inward``: whether its parties, named that way, are those asked for. With source
+    NAT alone a connection is outward. One with destination NAT alone is inward where both are
+    asked for. Any other can be either, and is outward where both are asked for; without a
+    status, which the kernel always sends, it is outward.
     """
     translated = (status or 0) & (STATUS_SRC_NAT | STATUS_DST_NAT)
-    is_inward = inward and bool(translated & STATUS_DST_NAT)
+    is_inward = inward and status is not None and translated != STATUS_SRC_NAT
     if outward and not (is_inward and translated == STATUS_DST_NAT):
         return Direction.OUTWARD
     return Direction.INWARD if is_inward else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -21,10 +21,13 @@ _KEEPALIVES = {
     "keepalives_count": "4",
     "tcp_user_timeout": "30000",
 }
+_REPEATS = 2
 _ROLES = (
     "the login must be a member of ctaudit_auditor to ask, of ctaudit_recorder to record, "
-    "of ctaudit_owner to install and maintain"
+    "of ctaudit_maintainer to maintain, of ctaudit_owner to install"
 )
+
+T = TypeVar("T")
 
 
 def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
@@ -54,10 +57,25 @@ def _is_refused_login(error: psycopg.Error) -> bool:
 
 
 def describe_error(error: psycopg.Error) -> str:
-    """An error of the server or of libpq as one line."""
+    """An error of the server or of libpq as one line, with the server's DETAIL and HINT."""
     text = error.diag.message_primary or str(error) or type(error).__name__
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return "; ".join(line for line in lines if not line.startswith("Is the server running"))
+    words = [line for line in lines if not line.startswith("Is the server running")]
+    return "; ".join([*words, *_read_advice(error.diag.message_detail, error.diag.message_hint)])
+
+
+def _read_advice(detail: str | None, hint: str | None) -> Iterator[str]:
+    """DETAIL, unless it shows a row of the record, and HINT as clauses of a sentence."""
+    if detail and not detail.startswith("Failing row contains"):
+        yield " ".join(detail.split()).rstrip(".")
+    if hint:
+        clause = " ".join(hint.split()).rstrip(".")
+        # A name in capitals keeps them.
+        yield clause if clause[1:2].isupper() else clause[:1].lower() + clause[1:]
+
+
+class RewrittenError(DatabaseError):
+    """Rows were moved while a question was answered: ctaudit.refuse_rewritten."""
 
 
 @contextmanager
@@ -67,6 +85,8 @@ def explained(doing: str) -> Iterator[None]:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise PrivilegeError(f"{doing}: {describe_error(error)}; {_ROLES}") from None
+    except psycopg.errors.SerializationFailure as error:
+        raise RewrittenError(f"{doing}: {describe_error(error)}") from None
     except psycopg.Error as error:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
@@ -97,12 +117,20 @@ def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
         yield
 
 
-# Until its first release, migration 1 is edited in place. Only its present text makes this type.
+def repeated(ask: Callable[[], T]) -> T:
+    """What ``ask`` returns; it is called again where the daily maintenance moved rows meanwhile."""
+    for _ in range(_REPEATS):
+        with suppress(RewrittenError):
+            return ask()
+    return ask()
+
+
+# Until its first release, migration 1 is edited in place. Only its present text makes both types.
 _VERSION = """
-SELECT ctaudit.schema_version(), EXISTS (
-    SELECT FROM pg_catalog.pg_type AS t
+SELECT ctaudit.schema_version(), (
+    SELECT count(*) = 2 FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'node_change'
+    WHERE n.nspname = 'ctaudit' AND t.typname IN ('hold', 'import')
 )
 """
 

@@ -1,4 +1,4 @@
-"""The store's schema: install, upgrade, status, maintain, from the files below sql/.
+"""The store's schema: install, upgrade, status, from the files below sql/.
 
 Each migration runs once, in a transaction of its own; functions, procedures and grants are
 replaced after the migrations, in one transaction. Every command may be repeated at any time, and
@@ -25,10 +25,9 @@ from ctaudit.database.connection import (
     explained,
     schema_version,
 )
+from ctaudit.database.maintenance import DAYS_AHEAD
 from ctaudit.database.version import Mismatch, SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
-
-DAYS_AHEAD = 7
 
 _PACKAGED = Path("/usr/share/ctaudit/sql")
 _CHECKOUT = Path(__file__).resolve().parents[3] / "sql"
@@ -64,15 +63,6 @@ class SchemaStatus:
     version: SchemaVersion
     pending: tuple[str, ...]
     partitions_until: date | None
-
-
-@dataclass(frozen=True)
-class Maintained:
-    """One thing that maintain did: "made", "moved", "dropped", "trimmed" or "kept" ``object``."""
-
-    action: str
-    object: str
-    rows: int | None
 
 
 def find_sql() -> Path:
@@ -155,24 +145,6 @@ def read_partitions_until(connection: psycopg.Connection[Any]) -> date | None:
             r"WHERE n.nspname = 'ctaudit' AND c.relname ~ '^opening_p\d{8}$'"
         ).fetchone()
     return row[0] if row else None
-
-
-def maintain(dsn: str, retention_days: int) -> list[Maintained]:
-    """Makes partitions ahead, empties the default ones, drops what is past retention."""
-    with connect(dsn, "owner") as connection, explained("maintaining the store"):
-        connection.autocommit = True
-        check_schema_version(connection, {Mismatch.NEWER})
-        return retry_locked(lambda: _maintain(connection, retention_days))
-
-
-def _maintain(connection: psycopg.Connection[Any], retention_days: int) -> list[Maintained]:
-    with connection.transaction():
-        connection.execute("SET LOCAL ROLE ctaudit_owner")
-        rows = connection.execute(
-            "SELECT action, object, rows FROM ctaudit.maintain(%s::integer, %s::integer)",
-            (retention_days, DAYS_AHEAD),
-        ).fetchall()
-    return [Maintained(*row) for row in rows]
 
 
 def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:

@@ -1,10 +1,8 @@
-"""The schema's status, an installation and the store's upkeep as text."""
+"""The schema's status and an installation as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from ctaudit.database.schema import Done, Maintained, SchemaStatus
+from ctaudit.database.schema import Done, SchemaStatus
 
 
 def format_schema(status: SchemaStatus) -> str:
@@ -27,13 +25,3 @@ def format_installed(done: Done) -> str:
         f"The schema is version {done.version}: applied {applied}, "
         f"made {len(done.partitions)} partitions."
     )
-
-
-def format_maintained(done: Iterable[Maintained]) -> Iterator[str]:
-    """A line for each thing done, or one that there was nothing to do."""
-    nothing = True
-    for item in done:
-        nothing = False
-        yield f"{item.action} {item.object}" + ("" if item.rows is None else f", {item.rows} rows")
-    if nothing:
-        yield "nothing to do"

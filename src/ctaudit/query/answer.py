@@ -22,6 +22,7 @@ class Answer:
 
     ``state`` is the connection's: open, ended, unobserved or unknown; ``protocol_state`` is the
     protocol's own number (name_state). ``counters``: exact, at least or unknown.
+    ``idle_since``: no table dump since this one, nor the end, has shown another packet.
     """
 
     node: str
@@ -70,6 +71,7 @@ class Answer:
     labels: bytes | None
     counters: str
     counters_cause: str | None
+    idle_since: datetime | None
 
     @property
     def public(self) -> Address:

@@ -87,6 +87,7 @@ class EntryReader:
             started_at, started_at and "kernel", None, *_NOT_ENDED,
             max(started_at or self._began_at, self._began_at), "dump",
             zone or 0, orig_zone, reply_zone, proto, *values[:_ZONE], counters, cause,
+            None,
         )  # fmt: skip
         return Answer(*fields)
 

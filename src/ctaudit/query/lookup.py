@@ -5,36 +5,44 @@ status asks for rows of its own in the same way (select_rows).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields
+from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from ctaudit.database.connection import asking, explained, set_local
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.database.connection import asking, explained, repeated, set_local
 from ctaudit.query.answer import Answer, Coverage, Import
+from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
-from ctaudit.query.verdict import (
-    ProtocolVerdict,
-    Verdict,
-    doubt_remotes,
-    judge,
-    judge_protocols,
-)
+from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
-ANSWERS_MAX = 1000
 _FETCH = 2000
+_HINTS_MAX = 3.0  # seconds
 
 T = TypeVar("T")
 
-_WHO = sql.SQL(
-    "ctaudit.who(%(address)s::inet, %(port)s::integer, %(begin)s, %(end)s, %(remote)s::inet, "
-    "%(remote_port)s::integer, %(proto)s::smallint, %(node)s::text) "
-    "ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+_ASKED = (
+    "%(address)s::inet, %(port)s::integer, %(begin)s, %(end)s, %(remote)s::inet, "
+    "%(remote_port)s::integer, %(proto)s::smallint, %(node)s::text, %(zone)s::integer"
 )
+# hosts: of all answers, in the first row.
+_WHO = sql.SQL(
+    "WITH found AS MATERIALIZED (SELECT * FROM ctaudit.who(" + _ASKED + ")) "  # noqa: S608
+    "SELECT {}, CASE WHEN row_number() OVER (ORDER BY started_at DESC NULLS LAST) = 1 "
+    "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
+    "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+)
+_WHO_ALONE = sql.SQL(
+    "ctaudit.who(" + _ASKED + ") ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+)
+_NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
     "%(address)s::inet) ORDER BY node"
@@ -43,51 +51,9 @@ _IMPORTS = sql.SQL("ctaudit.imports(%(node)s::text, %(begin)s, %(end)s) ORDER BY
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
-    "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer)"
+    "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer, "
+    "%(zone)s::integer)"
 )
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The reply to a WhoQuestion. ``cut``: there were more than ANSWERS_MAX answers.
-
-    ``protocols``: the verdict on each, where the record is complete for some only. ``imports``:
-    what was asked as well and is not judged.
-    """
-
-    question: WhoQuestion
-    answers: tuple[Answer, ...]
-    coverage: tuple[Coverage, ...]
-    verdict: Verdict
-    cut: bool
-    protocols: tuple[ProtocolVerdict, ...] = ()
-    imports: tuple[Import, ...] = ()
-
-
-def make_reply(
-    question: WhoQuestion,
-    answers: Sequence[Answer],
-    coverage: Sequence[Coverage],
-    by_protocol: Mapping[int | None, Sequence[Coverage]] | None = None,
-    imports: Sequence[Import] = (),
-) -> Reply:
-    """The first ANSWERS_MAX answers, and the verdict on them.
-
-    ``by_protocol``: as judge_protocols takes it. Where answers are cut, a protocol's may be.
-    """
-    first = tuple(answers[:ANSWERS_MAX])
-    is_cut = len(answers) > ANSWERS_MAX
-    verdict = judge(first, coverage, question.node, imports)
-    if question.remote:
-        verdict = doubt_remotes(first, verdict)
-    protocols: tuple[ProtocolVerdict, ...] = ()
-    if not is_cut and not (question.remote and _lacks_remote(first)):
-        protocols = judge_protocols(first, by_protocol or {}, question.node, imports)
-    return Reply(question, first, tuple(coverage), verdict, is_cut, protocols, tuple(imports))
-
-
-def _lacks_remote(answers: Sequence[Answer]) -> bool:
-    return any(not answer.is_remote_stored for answer in answers)
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
@@ -96,8 +62,25 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
+    values = _name_values(question)
+
+    def ask() -> Reply:
+        with asking(connection):
+            answers, hosts = _select_answers(connection, values)
+            coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
+            by_protocol = _select_by_protocol(connection, coverage, values)
+            imports = select_rows(connection, Import, _IMPORTS, values)
+            hints = () if answers or not coverage else _look_for_hints(connection, question)
+        reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
+        return replace(reply, hints=hints)
+
+    return repeated(ask)
+
+
+def _name_values(question: WhoQuestion) -> dict[str, Any]:
+    """The parameters of ctaudit.who and ctaudit.completeness."""
     public, remote = question.public, question.remote
-    values = {
+    return {
         "address": str(public.address),
         "port": public.port,
         "begin": question.span.begin,
@@ -106,14 +89,39 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
         "remote_port": remote.port if remote else None,
         "proto": question.proto,
         "node": question.node,
+        "zone": question.zone,
         "limit": ANSWERS_MAX + 1,
     }
-    with asking(connection):
-        answers = select_rows(connection, Answer, _WHO, values)
-        coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-        by_protocol = _select_by_protocol(connection, coverage, values)
-        imports = select_rows(connection, Import, _IMPORTS, values)
-    return make_reply(question, answers, coverage, by_protocol, imports)
+
+
+def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) -> tuple[Hint, ...]:
+    """Within _HINTS_MAX seconds; what takes longer is given up, and the transaction goes on."""
+    last = time.monotonic() + _HINTS_MAX
+
+    def select(source: sql.SQL, asked: WhoQuestion) -> list[Answer]:
+        left = round((last - time.monotonic()) * 1000)
+        if left <= 0:
+            raise TooSlow
+        try:
+            with connection.transaction():
+                connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(left)])
+                return select_rows(
+                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                )
+        except psycopg.errors.QueryCanceled:
+            raise TooSlow from None
+
+    hints = find_hints(question, partial(select, _WHO_ALONE), partial(select, _NEARBY))
+    connection.execute("SET LOCAL statement_timeout TO DEFAULT")
+    return hints
+
+
+def _select_answers(
+    connection: psycopg.Connection[Any], values: Mapping[str, Any]
+) -> tuple[list[Answer], list[Address]]:
+    """The answers, and the hosts of those beyond the limit as well."""
+    rows = connection.execute(_WHO.format(_names(Answer)), values).fetchall()
+    return [Answer(*row[:-1]) for row in rows], rows[0][-1] if rows else []
 
 
 def _select_by_protocol(
@@ -140,13 +148,20 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "open": question.only_open,
         "node": question.node,
         "limit": question.limit,
+        "zone": question.zone,
     }
-    with explained("asking the database"):
+
+    def ask() -> psycopg.ServerCursor[Answer]:
+        """The rows are all found when the transaction ends."""
         cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        try:
+        with _closing_failed(cursor), explained("asking the database"), connection.transaction():
             set_local(connection)
             cursor.execute(_columns(Answer, _FLOWS), values)
-            connection.commit()
+        return cursor
+
+    cursor = repeated(ask)
+    with explained("asking the database"):
+        try:
             set_local(connection)
             cursor.itersize = _FETCH
             yield from cursor
@@ -154,6 +169,16 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
             # After an error the server has no such cursor any more; that is not the error.
             with suppress(psycopg.Error):
                 cursor.close()
+
+
+@contextmanager
+def _closing_failed(cursor: psycopg.ServerCursor[Any]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # On this side only: with its transaction the server's is gone.
+        psycopg.Cursor.close(cursor)
+        raise
 
 
 def _text(value: object) -> str | None:
@@ -172,5 +197,8 @@ def select_rows(
 
 
 def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
-    names = sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))
-    return sql.SQL("SELECT {} FROM {}").format(names, source)
+    return sql.SQL("SELECT {} FROM {}").format(_names(shape), source)
+
+
+def _names(shape: type[Any]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))

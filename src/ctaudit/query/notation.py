@@ -96,6 +96,15 @@ def parse_within(text: str) -> float:
     return seconds
 
 
+def parse_zone(text: str | None) -> int | None:
+    """A conntrack zone."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 0xFFFF:
+        raise UsageError(f"--zone {text!r}: a conntrack zone is a whole number from 0 to 65535")
+    return int(text)
+
+
 def parse_protocol(text: str | None) -> int | None:
     """An IP protocol by name or number."""
     if text is None:

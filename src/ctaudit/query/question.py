@@ -17,6 +17,7 @@ from ctaudit.query.notation import (
     parse_network,
     parse_protocol,
     parse_within,
+    parse_zone,
 )
 from ctaudit.query.time_notation import TimeSpan, parse_instant, parse_past, refuse_future
 
@@ -36,6 +37,7 @@ class WhoQuestion:
     proto: int | None = None
     node: str | None = None
     within: float = 0.0
+    zone: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class FlowsQuestion:
     only_open: bool = False
     node: str | None = None
     limit: int | None = None
+    zone: int | None = None
 
 
 def read_who(
@@ -60,6 +63,7 @@ def read_who(
     proto: str | None = None,
     node: str | None = None,
     within: str = "0",
+    zone: str | None = None,
 ) -> WhoQuestion:
     """Each argument as the command line has it."""
     endpoint = parse_endpoint(public, "ADDRESS:PORT")
@@ -74,7 +78,7 @@ def read_who(
         _check_protocol(number, endpoint, remote)
     seconds = parse_within(within)
     span = parse_past(at, "--at").widen(seconds)
-    return WhoQuestion(endpoint, span, remote, number, node, seconds)
+    return WhoQuestion(endpoint, span, remote, number, node, seconds, parse_zone(zone))
 
 
 def _check_protocol(number: int, public: Endpoint, remote: Endpoint | None) -> None:
@@ -102,6 +106,7 @@ def read_flows(
     only_open: bool = False,
     node: str | None = None,
     limit: int | None = None,
+    zone: str | None = None,
 ) -> FlowsQuestion:
     """Each argument as the command line has it; ``until`` may be in the future."""
     first = parse_instant(begin, "--from") if begin is not None else None
@@ -121,4 +126,5 @@ def read_flows(
         only_open,
         node,
         limit,
+        parse_zone(zone),
     )

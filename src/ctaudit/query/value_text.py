@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -72,6 +72,7 @@ def plain_time(time: datetime | None) -> str | None:
 
 _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
     datetime: plain_time,
+    date: date.isoformat,
     IPv4Address: str,
     IPv6Address: str,
     bytes: bytes.hex,

@@ -42,13 +42,14 @@ class Question:
     remote_port: int | None = None
     proto: int | None = None
     node: str | None = None
+    zone: int | None = None
 
     def as_values(self) -> dict[str, Any]:
         return {
             "address": str(self.address), "port": self.port,
             "begin": as_datetime(self.begin), "until": as_datetime(self.end),
             "remote": str(self.remote) if self.remote else None, "remote_port": self.remote_port,
-            "proto": self.proto, "node": self.node,
+            "proto": self.proto, "node": self.node, "zone": self.zone,
         }  # fmt: skip
 
     def as_who(self) -> WhoQuestion:
@@ -59,6 +60,7 @@ class Question:
             remote,
             self.proto,
             self.node,
+            zone=self.zone,
         )
 
     def fits(self, one: Connection) -> bool:
@@ -68,7 +70,7 @@ class Question:
         return self._fits_outward(one) or self._fits_inward(one)
 
     def is_outward(self, one: Connection) -> bool:
-        """Whether it asks for the client; else for the server that a port was forwarded to."""
+        """Whether it asks for the client; else for the server that was called."""
         only_forwarded = one.status & (SRC_NAT | DST_NAT) == DST_NAT
         return self._fits_outward(one) and not (only_forwarded and self._fits_inward(one))
 
@@ -77,7 +79,7 @@ class Question:
         return self._fits_ends(public, remote)
 
     def _fits_inward(self, one: Connection) -> bool:
-        if not one.status & DST_NAT:
+        if one.status & (SRC_NAT | DST_NAT) == SRC_NAT:
             return False
         return self._fits_ends(far_end(one.orig), near_end(one.orig))
 
@@ -157,7 +159,8 @@ def _ends_asked(
     rng: random.Random, one: Connection
 ) -> tuple[Address, int | None, tuple[Address, int | None]]:
     """Public address and port, and the remote, of ``one``; seldom another port."""
-    if one.status & DST_NAT and rng.random() < 0.7:
+    is_called = not one.status & (SRC_NAT | DST_NAT) and one.start % 2
+    if is_called or (one.status & DST_NAT and rng.random() < 0.7):
         public, remote = far_end(one.orig), near_end(one.orig)
     else:
         public, remote = far_end(one.reply), near_end(one.reply)

@@ -16,7 +16,8 @@ from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge
+from ctaudit.query.reply import Reply, make_reply
+from ctaudit.query.verdict import ProtocolVerdict, Verdict
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.procedures import to_time
 from ctaudit.spool.decoder import Batch, Decoder
@@ -34,11 +35,15 @@ _BATCH = "CALL {}(%s, %s, %s::bigint, %s::bigint, %s, {})"
 _TYPES = {
     "address": "inet", "port": "integer", "begin": "timestamptz", "until": "timestamptz",
     "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
+    "zone": "integer",
 }  # fmt: skip
 _ASKED = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()), ", ".join(_TYPES)
 )
-_WHO = "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node)"
+_WHO = (
+    "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node, "
+    "q.zone)"
+)
 _COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address)"
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
@@ -84,6 +89,10 @@ def _keep_default_partitions(connection: psycopg.Connection[Any]) -> None:
     ).fetchall()
     for (name,) in names:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(name)))
+
+
+def _say(reply: Reply) -> Said:
+    return Said(reply.answers, reply.coverage, reply.verdict, reply.protocols)
 
 
 class Store:
@@ -161,7 +170,7 @@ class Store:
         answers = self._select(Answer, _WHO, values, len(questions))
         coverage = self._select(Coverage, _COMPLETENESS, values, len(questions))
         said = [
-            Said(tuple(found), tuple(covered), judge(found, covered, question.node))
+            _say(make_reply(question.as_who(), found, covered))
             for found, covered, question in zip(answers, coverage, questions, strict=True)
         ]
         return [
@@ -173,8 +182,7 @@ class Store:
 
     def ask_alone(self, question: Question) -> Said:
         """The same by lookup.ask_who itself."""
-        reply = lookup.ask_who(self.connection, question.as_who())
-        return Said(reply.answers, reply.coverage, reply.verdict, reply.protocols)
+        return _say(lookup.ask_who(self.connection, question.as_who()))
 
     def _select(
         self, shape: type[T], source: str, values: dict[str, list[Any]], count: int

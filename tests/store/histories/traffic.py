@@ -125,8 +125,10 @@ class Traffic:
             return ESP, Side(host, remote), Side(remote, public), SRC_NAT
         if kind == "ipv6":
             client = rng.choice(_HOSTS6)
-            orig = Side(client, _REMOTE6, (public_port, 443))
-            return proto, orig, Side(_REMOTE6, client, (443, public_port)), 0
+            out, back = (client, _REMOTE6), (public_port, 443)
+            if public_port % 2:  # opened by the remote
+                out, back = out[::-1], back[::-1]
+            return proto, Side(*out, back), Side(*out[::-1], back[::-1]), 0
         orig = Side(host, remote, (port, service))
         return proto, orig, Side(remote, public, (service, public_port)), SRC_NAT
 

@@ -1,0 +1,78 @@
+-- Function: ctaudit.durations
+-- How long the connections that ended in a span had lasted, by protocol, on a logarithmic scale. A
+-- duration is that of the kernel's entry, so it includes the closing time-out of the protocol.
+-- Parameters:
+--   p_from, p_until   the span; p_until NULL or in the future: until now
+--   p_node            NULL: any node
+--   p_host, p_remote  networks of the internal end and of the other end; NULL: any
+--   p_bins            bins for each power of ten
+-- Returns: a row for each protocol and bin with a connection, by protocol and duration
+--   seconds_from, seconds_until   the bin; the first is from 0 to a millisecond; NULL: the start
+--                                 or the end is not known
+-- Errors: 22023 the span or p_bins cannot be asked for
+-- Tables touched: inquiry (written); node, flow_row (read)
+CREATE OR REPLACE FUNCTION ctaudit.durations(
+    p_from timestamptz,
+    p_until timestamptz DEFAULT NULL,
+    p_node text DEFAULT NULL,
+    p_host inet DEFAULT NULL,
+    p_remote inet DEFAULT NULL,
+    p_bins integer DEFAULT 5
+)
+RETURNS TABLE (
+    proto smallint,
+    seconds_from double precision,
+    seconds_until double precision,
+    connections bigint
+)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_until timestamptz := least(p_until, now());
+    v_first integer := -3 * p_bins;
+    v_answers bigint;
+BEGIN
+    PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
+    IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
+        RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
+            USING ERRCODE = '22023';
+    END IF;
+    RETURN QUERY
+    SELECT
+        d.proto,
+        CASE WHEN d.bin < v_first THEN 0 ELSE power(10::float8, d.bin::float8 / p_bins) END,
+        power(10::float8, (d.bin + 1)::float8 / p_bins), d.connections
+    FROM (
+        SELECT
+            r.proto, CASE
+                WHEN l.seconds < 0.001 THEN v_first - 1
+                ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
+            END::integer AS bin,
+            count(*) AS connections
+        FROM ctaudit.flow_row AS r
+        JOIN ctaudit.node AS n ON n.node_id = r.node_id
+        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
+            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
+        END) AS seconds) AS l
+        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+            AND coalesce(r.ended_at, r.received_at) >= p_from
+            AND coalesce(r.ended_at, r.received_at) < v_until
+            AND r.provenance <> 'u'
+            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+            AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
+                ELSE r.orig_src END <<= p_host)
+            AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
+                ELSE r.reply_src END <<= p_remote)
+        GROUP BY 1, 2
+    ) AS d
+    ORDER BY d.proto, d.bin;
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
+    PERFORM ctaudit.refuse_rewritten();
+    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    ), v_answers);
+END
+$function$;

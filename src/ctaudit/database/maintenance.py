@@ -1,0 +1,182 @@
+"""The store's daily maintenance: small functions of the schema, each in a transaction of its own.
+
+A step whose lock others hold is tried again for a while, and then left for the next run; what
+else can be done is done first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+
+from ctaudit.config import RetentionSection
+from ctaudit.database.connection import check_schema_version, connect, explained, set_local
+from ctaudit.errors import DatabaseError
+
+DAYS_AHEAD = 7
+
+_PATIENCE = 20.0  # seconds, for all steps that need the same lock
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0  # seconds between two tries
+
+_STATEMENTS = {
+    "make": "SELECT ctaudit.make_partition(%(parent)s, %(day)s, %(portion_until)s)",
+    "trim": "SELECT object, rows FROM ctaudit.trim_before(%(retention)s::integer)",
+    "drop": "SELECT ctaudit.drop_partition(%(parent)s, %(day)s, %(retention)s::integer)",
+    "delete": "SELECT ctaudit.delete_old(%(parent)s, %(retention)s::integer)",
+    "inquiries": "SELECT ctaudit.delete_inquiries(%(inquiries)s::integer)",
+    "freeze": "SELECT ctaudit.set_freezing(%(parent)s, %(day)s)",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A row of ctaudit.due_steps(), which explains it; or "inquiries"."""
+
+    step: str
+    parent: str | None = None
+    day: date | None = None
+    name: str | None = None
+    portion_until: datetime | None = None
+    counted: int | None = None
+
+    @property
+    def lock(self) -> tuple[str, str | None]:
+        """Steps of which this is equal need the same lock."""
+        return self.step, self.parent
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A row of ctaudit.lock_holders(). ``seconds``: how long its transaction has lasted."""
+
+    pid: int
+    login: str | None
+    application: str | None
+    state: str | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """One thing that maintain did: "made", "moved", "dropped", "trimmed", ... ``object``.
+
+    "kept": nothing was done. "held": ``object`` is a case, ``rows`` counts its partitions.
+    """
+
+    action: str
+    object: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A step that was given up because of the locks of ``holders``."""
+
+    step: Step
+    holders: tuple[Holder, ...]
+
+
+def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Waiting]:
+    """Makes partitions ahead, empties the default ones, drops what is past retention.
+
+    Yields what was done after each step. Raises DatabaseError, at the end if steps were given up.
+    """
+    with connect(dsn, "maintainer") as connection, explained("maintaining the store"):
+        connection.autocommit = True
+        check_schema_version(connection)
+        waiting: dict[tuple[str, str | None], Waiting] = {}
+        left = 0
+        for step in _list_steps(connection, retention):
+            # What is said to be covered is not dropped.
+            if step.lock in waiting or (step.step == "drop" and ("trim", None) in waiting):
+                left += 1
+                continue
+            try:
+                yield from _run(connection, step, retention)
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                waiting[step.lock] = Waiting(step, _find_holders(connection, step))
+                left += 1
+                yield waiting[step.lock]
+    if left:
+        raise DatabaseError(
+            f"{left} {'step waits' if left == 1 else 'steps wait'} for locks that others hold; "
+            "run it again when they have ended"
+        )
+
+
+def _list_steps(connection: psycopg.Connection[Any], retention: RetentionSection) -> Iterator[Step]:
+    rows = connection.execute(
+        "SELECT step, parent, day, name, portion_until, counted "
+        "FROM ctaudit.due_steps(%s::integer, %s::integer)",
+        (retention.days, DAYS_AHEAD),
+    ).fetchall()
+    yield from (Step(*row) for row in rows)
+    yield Step("inquiries", name="inquiry")
+
+
+def _run(
+    connection: psycopg.Connection[Any], step: Step, retention: RetentionSection
+) -> Iterator[Maintained]:
+    if step.step == "keep":
+        action = "kept" if step.parent else "held"
+        yield Maintained(action, step.name or "", step.counted)
+        return
+    while True:
+        rows = _try(connection, step, retention)
+        yield from describe_step(step, rows)
+        if step.step != "delete" or not rows[0][0]:
+            return
+
+
+def _try(
+    connection: psycopg.Connection[Any], step: Step, retention: RetentionSection
+) -> list[tuple[Any, ...]]:
+    """The step's result; each try has the short lock_timeout of its function."""
+    values = {
+        "parent": step.parent,
+        "day": step.day,
+        "portion_until": step.portion_until,
+        "retention": retention.days,
+        "inquiries": retention.inquiries_days,
+    }
+    deadline = time.monotonic() + _PATIENCE
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            with connection.transaction():
+                set_local(connection)
+                return connection.execute(_STATEMENTS[step.step].encode(), values).fetchall()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintained]:
+    """What a step did, by the rows that its function returned."""
+    name, result = step.name or "", rows[0][0]
+    match step.step:
+        case "make" if result is not None:
+            yield Maintained("moved" if result else "made", name, result or None)
+        case "trim":
+            yield from (Maintained("trimmed", table, count) for table, count in rows if count)
+        case "drop" if result:
+            yield Maintained("dropped", name)
+        case "delete" | "inquiries" if result:
+            yield Maintained("deleted", name, result)
+        case "freeze":
+            yield Maintained("to be frozen", name)
+
+
+def _find_holders(connection: psycopg.Connection[Any], step: Step) -> tuple[Holder, ...]:
+    rows = connection.execute(
+        "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
+        (step.parent,),
+    ).fetchall()
+    return tuple(Holder(*row) for row in rows)

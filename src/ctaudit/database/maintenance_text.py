@@ -1,0 +1,47 @@
+"""The store's daily maintenance as text: a line for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ctaudit.database.maintenance import Holder, Maintained, Step, Waiting
+
+_DOING = {
+    "make": "make",
+    "drop": "drop",
+    "delete": "delete old rows of",
+    "freeze": "set the freezing of",
+    "inquiries": "delete old rows of",
+}
+
+
+def format_maintained(done: Iterable[Maintained | Waiting]) -> Iterator[str]:
+    """A line for each thing done or given up, or one that there was nothing to do."""
+    nothing = True
+    for item in done:
+        nothing = False
+        yield _format_waiting(item) if isinstance(item, Waiting) else _format_done(item)
+    if nothing:
+        yield "nothing to do"
+
+
+def _format_done(item: Maintained) -> str:
+    if item.action == "held":
+        return f"kept {item.rows} partitions that are held for case {item.object}"
+    return f"{item.action} {item.object}" + ("" if item.rows is None else f", {item.rows} rows")
+
+
+def _format_waiting(item: Waiting) -> str:
+    holders = "; ".join(map(_format_holder, item.holders)) or "another session, which has ended"
+    return f"waiting: cannot {_describe(item.step)}, its lock is held by {holders}"
+
+
+def _describe(step: Step) -> str:
+    return f"{_DOING[step.step]} {step.name}" if step.step in _DOING else "trim the coverage"
+
+
+def _format_holder(holder: Holder) -> str:
+    """``process 4711 (audrey, ctaudit auditor, idle in transaction) for 45 s``"""
+    words = ", ".join(filter(None, (holder.login, holder.application, holder.state)))
+    age = "" if holder.seconds is None else f" for {holder.seconds:.0f} s"
+    return f"process {holder.pid}" + (f" ({words})" if words else "") + age

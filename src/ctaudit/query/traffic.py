@@ -1,0 +1,185 @@
+"""How much flowed, when and by whom: the question of traffic, and what the store answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.database.connection import asking, repeated
+from ctaudit.errors import UsageError
+from ctaudit.query.lookup import select_rows
+from ctaudit.query.notation import Network, parse_network
+from ctaudit.query.time_notation import parse_instant, refuse_future
+
+T = TypeVar("T")
+
+BUCKETS_MAX = 10_000  # as ctaudit.check_buckets has it
+_TOP_MAX = 1000
+_DEFAULT_SPAN = timedelta(days=1)
+_DEFAULT_BUCKETS = 48
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_STEPS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (1, 5, 10, 20, 60, 300, 900, 3600, 21_600, 86_400, 604_800, 2_592_000)
+)
+
+_TRAFFIC = sql.SQL(
+    "ctaudit.traffic(%(begin)s, %(end)s::timestamptz, %(bucket)s, %(by)s, %(node)s::text, "
+    "%(host)s::inet, %(remote)s::inet, %(top)s)"
+)
+_DURATIONS = sql.SQL(
+    "ctaudit.durations(%(begin)s, %(end)s::timestamptz, %(node)s::text, %(host)s::inet, "
+    "%(remote)s::inet)"
+)
+
+
+@dataclass(frozen=True)
+class TrafficQuestion:
+    """What flowed in [begin, end) by buckets; ``end`` None: until now; else None: any.
+
+    ``by`` is total, host, remote or service; ``top``: so many parties, and the others as one.
+    """
+
+    begin: datetime
+    end: datetime | None
+    bucket: timedelta
+    by: str
+    top: int
+    node: str | None = None
+    host: Network | None = None
+    remote: Network | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """A row of ctaudit.traffic(); ``rank`` None: the parties beyond the top ones, as one."""
+
+    bucket_from: datetime
+    bucket_until: datetime
+    rank: int | None
+    node: str | None
+    zone: int | None
+    address: Address | None
+    proto: int | None
+    port: int | None
+    connections: int
+    began: int
+    uncounted: int
+    packets: int | None
+    bytes: int | None
+    interpolated_packets: int
+    interpolated_bytes: int
+    packets_error: int
+    bytes_error: int
+
+
+@dataclass(frozen=True)
+class DurationBin:
+    """A row of ctaudit.durations(); seconds None: start or end are not known."""
+
+    proto: int
+    seconds_from: float | None
+    seconds_until: float | None
+    connections: int
+
+
+def read_traffic(
+    *,
+    begin: str | None = None,
+    until: str | None = None,
+    bucket: str | None = None,
+    by: str = "total",
+    top: int = 10,
+    node: str | None = None,
+    host: str | None = None,
+    remote: str | None = None,
+    durations: bool = False,
+    now: datetime | None = None,
+) -> TrafficQuestion:
+    """Each argument as the command line has it.
+
+    Without ``begin`` the span is a day long, and begins with an hour.
+    """
+    if durations and (bucket is not None or by != "total"):
+        raise UsageError("--durations: takes neither --bucket nor --by; it counts the whole span")
+    now = now or datetime.now(UTC)
+    last = None if until is None else parse_instant(until, "--until")
+    if begin is None:
+        first = (last or now) - _DEFAULT_SPAN
+        first = first.replace(minute=0, second=0, microsecond=0)
+    else:
+        first = parse_instant(begin, "--from")
+        refuse_future(first, begin, "--from", now)
+    if last is not None and first >= last:
+        raise UsageError(f"--until {until!r}: must be later than --from {begin!r}")
+    if not 1 <= top <= _TOP_MAX:
+        raise UsageError(f"--top {top}: must be a number from 1 to {_TOP_MAX}")
+    span = min(last or now, now) - first
+    length = _choose_bucket(span) if bucket is None else _parse_bucket(bucket)
+    if span / length > BUCKETS_MAX:
+        raise UsageError(
+            f"--bucket {bucket!r}: makes {-(-span // length)} buckets of this span, and at most "
+            f"{BUCKETS_MAX} can be asked for; give a longer bucket or a shorter span"
+        )
+    return TrafficQuestion(
+        first, last, length, by, top, node,
+        parse_network(host, "--host"), parse_network(remote, "--remote"),
+    )  # fmt: skip
+
+
+def _parse_bucket(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,9}) ?(s|min|h|d)", text, re.ASCII)
+    length = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta()
+    if not timedelta(0) < length <= timedelta(days=3660):
+        raise UsageError(
+            f"--bucket {text!r}: must be a length of time from 1s on, such as 20s, 5min, 1h or 7d"
+        )
+    return length
+
+
+def _choose_bucket(span: timedelta) -> timedelta:
+    """The shortest step that makes at most _DEFAULT_BUCKETS of the span."""
+    return next((step for step in _STEPS if span / step <= _DEFAULT_BUCKETS), _STEPS[-1])
+
+
+def ask_traffic(
+    connection: psycopg.Connection[Any], question: TrafficQuestion
+) -> tuple[Share, ...]:
+    """By time and rank; commits, so that the question is on record before its answer is shown."""
+    return _ask(connection, Share, _TRAFFIC, question)
+
+
+def ask_durations(
+    connection: psycopg.Connection[Any], question: TrafficQuestion
+) -> tuple[DurationBin, ...]:
+    """Of the connections that ended in the span, by protocol and length; bucket and by are left."""
+    return _ask(connection, DurationBin, _DURATIONS, question)
+
+
+def _ask(
+    connection: psycopg.Connection[Any], shape: type[T], source: sql.SQL, question: TrafficQuestion
+) -> tuple[T, ...]:
+    def ask() -> tuple[T, ...]:
+        with asking(connection):
+            return tuple(select_rows(connection, shape, source, _values(question)))
+
+    return repeated(ask)
+
+
+def _values(question: TrafficQuestion) -> dict[str, Any]:
+    return {
+        "begin": question.begin,
+        "end": question.end,
+        "bucket": question.bucket,
+        "by": question.by,
+        "top": question.top,
+        "node": question.node,
+        "host": None if question.host is None else str(question.host),
+        "remote": None if question.remote is None else str(question.remote),
+    }

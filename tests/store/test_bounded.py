@@ -1,0 +1,192 @@
+"""No CALL does work that grows: dumps are reconciled in portions, and few relations are locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from ctaudit.database import schema
+from lab.cluster import Cluster
+from tests.store.gateway import Event, Gateway, ended, opened, tuples
+
+PORTION = 2000  # rows, sql/functions/reconcile.sql
+BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
+
+
+def connection(number: int) -> Event:
+    host = f"10.0.{number // 250}.{number % 250} 4000 > 19.1.16.7 443"
+    reply = f"19.1.16.7 443 > 1.2.3.4 {10_000 + number}"
+    return {**tuples(host, reply), "proto": 6, "ct_id": number, "status": 0x18E}
+
+
+@pytest.fixture
+def gateway(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """One that has a start note and nothing else, in a database of its own."""
+    name = f"bounded_{abs(hash(request.node.name)) % 10**8}"
+    cluster.create_database(name)
+    schema.install(cluster.dsn(name))
+    made = Gateway(cluster.dsn(name), "gw1")
+    made.note("start", BEGIN, {"mode": "live", "timestamp": 1, "events": 1})
+    yield made
+    made.close()
+
+
+def one(gateway: Gateway, query: str) -> Any:
+    row = gateway.connection.execute(query).fetchone()  # type: ignore[arg-type]
+    assert row is not None
+    return row[0]
+
+
+def entries(numbers: range) -> list[Event]:
+    start = BEGIN - timedelta(hours=1)
+    return [{**connection(number), "start_sent": start} for number in numbers]
+
+
+RELIABLE = """UPDATE ctaudit.stream SET detail = detail || '{"reliable": true}'"""
+OPENINGS = "SELECT count(*) FROM ctaudit.opening"
+PENDING = "SELECT count(*) FROM ctaudit.stream WHERE pending_dump_id IS NOT NULL"
+UNOBSERVED = "SELECT count(*) FROM ctaudit.flow WHERE provenance = 'unobserved'"
+LEFT = (
+    "SELECT (SELECT count(*) FROM ctaudit.unmatched_entry) + (SELECT count(*) FROM ctaudit.search)"
+)
+
+
+def test_a_first_dump_is_taken_in_portions(gateway: Gateway) -> None:
+    at = BEGIN + timedelta(seconds=1)
+    gateway.dump(at, entries(range(2 * PORTION + 500)))
+    seen = []
+    for second in range(2, 5):
+        gateway.record([], BEGIN + timedelta(seconds=second))
+        seen.append((one(gateway, OPENINGS), one(gateway, PENDING)))
+    assert seen == [(PORTION, 1), (2 * PORTION, 1), (2 * PORTION + 500, 0)]
+    assert one(gateway, LEFT) == 0
+
+
+def test_silent_ends_are_found_in_portions(gateway: Gateway) -> None:
+    """An overrun; the dump after it does not show what had begun before."""
+    gateway.dump(BEGIN + timedelta(seconds=1))
+    begun = BEGIN + timedelta(minutes=1)
+    for first in range(0, PORTION + 600, 100):
+        events = [opened(connection(n), begun) for n in range(first, first + 100)]
+        gateway.record(events, begun + timedelta(seconds=1))
+    gateway.note("overrun", BEGIN + timedelta(minutes=5), {"lost": 7})
+    kept = [{**connection(n), "start_sent": begun} for n in range(100)]
+    gateway.dump(BEGIN + timedelta(minutes=6), kept)
+    calls = 0
+    while one(gateway, PENDING):
+        calls += 1
+        gateway.record([], BEGIN + timedelta(minutes=7, seconds=calls))
+    assert calls > 1
+    assert one(gateway, UNOBSERVED) == PORTION + 500
+    assert one(gateway, LEFT) == 0
+    assert one(gateway, "SELECT count(*) FROM ctaudit.live('gw1')") == 100
+
+
+def test_what_an_abandoned_dump_left_is_deleted(gateway: Gateway) -> None:
+    gateway.note("dump begin", BEGIN + timedelta(seconds=1), {})
+    rows = [{**entry, "kind": 4, "received_at": BEGIN} for entry in entries(range(10))]
+    gateway.record(rows, BEGIN + timedelta(seconds=1))
+    assert one(gateway, LEFT) == 10
+    gateway.note("overrun", BEGIN + timedelta(seconds=2), {"lost": 1})
+    gateway.note("dump begin", BEGIN + timedelta(seconds=3), {})
+    assert one(gateway, LEFT) == 0
+
+
+def test_an_entry_that_is_known_is_not_looked_at_again(gateway: Gateway) -> None:
+    gateway.dump(BEGIN + timedelta(seconds=1), entries(range(10)))
+    gateway.record([], BEGIN + timedelta(seconds=5))
+    begun = BEGIN + timedelta(seconds=6)
+    gateway.record([opened(connection(n), begun) for n in range(10, 20)], begun)
+    gateway.note("dump begin", BEGIN + timedelta(minutes=3), {})
+    seen = BEGIN + timedelta(minutes=3)
+    new = [{**connection(n), "start_sent": begun} for n in range(10, 20)]
+    rows = [{**e, "kind": 4, "received_at": seen} for e in [*entries(range(11)), *new]]
+    gateway.record(rows, seen)
+    # Connection 10 of the earlier hour is not the one that began since: their starts differ.
+    assert one(gateway, LEFT) == 1
+
+
+@pytest.fixture
+def year(gateway: Gateway) -> Gateway:
+    """With partitions of 90 days before today."""
+    for table in ("opening", "flow", "dump_entry"):
+        for days in range(-90, 3):
+            gateway.connection.execute(
+                "SELECT ctaudit.make_partition(%s, %s)",
+                (table, (BEGIN + timedelta(days=days)).date()),
+            )
+    return gateway
+
+
+def test_few_relations_are_locked(year: Gateway) -> None:
+    """By a CALL with entries, one that reconciles, one with late openings, and live()."""
+    locked = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+    most = 100
+    year.dump(BEGIN + timedelta(seconds=1), entries(range(5)))
+    year.record([], BEGIN + timedelta(seconds=5))
+    year.dump(BEGIN + timedelta(minutes=4), entries(range(5)))
+    with year.connection.transaction():
+        year.record([], BEGIN + timedelta(minutes=5))
+        assert 0 < one(year, locked) < most
+    with year.connection.transaction():
+        year.dump(BEGIN + timedelta(minutes=8), entries(range(4)))
+        assert 0 < one(year, locked) < most
+    with year.connection.transaction():
+        assert one(year, "SELECT count(*) FROM ctaudit.live('gw1')") == 4
+        assert 0 < one(year, locked) < most
+    year.connection.execute(RELIABLE)
+    start, stop = BEGIN + timedelta(minutes=9), BEGIN + timedelta(minutes=10)
+    with year.connection.transaction():
+        year.record([ended(connection(900), start, stop)], stop)
+        assert 0 < one(year, locked) < most
+    assert one(year, "SELECT provenance FROM ctaudit.opening WHERE ct_id = 900") == "late"
+
+
+def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> None:
+    """Openings of an hour and of three days ago are found; without a start, entries count too."""
+    gateway.connection.execute(RELIABLE)
+    gateway.dump(BEGIN, entries(range(5)))
+    gateway.record([], BEGIN + timedelta(seconds=5))
+    old = BEGIN + timedelta(seconds=10)
+    gateway.record([opened(connection(20), old), opened(connection(21), old, timed=False)], old)
+    late = old + timedelta(days=3)
+    known = [
+        ended(connection(20), old, late),
+        ended(connection(21), old, late),
+        ended(connection(1), BEGIN - timedelta(hours=1), late),
+        {**ended(connection(2), BEGIN, late), "start_sent": None},
+    ]
+    gateway.record(known, late)
+    assert one(gateway, "SELECT count(*) FROM ctaudit.opening WHERE provenance = 'late'") == 0
+    again = late + timedelta(seconds=1)
+    gateway.record([ended(connection(20), again, again)], again)
+    assert one(gateway, "SELECT count(*) FROM ctaudit.opening WHERE provenance = 'late'") == 1
+
+
+def test_live_of_one_host_and_of_one_port(gateway: Gateway) -> None:
+    gateway.dump(BEGIN + timedelta(seconds=1), entries(range(3)))
+    begun = BEGIN + timedelta(seconds=10)
+    gateway.record([opened(connection(n), begun) for n in (3, 4, 5)], begun)
+    gateway.record([ended(connection(4), begun, begun + timedelta(seconds=1))], begun)
+    live = "SELECT array_agg(ct_id ORDER BY ct_id) FROM ctaudit.live('gw1'%s)"
+    assert one(gateway, live % "") == [0, 1, 2, 3, 5]
+    assert one(gateway, live % ", p_host => '10.0.0.1'") == [1]
+    assert one(gateway, live % ", p_host => '10.0.0.2/31'") == [2, 3]
+    assert one(gateway, live % ", p_port => 10005") == [5]
+    assert one(gateway, live % ", p_port => 10004") is None
+    asked = "SELECT arguments FROM ctaudit.inquiry ORDER BY inquiry_id DESC LIMIT 1"
+    assert one(gateway, asked) == {"node": "gw1", "port": 10004}
+
+
+@pytest.mark.parametrize(("mode", "lacks"), [("nat", "ends"), ("history", "openings")])
+def test_live_refuses_other_modes(gateway: Gateway, mode: str, lacks: str) -> None:
+    gateway.connection.execute("UPDATE ctaudit.stream SET mode = %s", (mode,))
+    with pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+        gateway.connection.execute("SELECT * FROM ctaudit.live('gw1')")
+    assert str(refused.value).startswith(
+        f"gateway gw1 records in mode {mode}, which does not store {lacks}: what is open now"
+    )
