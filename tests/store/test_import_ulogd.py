@@ -22,7 +22,7 @@ from ctaudit.database import schema
 from lab.cluster import Cluster
 from lab.ulogd import install_schema
 from lab.waiting import wait_until
-from tests.store.gateway import Gateway
+from tests.store.gateway import SRC_NAT, Gateway, opened, tuples
 from tests.store.scenario import SOURCES, Done, fill_live, refuse, run
 
 # Two months ago, so that no partition is there yet.
@@ -171,6 +171,21 @@ def test_a_fleet_is_as_sure_as_before(place: Place) -> None:
     )  # fmt: skip
     assert flows.status == 0
     assert sum("imported" in line for line in flows.out.splitlines()[1:]) == 2
+
+
+def test_no_gateway_is_nearer_to_the_host_than_an_import(place: Place) -> None:
+    """What an inner gateway recorded would be an answer that rests on what is not judged."""
+    place.call("INSERT_CT", 53500, 0, 60, 4)
+    place.take_table()
+    inner = tuples("10.0.0.5 4000 > 19.1.16.7 443", "19.1.16.7 443 > 192.168.1.129 53400")
+    gateway = Gateway(place.store, "inner")
+    gateway.listen(THEN - timedelta(seconds=60))
+    event = opened(inner | {"proto": 6, "status": SRC_NAT, "ct_id": 2}, THEN)
+    gateway.record([event], THEN + timedelta(seconds=900))
+    gateway.close()
+    reply = place.who(53500, 30, "--json").json
+    assert (reply["verdict"], reply["hosts"]) == ("unknown", ["192.168.1.129"])
+    assert [seen["node"] for seen in reply["answers"][0]["seen_by"]] == ["old"]
 
 
 def test_a_fleet_s_traffic_is_that_of_the_gateways_that_record(place: Place) -> None:
