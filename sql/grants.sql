@@ -22,7 +22,15 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered,
-    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.traffic, ctaudit.durations
+    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
+TO ctaudit_auditor;
+-- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
+-- query on record, and those that compute with the values of a row.
+GRANT SELECT ON ctaudit.ulog2_ct TO ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION
+    ctaudit.note_ulog2_ct, ctaudit.same_tuple, ctaudit.closes, ctaudit.is_one,
+    ctaudit.start_from, ctaudit.start_until, ctaudit.time_source_of,
+    ctaudit.icmp_type, ctaudit.icmp_code
 TO ctaudit_auditor;
 
 -- The steps take the days of retention, not a time: nothing younger than a day can be dropped.

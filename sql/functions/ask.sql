@@ -13,7 +13,7 @@
 --   p_indexed                   the conditions are an index's: look first which nodes have any row
 -- Returns: connections, in no order
 -- Errors: as ctaudit.refuse_rewritten
--- Tables touched: node, node_change, stream, dump, late_read, and those of the query (read)
+-- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -49,11 +49,14 @@ DECLARE
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT
-        array_agg(ctaudit.needed(n, v_from, v_until)),
-        coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
     INTO v_parts, v_aggregated
-    FROM ctaudit.node AS n
+    FROM ctaudit.node AS n CROSS JOIN LATERAL (
+        SELECT ctaudit.needed(n, v_from, v_until) AS part
+        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+        UNION ALL
+        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
+    ) AS b
     WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
         ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
     IF p_indexed THEN

@@ -5,7 +5,7 @@
 -- node, that node has ended.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
--- Tables touched: node, node_change, stream, gap; coverage, note (read)
+-- Tables touched: node, node_change, stream, gap; coverage, note, import (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
     p_node text,
     p_stream uuid,
@@ -23,6 +23,12 @@ DECLARE
     v_earlier uuid := p_detail #>> '{earlier,stream}';
     v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
+    -- What was imported under the name of a gateway that now records gives way.
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        PERFORM ctaudit.rename_node(
+            p_node, p_node || ' imported at ' || clock_timestamp(), 'a gateway of that name records'
+        );
+    END IF;
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
         INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)

@@ -13,7 +13,7 @@
 -- (ctaudit.covered_by_pair).
 -- Parameters:
 --   p_node            its name, or one that it had; NULL: each node that existed at some time
---                     of the span
+--                     of the span, but for imported ones, of which nothing is ever complete
 --   p_from, p_until   the asked span
 --   p_proto           whether the connections of that protocol are complete: gaps of another
 --                     one do not count; NULL: of all protocols; -1: of those that have no gap
@@ -55,8 +55,9 @@ SET search_path = pg_catalog, pg_temp
 SET DateStyle = 'ISO, YMD'
 AS $function$
     WITH asked AS (
-        SELECT n.node, n.first_seen, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode, i.imported_from
         FROM ctaudit.node AS n
+        LEFT JOIN ctaudit.import AS i ON i.node = n.node
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
             ORDER BY s.started_at <= p_from DESC,
@@ -64,7 +65,7 @@ AS $function$
             LIMIT 1
         ) AS stream_then ON true
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
-            p_node IS NULL AND n.first_seen < p_until
+            p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
             AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
@@ -141,6 +142,8 @@ AS $function$
         SELECT
             gapped.*,
             CASE
+                WHEN gapped.imported_from IS NOT NULL
+                    THEN format('imported from %s, not judged', gapped.imported_from)
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
                         'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')

@@ -42,7 +42,11 @@ AS $function$
         SELECT l.*
         FROM (
             SELECT array_agg(ROW(
-                s.number, s.kind, s.ct_id, s.status & 4096 <> 0, s.received_at, s.started_at,
+                s.number, s.kind, s.ct_id,
+                -- Where a remote end was not stored (0.0.0.0), others have this tuple meanwhile.
+                s.status & 4096 <> 0 OR s.orig_src IN ('0.0.0.0', '::')
+                    OR s.orig_dst IN ('0.0.0.0', '::'),
+                s.received_at, s.started_at,
                 s.start_from, s.start_until, s.alive_at, s.gone_at
             )::ctaudit.sighting) AS sightings
             FROM seen AS s

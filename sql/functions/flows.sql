@@ -6,7 +6,7 @@
 --                     destination NAT; where nothing is translated, of either end, and
 --                     the client's if both are in it
 --   p_nat             network of the public address that the outside saw in its place
---   p_remote          network of the other end
+--   p_remote          network of the other end; one that was not stored may be in each
 --   p_from, p_until   the span; NULL: without bound
 --   p_open            true: only connections without a recorded end
 --   p_node, p_limit   NULL: any node; no limit
@@ -45,8 +45,10 @@ BEGIN
         v_inward := v_inward || ' AND r.orig_dst <<= $13';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || format(' AND r.reply_src <<= %L::inet', p_remote);
-        v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
+        v_outward := v_outward || format(
+            ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
+        v_inward := v_inward || format(
+            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,

@@ -4,7 +4,8 @@
 -- Packets that leave a gateway with the reply tuple of one connection reversed reach the next
 -- one with these addresses and ports as their orig tuple.
 -- Parameters:
---   p_found           connections that ctaudit.who found
+--   p_found           connections that ctaudit.who found; imported ones are not joined, nor those
+--                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
 -- Returns: connections, in no order
 -- Tables touched: those of ctaudit.ask (read)
@@ -36,12 +37,13 @@ BEGIN
             coalesce(f.reply_dport, f.orig_sport, -1)
         ), ' OR ') FILTER (WHERE f.direction = 'inward')
     INTO v_outward, v_inward
-    FROM unnest(p_found) AS f;
+    FROM unnest(p_found) AS f
+    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
         coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
     ) AS a
-    WHERE NOT EXISTS (
+    WHERE a.provenance <> 'imported' AND NOT EXISTS (
         SELECT FROM unnest(p_found) AS f
         WHERE f.node = a.node
             AND ctaudit.zone_pair(f.zone, f.orig_zone, f.reply_zone)

@@ -9,7 +9,8 @@
 --   former_names     those it had before it was renamed, the latest first
 --   retire_command   what to run if it is gone; NULL where it is retired, or recorded in the last
 --                    ten minutes
--- Tables touched: node, stream, node_change (read)
+--   imported_from    the program that had recorded what it has; NULL: it records itself
+-- Tables touched: node, stream, node_change, import (read)
 CREATE OR REPLACE FUNCTION ctaudit.nodes()
 RETURNS TABLE (
     node text,
@@ -20,7 +21,8 @@ RETURNS TABLE (
     stopped boolean,
     retired_at timestamptz,
     former_names text[],
-    retire_command text
+    retire_command text,
+    imported_from text
 )
 LANGUAGE sql
 STABLE
@@ -28,7 +30,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT
-        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        n.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
+        coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
             SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
@@ -36,8 +39,10 @@ AS $function$
             WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
-            THEN ctaudit.retire_command(n.node, l.last_at) END
+            THEN ctaudit.retire_command(n.node, l.last_at) END,
+        i.imported_from
     FROM ctaudit.node AS n
+    LEFT JOIN ctaudit.import AS i ON i.node = n.node
     CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
     CROSS JOIN LATERAL (
         SELECT

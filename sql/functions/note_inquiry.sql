@@ -3,7 +3,8 @@
 -- is a superuser's), and in ctaudit.inquiry. A hot standby cannot write: there the log alone has
 -- it, and also where the caller's transaction is rolled back. A read-only transaction elsewhere
 -- has no reason: it is refused.
--- Parameters: p_question   the function asked; p_arguments; p_answers   how many rows it returned
+-- Parameters: p_question   the function asked; p_arguments; p_answers   how many rows it returned,
+--   NULL: they were not counted
 -- Returns: nothing
 -- Errors: 25006 the transaction is read-only
 -- Tables touched: inquiry
@@ -18,7 +19,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%): % answers',
-        session_user, p_question, jsonb_strip_nulls(p_arguments), p_answers;
+        session_user, p_question, jsonb_strip_nulls(p_arguments), coalesce(p_answers::text, 'uncounted');
     IF pg_is_in_recovery() THEN
         RETURN;
     ELSIF current_setting('transaction_read_only') = 'on' THEN

@@ -12,4 +12,5 @@ PARALLEL SAFE
 RETURN CASE p_code
     WHEN 'e' THEN 'event'::ctaudit.provenance WHEN 'd' THEN 'dump'
     WHEN 'l' THEN 'late' WHEN 'u' THEN 'unobserved'
+    WHEN 'i' THEN 'imported'
 END;

@@ -27,6 +27,9 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
     END IF;
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        RAISE EXCEPTION '% was imported; no question waits for it', p_node USING ERRCODE = '55000';
+    END IF;
     SELECT
         max(greatest(s.started_at, s.covered_until, s.stopped_at)),
         max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)

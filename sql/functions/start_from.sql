@@ -4,6 +4,7 @@
 --   event      then: it is the time of the first event that the kernel kept back, for TCP before
 --              the start, by as long as a queue holds the first packet; 1 ms is allowed
 --   receiver   p_after; 0.1 s is allowed from the kernel's stamp to the sending
+--   ulogd2     1 s earlier: its own clock is later than the start by as long as an event waited
 --   dump, or nothing is known   any time
 -- The server replaces a call by the expression below; it does so only while the function is
 -- plain SQL without a SET clause.
@@ -23,6 +24,7 @@ RETURN CASE
     WHEN p_started_at IS NULL THEN '-infinity'
     WHEN p_source = 'kernel' THEN p_started_at
     WHEN p_source = 'event' THEN p_started_at - interval '1 ms'
+    WHEN p_source = 'ulogd2' THEN p_started_at - interval '1 s'
     WHEN p_source = 'receiver' THEN coalesce(p_after - interval '0.1 s', '-infinity')
     ELSE '-infinity'
 END;

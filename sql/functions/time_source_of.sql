@@ -12,4 +12,5 @@ PARALLEL SAFE
 RETURN CASE p_code
     WHEN 'k' THEN 'kernel'::ctaudit.time_source WHEN 'e' THEN 'event'
     WHEN 'r' THEN 'receiver' WHEN 'd' THEN 'dump'
+    WHEN 'u' THEN 'ulogd2'
 END;

@@ -7,7 +7,7 @@
 --   p_bucket          the length of a bucket; the first begins at p_from
 --   p_by              what a party is: total, host, remote, or service (protocol and the port
 --                     that was opened)
---   p_node            NULL: any node
+--   p_node            NULL: any node but imported ones: a gateway may have recorded the same
 --   p_host, p_remote  networks of the internal end and of the other end; NULL: any
 --   p_top             so many parties with the most bytes; NULL: all
 -- Returns: a row for each bucket and party with a connection, by time and rank
@@ -20,7 +20,7 @@
 --   interpolated_packets, interpolated_bytes   of these, what is spread over an edge
 --   packets_error, bytes_error   by so much the two may be off for that
 -- Errors: 22023 the span, the bucket or p_by cannot be asked for
--- Tables touched: inquiry (written); node, and those of ctaudit.traffic_shares (read)
+-- Tables touched: inquiry (written); node, import, and those of ctaudit.traffic_shares (read)
 CREATE OR REPLACE FUNCTION ctaudit.traffic(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -80,6 +80,7 @@ BEGIN
             n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
         ) AS s
         WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     ),
     party AS (

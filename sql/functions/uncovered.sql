@@ -37,6 +37,8 @@ AS $function$
             p_from,
             CASE WHEN p_open THEN span.until - interval '1 us' END,
             (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
+            (SELECT least(i.openings_from, i.ends_from) FROM ctaudit.import AS i
+                WHERE i.node = n.node),
             n.first_seen
         ) AS since,
         n.node || ARRAY(
@@ -49,6 +51,7 @@ AS $function$
         ) AS until) AS span
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < ended.until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
             AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
         )
     ),

@@ -16,7 +16,8 @@
 --   p_address, p_port   as the outside saw them; p_port NULL: any port; for ICMP it is the
 --                       query id
 --   p_from, p_until     the span
---   p_remote, p_remote_port, p_proto, p_node   further conditions; NULL: any
+--   p_remote, p_remote_port, p_proto, p_node   further conditions; NULL: any. A remote end that
+--                       was not stored (privacy.remote = false) may be each, and is 0.0.0.0 or ::
 --   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at. exact: it was observed, not inferred, that the
 --          connection was alive within the span.
@@ -61,12 +62,13 @@ BEGIN
             'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_src = $13';
-        v_inward := v_inward || ' AND r.orig_src = $13';
+        v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
+        v_inward := v_inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
-        v_inward := v_inward || ' AND r.orig_sport = $14';
+        v_outward := v_outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
+            || ' AND r.proto NOT IN (1, 58)';
+        v_inward := v_inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
     END IF;
     IF p_proto IS NOT NULL THEN
         v_outward := v_outward || ' AND r.proto = $15';

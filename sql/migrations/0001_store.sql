@@ -8,14 +8,17 @@ INSERT INTO ctaudit.migration (number, name) VALUES (1, '0001_store');
 --   event     CTA_TIMESTAMP_EVENT: the kernel sent the event then
 --   receiver  the receiver read the event then, so the time itself is no later
 --   dump      a dump showed the entry then, so the time itself is no later
-CREATE TYPE ctaudit.time_source AS ENUM ('kernel', 'event', 'receiver', 'dump');
+--   ulogd2    as ulogd2 had written it: the kernel's stamp where it got one, else its own clock
+--             when it read the event; its rows do not tell which
+CREATE TYPE ctaudit.time_source AS ENUM ('kernel', 'event', 'receiver', 'dump', 'ulogd2');
 
 -- What a row rests on.
 --   event       a NEW or DESTROY of the kernel
 --   dump        an entry of a table dump for which no opening was recorded
 --   late        an opening made from a DESTROY because no NEW was recorded
 --   unobserved  an end without a DESTROY: after a gap the entry was not in a dump any more
-CREATE TYPE ctaudit.provenance AS ENUM ('event', 'dump', 'late', 'unobserved');
+--   imported    a row that another program had recorded (ctaudit.import)
+CREATE TYPE ctaudit.provenance AS ENUM ('event', 'dump', 'late', 'unobserved', 'imported');
 
 CREATE TABLE ctaudit.node (
     node text PRIMARY KEY CHECK (node <> ''),
@@ -47,6 +50,43 @@ CREATE TABLE ctaudit.node_change (
 );
 CREATE INDEX node_change_former_name ON ctaudit.node_change (former_name)
     WHERE former_name IS NOT NULL;
+
+-- A node whose rows another program had recorded. It has no stream and no coverage, so its record
+-- is never complete; questions about all gateways do not wait for it.
+CREATE TABLE ctaudit.import (
+    node text PRIMARY KEY REFERENCES ctaudit.node ON UPDATE CASCADE,
+    imported_from text NOT NULL CHECK (imported_from IN ('ulogd2')),
+    -- Which table or file; an import goes on only from the one that it began with.
+    source text NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}',
+    began_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    imported_by text NOT NULL DEFAULT session_user,
+    -- Of a table the greatest number that was read, of a file the number of rows. It is committed
+    -- with the rows, so an import that was killed goes on behind it.
+    position bigint NOT NULL DEFAULT 0,
+    -- Rows of the source that were read: stored, or refused with a reason.
+    read bigint NOT NULL DEFAULT 0,
+    -- reason: {count, example}; example is the number of one such row.
+    refused jsonb NOT NULL DEFAULT '{}',
+    -- The least and the greatest received_at of its rows, NULL: there are none. Of an end it is
+    -- the time of the end, of an opening that of the start.
+    openings_from timestamptz,
+    openings_until timestamptz,
+    ends_from timestamptz,
+    ends_until timestamptz,
+    -- The longest time from a start to its end; NULL: no row has both.
+    longest interval,
+    -- Some ends have no start.
+    lacks_starts boolean NOT NULL DEFAULT false
+);
+
+-- Connections that were open when their row was read: it may have got an end since.
+CREATE TABLE ctaudit.import_opening (
+    node text NOT NULL REFERENCES ctaudit.import ON UPDATE CASCADE,
+    number bigint NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (node, number)
+);
 
 CREATE TABLE ctaudit.dump (
     dump_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -243,7 +283,8 @@ CREATE TABLE ctaudit.inquiry (
     application text,
     question text NOT NULL,
     arguments jsonb NOT NULL,
-    answers bigint NOT NULL
+    -- NULL: not counted (ctaudit.ulog2_ct).
+    answers bigint
 );
 
 -- Spans of the record that are kept although retention would drop them. Rows are only added: who

@@ -6,334 +6,40 @@ driver.
 
 from __future__ import annotations
 
-import json
-import logging
-import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from ctaudit import output
 from ctaudit.arguments import parse_arguments
-from ctaudit.config import Config, load_config, rename_node
-from ctaudit.errors import (
-    FLOWS_COVERED,
-    FLOWS_UNCOVERED,
-    INTERRUPTED,
-    SUCCESS,
-    CtauditError,
-    PipeClosedError,
-    SchemaError,
-    UsageError,
-)
-
-if TYPE_CHECKING:
-    import psycopg
-
-    from ctaudit.query.uncovered import Uncovered
-
-
-def run_receive(args: Namespace) -> int:
-    from ctaudit.capture import receiver
-    from ctaudit.host.log import start_logging
-
-    config = load_config(args.config)
-    start_logging("ctaudit-receiver")
-    return receiver.run(config)
-
-
-def run_record(args: Namespace) -> int:
-    from ctaudit.host.log import start_logging
-    from ctaudit.record import recorder
-
-    config = load_config(args.config)
-    if args.node is not None:
-        config = rename_node(config, args.node)
-    dsn = pick_dsn(args, config)
-    start_logging("ctaudit")
-    return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
-
-
-def run_schema(args: Namespace) -> int:
-    from ctaudit.database import schema
-    from ctaudit.database.schema_text import format_installed, format_schema
-
-    dsn = pick_dsn(args)
-    if args.action == "status":
-        status = schema.status(dsn)
-        output.print_lines([format_schema(status)])
-        return SchemaError.exit_status if status.version.mismatch else SUCCESS
-    done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    output.print_lines([format_installed(done)])
-    return SUCCESS
-
-
-def run_maintain(args: Namespace) -> int:
-    from ctaudit.database.maintenance import maintain
-    from ctaudit.database.maintenance_text import format_maintained
-
-    config = load_config(args.config)
-    for line in format_maintained(maintain(pick_dsn(args, config), config.retention)):
-        output.print_lines([line])
-        output.flush()
-    return SUCCESS
-
-
-def run_who(args: Namespace) -> int:
-    from ctaudit.query.lookup import ask_who
-    from ctaudit.query.question import read_who
-    from ctaudit.query.who_text import format_reply, plain_reply
-
-    question = read_who(
-        args.public,
-        args.at,
-        to=args.to,
-        proto=args.proto,
-        node=args.node,
-        within=args.within,
-        zone=args.zone,
-    )
-    with _asking(args) as connection:
-        reply = ask_who(connection, question)
-    if args.json:
-        output.print_json(plain_reply(reply))
-    else:
-        output.print_lines(format_reply(reply))
-    return reply.verdict.exit_status
-
-
-def run_flows(args: Namespace) -> int:
-    from ctaudit.query.flows_text import format_rows
-    from ctaudit.query.lookup import ask_flows
-    from ctaudit.query.question import read_flows
-    from ctaudit.query.uncovered import ask_uncovered
-
-    question = read_flows(
-        host=args.host,
-        nat=args.nat,
-        remote=args.remote,
-        begin=args.begin,
-        until=args.until,
-        only_open=args.open,
-        node=args.node,
-        limit=args.limit,
-        zone=args.zone,
-    )
-    with _asking(args) as connection:
-        uncovered = ask_uncovered(connection, question)
-        rows = ask_flows(connection, question)
-        output.print_lines(format_rows(rows, args.format, _terminal_width()))
-    return _say_uncovered(uncovered, args.format)
-
-
-def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
-    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
-
-    if not uncovered:
-        return FLOWS_COVERED
-    if form == "json":
-        output.print_lines([json.dumps(plain_uncovered(uncovered))])
-    for sentence in format_uncovered(uncovered):
-        output.complain(sentence)
-    return FLOWS_UNCOVERED
-
-
-def run_traffic(args: Namespace) -> int:
-    from ctaudit.query.bars import choose_style
-    from ctaudit.query.durations_text import format_bins
-    from ctaudit.query.question import FlowsQuestion
-    from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
-    from ctaudit.query.traffic_text import format_shares
-    from ctaudit.query.uncovered import ask_uncovered
-
-    question = read_traffic(
-        begin=args.begin,
-        until=args.until,
-        bucket=args.bucket,
-        by=args.by,
-        top=args.top,
-        node=args.node,
-        host=args.host,
-        remote=args.remote,
-        durations=args.durations,
-    )
-    width, style = _terminal_width(), choose_style(output.require().encoding)
-    with _asking(args) as connection:
-        spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
-        uncovered = ask_uncovered(connection, spanned)
-        if args.durations:
-            lines = format_bins(ask_durations(connection, question), args.format, width, style)
-        else:
-            shares = ask_traffic(connection, question)
-            lines = format_shares(question, shares, args.format, width, style)
-        output.print_lines(lines)
-    return _say_uncovered(uncovered, args.format)
-
-
-def run_table(args: Namespace) -> int:
-    from ctaudit.query.flows_text import format_rows
-    from ctaudit.query.question import read_flows
-    from ctaudit.query.table import read_table
-
-    question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
-    rows = read_table(load_config(args.config).node, question, output.complain)
-    output.print_lines(format_rows(rows, args.format, _terminal_width()))
-    return SUCCESS
-
-
-def run_status(args: Namespace) -> int:
-    from ctaudit.query.status import ask_status
-    from ctaudit.query.status_text import format_status, plain_status
-
-    with _asking(args) as connection:
-        status = ask_status(connection)
-    if args.json:
-        output.print_json(plain_status(status))
-    else:
-        output.print_lines(format_status(status))
-    return SUCCESS
-
-
-def run_check(args: Namespace) -> int:
-    from ctaudit.admin.check_database import check_database
-    from ctaudit.admin.check_host import check_host
-    from ctaudit.admin.finding import worst
-    from ctaudit.admin.finding_text import format_findings, plain_findings
-
-    config = load_config(args.config)
-    dsn = pick_dsn(args, config)
-    findings = [*check_host(config), *check_database(dsn, config.record_procedure, config.node)]
-    if args.json:
-        output.print_json(plain_findings(findings))
-    else:
-        output.print_lines(format_findings(findings))
-    return worst(findings)
-
-
-def run_node(args: Namespace) -> int:
-    from ctaudit.admin import nodes
-    from ctaudit.admin.nodes_text import format_nodes, plain_nodes
-    from ctaudit.query.time_notation import parse_past
-
-    if args.action == "list":
-        with _asking(args) as connection:
-            known = nodes.list_nodes(connection)
-        if args.json:
-            output.print_json(plain_nodes(known))
-        else:
-            output.print_lines(format_nodes(known))
-    elif args.action == "rename":
-        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
-    elif args.action == "revive":
-        output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
-    elif args.here:
-        _retire_here(args)
-    else:
-        at = parse_past(args.at, "--at").begin if args.at else None
-        output.print_lines([nodes.retire(pick_dsn(args), args.node, at, args.reason)])
-    return SUCCESS
-
-
-def _retire_here(args: Namespace) -> None:
-    from ctaudit.admin.last_word import wait_until_committed, write_last_word
-
-    if args.at or args.dsn:
-        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
-    config = load_config(args.config)
-    path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
-    wait_until_committed(path, args.wait)
-    output.print_lines(["This gateway is retired, and the database has all that it received."])
-
-
-def run_hold(args: Namespace) -> int:
-    from ctaudit.admin import holds
-    from ctaudit.admin.holds_text import format_holds, format_lifted, format_set, plain_holds
-
-    if args.action == "set":
-        wanted = holds.read_hold(
-            args.case, args.begin, args.until, node=args.node, addresses=args.address
-        )
-        output.print_lines(format_set(wanted, holds.set_hold(pick_dsn(args), wanted)))
-        return SUCCESS
-    if args.action == "lift":
-        lifted = holds.lift_hold(pick_dsn(args), args.case)
-        output.print_lines([format_lifted(args.case, lifted)])
-        return SUCCESS
-    known = holds.list_holds(pick_dsn(args))
-    if args.json:
-        output.print_json(plain_holds(known))
-    else:
-        output.print_lines(format_holds(known))
-    return SUCCESS
-
-
-def run_setup(args: Namespace) -> int:
-    from ctaudit.admin.setup_local import set_up_local
-
-    config = load_config(args.config)
-    auditors = list(dict.fromkeys(["root", *args.auditor]))
-    for line in set_up_local(auditors, config.node):
-        output.print_lines([line])
-        output.flush()
-    return SUCCESS
-
+from ctaudit.commands import administration, daemons, database, questions
+from ctaudit.errors import INTERRUPTED, CtauditError, PipeClosedError
 
 COMMANDS = {
-    "receive": run_receive,
-    "record": run_record,
-    "schema": run_schema,
-    "maintain": run_maintain,
-    "who": run_who,
-    "flows": run_flows,
-    "traffic": run_traffic,
-    "table": run_table,
-    "status": run_status,
-    "check": run_check,
-    "node": run_node,
-    "hold": run_hold,
-    "setup": run_setup,
+    "receive": daemons.run_receive,
+    "record": daemons.run_record,
+    "schema": database.run_schema,
+    "import": administration.run_import,
+    "maintain": database.run_maintain,
+    "who": questions.run_who,
+    "flows": questions.run_flows,
+    "traffic": questions.run_traffic,
+    "table": questions.run_table,
+    "status": questions.run_status,
+    "check": administration.run_check,
+    "node": administration.run_node,
+    "hold": administration.run_hold,
+    "setup": database.run_setup,
 }
-
 
 # They print nothing of their own, and may run without a standard output.
 _SERVICES = ("receive", "record")
-
-
-def pick_dsn(args: Namespace, config: Config | None = None) -> str:
-    """--dsn, else database.dsn of the configuration, else "": libpq's own environment.
-
-    With --dsn the configuration is not read, so that an auditor need not be able to.
-    """
-    from ctaudit.database.dsn import check_dsn
-
-    if args.dsn is not None:
-        return check_dsn(args.dsn, "--dsn", public=True)
-    return check_dsn((config or load_config(args.config)).database.dsn, "database.dsn")
-
-
-@contextmanager
-def _asking(args: Namespace) -> Iterator[psycopg.Connection[Any]]:
-    """A connection to a database whose schema is of this program's version."""
-    from ctaudit.database.connection import check_schema_version, connect
-
-    # The driver's own remarks, on a transaction that it could not roll back for instance.
-    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
-    with connect(pick_dsn(args), "auditor") as connection:
-        check_schema_version(connection)
-        yield connection
 
 
 def _set_zone(args: Namespace) -> None:
     from ctaudit.query.zone import set_zone
 
     set_zone(args.tz, utc=args.utc)
-
-
-def _terminal_width() -> int | None:
-    """In characters; None where the output is not a terminal."""
-    return shutil.get_terminal_size().columns if output.require().isatty() else None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

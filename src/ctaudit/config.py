@@ -190,6 +190,13 @@ class ScopeSection:
 
 
 @dataclass(frozen=True)
+class PrivacySection:
+    """``remote`` False: the recorder stores no remote end."""
+
+    remote: bool = _key(True, _read_flag)
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
     inquiries_days: int = _key(730, _whole(30, 36500))
@@ -210,6 +217,7 @@ class Config:
     spool: SpoolSection = field(default_factory=SpoolSection)
     journal: JournalSection = field(default_factory=JournalSection)
     scope: ScopeSection = field(default_factory=ScopeSection)
+    privacy: PrivacySection = field(default_factory=PrivacySection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
     @property
@@ -245,6 +253,11 @@ def load_config(path: Path | None) -> Config:
         raise UsageError(
             f"{chosen}: socket.receive_buffer_max = {format_size(config.socket.receive_buffer_max)}"
             f" must be at least socket.receive_buffer = {format_size(config.socket.receive_buffer)}"
+        )
+    if not config.privacy.remote and not config.scope.internal:
+        raise UsageError(
+            f"{chosen}: privacy.remote = false needs scope.internal, the networks behind the "
+            "gateway: which end of a connection is remote is not known otherwise"
         )
     if config.spool.max_bytes < 3 * config.spool.segment_bytes:
         raise UsageError(

@@ -17,6 +17,7 @@ from __future__ import annotations
 SUCCESS = 0
 WHO_ONE, WHO_NONE, WHO_SEVERAL, WHO_UNKNOWN = 0, 1, 3, 4
 FLOWS_COVERED, FLOWS_UNCOVERED = 0, 4
+IMPORT_WHOLE, IMPORT_PARTLY = 0, 3
 CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT = 0, 1, 3
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h: an exception that is none of those above
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -137,6 +138,21 @@ def test_who_still_answers(bare: Recorded, connection: str) -> None:
     assert (reply["exit_status"], answer["ct_id"]) == (0, flow["ct_id"]), reply
     assert (answer["started_source"], answer["ended_source"]) == ("receiver", "receiver")
     assert answer["orig_packets"] is answer["reply_bytes"] is None
+
+
+def test_every_start_comes_from_an_opening(bare: Recorded) -> None:
+    """None of the ends has one of its own, and none is left without one."""
+    assert all(row["started_at"] is None for row in bare.flows)
+    done = bare.rig.ask("flows", "--format", "json")
+    rows = [json.loads(line) for line in done.stdout.splitlines() if "uncovered" not in line]
+    assert {row["started_source"] for row in rows if row["state"] == "ended"} == {
+        "receiver", "dump",
+    }  # fmt: skip
+    assert "no known start" not in done.stderr
+    starts = bare.rig.query(
+        "SELECT count(*) FILTER (WHERE flow_start_sec IS NULL) FROM ctaudit.ulog2_ct"
+    )
+    assert starts == [(0,)]
 
 
 def test_who_is_not_sure_of_the_middle(bare: Recorded) -> None:

@@ -5,14 +5,16 @@ CREATE TYPE ctaudit.provenance AS ENUM (
     'event',
     'dump',
     'late',
-    'unobserved'
+    'unobserved',
+    'imported'
 );
 ALTER TYPE ctaudit.provenance OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.time_source AS ENUM (
     'kernel',
     'event',
     'receiver',
-    'dump'
+    'dump',
+    'ulogd2'
 );
 ALTER TYPE ctaudit.time_source OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.connection AS (
@@ -557,11 +559,14 @@ DECLARE
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT
-        array_agg(ctaudit.needed(n, v_from, v_until)),
-        coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
+    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
     INTO v_parts, v_aggregated
-    FROM ctaudit.node AS n
+    FROM ctaudit.node AS n CROSS JOIN LATERAL (
+        SELECT ctaudit.needed(n, v_from, v_until) AS part
+        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+        UNION ALL
+        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
+    ) AS b
     WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
         ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
     IF p_indexed THEN
@@ -713,6 +718,55 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.import (
+    node text NOT NULL,
+    imported_from text NOT NULL,
+    source text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    imported_by text DEFAULT SESSION_USER NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL,
+    read bigint DEFAULT 0 NOT NULL,
+    refused jsonb DEFAULT '{}'::jsonb NOT NULL,
+    openings_from timestamp with time zone,
+    openings_until timestamp with time zone,
+    ends_from timestamp with time zone,
+    ends_until timestamp with time zone,
+    longest interval,
+    lacks_starts boolean DEFAULT false NOT NULL,
+    CONSTRAINT import_imported_from_check CHECK ((imported_from = 'ulogd2'::text))
+);
+ALTER TABLE ctaudit.import OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) RETURNS ctaudit.import
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_import ctaudit.import;
+BEGIN
+    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_node) THEN
+        RAISE EXCEPTION '% records by itself; import its history under another name', p_node
+            USING ERRCODE = '23505';
+    END IF;
+    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
+        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, clock_timestamp())
+        ON CONFLICT (node) DO NOTHING;
+    END IF;
+    INSERT INTO ctaudit.import (node, imported_from, source, detail)
+    VALUES (p_node, p_imported_from, p_source, p_detail)
+    ON CONFLICT (node) DO NOTHING;
+    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node;
+    IF v_import.source <> p_source THEN
+        RAISE EXCEPTION '% has what was imported from %, which is not %; give this import another name',
+            p_node, v_import.source, p_source USING ERRCODE = '23505';
+    ELSIF v_import.detail <> p_detail THEN
+        RAISE EXCEPTION '% was begun with %, and cannot go on with %', p_node, v_import.detail, p_detail
+            USING ERRCODE = '23505';
+    END IF;
+    RETURN v_import;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.dump (
     dump_id bigint NOT NULL,
     node text NOT NULL,
@@ -772,6 +826,12 @@ DECLARE
     v_earlier uuid := p_detail #>> '{earlier,stream}';
     v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
+    -- What was imported under the name of a gateway that now records gives way.
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        PERFORM ctaudit.rename_node(
+            p_node, p_node || ' imported at ' || clock_timestamp(), 'a gateway of that name records'
+        );
+    END IF;
     -- Only for a new name: each try takes one of the 32,767 numbers there are.
     IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
         INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
@@ -911,7 +971,7 @@ CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time 
 ALTER FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
+    RETURN CASE WHEN (p_started_at IS NULL) THEN '-infinity'::timestamp with time zone WHEN (p_source = 'kernel'::ctaudit.time_source) THEN p_started_at WHEN (p_source = 'event'::ctaudit.time_source) THEN (p_started_at - '00:00:00.001'::interval) WHEN (p_source = 'ulogd2'::ctaudit.time_source) THEN (p_started_at - '00:00:01'::interval) WHEN (p_source = 'receiver'::ctaudit.time_source) THEN COALESCE((p_after - '00:00:00.1'::interval), '-infinity'::timestamp with time zone) ELSE '-infinity'::timestamp with time zone END;
 ALTER FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1027,8 +1087,9 @@ CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zon
     SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
-        SELECT n.node, n.first_seen, stream_then.mode
+        SELECT n.node, n.first_seen, stream_then.mode, i.imported_from
         FROM ctaudit.node AS n
+        LEFT JOIN ctaudit.import AS i ON i.node = n.node
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
             ORDER BY s.started_at <= p_from DESC,
@@ -1036,7 +1097,7 @@ AS $$
             LIMIT 1
         ) AS stream_then ON true
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
-            p_node IS NULL AND n.first_seen < p_until
+            p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
             AND coalesce(ctaudit.gone_at(n) >= p_from, true)
         )
     ),
@@ -1113,6 +1174,8 @@ AS $$
         SELECT
             gapped.*,
             CASE
+                WHEN gapped.imported_from IS NOT NULL
+                    THEN format('imported from %s, not judged', gapped.imported_from)
                 WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
                         'of the 7 days before are looked at'
                     || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
@@ -1194,7 +1257,11 @@ AS $_$
         SELECT l.*
         FROM (
             SELECT array_agg(ROW(
-                s.number, s.kind, s.ct_id, s.status & 4096 <> 0, s.received_at, s.started_at,
+                s.number, s.kind, s.ct_id,
+                -- Where a remote end was not stored (0.0.0.0), others have this tuple meanwhile.
+                s.status & 4096 <> 0 OR s.orig_src IN ('0.0.0.0', '::')
+                    OR s.orig_dst IN ('0.0.0.0', '::'),
+                s.received_at, s.started_at,
                 s.start_from, s.start_until, s.alive_at, s.gone_at
             )::ctaudit.sighting) AS sightings
             FROM seen AS s
@@ -2164,8 +2231,10 @@ BEGIN
         v_inward := v_inward || ' AND r.orig_dst <<= $13';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || format(' AND r.reply_src <<= %L::inet', p_remote);
-        v_inward := v_inward || format(' AND r.orig_src <<= %L::inet', p_remote);
+        v_outward := v_outward || format(
+            ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
+        v_inward := v_inward || format(
+            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
@@ -2348,6 +2417,145 @@ CREATE FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) RETURNS sma
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (CASE WHEN ((p_coded >= 0) AND (p_proto = ANY (ARRAY[1, 58]))) THEN (p_coded >> 8) ELSE NULL::integer END)::smallint;
 ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_import ctaudit.import;
+    v_node_id smallint;
+    v_ended bigint[];
+    c_us constant interval := interval '1 microsecond';
+BEGIN
+    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node FOR UPDATE;
+    IF v_import.position <> p_from THEN
+        RAISE EXCEPTION 'the import of % stands at %, not at %: another one runs',
+            p_node, v_import.position, p_from USING ERRCODE = '55000';
+    END IF;
+    SELECT n.node_id INTO STRICT v_node_id FROM ctaudit.node AS n WHERE n.node = p_node;
+
+    WITH ended AS (
+        DELETE FROM ctaudit.import_opening AS k
+        USING unnest(
+            p_number, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport
+        ) AS e (number, proto, orig_src, orig_dst, orig_sport, orig_dport)
+        WHERE p_from = p_until AND k.node = p_node AND k.number = e.number
+        RETURNING k.received_at, e.*
+    ),
+    removed AS (
+        DELETE FROM ctaudit.opening_row AS o USING ended AS e
+        WHERE o.node_id = v_node_id AND o.received_at = e.received_at AND o.proto = e.proto
+            AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
+            AND o.orig_sport = e.orig_sport AND o.orig_dport = e.orig_dport
+    )
+    SELECT coalesce(array_agg(e.number), '{}') INTO v_ended FROM ended AS e;
+
+    WITH told AS MATERIALIZED (
+        SELECT
+            e.*, 'epoch'::timestamptz + e.received_us * c_us AS received_at,
+            'epoch'::timestamptz + e.started_us * c_us AS started_at,
+            'epoch'::timestamptz + e.ended_us * c_us AS ended_at,
+            'epoch'::timestamptz + e.stop_sent_us * c_us AS stop_sent
+        FROM unnest(
+            p_number, p_is_ended, p_received_us, p_started_us, p_ended_us, p_stop_sent_us,
+            p_ended_cause, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
+            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_packets,
+            p_orig_bytes, p_reply_packets, p_reply_bytes, p_mark, p_status
+        ) AS e (
+            number, is_ended, received_us, started_us, ended_us, stop_sent_us,
+            ended_cause, proto, orig_src, orig_dst, orig_sport, orig_dport,
+            reply_src, reply_dst, reply_sport, reply_dport, orig_packets,
+            orig_bytes, reply_packets, reply_bytes, mark, status
+        )
+        WHERE p_from < p_until OR e.number = ANY (v_ended)
+    ),
+    flows AS (
+        INSERT INTO ctaudit.flow_row (
+            received_at, started_at, ended_at, stop_sent, orig_packets, orig_bytes,
+            reply_packets, reply_bytes, mark, orig_sport, orig_dport, reply_sport, reply_dport,
+            status, node_id, proto, started_source, ended_source, provenance,
+            orig_src, orig_dst, reply_src, reply_dst, ended_cause
+        )
+        SELECT
+            t.received_at, t.started_at, t.ended_at, t.stop_sent, t.orig_packets, t.orig_bytes,
+            t.reply_packets, t.reply_bytes, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
+            t.reply_dport, t.status, v_node_id, t.proto,
+            CASE WHEN t.started_at IS NOT NULL THEN 'u'::"char" END,
+            CASE WHEN t.ended_at IS NOT NULL THEN 'u'::"char" END, 'i',
+            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst, t.ended_cause
+        FROM told AS t WHERE t.is_ended
+    ),
+    openings AS (
+        INSERT INTO ctaudit.opening_row (
+            received_at, started_at, mark, orig_sport, orig_dport, reply_sport, reply_dport,
+            status, node_id, proto, started_source, provenance,
+            orig_src, orig_dst, reply_src, reply_dst
+        )
+        SELECT
+            t.received_at, t.started_at, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
+            t.reply_dport, t.status, v_node_id, t.proto, 'u', 'i',
+            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst
+        FROM told AS t WHERE NOT t.is_ended
+    ),
+    remembered AS (
+        INSERT INTO ctaudit.import_opening (node, number, received_at)
+        SELECT p_node, t.number, t.received_at FROM told AS t WHERE NOT t.is_ended
+    )
+    UPDATE ctaudit.import AS i SET
+        position = p_until,
+        read = i.read + s.moved,
+        refused = s.refused,
+        openings_from = least(i.openings_from, s.openings_from),
+        openings_until = greatest(i.openings_until, s.openings_until),
+        ends_from = least(i.ends_from, s.ends_from),
+        ends_until = greatest(i.ends_until, s.ends_until),
+        longest = greatest(i.longest, s.longest),
+        lacks_starts = i.lacks_starts OR coalesce(s.lacks_starts, false)
+    FROM (
+        SELECT
+            CASE WHEN p_from < p_until THEN count(*) + (
+                SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)
+                FROM jsonb_each(p_refused) AS r
+            ) ELSE 0 END AS moved,
+            (
+                SELECT coalesce(jsonb_object_agg(m.reason, m.refused), '{}') FROM (
+                    SELECT r.key AS reason, jsonb_build_object(
+                        'count', sum((r.value ->> 'count')::bigint),
+                        'example', min((r.value ->> 'example')::bigint)
+                    ) AS refused
+                    FROM (
+                        SELECT * FROM jsonb_each(v_import.refused)
+                        UNION ALL SELECT * FROM jsonb_each(p_refused)
+                    ) AS r
+                    GROUP BY r.key
+                ) AS m
+            ) AS refused,
+            min(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_from,
+            max(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_until,
+            min(t.received_at) FILTER (WHERE t.is_ended) AS ends_from,
+            max(t.received_at) FILTER (WHERE t.is_ended) AS ends_until,
+            max(t.received_at - t.started_at) FILTER (WHERE t.is_ended) AS longest,
+            bool_or(t.started_at IS NULL) AS lacks_starts
+        FROM told AS t
+    ) AS s
+    WHERE i.node = p_node;
+END
+$$;
+ALTER FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, imported_from text, first_at timestamp with time zone, last_at timestamp with time zone, not_taken bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        i.node, i.imported_from, least(i.openings_from, i.ends_from),
+        greatest(i.openings_until, i.ends_until),
+        (SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)::bigint
+            FROM jsonb_each(i.refused) AS r)
+    FROM ctaudit.import AS i, ctaudit.needed_of_import(i.node, p_from, p_until)
+    WHERE p_node IS NULL OR i.node = ANY (ctaudit.nodes_named(p_node))
+    ORDER BY i.node;
+$$;
+ALTER FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
@@ -3149,12 +3357,13 @@ BEGIN
             coalesce(f.reply_dport, f.orig_sport, -1)
         ), ' OR ') FILTER (WHERE f.direction = 'inward')
     INTO v_outward, v_inward
-    FROM unnest(p_found) AS f;
+    FROM unnest(p_found) AS f
+    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
         coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
     ) AS a
-    WHERE NOT EXISTS (
+    WHERE a.provenance <> 'imported' AND NOT EXISTS (
         SELECT FROM unnest(p_found) AS f
         WHERE f.node = a.node
             AND ctaudit.zone_pair(f.zone, f.orig_zone, f.reply_zone)
@@ -3236,6 +3445,27 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.needed_part
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        n.node, n.node_id, NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
+        '-infinity'::timestamptz,
+        coalesce(i.openings_from, 'infinity'), p_until + interval '1 s',
+        greatest(i.ends_from, p_from),
+        least(
+            i.ends_until + interval '1 us',
+            CASE WHEN NOT i.lacks_starts THEN p_until + i.longest + interval '1 s' END
+        ),
+        -- What ended later than that was not alive in the span.
+        true, NULL::timestamptz, NULL::timestamptz
+    FROM ctaudit.import AS i JOIN ctaudit.node AS n ON n.node = i.node
+    WHERE i.node = p_node AND greatest(i.openings_until, i.ends_until) >= p_from
+        AND (i.lacks_starts
+            OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
+$$;
+ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3250,12 +3480,13 @@ AS $$
     ), p_name);
 $$;
 ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text)
+CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text, imported_from text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        n.node, l.mode, n.first_seen, l.last_at, l.committed_at, l.stopped,
+        n.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
+        coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
             SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
@@ -3263,8 +3494,10 @@ AS $$
             WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
-            THEN ctaudit.retire_command(n.node, l.last_at) END
+            THEN ctaudit.retire_command(n.node, l.last_at) END,
+        i.imported_from
     FROM ctaudit.node AS n
+    LEFT JOIN ctaudit.import AS i ON i.node = n.node
     CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
     CROSS JOIN LATERAL (
         SELECT
@@ -3346,7 +3579,7 @@ CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answe
 AS $$
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%): % answers',
-        session_user, p_question, jsonb_strip_nulls(p_arguments), p_answers;
+        session_user, p_question, jsonb_strip_nulls(p_arguments), coalesce(p_answers::text, 'uncounted');
     IF pg_is_in_recovery() THEN
         RETURN;
     ELSIF current_setting('transaction_read_only') = 'on' THEN
@@ -3368,6 +3601,25 @@ AS $$
     TRUNCATE ctaudit.rewrite;
 $$;
 ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    -- Without string literals, in which $1 is no parameter.
+    v_bare text := regexp_replace(current_query(), '''[^'']*''', '', 'g');
+BEGIN
+    IF v_bare ~ '\$\d' THEN
+        RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the values '
+            'of its parameters' USING ERRCODE = '0A000',
+            HINT = 'Have the client write the values into the text (psycopg: ClientCursor; JDBC: '
+            'preferQueryMode=simple).';
+    END IF;
+    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object('query', current_query()), NULL);
+    RETURN true;
+END
+$_$;
+ALTER FUNCTION ctaudit.note_ulog2_ct() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3643,7 +3895,7 @@ $$;
 ALTER FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
+    RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance WHEN 'i'::"char" THEN 'imported'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
 ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4083,6 +4335,9 @@ BEGIN
     PERFORM FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
+    END IF;
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
+        RAISE EXCEPTION '% was imported; no question waits for it', p_node USING ERRCODE = '55000';
     END IF;
     SELECT
         max(greatest(s.started_at, s.covered_until, s.stopped_at)),
@@ -4647,7 +4902,7 @@ $$;
 ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
+    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source WHEN 'u'::"char" THEN 'ulogd2'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
 ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4679,6 +4934,7 @@ BEGIN
             n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
         ) AS s
         WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
             ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
     ),
     party AS (
@@ -5424,6 +5680,8 @@ AS $$
             p_from,
             CASE WHEN p_open THEN span.until - interval '1 us' END,
             (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
+            (SELECT least(i.openings_from, i.ends_from) FROM ctaudit.import AS i
+                WHERE i.node = n.node),
             n.first_seen
         ) AS since,
         n.node || ARRAY(
@@ -5436,6 +5694,7 @@ AS $$
         ) AS until) AS span
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < ended.until
+            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
             AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
         )
     ),
@@ -5556,12 +5815,13 @@ BEGIN
             'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
     END IF;
     IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_src = $13';
-        v_inward := v_inward || ' AND r.orig_src = $13';
+        v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
+        v_inward := v_inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
     END IF;
     IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_sport = $14 AND r.proto NOT IN (1, 58)';
-        v_inward := v_inward || ' AND r.orig_sport = $14';
+        v_outward := v_outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
+            || ' AND r.proto NOT IN (1, 58)';
+        v_inward := v_inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
     END IF;
     IF p_proto IS NOT NULL THEN
         v_outward := v_outward || ' AND r.proto = $15';
@@ -5908,6 +6168,12 @@ CREATE TABLE ctaudit.hold_lift (
     application text DEFAULT current_setting('application_name'::text)
 );
 ALTER TABLE ctaudit.hold_lift OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.import_opening (
+    node text NOT NULL,
+    number bigint NOT NULL,
+    received_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ctaudit.import_opening OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry (
     inquiry_id bigint NOT NULL,
     asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -5916,7 +6182,7 @@ CREATE TABLE ctaudit.inquiry (
     application text,
     question text NOT NULL,
     arguments jsonb NOT NULL,
-    answers bigint NOT NULL
+    answers bigint
 );
 ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -6156,6 +6422,165 @@ CREATE TABLE ctaudit.traffic_hour (
     host inet
 );
 ALTER TABLE ctaudit.traffic_hour OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.ulog2_ct_row AS
+ SELECT ((EXTRACT(epoch FROM c.received_at) * (1000000)::numeric))::bigint AS _ct_id,
+    (
+        CASE family(c.orig_src)
+            WHEN 4 THEN 2
+            ELSE 10
+        END)::smallint AS oob_family,
+    c.proto,
+    c.orig_src,
+    c.orig_dst,
+    c.orig_sport,
+    c.orig_dport,
+    c.reply_src,
+    c.reply_dst,
+    c.reply_sport,
+    c.reply_dport,
+    COALESCE(c.orig_packets, (0)::bigint) AS orig_packets,
+    COALESCE(c.orig_bytes, (0)::bigint) AS orig_bytes,
+    COALESCE(c.reply_packets, (0)::bigint) AS reply_packets,
+    COALESCE(c.reply_bytes, (0)::bigint) AS reply_bytes,
+    COALESCE(c.mark, (0)::bigint) AS mark,
+    (floor(EXTRACT(epoch FROM c.started_at)))::bigint AS start_sec,
+    ((EXTRACT(microseconds FROM c.started_at))::bigint % (1000000)::bigint) AS start_usec,
+    (floor(EXTRACT(epoch FROM c.ended_at)))::bigint AS end_sec,
+    ((EXTRACT(microseconds FROM c.ended_at))::bigint % (1000000)::bigint) AS end_usec,
+    c.ct_event
+   FROM ( SELECT r.received_at,
+            r.proto,
+            r.orig_src,
+            r.orig_dst,
+            r.orig_sport,
+            r.orig_dport,
+            r.reply_src,
+            r.reply_dst,
+            r.reply_sport,
+            r.reply_dport,
+            r.orig_packets,
+            r.orig_bytes,
+            r.reply_packets,
+            r.reply_bytes,
+            r.mark,
+            COALESCE(r.started_at, ( SELECT o.started_at
+                   FROM ctaudit.opening_row o
+                  WHERE ((o.node_id = r.node_id) AND (o.received_at <= r.received_at) AND (o.reply_dport = r.reply_dport) AND (o.reply_dst = r.reply_dst) AND ctaudit.same_tuple(o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id, r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.ct_id))
+                  ORDER BY o.received_at DESC
+                 LIMIT 1)) AS started_at,
+            COALESCE(r.ended_at, r.stop_sent) AS ended_at,
+            (4)::smallint AS ct_event
+           FROM ctaudit.flow_row r
+        UNION ALL
+         SELECT r.received_at,
+            r.proto,
+            r.orig_src,
+            r.orig_dst,
+            r.orig_sport,
+            r.orig_dport,
+            r.reply_src,
+            r.reply_dst,
+            r.reply_sport,
+            r.reply_dport,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            NULL::bigint AS int8,
+            r.mark,
+            r.started_at,
+            NULL::timestamp with time zone AS timestamptz,
+            (1)::smallint AS int2
+           FROM ctaudit.opening_row r
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM ctaudit.flow_row f
+                  WHERE ((f.node_id = r.node_id) AND (f.reply_dport = r.reply_dport) AND (f.reply_dst = r.reply_dst) AND ctaudit.same_tuple(f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id, r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.ct_id) AND ctaudit.closes(r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), r.started_after, f.received_at, f.started_at)))))) c;
+ALTER TABLE ctaudit.ulog2_ct_row OWNER TO ctaudit_owner;
+CREATE VIEW ctaudit.ulog2_ct AS
+ SELECT u._ct_id,
+    u.oob_family,
+    u.orig_ip_saddr_str,
+    u.orig_ip_daddr_str,
+    u.orig_ip_protocol,
+    u.orig_l4_sport,
+    u.orig_l4_dport,
+    u.orig_raw_pktlen,
+    u.orig_raw_pktcount,
+    u.reply_ip_saddr_str,
+    u.reply_ip_daddr_str,
+    u.reply_ip_protocol,
+    u.reply_l4_sport,
+    u.reply_l4_dport,
+    u.reply_raw_pktlen,
+    u.reply_raw_pktcount,
+    u.icmp_code,
+    u.icmp_type,
+    u.ct_mark,
+    u.flow_start_sec,
+    u.flow_start_usec,
+    u.flow_end_sec,
+    u.flow_end_usec,
+    u.ct_event
+   FROM ( SELECT r._ct_id,
+            r.oob_family,
+            r.orig_src AS orig_ip_saddr_str,
+            r.orig_dst AS orig_ip_daddr_str,
+            r.proto AS orig_ip_protocol,
+            r.orig_sport AS orig_l4_sport,
+            r.orig_dport AS orig_l4_dport,
+            r.orig_bytes AS orig_raw_pktlen,
+            r.orig_packets AS orig_raw_pktcount,
+            r.reply_src AS reply_ip_saddr_str,
+            r.reply_dst AS reply_ip_daddr_str,
+            r.proto AS reply_ip_protocol,
+            r.reply_sport AS reply_l4_sport,
+            r.reply_dport AS reply_l4_dport,
+            r.reply_bytes AS reply_raw_pktlen,
+            r.reply_packets AS reply_raw_pktcount,
+            NULL::smallint AS icmp_code,
+            NULL::smallint AS icmp_type,
+            r.mark AS ct_mark,
+            r.start_sec AS flow_start_sec,
+            r.start_usec AS flow_start_usec,
+            r.end_sec AS flow_end_sec,
+            r.end_usec AS flow_end_usec,
+            r.ct_event
+           FROM ctaudit.ulog2_ct_row r
+          WHERE (r.proto = ANY (ARRAY[6, 17, 33, 132, 136]))
+        UNION ALL
+         SELECT r._ct_id,
+            r.oob_family,
+            r.orig_src,
+            r.orig_dst,
+            r.proto,
+            NULL::integer AS int4,
+            NULL::integer AS int4,
+            r.orig_bytes,
+            r.orig_packets,
+            r.reply_src,
+            r.reply_dst,
+            r.proto,
+            NULL::integer AS int4,
+            NULL::integer AS int4,
+            r.reply_bytes,
+            r.reply_packets,
+                CASE r.proto
+                    WHEN 1 THEN ctaudit.icmp_code(r.proto, r.orig_dport)
+                    ELSE NULL::smallint
+                END AS "case",
+                CASE r.proto
+                    WHEN 1 THEN ctaudit.icmp_type(r.proto, r.orig_dport)
+                    ELSE NULL::smallint
+                END AS "case",
+            r.mark,
+            r.start_sec,
+            r.start_usec,
+            r.end_sec,
+            r.end_usec,
+            r.ct_event
+           FROM ctaudit.ulog2_ct_row r
+          WHERE (r.proto <> ALL (ARRAY[6, 17, 33, 132, 136]))) u
+  WHERE ( SELECT ctaudit.note_ulog2_ct() AS note_ulog2_ct);
+ALTER TABLE ctaudit.ulog2_ct OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.undecodable (
     undecodable_id bigint NOT NULL,
     node text NOT NULL,
@@ -6231,6 +6656,10 @@ ALTER TABLE ONLY ctaudit.hold_lift
     ADD CONSTRAINT hold_lift_pkey PRIMARY KEY (hold_id);
 ALTER TABLE ONLY ctaudit.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
+ALTER TABLE ONLY ctaudit.import_opening
+    ADD CONSTRAINT import_opening_pkey PRIMARY KEY (node, number);
+ALTER TABLE ONLY ctaudit.import
+    ADD CONSTRAINT import_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -6339,6 +6768,10 @@ ALTER TABLE ONLY ctaudit.hold_lift
     ADD CONSTRAINT hold_lift_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES ctaudit.hold(hold_id);
 ALTER TABLE ONLY ctaudit.hold
     ADD CONSTRAINT hold_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.import
+    ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.import_opening
+    ADD CONSTRAINT import_opening_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.import(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
@@ -6372,15 +6805,20 @@ REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FR
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.start_until(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
@@ -6423,7 +6861,12 @@ REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -6448,6 +6891,7 @@ REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from tim
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
@@ -6456,6 +6900,8 @@ REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
@@ -6494,6 +6940,7 @@ REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp w
 REVOKE ALL ON FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.revive_node(p_node text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
@@ -6510,6 +6957,7 @@ REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;
@@ -6529,3 +6977,4 @@ GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timesta
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_condition(p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;
+GRANT SELECT ON TABLE ctaudit.ulog2_ct TO ctaudit_auditor;

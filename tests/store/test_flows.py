@@ -17,7 +17,7 @@ import pytest
 
 from ctaudit.database import schema
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, ended, nanoseconds
+from tests.store.gateway import Gateway, ended, nanoseconds, opened
 from tests.store.scenario import ARTICLE, SOURCES, Done, after, refuse, run
 
 
@@ -227,3 +227,36 @@ def test_a_reader_that_goes_away_early(cluster: Cluster) -> None:
     assert asked == [("flows", 20_000)]
     everything = run("flows", "--dsn", cluster.dsn("many"), "--format", "csv")
     assert everything.out.count("\n") == 20_001
+
+
+@pytest.mark.parametrize("mode", ["live", "history"])
+def test_ends_without_a_start_are_counted(cluster: Cluster, mode: str) -> None:
+    """nf_conntrack_timestamp = 0: in live mode the start is the opening's, if there is one."""
+    name = f"startless_{mode}"
+    cluster.create_database(name)
+    schema.install(cluster.dsn(name))
+    gateway = Gateway(cluster.dsn(name, "rex"), "gw1", mode)
+    gateway.note("start", after(0), {"mode": mode, "timestamp": 0})
+    gateway.dump(after(1))
+    joined = {**ARTICLE, "ct_id": 1}
+    alone = {**ARTICLE, "ct_id": 2, "orig_sport": 2}
+    ends = [{**ended(each, after(5), after(60)), "start_sent": None} for each in (joined, alone)]
+    gateway.record([opened(joined, after(5), timed=False), *ends], after(70))
+    gateway.close()
+    span = ["--from", after(4).isoformat(), "--until", after(65).isoformat()]
+    done = run("flows", "--dsn", cluster.dsn(name, "audrey"), "--format", "json", *span)
+    starts = [row["started_source"] for row in read_json(done)[0]]
+    known = ["receiver"] if mode == "live" else []
+    assert sorted(start for start in starts if start) == known
+    count = "1 connection of these has" if mode == "live" else "2 connections of these have"
+    assert f"ctaudit: {count} no known start: the kernel sent none" in done.err
+    text = run(
+        "who", "1.2.3.4:53500", "--at", after(60).isoformat(), "--node", "gw1",
+        "--dsn", cluster.dsn(name, "audrey"),
+    ).out  # fmt: skip
+    assert "unknown (the kernel sent none, and no opening of it is recorded)" in text
+    with psycopg.connect(cluster.dsn(name)) as owner:
+        shown = owner.execute(
+            "SELECT flow_start_sec IS NOT NULL FROM ctaudit.ulog2_ct ORDER BY 1 DESC"
+        ).fetchall()
+    assert shown == [(mode == "live",), (False,)]

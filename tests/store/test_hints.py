@@ -11,8 +11,8 @@ from psycopg import sql
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.hint import Hint
-from ctaudit.query.lookup import Reply
 from ctaudit.query.question import read_who
+from ctaudit.query.reply import Reply
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened, tuples
 from tests.store.scenario import ARTICLE, FORWARDED, after, run

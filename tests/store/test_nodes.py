@@ -209,6 +209,11 @@ def test_a_rename_reaches_every_table(fleet: Fleet) -> None:
         "'gw1', 'gw2', stream, now(), now() + interval '2 s', now() + interval '3 s' "
         "FROM ctaudit.stream WHERE node = 'gw2'"
     )
+    fleet.do(
+        "WITH made AS (INSERT INTO ctaudit.import (node, imported_from, source)"
+        " VALUES ('gw1', 'ulogd2', 'here') RETURNING node)"
+        " INSERT INTO ctaudit.import_opening SELECT node, 1, now() FROM made RETURNING 1"
+    )
     before = holders_of(fleet, "gw1")
     assert set(before) >= {"node", "stream", "coverage", "gap", "dump", "note", "late_read"}
     assert all(before.values()), before
@@ -216,6 +221,8 @@ def test_a_rename_reaches_every_table(fleet: Fleet) -> None:
     assert said.startswith("gw1 is called edge-1 now, and is found under both names; ")
     assert holders_of(fleet, "edge-1") == before
     assert not any(holders_of(fleet, "gw1").values())
+    for table in ("import_opening", "import"):
+        fleet.do(f"DELETE FROM ctaudit.{table}")
     # As batches and notes under the old name go on.
     gateway.record([], after(9100))
     gateway.note("dump begin", after(9101), {"cause": "test"})

@@ -14,7 +14,8 @@ from ctaudit.errors import SchemaError
 from lab.cluster import Cluster
 from tests.store.scenario import refuse
 
-# As small as it can be: what schema_version() reads, and the tables that were renamed since.
+# As small as it can be: what schema_version() reads, the tables that were renamed since,
+# and one that is still there.
 OLD_LAYOUT = """
 CREATE SCHEMA ctaudit;
 CREATE TABLE ctaudit.migration (number integer, name text);
@@ -22,6 +23,7 @@ INSERT INTO ctaudit.migration VALUES (1, '0001_store');
 CREATE TABLE ctaudit.batch (node text, stream uuid, position bigint);
 CREATE TABLE ctaudit.progress (node text, dump_id bigint);
 CREATE TABLE ctaudit.aside (node text, message bytea);
+CREATE TABLE ctaudit.hold (hold_id bigint);
 CREATE FUNCTION ctaudit.schema_version() RETURNS integer LANGUAGE sql STABLE SECURITY DEFINER
 AS 'SELECT max(number) FROM ctaudit.migration';
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor;

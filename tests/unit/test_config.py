@@ -220,3 +220,13 @@ def test_another_gateways_name() -> None:
     assert rename_node(Config(node="gw1"), "gw2").node == "gw2"
     with pytest.raises(UsageError, match=r"^--node 'a b': must be 1 to 63 letters"):
         rename_node(Config(), "a b")
+
+
+def test_without_remote_ends_the_internal_networks_are_needed(tmp_path: Path) -> None:
+    file = tmp_path / "ctaudit.toml"
+    for scope in ("", "[scope]\ninternal = []\n", '[scope]\npublic = ["1.2.3.4"]\n'):
+        file.write_text(f"[privacy]\nremote = false\n{scope}")
+        with pytest.raises(UsageError, match=r"privacy\.remote = false needs scope\.internal"):
+            load_config(file)
+    file.write_text('[privacy]\nremote = false\n[scope]\ninternal = ["192.168.0.0/16"]\n')
+    assert load_config(file).privacy.remote is False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ctaudit.query.lookup import ANSWERS_MAX, make_reply
 from ctaudit.query.question import read_who
+from ctaudit.query.reply import ANSWERS_MAX, make_reply
 from tests.unit.answers import CLASHED, COMPLETE, OUTWARD, OVERRUN
 
 QUESTION = read_who("1.2.3.4:53500", "2026-02-22T11:59:43Z")

@@ -55,6 +55,7 @@ def test_plain() -> None:
                 "committed_at": "2026-02-22T11:59:43.500000Z", "stopped": True,
                 "retired_at": "2026-02-22T11:59:43.500000Z", "former_names": ["b", "a"],
                 "retire_command": None,
+                "imported_from": None,
             }
         ]
     }  # fmt: skip

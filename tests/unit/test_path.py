@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ctaudit.query.answer import Answer
+from ctaudit.query.answer import IMPORTED, Answer
 from ctaudit.query.path import join_sightings
 from tests.unit.answers import ECHO, END, INWARD, OUTWARD, START
 
@@ -165,3 +165,35 @@ def test_each_translates_what_the_other_sent() -> None:
         orig_sport=53500, reply_dst=INNER.host, reply_dport=53400,
     )  # fmt: skip
     assert len(joined(there, back)) == 2
+
+
+OLD = replace(TWIN, node="old", provenance=IMPORTED, exact=False, started_at=START - SECOND)
+
+
+def test_an_imported_answer_is_another_sighting_where_its_tuples_are_equal() -> None:
+    assert joined(OLD, INNER) == [(INNER, ["gw1", "old"])]
+    unseen = replace(INNER, exact=False, state="open", ended_at=None)
+    assert joined(OLD, unseen) == [(unseen, ["gw1", "old"])], "what was recorded is judged"
+    later = replace(OLD, started_at=END + 5 * SECOND, ended_at=END + 9 * SECOND)
+    assert len(joined(INNER, later)) == 2
+
+
+@pytest.mark.parametrize("imported", [INNER, OUTER])
+def test_an_imported_answer_is_neither_nearer_nor_farther(imported: Answer) -> None:
+    answers = [
+        replace(one, provenance=IMPORTED) if one is imported else one for one in (INNER, OUTER)
+    ]
+    assert len(joined(*answers)) == 2
+
+
+NOWHERE = ip_address("0.0.0.0")  # noqa: S104
+NO_REMOTE: dict[str, Any] = {
+    "remote": NOWHERE, "remote_port": 0, "orig_dst": NOWHERE, "orig_dport": 0,
+    "reply_src": NOWHERE, "reply_sport": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("other", [TWIN, OUTER])
+def test_remote_ends_that_are_not_stored_are_equal_to_none(other: Answer) -> None:
+    assert len(joined(INNER, other)) == 1
+    assert len(joined(replace(INNER, **NO_REMOTE), replace(other, **NO_REMOTE))) == 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.verdict import EXIT_STATUS, find_outside, judge, judge_protocols
 from tests.unit.answers import CLASHED, COMPLETE, OUTWARD, OVERRUN, other
 
@@ -172,3 +172,29 @@ def test_a_protocol_s_verdict_is_that_of_a_question_for_it(
 
 def test_statuses_are_the_documented_ones() -> None:
     assert EXIT_STATUS == {"one": 0, "none": 1, "several": 3, "unknown": 4}
+
+
+OLD = Import("old", "ulogd2", None, None, 0)
+TAKEN = replace(OUTWARD, node="old", provenance="imported", exact=False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "coverage", "name", "reasons"),
+    [
+        ((), (COMPLETE,), "none", ()),
+        ((OUTWARD, TAKEN), (COMPLETE,), "one", ()),
+        ((*TWO, TAKEN), (COMPLETE,), "several", ()),
+        ((TAKEN,), (COMPLETE,), "unknown", (OLD.why,)),
+        ((TAKEN,), (OVERRUN,), "unknown", (OVERRUN.why,)),
+        ((TAKEN,), (), "unknown", (OLD.why,)),
+        ((), (), "unknown", (OLD.why,)),
+    ],
+)
+def test_imported_answers_only_keep_none_from_being_said(
+    answers: tuple[Answer, ...],
+    coverage: tuple[Coverage, ...],
+    name: str,
+    reasons: tuple[str, ...],
+) -> None:
+    verdict = judge(answers, coverage, None, (OLD,))
+    assert (verdict.name, verdict.reasons) == (name, reasons)

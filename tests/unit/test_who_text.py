@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
 from ctaudit.query.answer_text import PLAIN_KEYS
 from ctaudit.query.hint import Hint
-from ctaudit.query.lookup import Reply, make_reply
+from ctaudit.query.lacking_text import NO_START
 from ctaudit.query.question import read_who
+from ctaudit.query.reply import Reply, make_reply
 from ctaudit.query.value_text import format_time
 from ctaudit.query.who_text import format_reply, plain_reply
 from tests.unit.answers import (
@@ -123,7 +124,7 @@ def test_how_an_end_is_told(changes: dict[str, Any], line: str) -> None:
             {"started_source": "dump"},
             "2026-02-22 12:59:34.123456+01:00 (seen in a table dump, at or before this)",
         ),
-        ({"started_at": None, "started_source": None}, "unknown"),
+        ({"started_at": None, "started_source": None}, f"unknown ({NO_START})"),
     ],
 )
 def test_how_a_start_is_told(changes: dict[str, Any], line: str) -> None:
@@ -332,7 +333,7 @@ def test_plain_reply() -> None:
     reply = json.loads(json.dumps(plain_reply(make_reply(QUESTION, (OUTWARD,), (COMPLETE,)))))
     assert list(reply) == [
         "question", "verdict", "exit_status", "complete", "reasons", "hosts", "answers", "cut",
-        "completeness", "protocols", "scope_wrong", "hints",
+        "completeness", "protocols", "imported", "scope_wrong", "hints",
     ]  # fmt: skip
     assert reply["protocols"] == {}
     assert (reply["verdict"], reply["exit_status"], reply["complete"]) == ("one", 0, True)
@@ -412,3 +413,25 @@ def test_hosts_are_counted_over_all() -> None:
     reply = make_reply(QUESTION, answers, (COMPLETE,), hosts=[OUTWARD.host, other().host])
     assert "They belong to 2 different hosts." in list(format_reply(reply))
     assert plain_reply(reply)["hosts"] == ["192.168.1.129", "192.168.1.131"]
+
+
+OLD = Import("old", "ulogd2", None, None, 0)
+TAKEN = replace(other(), node="old", provenance=IMPORTED, exact=False)
+
+
+def test_imported_answers_are_no_candidates() -> None:
+    lines = list(format_reply(make_reply(QUESTION, (OUTWARD, TAKEN), (COMPLETE,), imports=(OLD,))))
+    assert lines[0].startswith("192.168.1.129:53400 was behind")
+    place = lines.index("old: imported from ulogd2, not judged (): 1 found.")
+    assert lines[place + 1].startswith("192.168.1.131:")
+    assert not any("candidates" in line for line in lines)
+
+
+def test_what_was_recorded_as_well_is_shown_once() -> None:
+    taken = replace(OUTWARD, node="old", provenance=IMPORTED, exact=False)
+    reply = make_reply(QUESTION, (taken, OUTWARD), (COMPLETE,), imports=(OLD,))
+    lines = list(format_reply(reply))
+    assert reply.verdict.name == "one"
+    assert sum("was behind" in line for line in lines) == 1
+    assert "  seen by    old" in lines
+    assert "old: imported from ulogd2, not judged (): 1 found, 1 of them recorded as well." in lines

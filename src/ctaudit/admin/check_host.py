@@ -96,8 +96,11 @@ def judge_sysctls(mode: str, values: Mapping[str, int | None]) -> Iterator[Findi
     yield _judge_sysctl("events", "nf_conntrack_events", events, lacking, level)
     if mode == "nat":
         return
+    stamps = "no start and end times from the kernel"
+    if mode == "history":
+        stamps += ", and in history mode no start at all, since openings are not recorded"
     for title, name, lacking in (
-        ("time stamps", "nf_conntrack_timestamp", "no start and end times from the kernel"),
+        ("time stamps", "nf_conntrack_timestamp", stamps),
         ("counters", "nf_conntrack_acct", "no packets and bytes"),
     ):
         yield _judge_sysctl(title, name, values[name], lacking, Level.WARNING)

@@ -35,6 +35,7 @@ class Node:
     retired_at: datetime | None
     former_names: list[str]
     retire_command: str | None
+    imported_from: str | None = None
 
 
 def list_nodes(connection: psycopg.Connection[Any]) -> list[Node]:

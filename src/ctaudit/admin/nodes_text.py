@@ -27,6 +27,8 @@ def _format_node(node: Node) -> Iterator[tuple[str, str]]:
     yield "recorded", recorded + (", stopped" if node.stopped else "")
     if node.former_names:
         yield "formerly", ", ".join(node.former_names)
+    if node.imported_from is not None:
+        yield "imported", f"from {node.imported_from}, not judged"
     if node.retired_at is not None:
         yield "retired", f"at {format_time(node.retired_at, trim=True)}"
     if node.retire_command is not None:

@@ -125,12 +125,12 @@ def repeated(ask: Callable[[], T]) -> T:
     return ask()
 
 
-# Until its first release, migration 1 is edited in place. Only its present text makes this type.
+# Until its first release, migration 1 is edited in place. Only its present text makes both types.
 _VERSION = """
-SELECT ctaudit.schema_version(), EXISTS (
-    SELECT FROM pg_catalog.pg_type AS t
+SELECT ctaudit.schema_version(), (
+    SELECT count(*) = 2 FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'hold'
+    WHERE n.nspname = 'ctaudit' AND t.typname IN ('hold', 'import')
 )
 """
 

@@ -111,7 +111,7 @@ def install(dsn: str) -> Done:
             _run(connection, step)
             if step.migration is not None:
                 applied.append(step.files[0].stem)
-        made = _retry(lambda: _make_partitions(connection))
+        made = retry_locked(lambda: _make_partitions(connection))
         return Done(version.EXPECTED_SCHEMA, tuple(applied), made)
 
 
@@ -170,7 +170,7 @@ def _run(connection: psycopg.Connection[Any], step: Step) -> None:
                 raise DatabaseError(f"{file}: {describe_error(error)}") from None
 
 
-def _retry(work: Callable[[], T]) -> T:
+def retry_locked(work: Callable[[], T]) -> T:
     """Repeats ``work`` while another session holds a lock; each try has a short lock_timeout."""
     for attempt in range(_TRIES):
         try:

@@ -13,6 +13,8 @@ BY_THE_LAST_DUMP = "by the last table dump"
 NOT_COUNTED = "the kernel did not count, nf_conntrack_acct = 0"
 OFFLOADED = "offloaded to a flowtable"
 
+IMPORTED = "imported"  # of provenance: another program had recorded it
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -77,6 +79,11 @@ class Answer:
         return self.orig_dst if self.direction == "inward" else self.reply_dst
 
     @property
+    def is_remote_stored(self) -> bool:
+        """False: privacy.remote was false, and ``remote`` is 0.0.0.0 or ::."""
+        return not self.remote.is_unspecified
+
+    @property
     def public_port(self) -> int | None:
         return self.orig_dport if self.direction == "inward" else self.reply_dport
 
@@ -108,3 +115,18 @@ class Coverage:
     in_scope: bool | None = None
     none_why: str | None = None
     by_pair: str | None = None
+
+
+@dataclass(frozen=True)
+class Import:
+    """A row of ctaudit.imports(): what another program had recorded, and was asked as well."""
+
+    node: str
+    imported_from: str
+    first_at: datetime | None
+    last_at: datetime | None
+    not_taken: int
+
+    @property
+    def why(self) -> str:
+        return f"{self.node}: imported from {self.imported_from}, not judged"

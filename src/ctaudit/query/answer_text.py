@@ -26,6 +26,8 @@ def format_public(answer: Answer) -> str:
 
 
 def format_remote(answer: Answer) -> str:
+    if not answer.is_remote_stored:
+        return "a remote end that is not stored"
     return format_party(answer.proto, answer.remote, answer.remote_port)
 
 

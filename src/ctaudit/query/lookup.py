@@ -6,9 +6,9 @@ status asks for rows of its own in the same way (select_rows).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,13 +18,11 @@ from psycopg.rows import class_row
 
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import asking, explained, repeated, set_local
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
-from ctaudit.query.path import Connection, join_sightings
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
-from ctaudit.query.verdict import ProtocolVerdict, Verdict, judge, judge_protocols
+from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
-ANSWERS_MAX = 1000
 _FETCH = 2000
 _HINTS_MAX = 3.0  # seconds
 
@@ -49,67 +47,13 @@ _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
     "%(address)s::inet) ORDER BY node"
 )
+_IMPORTS = sql.SQL("ctaudit.imports(%(node)s::text, %(begin)s, %(end)s) ORDER BY node")
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
     "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer, "
     "%(zone)s::integer)"
 )
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The reply to a WhoQuestion.
-
-    ``cut``: there were more than ANSWERS_MAX answers; ``hosts`` are those of all of them.
-    ``protocols``: the verdict on each, where the record is complete for some only.
-    ``hints``: what may have been meant, where there is no answer.
-    """
-
-    question: WhoQuestion
-    connections: tuple[Connection, ...]
-    coverage: tuple[Coverage, ...]
-    verdict: Verdict
-    cut: bool
-    hosts: frozenset[Address]
-    protocols: tuple[ProtocolVerdict, ...] = ()
-    hints: tuple[Hint, ...] = ()
-
-    @property
-    def of_the_address(self) -> tuple[Answer, ...]:
-        """Every sighting that has the asked address on its public side."""
-        return tuple(
-            answer
-            for connection in self.connections
-            for answer in connection.seen_by
-            if answer.public == self.question.public.address
-        )
-
-    @property
-    def answers(self) -> tuple[Answer, ...]:
-        """Each connection as it was seen nearest to the host."""
-        return tuple(connection.answer for connection in self.connections)
-
-
-def make_reply(
-    question: WhoQuestion,
-    answers: Sequence[Answer],
-    coverage: Sequence[Coverage],
-    by_protocol: Mapping[int | None, Sequence[Coverage]] | None = None,
-    hosts: Iterable[Address] = (),
-) -> Reply:
-    """The connections that the first ANSWERS_MAX answers are of, and the verdict on them.
-
-    ``by_protocol``: as judge_protocols takes it. Where answers are cut, a protocol's may be.
-    ``hosts``: of all answers; only needed where they are cut.
-    """
-    connections = join_sightings(answers[:ANSWERS_MAX])
-    first = [connection.answer for connection in connections]
-    is_cut = len(answers) > ANSWERS_MAX
-    verdict = judge(first, coverage, question.node)
-    protocols = () if is_cut else judge_protocols(first, by_protocol or {}, question.node)
-    every = frozenset(answer.host for answer in first) | frozenset(hosts if is_cut else ())
-    return Reply(question, connections, tuple(coverage), verdict, is_cut, every, protocols)
 
 
 def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
@@ -125,8 +69,10 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
             answers, hosts = _select_answers(connection, values)
             coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
             by_protocol = _select_by_protocol(connection, coverage, values)
+            imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
-        return replace(make_reply(question, answers, coverage, by_protocol, hosts), hints=hints)
+        reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
+        return replace(reply, hints=hints)
 
     return repeated(ask)
 

@@ -4,7 +4,8 @@ Two answers are equal where their tuples are: a pair of gateways that share thei
 gateways in a row that do not translate. They are also where one gateway saw the packets of one
 direction first and the other those of the other, so that each tuple is the other's reply. One is
 nearer to the host where the other received what it translated. Both only count while the times
-overlap.
+overlap. A remote end that was not stored is equal to none. Imported answers are joined with equal
+ones only.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ctaudit.conntrack.endpoint import Address
-from ctaudit.query.answer import Answer
+from ctaudit.query.answer import IMPORTED, Answer
 
 _CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
 _EVER = datetime.min.replace(tzinfo=UTC) + _CLOCKS_DIFFER * 2
@@ -63,6 +64,9 @@ def _group_equal(answers: Sequence[Answer]) -> list[list[Answer]]:
     groups: list[list[Answer]] = []
     alike: dict[object, list[list[Answer]]] = {}
     for answer in answers:
+        if not answer.is_remote_stored:
+            groups.append([answer])
+            continue
         tuples = frozenset((_orig(answer), _reply(answer)))
         known = alike.setdefault((answer.proto, tuples), [])
         fitting = [group for group in known if all(_is_equal(one, answer) for one in group)]
@@ -87,25 +91,30 @@ def _is_equal(one: Answer, other: Answer) -> bool:
     return _distance(one, other) <= _CLOCKS_DIFFER
 
 
-def _worth(answer: Answer) -> tuple[bool, bool, datetime]:
-    """Smallest is best: seen alive, its end known, earliest."""
-    return not answer.exact, answer.state != "ended", _begin(answer)
+def _worth(answer: Answer) -> tuple[bool, bool, bool, datetime]:
+    """Smallest is best: recorded, seen alive, its end known, earliest."""
+    return answer.provenance == IMPORTED, not answer.exact, answer.state != "ended", _begin(answer)
 
 
 def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
     """Of each group, those that are one step nearer to the host."""
+    joinable = [(place, group[0]) for place, group in enumerate(groups) if _is_joinable(group[0])]
     sent: dict[object, list[int]] = {}
-    for place, (first, *_) in enumerate(groups):
+    for place, first in joinable:
         if _outside(first) != _inside(first):
             sent.setdefault((first.proto, first.direction, _outside(first)), []).append(place)
-    return [
-        [
+    nearer: list[list[int]] = [[] for _ in groups]
+    for place, first in joinable:
+        nearer[place] = [
             other
             for other in sent.get((first.proto, first.direction, _inside(first)), ())
             if _place(groups[other][0]) != _place(first) and _overlap(groups[other][0], first)
         ]
-        for first, *_ in groups
-    ]
+    return nearer
+
+
+def _is_joinable(answer: Answer) -> bool:
+    return answer.is_remote_stored and answer.provenance != IMPORTED
 
 
 def _outside(answer: Answer) -> _Tuple:

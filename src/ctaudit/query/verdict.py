@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ctaudit.errors import WHO_NONE, WHO_ONE, WHO_SEVERAL, WHO_UNKNOWN
-from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
 
 EXIT_STATUS = {
     "one": WHO_ONE,
@@ -33,13 +33,21 @@ class Verdict:
 
 
 def judge(
-    answers: Sequence[Answer], coverage: Sequence[Coverage], node: str | None = None
+    answers: Sequence[Answer],
+    coverage: Sequence[Coverage],
+    node: str | None = None,
+    imports: Sequence[Import] = (),
 ) -> Verdict:
     """The verdict on the answers of the gateways in ``coverage``; ``node``: the one asked for.
 
     Unknown comes first: while the record of a gateway that the question concerns is incomplete,
     the connection asked for may be none of the answers, however many there are.
+    Imported answers are not judged: they only keep none from being said.
     """
+    imported = [answer for answer in answers if answer.provenance == IMPORTED]
+    answers = [answer for answer in answers if answer.provenance != IMPORTED]
+    if not coverage and imports:
+        return Verdict("unknown", False, tuple(item.why for item in imports))
     if not coverage:
         reason = "no gateway had a record then"
         if node is not None:
@@ -55,6 +63,10 @@ def judge(
         return Verdict("unknown", False, missing + unsaid)
     if unsaid:
         return Verdict("unknown", True, unsaid)
+    if imported and not answers:
+        found = {answer.node for answer in imported}
+        reasons = tuple(item.why for item in imports if item.node in found)
+        return Verdict("unknown", False, reasons)
     if not answers:
         return Verdict("none", True)
     if not any(answer.exact for answer in answers):
@@ -62,6 +74,18 @@ def judge(
         reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
         return Verdict("unknown", True, (reason,))
     return Verdict("one" if len(answers) == 1 else "several", True)
+
+
+def doubt_remotes(answers: Sequence[Answer], verdict: Verdict) -> Verdict:
+    """The verdict of a question for a remote end, where answers have none that is stored."""
+    nodes = sorted({answer.node for answer in answers if not answer.is_remote_stored})
+    reasons = tuple(
+        f"{node}: stores no remote ends (privacy.remote = false), so --to cannot be compared"
+        for node in nodes
+    )
+    if not reasons:
+        return verdict
+    return Verdict("unknown", verdict.complete, verdict.reasons + reasons)
 
 
 def _concerned(answers: Sequence[Answer], coverage: Sequence[Coverage]) -> Iterator[Coverage]:
@@ -103,6 +127,7 @@ def judge_protocols(
     answers: Sequence[Answer],
     coverage: Mapping[int | None, Sequence[Coverage]],
     node: str | None = None,
+    imports: Sequence[Import] = (),
 ) -> tuple[ProtocolVerdict, ...]:
     """A verdict for each protocol that has gaps of its own or answers, then one for the others.
 
@@ -120,6 +145,7 @@ def judge_protocols(
                 [answer for answer in answers if answer.proto == proto],
                 coverage.get(proto, coverage[None]),
                 node,
+                imports,
             ),
         )
         for proto in (*named, None)

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
-from ctaudit.conntrack.endpoint import Address, format_party
-from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
-from ctaudit.query.answer import BY_THE_LAST_DUMP, Answer, Coverage
-from ctaudit.query.answer_text import format_host, format_public, format_remote
-from ctaudit.query.connection_text import (
-    format_place,
-    format_sighting,
-    plain_connection,
-    plain_hint,
-)
-from ctaudit.query.lookup import ANSWERS_MAX, Reply
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.conntrack.event import name_protocol
+from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
+from ctaudit.query.connection_text import format_connection, plain_connection, plain_hint
 from ctaudit.query.path import Connection
 from ctaudit.query.question import WhoQuestion
+from ctaudit.query.reply import ANSWERS_MAX, Reply
 from ctaudit.query.value_text import (
-    format_duration,
     format_time,
-    format_traffic,
     localise_times,
     plain_time,
 )
 from ctaudit.query.verdict import ProtocolVerdict, Verdict, find_outside
-
-_SOURCES = {
-    "kernel": "kernel",
-    "event": "kernel event",
-    "receiver": "receiver, no later than this",
-    "dump": "seen in a table dump, at or before this",
-}
 
 
 def plain_reply(reply: Reply) -> dict[str, Any]:
@@ -50,6 +34,7 @@ def plain_reply(reply: Reply) -> dict[str, Any]:
         "cut": reply.cut,
         "completeness": [_plain_coverage(item) for item in reply.coverage],
         "protocols": {_label(item): _plain_verdict(item) for item in reply.protocols},
+        "imported": [_plain_import(item) for item in reply.imports],
         "scope_wrong": list(find_outside(reply.of_the_address, reply.coverage)),
         "hints": [plain_hint(hint) for hint in reply.hints],
     }
@@ -98,24 +83,35 @@ def _plain_coverage(item: Coverage) -> dict[str, Any]:
     }
 
 
+def _plain_import(item: Import) -> dict[str, Any]:
+    return {
+        "node": item.node,
+        "from": item.imported_from,
+        "first_at": plain_time(item.first_at),
+        "last_at": plain_time(item.last_at),
+        "not_taken": item.not_taken,
+    }
+
+
 def format_reply(reply: Reply) -> Iterator[str]:
     """Aligned lines: the answers, what was asked, and whether the record is complete."""
-    connections, verdict = reply.connections, reply.verdict
+    connections, verdict = _list_recorded(reply), reply.verdict
     if not connections:
         yield f"No connection is recorded for {_format_question(reply.question)}."
     elif len(connections) == 1:
-        yield from _format_connection(connections[0])
+        yield from format_connection(connections[0])
     else:
         number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(connections))
         yield f"{number} candidates for {_format_question(reply.question)}:"
         for place, connection in enumerate(connections, 1):
             yield ""
-            first, *rest = _format_connection(connection)
+            first, *rest = format_connection(connection)
             yield f"{place}. {first}"
             yield from rest
         yield ""
-        yield _format_hosts(reply.hosts)
+        yield _format_hosts(_find_hosts(reply))
         yield _format_filters(reply)
+    yield from _format_imports(reply)
     yield f"Asked: {_format_span(reply.question)}."
     yield from _format_renamed(reply)
     for reason in verdict.reasons:
@@ -138,8 +134,40 @@ def _format_completeness(reply: Reply) -> Iterator[str]:
         yield "The record of the connections that conntrack tracks is complete here."
     elif verdict.complete and not verdict.reasons:
         yield "The record is complete here."
-    elif reply.connections and not verdict.complete:
+    elif _list_recorded(reply) and not verdict.complete:
         yield "Another connection may be the one asked for."
+
+
+def _list_recorded(reply: Reply) -> tuple[Connection, ...]:
+    return tuple(one for one in reply.connections if one.answer.provenance != IMPORTED)
+
+
+def _find_hosts(reply: Reply) -> frozenset[Address]:
+    """Those of the candidates; of more than ANSWERS_MAX answers, those of all."""
+    if reply.cut:
+        return reply.hosts
+    return frozenset(one.answer.host for one in _list_recorded(reply))
+
+
+def _format_imports(reply: Reply) -> Iterator[str]:
+    """What was imported is named, whether it had an answer or not; it has no verdict.
+
+    What a gateway recorded as well is shown there, as seen by both.
+    """
+    for item in reply.imports:
+        saw = [one for one in reply.connections if any(a.node == item.node for a in one.seen_by)]
+        alone = [one for one in saw if one.answer.provenance == IMPORTED]
+        span = " until ".join(
+            format_time(at, trim=True) for at in (item.first_at, item.last_at) if at
+        )
+        found = f"{len(saw)} found"
+        if len(alone) < len(saw):
+            found += f", {len(saw) - len(alone)} of them recorded as well"
+        rest = f"; {item.not_taken:,} of its rows could not be read" if item.not_taken else ""
+        yield f"{item.why} ({span}): {found}{rest}."
+        for connection in alone:
+            if connection.answer.node == item.node:
+                yield from format_connection(connection)
 
 
 def _format_renamed(reply: Reply) -> Iterator[str]:
@@ -156,91 +184,6 @@ def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
         return f"{_label(item)}: {verdict.name}, proven"
     reasons = "; ".join(map(localise_times, [r for r in verdict.reasons if r not in whole.reasons]))
     return f"{_label(item)}: unknown" + (f" ({reasons})" if reasons else "")
-
-
-def _format_connection(connection: Connection) -> Iterator[str]:
-    yield _format_who(connection.answer)
-    for label, text in _format_details(connection):
-        yield f"  {label:<9}  {text}"
-
-
-def _format_who(answer: Answer) -> str:
-    """``192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)``."""
-    host, public = format_host(answer), format_public(answer)
-    way = "from" if answer.direction == "inward" else "to"
-    rest = f"({name_protocol(answer.proto)} {way} {format_remote(answer)})"
-    if host == public:
-        return f"{host} was the host itself, its address was not translated {rest}"
-    return f"{host} was behind {public} {rest}"
-
-
-def _format_details(connection: Connection) -> Iterator[tuple[str, str]]:
-    answer = connection.answer
-    if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
-        asked = format_party(answer.proto, answer.orig_dst, answer.orig_dport)
-        yield "called", f"{asked}, which the gateway translated"
-    yield "started", _format_start(answer)
-    yield "ended", _format_end(answer)
-    if answer.duration is not None:
-        length = format_duration(answer.duration)
-        yield "duration", f"{length}, which includes the kernel's closing time-out"
-    orig = _format_counters(answer, answer.orig_packets, answer.orig_bytes)
-    back = _format_counters(answer, answer.reply_packets, answer.reply_bytes)
-    sent, received = (back, orig) if answer.direction == "inward" else (orig, back)
-    yield "sent", sent
-    yield "received", received
-    if answer.idle_since is not None:
-        yield "idle", _format_idle(answer.idle_since, answer.ended_at or answer.last_seen_at)
-    yield "gateway", format_place(answer)
-    for other in connection.seen_by[1:]:
-        yield "seen by", format_sighting(other, answer)
-    if answer.mark:
-        yield "mark", f"{answer.mark:#x}"
-
-
-def _format_start(answer: Answer) -> str:
-    if answer.started_at is None:
-        return "unknown"
-    source = _SOURCES.get(answer.started_source or "", answer.started_source)
-    if answer.started_after is not None:
-        source = f"{source}; no earlier than {format_time(answer.started_after)}"
-    return f"{format_time(answer.started_at)} ({source})"
-
-
-def _format_end(answer: Answer) -> str:
-    if answer.ended_at is not None:
-        source = _SOURCES.get(answer.ended_source or "", answer.ended_source)
-        return f"{format_time(answer.ended_at)} ({source})"
-    if answer.state == "open":
-        return "still open"
-    if answer.state == "unknown":
-        return "unknown, no end is recorded"
-    after = f"after {format_time(answer.ended_after)}" if answer.ended_after else ""
-    before = f"before {format_time(answer.ended_before)}" if answer.ended_before else ""
-    between = " and ".join(part for part in (after, before) if part)
-    if answer.state == "unobserved":
-        return f"unobserved, {between}" if between else "unobserved"
-    cause = f": {answer.ended_cause}" if answer.ended_cause else ""
-    return f"at an unknown time {between}".rstrip() + cause
-
-
-def _format_counters(answer: Answer, packets: int | None, octets: int | None) -> str:
-    """Where not all were counted: that there were at least so many, by when or why."""
-    text, cause = format_traffic(packets, octets), answer.counters_cause
-    if answer.counters == "at least":
-        if text == "unknown":
-            return text
-        text = f"at least {text}"
-        if answer.state != "ended" and answer.last_seen_at is not None:
-            text += f" by {format_time(answer.last_seen_at)}"
-            cause = None if cause == BY_THE_LAST_DUMP else cause
-    return f"{text} ({cause})" if cause else text
-
-
-def _format_idle(since: datetime, until: datetime | None) -> str:
-    """An entry outlives the last packet by a time-out: 5 days where a TCP host is gone."""
-    to = f" to {format_time(until)}" if until else ""
-    return f"no packet from {format_time(since)}{to}, by the table dumps"
 
 
 def _format_question(question: WhoQuestion) -> str:
@@ -270,7 +213,8 @@ def _format_hosts(hosts: frozenset[Address]) -> str:
 
 def _format_filters(reply: Reply) -> str:
     """The options that would distinguish the candidates, given how these differ."""
-    question, answers = reply.question, reply.answers
+    question = reply.question
+    answers = tuple(one.answer for one in _list_recorded(reply))
     filters = []
     if len({(answer.public, answer.public_port) for answer in answers}) > 1:
         filters.append("the port")

@@ -17,6 +17,7 @@ from ctaudit.record.live_log import EventLines
 from ctaudit.record.locate import MissingBytes, NotASegment, Ready, locate
 from ctaudit.record.loss import Loss, damaged_rest, log_loss, missing_segments, undecodable
 from ctaudit.record.positions import Span
+from ctaudit.record.privacy import choose_privacy, strip_message
 from ctaudit.record.upkeep import SealRepair, mark_committed, open_ready, rename_foreign
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder, DecodeStep, Undecodable
@@ -50,6 +51,7 @@ class Pipeline:
         self._mode = config.mode
         self._commits = commits
         self._lines = lines
+        self._privacy = choose_privacy(config)
         self._list = list_segments
         self._replay = replay
         self._seals = SealRepair(list_segments)
@@ -143,7 +145,7 @@ class Pipeline:
         """Sends what has been read, up to the cursor or ``offset``; False if it is nothing."""
         if due is None:
             return False
-        batch = self._batch
+        batch = self._batch if self._privacy is None else self._privacy.hide(self._batch)
         span = self._commits.span(cursor.segment, cursor.offset if offset is None else offset)
         if span.until <= span.first:
             return False
@@ -201,6 +203,8 @@ class Pipeline:
         cursor.move(end)
 
     def _record_loss(self, span: Span, loss: Loss) -> None:
+        if self._privacy is not None and loss.note.name == "undecodable":
+            loss = strip_message(loss)
         if rejected := self._record_note(span, loss.note):
             raise rejected.error
         log_loss(loss)

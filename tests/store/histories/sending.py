@@ -16,6 +16,7 @@ from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.reply import Reply, make_reply
 from ctaudit.query.verdict import ProtocolVerdict, Verdict
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.procedures import to_time
@@ -90,7 +91,7 @@ def _keep_default_partitions(connection: psycopg.Connection[Any]) -> None:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(name)))
 
 
-def _say(reply: lookup.Reply) -> Said:
+def _say(reply: Reply) -> Said:
     return Said(reply.answers, reply.coverage, reply.verdict, reply.protocols)
 
 
@@ -169,7 +170,7 @@ class Store:
         answers = self._select(Answer, _WHO, values, len(questions))
         coverage = self._select(Coverage, _COMPLETENESS, values, len(questions))
         said = [
-            _say(lookup.make_reply(question.as_who(), found, covered))
+            _say(make_reply(question.as_who(), found, covered))
             for found, covered, question in zip(answers, coverage, questions, strict=True)
         ]
         return [

@@ -1,0 +1,1 @@
+"""The commands by subject: one ``run_`` function each, which returns the exit status."""

@@ -1,0 +1,95 @@
+"""check, node, hold and import: gateways, and what is kept of them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from ctaudit import output
+from ctaudit.commands.source import asking, pick_dsn
+from ctaudit.config import load_config, rename_node
+from ctaudit.errors import SUCCESS, UsageError
+
+
+def run_check(args: Namespace) -> int:
+    from ctaudit.admin.check_database import check_database
+    from ctaudit.admin.check_host import check_host
+    from ctaudit.admin.finding import worst
+    from ctaudit.admin.finding_text import format_findings, plain_findings
+
+    config = load_config(args.config)
+    dsn = pick_dsn(args, config)
+    findings = [*check_host(config), *check_database(dsn, config.record_procedure, config.node)]
+    if args.json:
+        output.print_json(plain_findings(findings))
+    else:
+        output.print_lines(format_findings(findings))
+    return worst(findings)
+
+
+def run_node(args: Namespace) -> int:
+    from ctaudit.admin import nodes
+    from ctaudit.admin.nodes_text import format_nodes, plain_nodes
+    from ctaudit.query.time_notation import parse_past
+
+    if args.action == "list":
+        with asking(args) as connection:
+            known = nodes.list_nodes(connection)
+        if args.json:
+            output.print_json(plain_nodes(known))
+        else:
+            output.print_lines(format_nodes(known))
+    elif args.action == "rename":
+        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
+    elif args.action == "revive":
+        output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
+    elif args.here:
+        _retire_here(args)
+    else:
+        at = parse_past(args.at, "--at").begin if args.at else None
+        output.print_lines([nodes.retire(pick_dsn(args), args.node, at, args.reason)])
+    return SUCCESS
+
+
+def _retire_here(args: Namespace) -> None:
+    from ctaudit.admin.last_word import wait_until_committed, write_last_word
+
+    if args.at or args.dsn:
+        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
+    config = load_config(args.config)
+    path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
+    wait_until_committed(path, args.wait)
+    output.print_lines(["This gateway is retired, and the database has all that it received."])
+
+
+def run_hold(args: Namespace) -> int:
+    from ctaudit.admin import holds
+    from ctaudit.admin.holds_text import format_holds, format_lifted, format_set, plain_holds
+
+    if args.action == "set":
+        wanted = holds.read_hold(
+            args.case, args.begin, args.until, node=args.node, addresses=args.address
+        )
+        output.print_lines(format_set(wanted, holds.set_hold(pick_dsn(args), wanted)))
+        return SUCCESS
+    if args.action == "lift":
+        lifted = holds.lift_hold(pick_dsn(args), args.case)
+        output.print_lines([format_lifted(args.case, lifted)])
+        return SUCCESS
+    known = holds.list_holds(pick_dsn(args))
+    if args.json:
+        output.print_json(plain_holds(known))
+    else:
+        output.print_lines(format_holds(known))
+    return SUCCESS
+
+
+def run_import(args: Namespace) -> int:
+    from ctaudit.admin import import_command
+
+    config = load_config(args.config)
+    node = rename_node(config, args.node or f"{config.node}-ulogd2").node
+    store = pick_dsn(Namespace(dsn=args.into), config)
+    into = import_command.Into(store, node, config.retention.days)
+    if args.csv is not None:
+        return import_command.import_csv(into, args.csv, args.byte_order)
+    return import_command.import_table(into, args.dsn, args.byte_order)

@@ -1,0 +1,141 @@
+"""who, flows, traffic, table and status: what is asked of the record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ctaudit import output
+from ctaudit.commands.source import asking
+from ctaudit.config import load_config
+from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS
+
+if TYPE_CHECKING:
+    from ctaudit.query.uncovered import Uncovered
+
+
+def run_who(args: Namespace) -> int:
+    from ctaudit.query.lookup import ask_who
+    from ctaudit.query.question import read_who
+    from ctaudit.query.who_text import format_reply, plain_reply
+
+    question = read_who(
+        args.public,
+        args.at,
+        to=args.to,
+        proto=args.proto,
+        node=args.node,
+        within=args.within,
+        zone=args.zone,
+    )
+    with asking(args) as connection:
+        reply = ask_who(connection, question)
+    if args.json:
+        output.print_json(plain_reply(reply))
+    else:
+        output.print_lines(format_reply(reply))
+    return reply.verdict.exit_status
+
+
+def run_flows(args: Namespace) -> int:
+    from ctaudit.query.flows_text import format_rows
+    from ctaudit.query.lacking_text import LackCount
+    from ctaudit.query.lookup import ask_flows
+    from ctaudit.query.question import read_flows
+    from ctaudit.query.uncovered import ask_uncovered
+
+    question = read_flows(
+        host=args.host,
+        nat=args.nat,
+        remote=args.remote,
+        begin=args.begin,
+        until=args.until,
+        only_open=args.open,
+        node=args.node,
+        limit=args.limit,
+        zone=args.zone,
+    )
+    lacks = LackCount(by_remote=args.remote is not None)
+    with asking(args) as connection:
+        uncovered = ask_uncovered(connection, question)
+        rows = lacks.watch(ask_flows(connection, question))
+        output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    for sentence in lacks.format():
+        output.complain(sentence)
+    return _say_uncovered(uncovered, args.format)
+
+
+def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
+    from ctaudit.query.uncovered_text import format_uncovered, plain_uncovered
+
+    if not uncovered:
+        return FLOWS_COVERED
+    if form == "json":
+        output.print_lines([json.dumps(plain_uncovered(uncovered))])
+    for sentence in format_uncovered(uncovered):
+        output.complain(sentence)
+    return FLOWS_UNCOVERED
+
+
+def run_traffic(args: Namespace) -> int:
+    from ctaudit.query.bars import choose_style
+    from ctaudit.query.durations_text import format_bins
+    from ctaudit.query.question import FlowsQuestion
+    from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
+    from ctaudit.query.traffic_text import format_shares
+    from ctaudit.query.uncovered import ask_uncovered
+
+    question = read_traffic(
+        begin=args.begin,
+        until=args.until,
+        bucket=args.bucket,
+        by=args.by,
+        top=args.top,
+        node=args.node,
+        host=args.host,
+        remote=args.remote,
+        durations=args.durations,
+    )
+    width, style = _terminal_width(), choose_style(output.require().encoding)
+    with asking(args) as connection:
+        spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
+        uncovered = ask_uncovered(connection, spanned)
+        if args.durations:
+            lines = format_bins(ask_durations(connection, question), args.format, width, style)
+        else:
+            shares = ask_traffic(connection, question)
+            lines = format_shares(question, shares, args.format, width, style)
+        output.print_lines(lines)
+    return _say_uncovered(uncovered, args.format)
+
+
+def run_table(args: Namespace) -> int:
+    from ctaudit.query.flows_text import format_rows
+    from ctaudit.query.question import read_flows
+    from ctaudit.query.table import read_table
+
+    question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
+    rows = read_table(load_config(args.config).node, question, output.complain)
+    output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    return SUCCESS
+
+
+def run_status(args: Namespace) -> int:
+    from ctaudit.query.status import ask_status
+    from ctaudit.query.status_text import format_status, plain_status
+
+    with asking(args) as connection:
+        status = ask_status(connection)
+    if args.json:
+        output.print_json(plain_status(status))
+    else:
+        output.print_lines(format_status(status))
+    return SUCCESS
+
+
+def _terminal_width() -> int | None:
+    """In characters; None where the output is not a terminal."""
+    return shutil.get_terminal_size().columns if output.require().isatty() else None

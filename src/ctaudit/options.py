@@ -1,0 +1,200 @@
+"""The options of each command: one ``add_`` function a command, and those that several have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ctaudit.config import DEFAULT_PATH
+
+
+def add_source(command: argparse.ArgumentParser, *, dsn: bool = True) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"configuration, default {DEFAULT_PATH}"
+    )
+    if dsn:
+        command.add_argument(
+            "--dsn", help="connection string; overrides database.dsn and the PG* variables"
+        )
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_tz(command: argparse.ArgumentParser) -> None:
+    zone = command.add_mutually_exclusive_group()
+    zone.add_argument(
+        "--tz", metavar="ZONE",
+        help="read times without a zone, and print all times, in this time zone: Europe/Berlin",
+    )  # fmt: skip
+    zone.add_argument("--utc", action="store_true", help="the same, in UTC")
+
+
+def add_record(record: argparse.ArgumentParser) -> None:
+    record.add_argument("--replay", type=Path, metavar="FILE", help="replay one segment file")
+    record.add_argument("--node", help="the gateway's name; overrides the configuration")
+
+
+def add_who(who: argparse.ArgumentParser) -> None:
+    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
+    who.add_argument(
+        "--at", required=True, metavar="TIME",
+        help="RFC 3339, or local YYYY-MM-DD HH:MM:SS, or as mail, web servers and date write it; "
+        "without fraction: that whole second",
+    )  # fmt: skip
+    add_tz(who)
+    who.add_argument("--to", metavar="ADDRESS[:PORT]", help="the remote end")
+    who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
+    who.add_argument("--node", help="this gateway only")
+    _add_zone(who)
+    who.add_argument(
+        "--within", default="0", metavar="SECONDS", help="widen the time on both sides"
+    )
+    add_json(who)
+
+
+def add_flows(flows: argparse.ArgumentParser) -> None:
+    _add_parties(flows)
+    flows.add_argument("--from", dest="begin", metavar="TIME", help="alive at this time or later")
+    flows.add_argument("--until", metavar="TIME", help="started before this time")
+    add_tz(flows)
+    flows.add_argument("--open", action="store_true", help="open connections only")
+    flows.add_argument("--node", help="this gateway only")
+    _add_zone(flows)
+    _add_rows(flows)
+
+
+def _add_zone(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--zone", metavar="N", help="this conntrack zone only, of either direction"
+    )
+
+
+def add_traffic(traffic: argparse.ArgumentParser) -> None:
+    traffic.add_argument(
+        "--from", dest="begin", metavar="TIME", help="default: a day before --until"
+    )
+    traffic.add_argument("--until", metavar="TIME", help="default: now")
+    add_tz(traffic)
+    traffic.add_argument("--bucket", metavar="D", help="20s, 5min, 1h, 7d; default: what fits")
+    traffic.add_argument(
+        "--by", choices=("host", "remote", "service"), default="total", help="default: all as one"
+    )
+    traffic.add_argument(
+        "--top", type=int, default=10, metavar="N", help="N parties and the others; default 10"
+    )
+    traffic.add_argument("--host", metavar="CIDR", help="internal address or network")
+    traffic.add_argument("--remote", metavar="CIDR", help="remote address or network")
+    traffic.add_argument("--node", help="this gateway only")
+    traffic.add_argument(
+        "--durations", action="store_true", help="how long connections lasted, by protocol"
+    )
+    traffic.add_argument("--format", choices=("table", "json", "csv"), default="table")
+
+
+def add_table(table: argparse.ArgumentParser) -> None:
+    _add_parties(table)
+    add_tz(table)
+    _add_rows(table)
+
+
+def _add_parties(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--host", metavar="CIDR", help="internal address or network")
+    command.add_argument("--nat", metavar="CIDR", help="public address or network")
+    command.add_argument("--remote", metavar="CIDR", help="remote address or network")
+
+
+def _add_rows(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--limit", type=int, metavar="N", help="at most N rows")
+    command.add_argument(
+        "--format", choices=("table", "json", "csv", "ulogd"), default="table", help="default table"
+    )
+
+
+def add_node(node: argparse.ArgumentParser) -> None:
+    actions = node.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        add_source(action)
+        if name != "list":
+            action.add_argument("--reason", metavar="TEXT", help="put on record")
+        return action
+
+    add_json(add("list", "Show the gateways, and which of them record nothing."))
+    rename = add("rename", "Give a gateway another name in all that is recorded of it.")
+    rename.add_argument("node", metavar="NAME")
+    rename.add_argument("name", metavar="NEW")
+    retire = add("retire", "Say that a gateway is gone; later questions do not wait for it.")
+    which = retire.add_mutually_exclusive_group(required=True)
+    which.add_argument("node", metavar="NAME", nargs="?")
+    which.add_argument(
+        "--here", action="store_true",
+        help="this gateway, by a last note in its spool; its receiver must be stopped",
+    )  # fmt: skip
+    retire.add_argument(
+        "--at", metavar="TIME", help="gone since then; default: the last that it recorded"
+    )
+    retire.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS",
+        help="with --here: until the database has the note; default 30",
+    )  # fmt: skip
+    add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+
+
+def add_import(command: argparse.ArgumentParser) -> None:
+    programs = command.add_subparsers(dest="program", required=True, metavar="PROGRAM")
+    text = "Take over the table ulog2_ct of ulogd2."
+    ulogd = programs.add_parser("ulogd", help=text, description=text, allow_abbrev=False)
+    add_source(ulogd, dsn=False)
+    source = ulogd.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dsn", metavar="OLD", help="connection string of ulogd2's database")
+    source.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a dump of the MySQL table, with a header line"
+    )
+    ulogd.add_argument(
+        "--into", metavar="DSN",
+        help="the store; default: database.dsn and the PG* variables. The login must be a member "
+        "of ctaudit_owner",
+    )  # fmt: skip
+    ulogd.add_argument(
+        "--node", metavar="NAME", help="what it is recorded as; default: this gateway's name-ulogd2"
+    )
+    ulogd.add_argument(
+        "--byte-order", choices=("little", "big"),
+        help="of addresses that are numbers; default: as the addresses tell",
+    )  # fmt: skip
+
+
+def add_hold(hold: argparse.ArgumentParser) -> None:
+    actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        add_source(action)
+        return action
+
+    put = add("set", "Hold a span for a case.")
+    put.add_argument("--case", required=True, metavar="CASE", help="the reference of the case")
+    put.add_argument("--from", dest="begin", required=True, metavar="TIME", help="since this time")
+    put.add_argument(
+        "--until", required=True, metavar="TIME", help="before this time, which may be to come"
+    )
+    put.add_argument("--node", help="connections of this gateway")
+    put.add_argument(
+        "--address", nargs="+", action="extend", default=[], metavar="CIDR",
+        help="connections of these addresses and networks; may be repeated",
+    )  # fmt: skip
+    add("lift", "Lift the holds of a case.").add_argument("case", metavar="CASE")
+    add_json(add("list", "Show each hold that was ever set, by whom, and what it keeps."))
+
+
+def add_setup(setup: argparse.ArgumentParser) -> None:
+    setup.add_argument(
+        "--local", action="store_true", required=True, help="over PostgreSQL's local socket"
+    )
+    setup.add_argument(
+        "--auditor", action="append", default=[], metavar="NAME",
+        help="a user of this host who may ask, besides root; may be repeated",
+    )  # fmt: skip
