@@ -17,7 +17,7 @@ from ctaudit.database import schema, version
 from ctaudit.database.maintenance import DAYS_AHEAD, Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError, UsageError
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, opened, tuples
+from tests.store.gateway import tuples
 from tests.store.snapshot import KEPT, dump_schema, header
 
 ROOT = Path(__file__).parents[2]
@@ -102,52 +102,6 @@ def test_snapshot(cluster: Cluster, fresh: str) -> None:
         pytest.skip(f"the snapshot is of another server: {head}")
     schema.install(cluster.dsn(fresh))
     assert dump_schema(cluster, fresh) == kept, "run: python -m tests.store.snapshot"
-
-
-def test_upgrade_of_a_database_that_holds_rows(
-    cluster: Cluster, fresh: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dsn = cluster.dsn(fresh)
-    schema.install(dsn)
-    now = datetime.now(UTC)
-    gateway = Gateway(dsn, "gw1")
-    gateway.listen(now - timedelta(minutes=5))
-    gateway.record([opened(ARTICLE, now - timedelta(minutes=1))], now)
-
-    later = tmp_path / "sql"
-    shutil.copytree(ROOT / "sql", later)
-    (later / "migrations/0002_more.sql").write_text(
-        "INSERT INTO ctaudit.migration (number, name) VALUES (2, '0002_more');\n"
-        "ALTER TABLE ctaudit.opening_row ADD COLUMN more text;\n"
-    )
-    steps = (later / "install.list").read_text()
-    wanted = "migrations/0001_store.sql\n"
-    (later / "install.list").write_text(
-        steps.replace(wanted, f"{wanted}migrations/0002_more.sql\n")
-    )
-    monkeypatch.setenv("CTAUDIT_SQL", str(later))
-    monkeypatch.setattr(version, "EXPECTED_SCHEMA", 2)
-    assert schema.status(dsn).pending == ("0002_more",)
-    with connections.connect(dsn) as connection, pytest.raises(SchemaError, match="schema upgrade"):
-        connections.check_schema_version(connection)
-    assert schema.upgrade(dsn).migrations == ("0002_more",)
-    gateway.record([opened({**ARTICLE, "ct_id": 8}, now)], now)
-    gateway.close()
-    assert fetch(dsn, "SELECT ct_id, more FROM ctaudit.opening_row ORDER BY 1") == [
-        (7, None),
-        (8, None),
-    ]
-    assert len(fetch(dsn, "SELECT * FROM ctaudit.live('gw1')")) == 1
-
-    monkeypatch.undo()
-    for refused in (schema.install, schema.upgrade, keep_a_month):
-        with pytest.raises(
-            SchemaError, match=r"version 2, but this program needs 1; upgrade ctaudit"
-        ):
-            refused(dsn)
-    newer = pytest.raises(SchemaError, match="upgrade ctaudit")
-    with connections.connect(dsn) as connection, newer:
-        connections.check_schema_version(connection)
 
 
 def test_a_migration_that_fails_leaves_nothing(

@@ -16,6 +16,7 @@ import psycopg
 
 from ctaudit.config import RetentionSection
 from ctaudit.database.connection import check_schema_version, connect, explained, set_local
+from ctaudit.database.locks import Holder
 from ctaudit.errors import DatabaseError
 
 DAYS_AHEAD = 7
@@ -48,17 +49,6 @@ class Step:
     def lock(self) -> tuple[str, str | None]:
         """Steps of which this is equal need the same lock."""
         return self.step, self.parent
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A row of ctaudit.lock_holders(). ``seconds``: how long its transaction has lasted."""
-
-    pid: int
-    login: str | None
-    application: str | None
-    state: str | None
-    seconds: float | None
 
 
 @dataclass(frozen=True)
