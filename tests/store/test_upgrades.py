@@ -197,8 +197,9 @@ def test_database_before_gateways(
         "and newer, but this program's is 1; upgrade ctaudit"
     )
     old.reconnect()
-    old.work(threading.Event())
-    assert old.refused == sentence
+    with pytest.raises(SchemaError) as caught:
+        old.record()
+    assert str(caught.value) == sentence
     for words in (["flows"], ["status"]):
         assert refuse(6, *words, "--dsn", dsn) == sentence
     with program(monkeypatch, 2, more=True):
@@ -261,7 +262,7 @@ def test_over_a_year_of_partitions(
     """On default settings, while a recorder records and a report keeps a day locked for a while."""
     today = datetime.now(UTC).date()
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for table in ("opening", "flow", "dump_entry"):
+        for table in ("opening", "flow", "dump_entry", "aggregate"):
             connection.execute(
                 "SELECT count(ctaudit.make_partition(%s, %s::date - i)) "
                 "FROM generate_series(2, %s) AS i",
@@ -291,6 +292,7 @@ def test_a_lock_that_is_not_given(
     monkeypatch.setattr(schema, "_PATIENCE", 3.0)
     recorder = begin()
     with psycopg.connect(dsn, application_name="a report") as reader:
+        reader.execute("SET idle_in_transaction_session_timeout = '30s'")
         reader.execute("SELECT count(*) FROM ctaudit.opening_row")
         with (
             recording(recorder),
