@@ -18,7 +18,7 @@ from ctaudit.database.maintenance import DAYS_AHEAD, Maintained, Waiting, mainta
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError, UsageError
 from lab.cluster import Cluster
 from tests.store.gateway import tuples
-from tests.store.snapshot import KEPT, dump_schema, header
+from tests.store.snapshot import KEPT, can_dump, dump_schema, header
 
 ROOT = Path(__file__).parents[2]
 ARTICLE = {
@@ -70,13 +70,20 @@ def test_install_twice(cluster: Cluster, fresh: str) -> None:
     first = schema.install(dsn)
     assert first.migrations == ("0001_store",)
     assert len(first.partitions) == 4 * (DAYS_AHEAD + 2)
-    before = dump_schema(cluster, fresh)
     assert schema.install(dsn) == schema.Done(version.EXPECTED_SCHEMA, (), ())
     assert schema.upgrade(dsn).migrations == ()
-    assert dump_schema(cluster, fresh) == before
     status = schema.status(dsn)
     assert status.version.mismatch is None
     assert status.partitions_until == datetime.now(UTC).date() + timedelta(DAYS_AHEAD)
+
+
+def test_a_second_installation_changes_nothing(cluster: Cluster, fresh: str) -> None:
+    if not can_dump(cluster):
+        pytest.skip("pg_dump is older than the server")
+    schema.install(cluster.dsn(fresh))
+    before = dump_schema(cluster, fresh)
+    schema.install(cluster.dsn(fresh))
+    assert dump_schema(cluster, fresh) == before
 
 
 def test_installers_at_once(cluster: Cluster, fresh: str) -> None:
@@ -98,7 +105,7 @@ def test_a_migration_is_done_once_without_the_lock(cluster: Cluster, fresh: str)
 
 def test_snapshot(cluster: Cluster, fresh: str) -> None:
     head, _, kept = KEPT.read_text().partition("\n")
-    if head + "\n" != header(cluster):
+    if head + "\n" != header(cluster) or not can_dump(cluster):
         pytest.skip(f"the snapshot is of another server: {head}")
     schema.install(cluster.dsn(fresh))
     assert dump_schema(cluster, fresh) == kept, "run: python -m tests.store.snapshot"
