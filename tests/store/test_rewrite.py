@@ -115,7 +115,7 @@ def test_within_one_statement(dsn: str, question: str) -> None:
 def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Maintenance runs once, in the middle of the first try."""
     moves: list[Callable[[], None]] = [lambda: keep(dsn, 30)]
-    select_rows = lookup.select_rows
+    select_answers = lookup._select_answers
 
     def move_once(connection: psycopg.Connection) -> None:
         if moves:
@@ -124,7 +124,7 @@ def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.Mon
 
     def select_after(connection, *rest):  # type: ignore[no-untyped-def]
         move_once(connection)
-        return select_rows(connection, *rest)
+        return select_answers(connection, *rest)
 
     def set_and_move(connection: psycopg.Connection) -> None:
         set_local(connection)
@@ -134,7 +134,7 @@ def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.Mon
 
     with connect(dsn, "auditor") as connection:
         if question == "who":
-            monkeypatch.setattr(lookup, "select_rows", select_after)
+            monkeypatch.setattr(lookup, "_select_answers", select_after)
             asked = read_who(
                 "1.2.3.4:53500", ASKED.isoformat(), to=None, proto=None, node=None, within="0"
             )
