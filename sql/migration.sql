@@ -8,5 +8,7 @@ SET LOCAL ROLE ctaudit_owner;
 CREATE TABLE IF NOT EXISTS ctaudit.migration (
     number integer PRIMARY KEY,
     name text NOT NULL UNIQUE,
+    -- The oldest schema version of which a program goes on with the database after this migration.
+    compatible_since integer NOT NULL CHECK (compatible_since BETWEEN 1 AND number),
     applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );

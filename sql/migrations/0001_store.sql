@@ -1,7 +1,7 @@
 -- 0001: the tables and types of the store: the streams of a node (stream), what of them is
 -- known to be recorded (coverage, gap), and the rows that answer questions (opening, flow,
 -- dump_entry).
-INSERT INTO ctaudit.migration (number, name) VALUES (1, '0001_store');
+INSERT INTO ctaudit.migration (number, name, compatible_since) VALUES (1, '0001_store', 1);
 
 -- Where a time came from.
 --   kernel    CTA_TIMESTAMP_START or CTA_TIMESTAMP_STOP

@@ -13,7 +13,9 @@ SELECT ok(NOT pg_has_role('ctaudit_owner', 'MEMBER'), 'no member of the owner');
 SELECT throws_ok('SET ROLE ctaudit_owner', '42501', NULL, 'cannot become the owner');
 
 -- The steps.
-SELECT lives_ok('SELECT ctaudit.schema_version()', 'may ask for the version');
+SELECT lives_ok(
+    'SELECT ctaudit.schema_version(), ctaudit.compatible_since()', 'may ask for the version'
+);
 SELECT lives_ok('SELECT * FROM ctaudit.due_steps(30)', 'may ask what is due');
 SELECT lives_ok($$SELECT ctaudit.make_partition('flow', current_date + 20)$$, 'may make a day');
 SELECT lives_ok('SELECT * FROM ctaudit.trim_before(30)', 'may trim');

@@ -87,7 +87,7 @@ def test_no_schema(rig: Rig) -> None:
     ("change", "way_out"),
     [
         ("DELETE FROM ctaudit.migration", "ctaudit schema upgrade"),
-        ("INSERT INTO ctaudit.migration VALUES (999, 'later')", "upgrade ctaudit"),
+        ("INSERT INTO ctaudit.migration VALUES (999, 'later', 999)", "upgrade ctaudit"),
     ],
 )
 def test_a_schema_of_another_version(lab: Lab, cluster: Cluster, change: str, way_out: str) -> None:

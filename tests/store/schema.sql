@@ -1081,6 +1081,13 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.compatible_since() RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(max(m.compatible_since), 0) FROM ctaudit.migration AS m;
+$$;
+ALTER FUNCTION ctaudit.compatible_since() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6203,7 +6210,9 @@ ALTER TABLE ctaudit.late_read OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.migration (
     number integer NOT NULL,
     name text NOT NULL,
-    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    compatible_since integer NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT migration_check CHECK (((compatible_since >= 1) AND (compatible_since <= number)))
 );
 ALTER TABLE ctaudit.migration OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.node_change (
@@ -6821,6 +6830,10 @@ REVOKE ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_star
 GRANT ALL ON FUNCTION ctaudit.closes(p_seen_at timestamp with time zone, p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone, p_flow_received_at timestamp with time zone, p_flow_started_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.coded_port(p_port integer, p_icmp_type smallint, p_icmp_code smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.compatible_since() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_recorder;
+GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;

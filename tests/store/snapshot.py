@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import psycopg
+
 from ctaudit.database import schema
 from lab.cluster import Cluster, private_cluster
 
@@ -21,7 +23,7 @@ def dump_schema(cluster: Cluster, name: str) -> str:
     """The statements that make schema ctaudit of database ``name``, partitions by day left out."""
     text = subprocess.run(
         [
-            str(cluster.bin_directory / "pg_dump"),
+            cluster.client("pg_dump"),
             *("--schema-only", "--schema=ctaudit", "--exclude-table=ctaudit.*_p20*"),
             f"--dbname={cluster.dsn(name)}",
         ],
@@ -37,8 +39,18 @@ def dump_schema(cluster: Cluster, name: str) -> str:
     return "".join(parts)
 
 
+def can_dump(cluster: Cluster) -> bool:
+    """A server of another version may have come without a pg_dump of its own."""
+    with psycopg.connect(cluster.dsn("postgres")) as connection:
+        server = connection.info.server_version // 10000
+    return int(major_version(cluster)) >= server
+
+
 def major_version(cluster: Cluster) -> str:
-    return cluster.bin_directory.parent.name
+    """Of pg_dump: ``pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)``"""
+    words = [cluster.client("pg_dump"), "--version"]
+    said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return said.split()[2].split(".")[0]
 
 
 def header(cluster: Cluster) -> str:

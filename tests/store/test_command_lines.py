@@ -202,7 +202,7 @@ def test_what_our_own_output_and_psql_print_can_be_pasted_back(cluster: Cluster,
                 f"SET DateStyle = {style}; SET TimeZone = '{zone}'; "
                 f"SELECT '{answer['started_at']}'::timestamptz"
             )
-            psql = [str(cluster.bin_directory / "psql"), "-XAtq", "-d", cluster.dsn(), "-c", query]
+            psql = [cluster.client("psql"), "-XAtq", "-d", cluster.dsn(), "-c", query]
             if style == "ISO" or zone == "UTC":
                 printed.append(subprocess.check_output(psql, text=True).strip())
     assert len(printed) == 8

@@ -162,7 +162,11 @@ def test_where_the_dsn_comes_from(cluster: Cluster, tmp_path: Path) -> None:
     ("name", "change", "says"),
     [
         ("older", "DELETE FROM ctaudit.migration", "version 0, .*; run: ctaudit schema upgrade"),
-        ("later", "UPDATE ctaudit.migration SET number = 999", "version 999, .* upgrade ctaudit"),
+        (
+            "later",
+            "UPDATE ctaudit.migration SET number = 999, compatible_since = 998",
+            "version 999, .* of version 998 and newer, .* upgrade ctaudit",
+        ),
         (
             "empty",
             "DROP SCHEMA ctaudit CASCADE",

@@ -14,7 +14,7 @@ import pytest
 
 from ctaudit import cli
 from ctaudit.config import RetentionSection
-from ctaudit.database import maintenance, schema
+from ctaudit.database import locks, maintenance, schema
 from ctaudit.database.maintenance import Maintained, Waiting
 from ctaudit.errors import DatabaseError
 from lab.cluster import Cluster
@@ -117,7 +117,7 @@ def test_a_lock_is_waited_for(dsn: str) -> None:
 
 def test_a_reader_that_never_ends(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Days ahead are made, what can be done is done, and the reader is named."""
-    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     fill(dsn)
     maintain(dsn, 30)
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -152,7 +152,7 @@ def test_the_command_ends_with_5(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     fill(dsn)
     maintain(dsn, 30)
     file = tmp_path / "ctaudit.toml"

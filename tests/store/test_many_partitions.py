@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ctaudit.config import RetentionSection
-from ctaudit.database import maintenance, schema
+from ctaudit.database import locks, schema
 from ctaudit.database.maintenance import Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError
 from lab.cluster import Cluster, private_cluster
@@ -57,7 +57,7 @@ def make_days(dsn: str, first: int, last: int) -> None:
 @pytest.mark.parametrize("days", [200, torture(1095)])
 def test_years_become_a_month(dsn: str, days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody reads one of the tables all the time: what he does not read is dropped."""
-    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     make_days(dsn, days, 1)
     assert fetch(dsn, "SHOW max_locks_per_transaction") == [("64",)]
     names = [f"ctaudit.{name}" for (name,) in fetch(dsn, "SELECT name FROM ctaudit.partitions()")]

@@ -15,15 +15,15 @@ from lab.cluster import Cluster
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
     "resume_position",
-    "outside_scope", "unannounced", "pairs", "schema_version",
+    "outside_scope", "unannounced", "pairs", "schema_version", "compatible_since",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "imports", "traffic", "durations", "pairs", "schema_version",
+    "imports", "traffic", "durations", "pairs", "schema_version", "compatible_since",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
-    "delete_inquiries", "set_freezing", "lock_holders", "schema_version",
+    "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "compatible_since",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
 OF_THE_VIEW = {
@@ -206,6 +206,7 @@ CALLS = {
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",
     "schema_version": "SELECT ctaudit.schema_version()",
+    "compatible_since": "SELECT ctaudit.compatible_since()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",

@@ -31,7 +31,7 @@ def test_there_are_scenarios() -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
 def test_scenario(cluster: Cluster, place: str, scenario: Path) -> None:
     done = subprocess.run(
-        [str(cluster.bin_directory / "psql"), "-X", "-d", place, "-f", str(scenario)],
+        [cluster.client("psql"), "-X", "-d", place, "-f", str(scenario)],
         capture_output=True,
         text=True,
         timeout=300,

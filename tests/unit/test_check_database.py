@@ -18,6 +18,7 @@ from ctaudit.admin.check_database import (
     judge_schema,
 )
 from ctaudit.admin.finding import Finding, Level
+from ctaudit.database.locks import LockRoom
 from ctaudit.database.version import SchemaVersion
 
 GOOD, WARNING, UNFIT = Level.GOOD, Level.WARNING, Level.UNFIT
@@ -32,6 +33,9 @@ NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
         (judge_schema(SchemaVersion(None, 1)), UNFIT),
         (judge_schema(SchemaVersion(0, 1)), UNFIT),
         (judge_schema(SchemaVersion(2, 1)), UNFIT),
+        (judge_schema(SchemaVersion(3, 1, 2)), UNFIT),
+        (judge_schema(SchemaVersion(3, 1, 1)), WARNING),
+        (judge_schema(SchemaVersion(1, 2)), WARNING),
         (judge_rights("a.b", Rights("gw", True, False, False)), GOOD),
         (judge_rights("a.b", Rights("gw", True, True, False)), WARNING),
         (judge_rights("a.b", Rights("gw", True, True, True)), WARNING),
@@ -43,10 +47,10 @@ NOON = datetime(2026, 2, 22, 12, tzinfo=UTC)
         (judge_partitions(TODAY + timedelta(days=3), TODAY), GOOD),
         (judge_partitions(TODAY + timedelta(days=2), TODAY), WARNING),
         (judge_partitions(None, TODAY), WARNING),
-        (judge_locks(64, 100, 3200), GOOD),
-        (judge_locks(64, 100, 3201), WARNING),
-        (judge_locks(512, 40, 7800), GOOD),
-        (judge_locks(256, 40, 7800), WARNING),
+        (judge_locks(LockRoom(64, 100), 3200), GOOD),
+        (judge_locks(LockRoom(64, 100), 3201), WARNING),
+        (judge_locks(LockRoom(512, 40), 7800), GOOD),
+        (judge_locks(LockRoom(256, 40), 7800), WARNING),
         (judge_announcements([]), GOOD),
         (judge_announcements([Unannounced("not announced", 3, NOON, None)]), WARNING),
     ],
@@ -118,7 +122,7 @@ def test_no_pair_is_no_finding() -> None:
 
 
 def test_how_many_locks_are_wanted() -> None:
-    finding = judge_locks(64, 100, 6500)
+    finding = judge_locks(LockRoom(64, 100), 6500)
     assert finding.found == "max_locks_per_transaction = 64, 6,500 tables and indexes"
     assert finding.wanted == "256 or more, for migrations"
     assert "max_locks_per_transaction = 256;" in finding.remedy

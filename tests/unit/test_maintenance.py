@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ctaudit.database.maintenance import Holder, Maintained, Step, Waiting, describe_step
+from ctaudit.database.locks import Holder
+from ctaudit.database.maintenance import Maintained, Step, Waiting, describe_step
 from ctaudit.database.maintenance_text import format_maintained
 
 DAY = date(2026, 2, 22)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from ctaudit.conntrack.event import COLUMNS
 from ctaudit.errors import DatabaseError
-from ctaudit.record.procedures import Fault, classify, to_time
+from ctaudit.record.procedures import Fault, classify, count_taken, to_time
 from tests.unit.database import lost_connection, server_error
 
 
@@ -38,3 +39,19 @@ def test_fault_of_an_error(error: Exception, fault: Fault) -> None:
 def test_times_are_cut_to_microseconds() -> None:
     moment = datetime(2024, 2, 22, 11, 59, 43, 123456, tzinfo=UTC)
     assert to_time(1_708_603_183_123_456_999) == moment
+
+
+@pytest.mark.parametrize(
+    ("parameters", "columns"),
+    [
+        ([5 + len(COLUMNS)], len(COLUMNS)),
+        ([5 + len(COLUMNS) - 1], len(COLUMNS) - 1),
+        ([5 + len(COLUMNS) + 1], len(COLUMNS)),
+        ([5 + len(COLUMNS) - 1, 5 + len(COLUMNS) + 1], len(COLUMNS) - 1),
+        ([5 + len(COLUMNS) - 2, 5 + len(COLUMNS)], len(COLUMNS)),
+        ([3], len(COLUMNS)),
+        ([], len(COLUMNS)),
+    ],
+)
+def test_columns_that_a_procedure_takes(parameters: list[int], columns: int) -> None:
+    assert count_taken(parameters) == columns

@@ -28,7 +28,10 @@ from ctaudit.database.version import SchemaVersion
             3,
             (),
             date(2026, 3, 1),
-            "ctaudit schema version 3, but this program needs 2; upgrade ctaudit.",
+            (
+                "ctaudit schema version 3, which works with programs of version 3 and newer, but "
+                "this program's is 2; upgrade ctaudit."
+            ),
         ),
         (
             2,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
+from ctaudit.conntrack.event import COLUMNS
+from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.record import session as module
@@ -104,6 +107,7 @@ class Connection:
         self.adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
         self.closed = False
         self.notices: list[object] = []
+        self.info = SimpleNamespace(dbname="audit")
 
     def add_notice_handler(self, handler: object) -> None:
         self.notices.append(handler)
@@ -115,7 +119,7 @@ class Connection:
 def test_connection_to_another_schema_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Connection()
 
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise SchemaError("the schema of database ctaudit is version 2")
 
     monkeypatch.setattr(module, "connect", lambda *_: made)
@@ -125,13 +129,37 @@ def test_connection_to_another_schema_is_closed(monkeypatch: pytest.MonkeyPatch)
     assert made.closed
 
 
-def test_store_is_opened_in_autocommit(monkeypatch: pytest.MonkeyPatch) -> None:
+def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
+    """A database of schema version 1 whose procedure takes so many columns."""
     made = Connection()
     monkeypatch.setattr(module, "connect", lambda *_: made)
-    monkeypatch.setattr(module, "check_schema_version", lambda _: None)
+    monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
+    monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
+    return made
+
+
+def test_store_is_opened_in_autocommit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = offer(monkeypatch, len(COLUMNS))
     store = open_store("", "ctaudit.record_live")
     assert made.autocommit
     assert made.notices == [log_notice]
     assert not made.closed
     store.close()
     assert made.closed
+    assert caplog.messages == []
+
+
+def test_what_a_database_has_no_parameter_for_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    offer(monkeypatch, len(COLUMNS) - 2)
+    open_store("", "ctaudit.record_live")
+    assert caplog.messages == [
+        (
+            "ctaudit.record_live of database audit (schema version 1) has no parameter for "
+            "helper, labels: not recorded; upgrade the schema, or the procedure if it is your "
+            "own, then restart this service"
+        )
+    ]

@@ -15,9 +15,10 @@ import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.nodes import judge_nodes, list_nodes
-from ctaudit.database.connection import connect, explained, schema_version
+from ctaudit.database.connection import connect, explained, read_schema_version
+from ctaudit.database.locks import LockRoom, count_relations, read_lock_room
 from ctaudit.database.schema import read_partitions_until
-from ctaudit.database.version import EXPECTED_SCHEMA, Mismatch, SchemaVersion
+from ctaudit.database.version import OLDEST_RECORDED, Mismatch, SchemaVersion
 from ctaudit.errors import CtauditError, DatabaseError, SchemaError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
@@ -25,7 +26,6 @@ RECORDER_USER = "ctaudit"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
-_FEWEST_LOCKS = 64  # PostgreSQL's own default
 _DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
@@ -83,7 +83,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
     where = f"{info.dbname} on {info.host or 'the local socket'} as {info.user or current_user()}"
     yield Finding("database", Level.GOOD, f"PostgreSQL {version}, {where}")
     try:
-        found = SchemaVersion(schema_version(connection), EXPECTED_SCHEMA)
+        found = read_schema_version(connection)
         yield judge_schema(found)
         if found.installed is None:
             return
@@ -92,7 +92,7 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
         yield judge_log(_read_one(connection, "SHOW log_min_messages"))
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
-        yield judge_locks(*_read_locks(connection))
+        yield judge_locks(read_lock_room(connection), count_relations(connection))
         if rights.execute:
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
@@ -105,17 +105,19 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
 
 
 def judge_schema(found: SchemaVersion) -> Finding:
-    mismatch = found.mismatch
+    """A warning where the recorder goes on: the upgrade is under way."""
+    mismatch = Mismatch.NEWER if found.is_newer else found.mismatch
     remedy = mismatch.value if mismatch else ""
     if mismatch in (Mismatch.MISSING, Mismatch.OLDER):
         remedy += " --dsn DSN as the schema's owner, or ctaudit setup --local"
+    goes_on = found.find_mismatch(OLDEST_RECORDED) is None
     return make_finding(
         "schema",
         "no schema" if found.installed is None else f"version {found.installed}",
         good=mismatch is None,
         wanted=f"version {found.expected}",
         remedy=remedy,
-        level=Level.UNFIT,
+        level=Level.WARNING if goes_on else Level.UNFIT,
     )
 
 
@@ -177,18 +179,13 @@ def judge_partitions(until: date | None, today: date) -> Finding:
     )
 
 
-def judge_locks(per_transaction: int, connections: int, relations: int) -> Finding:
-    """``relations``: the schema's tables and indexes, all of which a migration locks at once.
-
-    The server has room for ``per_transaction`` x ``connections`` locks; others get half of it.
-    """
-    wanted = _FEWEST_LOCKS
-    while wanted * connections < 2 * relations:
-        wanted *= 2
+def judge_locks(room: LockRoom, relations: int) -> Finding:
+    """``relations``: the schema's tables and indexes, all of which a migration may lock at once."""
+    wanted = room.wanted(relations)
     return make_finding(
         "locks",
-        f"max_locks_per_transaction = {per_transaction}, {relations:,} tables and indexes",
-        good=per_transaction >= wanted,
+        f"max_locks_per_transaction = {room.per_transaction}, {relations:,} tables and indexes",
+        good=room.has_room(relations),
         wanted=f"{wanted} or more, for migrations",
         remedy=f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; as a superuser, then "
         "restart PostgreSQL",
@@ -256,18 +253,6 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
 def _read_row(connection: psycopg.Connection[Any], statement: str, *values: object) -> Any:
     with explained("asking the database"), connection.transaction():
         return connection.execute(statement.encode(), values or None).fetchone()
-
-
-def _read_locks(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
-    row = _read_row(
-        connection,
-        "SELECT current_setting('max_locks_per_transaction')::integer,"
-        " current_setting('max_connections')::integer, count(*)"
-        " FROM pg_catalog.pg_class AS c"
-        " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = 'ctaudit' AND c.relkind IN ('r', 'p', 'i', 'I')",
-    )
-    return row or (_FEWEST_LOCKS, 1, 0)
 
 
 def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from ctaudit.database.connection import (
     describe_error,
     explained,
 )
-from ctaudit.database.schema import retry_locked
+from ctaudit.database.locks import holders_named, retry_locked
 from ctaudit.errors import UsageError
 
 _DAY = 86_400_000_000  # microseconds
@@ -177,7 +177,8 @@ class _Writer:
         days = {("flow" if row.is_ended else "opening", row.received_us // _DAY) for row in rows}
         wanted = {(table, date(1970, 1, 1) + timedelta(days=day)) for table, day in days}
         for table, day in sorted(wanted - self._made):
-            retry_locked(partial(self._make_partition, table, day))
+            with holders_named(self.store, "making the partitions of the import"):
+                retry_locked(partial(self._make_partition, table, day))
         self._made |= wanted
 
     def _make_partition(self, table: str, day: date) -> None:

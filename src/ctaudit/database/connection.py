@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import psycopg
 
 from ctaudit.database import version
 from ctaudit.database.dsn import describe_target, parse_dsn
-from ctaudit.database.version import Mismatch, SchemaVersion
+from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
 _CONNECT_TIMEOUT = 10  # seconds
@@ -125,46 +125,57 @@ def repeated(ask: Callable[[], T]) -> T:
     return ask()
 
 
-# Until its first release, migration 1 is edited in place. Only its present text makes both types.
+# Until its first release, migration 1 is edited in place. Only the present text makes this column.
 _VERSION = """
-SELECT ctaudit.schema_version(), (
-    SELECT count(*) = 2 FROM pg_catalog.pg_type AS t
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname IN ('hold', 'import')
+SELECT ctaudit.schema_version(), EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS a
+    JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'ctaudit' AND c.relname = 'migration' AND a.attname = 'compatible_since'
 )
 """
 
 
-def schema_version(connection: psycopg.Connection[Any]) -> int | None:
-    """The database's schema version, None where ctaudit is not installed. Ends its transaction.
+def read_schema_version(connection: psycopg.Connection[Any]) -> SchemaVersion:
+    """The database's schema version against this program's. Ends its transaction.
 
     Raises PrivilegeError where the login may not ask, SchemaError where version 1 has a layout
     from before the first release.
     """
+    expected = version.EXPECTED_SCHEMA
     with explained("reading the schema's version"), connection.transaction():
         try:
             with connection.transaction():
-                row = connection.execute(_VERSION).fetchone()
+                number, is_present = _fetch(connection, _VERSION)
         except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction):
-            return None
-    if row is None:
-        return None
-    number: int = row[0]
-    if number == 1 and not row[1]:
-        raise SchemaError(
-            f"the schema of database {connection.info.dbname} has the layout of an unreleased "
-            "ctaudit, which changed without a new version and cannot be upgraded; install into "
-            "another database, or drop its record (DROP SCHEMA ctaudit CASCADE) and run: "
-            "ctaudit schema install"
-        )
-    return number
+            return SchemaVersion(None, expected)
+        if number == 1 and not is_present:
+            raise SchemaError(
+                f"the schema of database {connection.info.dbname} has the layout of an unreleased "
+                "ctaudit, which changed without a new version and cannot be upgraded; install "
+                "into another database, or drop its record (DROP SCHEMA ctaudit CASCADE) and run: "
+                "ctaudit schema install"
+            )
+        since = None
+        if number > expected:
+            (since,) = _fetch(connection, "SELECT ctaudit.compatible_since()")
+    return SchemaVersion(number, expected, since)
+
+
+def _fetch(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
+    """The only row."""
+    (row,) = connection.execute(query.encode()).fetchall()
+    return tuple(row)
 
 
 def check_schema_version(
-    connection: psycopg.Connection[Any], refuse: Collection[Mismatch] = tuple(Mismatch)
-) -> int | None:
-    """The database's schema version; raises SchemaError where it is one of ``refuse``."""
-    found = SchemaVersion(schema_version(connection), version.EXPECTED_SCHEMA)
-    if found.mismatch in refuse:
+    connection: psycopg.Connection[Any], oldest: int | None = None
+) -> SchemaVersion:
+    """The database's schema version; raises SchemaError where the caller cannot work with it.
+
+    ``oldest``: the oldest version that the caller works with; None: this program's own.
+    """
+    found = read_schema_version(connection)
+    if found.find_mismatch(found.expected if oldest is None else oldest) is not None:
         raise SchemaError(f"database {connection.info.dbname} has {found.describe()}")
-    return found.installed
+    return found

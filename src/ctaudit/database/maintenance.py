@@ -6,7 +6,6 @@ else can be done is done first.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,12 +15,10 @@ import psycopg
 
 from ctaudit.config import RetentionSection
 from ctaudit.database.connection import check_schema_version, connect, explained, set_local
+from ctaudit.database.locks import NO_LOCK, Holder, retry_locked
 from ctaudit.errors import DatabaseError
 
 DAYS_AHEAD = 7
-
-_PATIENCE = 20.0  # seconds, for all steps that need the same lock
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0  # seconds between two tries
 
 _STATEMENTS = {
     "make": "SELECT ctaudit.make_partition(%(parent)s, %(day)s, %(portion_until)s)",
@@ -48,17 +45,6 @@ class Step:
     def lock(self) -> tuple[str, str | None]:
         """Steps of which this is equal need the same lock."""
         return self.step, self.parent
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A row of ctaudit.lock_holders(). ``seconds``: how long its transaction has lasted."""
-
-    pid: int
-    login: str | None
-    application: str | None
-    state: str | None
-    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,7 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
                 continue
             try:
                 yield from _run(connection, step, retention)
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            except NO_LOCK:
                 waiting[step.lock] = Waiting(step, _find_holders(connection, step))
                 left += 1
                 yield waiting[step.lock]
@@ -144,18 +130,13 @@ def _try(
         "retention": retention.days,
         "inquiries": retention.inquiries_days,
     }
-    deadline = time.monotonic() + _PATIENCE
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            with connection.transaction():
-                set_local(connection)
-                return connection.execute(_STATEMENTS[step.step].encode(), values).fetchall()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            if time.monotonic() >= deadline:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def ask() -> list[tuple[Any, ...]]:
+        with connection.transaction():
+            set_local(connection)
+            return connection.execute(_STATEMENTS[step.step].encode(), values).fetchall()
+
+    return retry_locked(ask)
 
 
 def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintained]:

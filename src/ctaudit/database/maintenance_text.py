@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ctaudit.database.maintenance import Holder, Maintained, Step, Waiting
+from ctaudit.database.locks import format_holders
+from ctaudit.database.maintenance import Maintained, Step, Waiting
 
 _DOING = {
     "make": "make",
@@ -32,16 +33,9 @@ def _format_done(item: Maintained) -> str:
 
 
 def _format_waiting(item: Waiting) -> str:
-    holders = "; ".join(map(_format_holder, item.holders)) or "another session, which has ended"
+    holders = format_holders(item.holders)
     return f"waiting: cannot {_describe(item.step)}, its lock is held by {holders}"
 
 
 def _describe(step: Step) -> str:
     return f"{_DOING[step.step]} {step.name}" if step.step in _DOING else "trim the coverage"
-
-
-def _format_holder(holder: Holder) -> str:
-    """``process 4711 (audrey, ctaudit auditor, idle in transaction) for 45 s``"""
-    words = ", ".join(filter(None, (holder.login, holder.application, holder.state)))
-    age = "" if holder.seconds is None else f" for {holder.seconds:.0f} s"
-    return f"process {holder.pid}" + (f" ({words})" if words else "") + age

@@ -2,40 +2,48 @@
 
 Each migration runs once, in a transaction of its own; functions, procedures and grants are
 replaced after the migrations, in one transaction. Every command may be repeated at any time, and
-two may run at once.
+two may run at once. Gateways record meanwhile: no step waits longer than two seconds for a lock,
+and with it those who come after it.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 
 from ctaudit.database import version
 from ctaudit.database.connection import (
-    check_schema_version,
     connect,
     describe_error,
     explained,
-    schema_version,
+    read_schema_version,
+)
+from ctaudit.database.locks import (
+    NO_LOCK,
+    LockRoom,
+    count_relations,
+    holders_named,
+    read_lock_room,
+    retry_locked,
 )
 from ctaudit.database.maintenance import DAYS_AHEAD
-from ctaudit.database.version import Mismatch, SchemaVersion
+from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 
 _PACKAGED = Path("/usr/share/ctaudit/sql")
 _CHECKOUT = Path(__file__).resolve().parents[3] / "sql"
 # The advisory lock that makes two installers take turns: any number that never changes.
 _LOCK = 0x6374_6175_6469_74
-_TRIES = 10
-
-T = TypeVar("T")
+_DOING = "installing the schema"
+_LOCK_TIMEOUT = "2s"  # autovacuum gives way after one second
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,15 @@ class Step:
     files: tuple[Path, ...]
     migration: int | None = None
     as_owner: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.files[0].stem
+
+    def read_locks(self) -> list[str]:
+        """Tables whose partitions the migration locks, all at once: its line ``-- Locks: ...``."""
+        declared = re.search(r"^-- Locks: (.*)$", self.files[0].read_text(), re.MULTILINE)
+        return re.findall(r"\w+", declared[1]) if declared else []
 
 
 @dataclass(frozen=True)
@@ -96,43 +113,54 @@ def read_steps(folder: Path) -> list[Step]:
 def install(dsn: str) -> Done:
     """Installs the schema, or upgrades it to this program's version.
 
-    Raises DatabaseError, PrivilegeError, SchemaError (the schema is newer than this program).
+    Raises DatabaseError, PrivilegeError, SchemaError (the schema is newer than this program: its
+    functions would be replaced by older ones, even where this program can use them).
     """
     steps = read_steps(find_sql())
-    with connect(dsn, "owner") as connection, explained("installing the schema"):
+    with connect(dsn, "owner") as connection, explained(_DOING):
         connection.autocommit = True
         connection.execute("SET client_min_messages = warning")
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        installed = check_schema_version(connection, {Mismatch.NEWER}) or 0
-        applied = []
-        for step in steps:
-            if step.migration is not None and step.migration <= installed:
-                continue
-            _run(connection, step)
-            if step.migration is not None:
-                applied.append(step.files[0].stem)
-        made = retry_locked(lambda: _make_partitions(connection))
-        return Done(version.EXPECTED_SCHEMA, tuple(applied), made)
+        found = read_schema_version(connection)
+        if found.is_newer:
+            raise SchemaError(
+                f"database {connection.info.dbname} has ctaudit schema version {found.installed}, "
+                f"newer than this program's {found.expected}; upgrade ctaudit"
+            )
+        pending = list_pending(steps, found.installed)
+        if found.installed is not None:
+            _refuse_without_room(connection, pending)
+        with holders_named(connection, _DOING):
+            for step in steps:
+                if step.migration is None or step in pending:
+                    retry_locked(partial(_run, connection, step))
+            made = retry_locked(partial(_make_partitions, connection))
+        return Done(version.EXPECTED_SCHEMA, tuple(step.name for step in pending), made)
 
 
 def upgrade(dsn: str) -> Done:
     """As install, but raises SchemaError where no schema is installed."""
     with connect(dsn, "owner") as connection:
-        check_schema_version(connection, {Mismatch.MISSING})
+        found = read_schema_version(connection)
+        if found.installed is None:
+            raise SchemaError(f"database {connection.info.dbname} has {found.describe()}")
     return install(dsn)
 
 
 def status(dsn: str) -> SchemaStatus:
     """What is installed and what is to be applied; a login with any of our roles may ask."""
     with connect(dsn) as connection:
-        installed = schema_version(connection)
+        found = read_schema_version(connection)
         until = read_partitions_until(connection)
-    pending = tuple(
-        step.files[0].stem
-        for step in read_steps(find_sql())
-        if step.migration is not None and step.migration > (installed or 0)
-    )
-    return SchemaStatus(SchemaVersion(installed, version.EXPECTED_SCHEMA), pending, until)
+    pending = list_pending(read_steps(find_sql()), found.installed)
+    return SchemaStatus(found, tuple(step.name for step in pending), until)
+
+
+def list_pending(steps: Sequence[Step], installed: int | None) -> list[Step]:
+    """The migrations that follow version ``installed``."""
+    return [
+        step for step in steps if step.migration is not None and step.migration > (installed or 0)
+    ]
 
 
 def read_partitions_until(connection: psycopg.Connection[Any]) -> date | None:
@@ -159,24 +187,33 @@ def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
 def _run(connection: psycopg.Connection[Any], step: Step) -> None:
     """Runs a step's files in one transaction."""
     with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
         if step.as_owner:
             connection.execute("SET LOCAL ROLE ctaudit_owner")
         for file in step.files:
             try:
                 connection.execute(file.read_bytes())
-            except psycopg.errors.InsufficientPrivilege:
+            except (psycopg.errors.InsufficientPrivilege, *NO_LOCK):
                 raise
             except psycopg.Error as error:
                 raise DatabaseError(f"{file}: {describe_error(error)}") from None
 
 
-def retry_locked(work: Callable[[], T]) -> T:
-    """Repeats ``work`` while another session holds a lock; each try has a short lock_timeout."""
-    for attempt in range(_TRIES):
-        try:
-            return work()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            if attempt == _TRIES - 1:
-                raise
-            time.sleep(0.2 * (attempt + 1))
-    raise AssertionError
+def _refuse_without_room(connection: psycopg.Connection[Any], pending: Sequence[Step]) -> None:
+    """Raises DatabaseError if a migration's locks are more than the server has room for."""
+    room = read_lock_room(connection)
+    for step in pending:
+        tables = step.read_locks()
+        locks = count_relations(connection, tables) if tables else 0
+        if not room.has_room(locks):
+            raise DatabaseError(describe_lack(step.name, locks, room))
+
+
+def describe_lack(migration: str, locks: int, room: LockRoom) -> str:
+    return (
+        f"migration {migration} may lock {locks:,} tables and indexes at once, and the server has "
+        f"room for {room.per_transaction * room.connections:,} locks of all sessions "
+        f"(max_locks_per_transaction = {room.per_transaction}, max_connections = "
+        f"{room.connections}), so nothing was changed; ALTER SYSTEM SET max_locks_per_transaction "
+        f"= {room.wanted(locks)}; as a superuser, restart PostgreSQL, then run it again"
+    )

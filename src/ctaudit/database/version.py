@@ -1,4 +1,7 @@
-"""Whether a database's ctaudit schema fits this program, and what to do where it does not."""
+"""Whether a database's ctaudit schema fits this program, and what to do where it does not.
+
+Programs and databases are upgraded one after the other, in either order (decision 0026).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 EXPECTED_SCHEMA = 1  # the number of the newest file in sql/migrations
+OLDEST_RECORDED = 1  # the oldest schema version that this program's recorder records into
 
 
 class Mismatch(Enum):
@@ -18,27 +22,48 @@ class Mismatch(Enum):
 
 @dataclass(frozen=True)
 class SchemaVersion:
-    """``installed`` None: the database has no ctaudit schema."""
+    """``installed``: of the database; None: it has no ctaudit schema.
+
+    ``expected``: of this program. ``compatible_since``: the oldest program that goes on with the
+    database; None: the database is not newer than this program, or does not say.
+    """
 
     installed: int | None
     expected: int
+    compatible_since: int | None = None
 
     @property
     def mismatch(self) -> Mismatch | None:
+        """Against the commands, which need all that this program's own schema has."""
+        return self.find_mismatch(self.expected)
+
+    @property
+    def is_newer(self) -> bool:
+        return self.installed is not None and self.installed > self.expected
+
+    def find_mismatch(self, oldest: int) -> Mismatch | None:
+        """Against a part of this program that works with schema version ``oldest`` too."""
         if self.installed is None:
             return Mismatch.MISSING
-        if self.installed == self.expected:
-            return None
-        return Mismatch.OLDER if self.installed < self.expected else Mismatch.NEWER
+        if self.is_newer:
+            since = self.compatible_since or self.installed
+            return Mismatch.NEWER if since > self.expected else None
+        return Mismatch.OLDER if self.installed < oldest else None
 
     def describe(self) -> str:
         """After "database NAME has": what is installed and, where it does not fit, the way out."""
         mismatch = self.mismatch
-        if mismatch is None:
-            return f"ctaudit schema version {self.installed}, as this program needs"
         if mismatch is Mismatch.MISSING:
             return f"no ctaudit schema; {mismatch.value}"
-        return (
-            f"ctaudit schema version {self.installed}, but this program needs {self.expected}; "
-            f"{mismatch.value}"
-        )
+        found = f"ctaudit schema version {self.installed}"
+        if mismatch is Mismatch.OLDER:
+            return f"{found}, but this program needs {self.expected}; {mismatch.value}"
+        if mismatch is Mismatch.NEWER:
+            since = self.compatible_since or self.installed
+            return (
+                f"{found}, which works with programs of version {since} and newer, but this "
+                f"program's is {self.expected}; {mismatch.value}"
+            )
+        if self.is_newer:
+            return f"{found}, which works with this program's version {self.expected}"
+        return f"{found}, as this program needs"

@@ -8,7 +8,7 @@ the newest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -31,6 +31,7 @@ from ctaudit.spool.decoder import Batch
 from ctaudit.spool.note import Note
 
 _STATEMENT = b"record"
+_PLACE = 5  # parameters before the columns: node, stream, from, until, covered_until
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Raised by the record procedures: the position does not fit; the stream is not known.
@@ -67,14 +68,41 @@ class Call:
     formats: Sequence[Format]
 
 
-class Store:
-    """An open connection, in autocommit, and the procedure that takes the batches."""
+def read_taken_columns(connection: psycopg.Connection[Any], procedure: str) -> int:
+    """How many of event.COLUMNS, from the first on, ``procedure`` takes in this database."""
+    schema, name = procedure.split(".")
+    with connection.transaction():
+        rows = connection.execute(
+            "SELECT p.pronargs FROM pg_catalog.pg_proc AS p "
+            "JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace "
+            "WHERE n.nspname = %s AND p.proname = %s AND p.prokind = 'p'",
+            (schema, name),
+        ).fetchall()
+    return count_taken([row[0] for row in rows])
 
-    def __init__(self, connection: psycopg.Connection[Any], procedure: str) -> None:
+
+def count_taken(parameters: Iterable[int]) -> int:
+    """By the numbers of parameters of the procedures of one name.
+
+    An older database's procedure has fewer columns. A newer one's has more, with defaults; so
+    all are sent to it, and where there is none, for the server's own error.
+    """
+    columns = [number - _PLACE for number in parameters]
+    return max((number for number in columns if 0 < number <= len(COLUMNS)), default=len(COLUMNS))
+
+
+class Store:
+    """An open connection, in autocommit, and the procedure that takes the batches.
+
+    ``taken``: how many of event.COLUMNS it takes.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], procedure: str, taken: int) -> None:
         self._connection = connection
         connection.autocommit = True
         register_columns(connection.adapters)
-        placeholders = ", ".join(f"${number}" for number in range(1, 6 + len(COLUMNS)))
+        self._taken = taken
+        placeholders = ", ".join(f"${number + 1}" for number in range(_PLACE + taken))
         # config has checked the name: a schema and a procedure, lower case.
         self._record = f"CALL {procedure}({placeholders})".encode()
         self._is_prepared = False
@@ -85,8 +113,8 @@ class Store:
         place = (span.node, span.stream, Int8(span.first), Int8(span.until), covered)
         transformer = Transformer(self._connection)
         values = transformer.dump_sequence(
-            (*place, *build_columns(batch)),
-            [PyFormat.AUTO] * len(place) + [PyFormat.BINARY] * len(COLUMNS),
+            (*place, *build_columns(batch)[: self._taken]),
+            [PyFormat.AUTO] * len(place) + [PyFormat.BINARY] * self._taken,
         )
         return Call(values, transformer.types or (), transformer.formats or ())
 

@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Callable
 
-from ctaudit.database.connection import check_schema_version, connect
+from ctaudit.conntrack.event import COLUMNS
+from ctaudit.database import version
+from ctaudit.database.connection import check_schema_version, connect, explained
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
 from ctaudit.record.notices import log_notice
-from ctaudit.record.procedures import Store
+from ctaudit.record.procedures import Store, read_taken_columns
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +22,27 @@ _LONGEST_DELAY = 5.0
 
 
 def open_store(dsn: str, procedure: str) -> Store:
-    """Connects and checks the schema's version. Raises DatabaseError, SchemaError."""
+    """Connects, and asks which columns the database takes. Raises DatabaseError, SchemaError."""
     connection = connect(dsn, "recorder")
     connection.add_notice_handler(log_notice)
     try:
-        check_schema_version(connection)
+        found = check_schema_version(connection, version.OLDEST_RECORDED)
+        with explained(f"reading the parameters of {procedure}"):
+            taken = read_taken_columns(connection, procedure)
     except BaseException:
         connection.close()
         raise
-    return Store(connection, procedure)
+    missing = list(COLUMNS)[taken:]
+    if missing:
+        log.warning(
+            "%s of database %s (schema version %s) has no parameter for %s: not recorded; upgrade "
+            "the schema, or the procedure if it is your own, then restart this service",
+            procedure,
+            connection.info.dbname,
+            found.installed,
+            ", ".join(missing),
+        )
+    return Store(connection, procedure, taken)
 
 
 def longest_delay(failures: int) -> float:

@@ -1,0 +1,306 @@
+"""Programs and databases of different versions, and migrations while a recorder records."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ctaudit.config import RetentionSection
+from ctaudit.conntrack.event import COLUMNS, TEXT
+from ctaudit.database import locks, schema, version
+from ctaudit.database.connection import check_schema_version, connect
+from ctaudit.database.maintenance import maintain
+from ctaudit.errors import DatabaseError, SchemaError
+from ctaudit.record.commits import Commits
+from ctaudit.record.in_flight import Committed
+from ctaudit.record.positions import Span
+from ctaudit.record.session import Session, open_store
+from ctaudit.spool.note import Note
+from lab.cluster import Cluster, private_cluster
+from tests.store.later import make_version
+from tests.store.scenario import refuse, run
+from tests.store.test_batch_calls import batch_of
+
+RECORD = "ctaudit.record_live"
+DAYS = 365
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    """PostgreSQL's own settings: 64 locks a transaction, 100 connections."""
+    with private_cluster(settings={"fsync": "off"}) as made:
+        yield made
+
+
+@pytest.fixture
+def dsn(server: Cluster) -> Iterator[str]:
+    server.create_database("upgraded")
+    schema.install(server.dsn("upgraded"))
+    yield server.dsn("upgraded")
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
+        connection.execute('DROP DATABASE "upgraded" WITH (FORCE)')
+
+
+def fetch(dsn: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+@contextmanager
+def program(
+    monkeypatch: pytest.MonkeyPatch, number: int, sql: Path | None = None, *, more: bool = False
+) -> Iterator[None]:
+    """Acts as the program of that version; ``more``: its events have the column ``more``."""
+    with monkeypatch.context() as patch:
+        patch.setattr(version, "EXPECTED_SCHEMA", number)
+        if sql is not None:
+            patch.setenv("CTAUDIT_SQL", str(sql))
+        if more:
+            patch.setitem(COLUMNS, "more", TEXT)
+        yield
+
+
+@dataclass
+class Recorder:
+    """Records small batches of one stream, as fast as they are committed.
+
+    ``faults``: what made it connect again, as the recorder does. ``longest``: seconds between
+    two commits, at most.
+    """
+
+    dsn: str
+    committed: int = 0
+    longest: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    refused: str = ""
+
+    def __post_init__(self) -> None:
+        # Each wait is a tenth of what it is in the service.
+        self._session = Session(
+            lambda: open_store(self.dsn, RECORD), lambda seconds: time.sleep(seconds / 10)
+        )
+        self._commits = Commits(self._session)
+        self._end = Span("gw1", uuid4(), 0, 10)
+        self._commits.record_note(self._end, Note("start", time.time_ns(), {"mode": "live"}))
+
+    def record(self) -> None:
+        first = self._commits.find_position(self._end.node, self._end.stream) or 0
+        span = replace(self._end, first=first, until=first + 10)
+        call = self._commits.encode(span, batch_of(5, first))
+        self._commits.send(span, call, 5)
+        assert isinstance(self._commits.settle(), Committed)
+        self.committed += 5
+
+    def work(self, stop: threading.Event) -> None:
+        last = time.monotonic()
+        while not stop.is_set():
+            try:
+                self.record()
+            except (psycopg.Error, DatabaseError) as error:
+                self.faults.append(f"{type(error).__name__}: {error}")
+                self._commits.forget()
+                self._session.back_off(str(error))
+                continue
+            except SchemaError as error:
+                self.refused = str(error)
+                return
+            now = time.monotonic()
+            self.longest, last = max(self.longest, now - last), now
+
+    def reconnect(self) -> None:
+        self._commits.forget()
+        self._session.close()
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@pytest.fixture
+def begin(dsn: str) -> Iterator[Callable[[], Recorder]]:
+    """Makes a recorder of the database, as the program is at that moment."""
+    made: list[Recorder] = []
+
+    def begin_recorder() -> Recorder:
+        made.append(Recorder(dsn))
+        return made[-1]
+
+    yield begin_recorder
+    for recorder in made:
+        recorder.close()
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Meanwhile it records; it has recorded something before and after the body."""
+    stop = threading.Event()
+    thread = threading.Thread(target=recorder.work, args=(stop,))
+    thread.start()
+    try:
+        _wait_for_more(recorder, thread)
+        yield
+        _wait_for_more(recorder, thread)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _wait_for_more(recorder: Recorder, thread: threading.Thread) -> None:
+    wanted, deadline = recorder.committed + 50, time.monotonic() + 30
+    while recorder.committed < wanted and thread.is_alive():
+        assert time.monotonic() < deadline, recorder.faults
+        time.sleep(0.01)
+
+
+def count_rows(dsn: str) -> object:
+    return fetch(dsn, "SELECT count(*), count(more) FROM ctaudit.opening_row")[0]
+
+
+def test_database_before_gateways(
+    dsn: str, begin: Callable[[], Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load, over rows. Version 3 refuses a recorder of version 1, at its next connection."""
+    second = make_version(tmp_path / "second", 2)
+    third = make_version(tmp_path / "third", 3)
+    old = begin()
+    with recording(old), program(monkeypatch, 2, second):
+        assert schema.upgrade(dsn).migrations == ("0002_more",)
+    old.reconnect()
+    with recording(old):
+        pass
+    assert old.refused == ""
+    assert count_rows(dsn) == (old.committed, 0)
+    assert old.longest < 4, old.faults
+    assert len(list(maintain(dsn, RetentionSection(30)))) > 0
+    for words in (["flows"], ["status"], ["who", "1.2.3.4:5", "--at", "2026-02-22 11:59:43"]):
+        assert run(*words, "--dsn", dsn).status in (0, 1, 4)
+    assert "version 2, which works with this program's version 1, and partitions" in (
+        run("schema", "status", "--dsn", dsn).out
+    )
+    for action in ("install", "upgrade"):
+        assert refuse(6, "schema", action, "--dsn", dsn).endswith(
+            "has ctaudit schema version 2, newer than this program's 1; upgrade ctaudit"
+        )
+
+    with program(monkeypatch, 3, third):
+        assert schema.upgrade(dsn).migrations == ("0003_less",)
+    sentence = (
+        "database upgraded has ctaudit schema version 3, which works with programs of version 2 "
+        "and newer, but this program's is 1; upgrade ctaudit"
+    )
+    old.reconnect()
+    with pytest.raises(SchemaError) as caught:
+        old.record()
+    assert str(caught.value) == sentence
+    for words in (["flows"], ["status"]):
+        assert refuse(6, *words, "--dsn", dsn) == sentence
+    with program(monkeypatch, 2, more=True):
+        begin().record()
+
+
+def test_gateways_before_database(
+    dsn: str,
+    begin: Callable[[], Recorder],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It sends what the database takes and says what it leaves out; after the upgrade, all."""
+    with program(monkeypatch, 2, make_version(tmp_path / "sql", 2), more=True):
+        new = begin()
+        assert caplog.messages == [
+            (
+                f"{RECORD} of database upgraded (schema version 1) has no parameter for more: not "
+                "recorded; upgrade the schema, or the procedure if it is your own, then restart "
+                "this service"
+            )
+        ]
+        with recording(new):
+            assert schema.upgrade(dsn).migrations == ("0002_more",)
+        before = new.committed
+        assert count_rows(dsn) == (before, 0)
+        monkeypatch.setattr("ctaudit.record.procedures.build_columns", _with_more)
+        new.reconnect()
+        with recording(new):
+            pass
+        assert new.faults == [] or all("record_live" in fault for fault in new.faults)
+    assert count_rows(dsn) == (new.committed, new.committed - before)
+
+
+def _with_more(batch: object) -> list[object]:
+    """As build_columns, with a value in each row of column ``more``."""
+    from ctaudit.record import encoder
+
+    columns: list[object] = list(encoder.build_columns(batch))  # type: ignore[arg-type]
+    columns[-1] = encoder._ARRAYS[TEXT](
+        encoder._ARRAY.pack(1, 0, TEXT.oid, 1, 1) + encoder._encode_text(b"x")
+    )
+    return columns
+
+
+def test_commands_do_not_ask_an_older_database(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with program(monkeypatch, 2), connect(dsn) as connection:
+        assert check_schema_version(connection, 1).installed == 1
+        with pytest.raises(SchemaError, match="version 1, but this program needs 2; run: ctaudit"):
+            check_schema_version(connection)
+        monkeypatch.setattr(version, "OLDEST_RECORDED", 2)
+        with pytest.raises(SchemaError, match="needs 2; run: ctaudit schema upgrade"):
+            open_store(dsn, RECORD)
+
+
+def test_over_a_year_of_partitions(
+    dsn: str, begin: Callable[[], Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On default settings, while a recorder records and a report keeps a day locked for a while."""
+    today = datetime.now(UTC).date()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for table in ("opening", "flow", "dump_entry", "aggregate"):
+            connection.execute(
+                "SELECT count(ctaudit.make_partition(%s, %s::date - i)) "
+                "FROM generate_series(2, %s) AS i",
+                (table, today, DAYS),
+            )
+    assert fetch(dsn, "SHOW max_locks_per_transaction") == [("64",)]
+    all_tables = "opening_row, flow_row, dump_entry_row"
+    greedy = make_version(tmp_path / "greedy", 2, locks=all_tables)
+    modest = make_version(tmp_path / "modest", 2)
+    recorder = begin()
+    with program(monkeypatch, 2, greedy), pytest.raises(DatabaseError) as caught:
+        schema.upgrade(dsn)
+    assert str(caught.value).startswith("migration 0002_more may lock ")
+    assert "= 128; as a superuser" in str(caught.value)
+    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(1,)]
+
+    with recording(recorder), program(monkeypatch, 2, modest):
+        assert schema.upgrade(dsn).migrations == ("0002_more",)
+    assert count_rows(dsn) == (recorder.committed, 0)
+    assert recorder.longest < 4, recorder.faults
+
+
+def test_a_lock_that_is_not_given(
+    dsn: str, begin: Callable[[], Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recording goes on between the tries; the holder is named, and nothing was changed."""
+    monkeypatch.setattr(locks, "_PATIENCE", 3.0)
+    recorder = begin()
+    with psycopg.connect(dsn, application_name="a report") as reader:
+        reader.execute("SET idle_in_transaction_session_timeout = '30s'")
+        reader.execute("SELECT count(*) FROM ctaudit.opening_row")
+        with (
+            recording(recorder),
+            program(monkeypatch, 2, make_version(tmp_path / "sql", 2)),
+            pytest.raises(DatabaseError, match=r"is locked by process \d+ \(\w+, a report, idle"),
+        ):
+            schema.upgrade(dsn)
+    assert recorder.longest < 3, recorder.faults
+    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(1,)]
+    with program(monkeypatch, 2, tmp_path / "sql"):
+        assert schema.upgrade(dsn).migrations == ("0002_more",)
