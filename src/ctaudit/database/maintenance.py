@@ -22,6 +22,14 @@ DAYS_AHEAD = 7
 
 _PATIENCE = 20.0  # seconds, for all steps that need the same lock
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 2.0  # seconds between two tries
+_COPIES = 3  # of a day, where rows of it come while it is copied
+
+# Somebody else's lock, or rows that were moved while they were summed.
+_TRY_AGAIN = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 
 _STATEMENTS = {
     "make": "SELECT ctaudit.make_partition(%(parent)s, %(day)s, %(portion_until)s)",
@@ -29,6 +37,10 @@ _STATEMENTS = {
     "drop": "SELECT ctaudit.drop_partition(%(parent)s, %(day)s, %(retention)s::integer)",
     "delete": "SELECT ctaudit.delete_old(%(parent)s, %(retention)s::integer)",
     "inquiries": "SELECT ctaudit.delete_inquiries(%(inquiries)s::integer)",
+    "sum": "SELECT ctaudit.sum_day(%(name)s, %(day)s)",
+    "begin copy": "SELECT ctaudit.begin_copy(%(parent)s, %(day)s)",
+    "copy": "SELECT ctaudit.copy_partition(%(parent)s, %(day)s)",
+    "exchange": "SELECT ctaudit.exchange_partition(%(parent)s, %(day)s)",
     "freeze": "SELECT ctaudit.set_freezing(%(parent)s, %(day)s)",
 }
 
@@ -82,7 +94,7 @@ class Waiting:
 
 
 def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Waiting]:
-    """Makes partitions ahead, empties the default ones, drops what is past retention.
+    """Makes partitions ahead, empties the default ones, drops what is past retention, closes days.
 
     Yields what was done after each step. Raises DatabaseError, at the end if steps were given up.
     """
@@ -98,7 +110,7 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
                 continue
             try:
                 yield from _run(connection, step, retention)
-            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            except _TRY_AGAIN:
                 waiting[step.lock] = Waiting(step, _find_holders(connection, step))
                 left += 1
                 yield waiting[step.lock]
@@ -126,18 +138,35 @@ def _run(
         action = "kept" if step.parent else "held"
         yield Maintained(action, step.name or "", step.counted)
         return
+    if step.step == "close":
+        yield from _close(connection, step, retention)
+        return
     while True:
-        rows = _try(connection, step, retention)
+        rows = _try(connection, step.step, step, retention)
         yield from describe_step(step, rows)
         if step.step != "delete" or not rows[0][0]:
             return
 
 
-def _try(
+def _close(
     connection: psycopg.Connection[Any], step: Step, retention: RetentionSection
+) -> Iterator[Maintained]:
+    """Exchanges a day's partition for its copy, made anew where rows came meanwhile."""
+    for _ in range(_COPIES):
+        if not _try(connection, "begin copy", step, retention)[0][0]:
+            return
+        ((left_out,),) = _try(connection, "copy", step, retention)
+        if _try(connection, "exchange", step, retention)[0][0]:
+            yield Maintained("closed", step.name or "", left_out or None)
+            return
+
+
+def _try(
+    connection: psycopg.Connection[Any], statement: str, step: Step, retention: RetentionSection
 ) -> list[tuple[Any, ...]]:
-    """The step's result; each try has the short lock_timeout of its function."""
+    """The statement's result; each try has the short lock_timeout of its function."""
     values = {
+        "name": step.name,
         "parent": step.parent,
         "day": step.day,
         "portion_until": step.portion_until,
@@ -150,8 +179,8 @@ def _try(
         try:
             with connection.transaction():
                 set_local(connection)
-                return connection.execute(_STATEMENTS[step.step].encode(), values).fetchall()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                return connection.execute(_STATEMENTS[statement].encode(), values).fetchall()
+        except _TRY_AGAIN:
             if time.monotonic() >= deadline:
                 raise
         time.sleep(pause)
@@ -170,6 +199,8 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
             yield Maintained("dropped", name)
         case "delete" | "inquiries" if result:
             yield Maintained("deleted", name, result)
+        case "sum" if result is not None:
+            yield Maintained("summed", f"{step.day} of {name}", result)
         case "freeze":
             yield Maintained("to be frozen", name)
 
