@@ -22,6 +22,7 @@ from lab.waiting import comes_true
 from tests.markers import torture
 from tests.store.closed_histories import compare, settle_all
 from tests.store.gateway import Event, Gateway, ended, opened, tuples
+from tests.store.histories.features import FEATURES
 from tests.store.histories.recording import record
 from tests.store.histories.sending import Store, open_store
 from tests.store.histories.timeline import format_history
@@ -34,6 +35,11 @@ CONNECTION = {
     "proto": 6, "status": 0x198, "ct_id": 5,
 }  # fmt: skip
 SECOND = timedelta(seconds=1)
+# With one of these all openings of a gateway stay.
+WHOLE = {
+    "unstamped", "stamped later", "nat", "history", "mode change", "late reading", "clock step",
+    "wrong boot", "step in restart",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def test_answers_stay(histories: Store, count: int, questions: int, midway: bool
     """
     left_out = 0
     for seed in range(count):
-        history = make_history(seed)
+        history = make_history(seed, FEATURES - WHOLE if seed % 3 else FEATURES)
         calls = len(record(history))
         left, compared = compare(
             histories, history, questions, (seed * 7919) % calls if midway else None
@@ -120,8 +126,8 @@ def fetch(dsn: str, query: str, *values: object) -> list[tuple[Any, ...]]:
         return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
 
 
-def name(table: str, day: date = DAY.date()) -> str:
-    return f"{table}_p{day:%Y%m%d}"
+def name(table: str) -> str:
+    return f"{table}_p{DAY:%Y%m%d}"
 
 
 def ask(dsn: str, at: datetime = NOON + timedelta(minutes=5)) -> list[tuple[Any, ...]]:
@@ -197,7 +203,7 @@ def test_openings_that_stay(cluster: Cluster, case: str) -> None:
 
 
 def test_nodes_of_which_all_openings_stay(dsn: str) -> None:
-    """nat mode, no stamps, a clock that was wrong, a late reading."""
+    """Nat mode, no stamps, a clock that was wrong, a late reading."""
     for number, node in enumerate(("nat", "unstamped", "stepped", "late")):
         gateway = begin(
             dsn, node, "nat" if node == "nat" else "live", timestamp=int(node != "unstamped")
@@ -289,8 +295,8 @@ def test_a_batch_that_had_begun_before(dsn: str) -> None:
     with psycopg.connect(dsn) as writer, psycopg.connect(dsn, autocommit=True) as closer:
         writer.execute(
             "INSERT INTO ctaudit.flow_row (received_at, node_id, proto, orig_src, orig_dst, "
-            "reply_src, reply_dst) VALUES (%s, 1, 6, '10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.1')",
-            (NOON,),
+            "reply_src, reply_dst) VALUES (%s, 1, 6, %s, %s, %s, %s)",
+            (NOON, *["10.0.0.1"] * 4),
         )
         with pytest.raises(psycopg.errors.LockNotAvailable):
             call(closer, "begin_copy", ("flow", DAY.date()))
@@ -317,7 +323,7 @@ def test_a_reader_keeps_a_day_open(dsn: str, monkeypatch: pytest.MonkeyPatch) ->
     with psycopg.connect(dsn, application_name="a report") as reader:
         reader.execute(f"SELECT count(*) FROM ctaudit.{name('opening')}")  # type: ignore[arg-type]
         done: list[Maintained | Waiting] = []
-        with pytest.raises(DatabaseError, match="^1 step waits for locks"):
+        with pytest.raises(DatabaseError, match=r"^1 step waits for locks"):
             done.extend(maintain(dsn, RetentionSection(days=30)))
         assert ask(dsn) == before
     assert openings(dsn) == [5]
@@ -340,7 +346,7 @@ def test_a_question_that_began_before(dsn: str) -> None:
 
 
 def test_questions_while_days_are_closed(dsn: str) -> None:
-    """Sessions that ask all the time, each answer the same, while the day is closed again and again."""
+    """Sessions that ask all the time; the day is closed again and again."""
     asked = read_who(
         "1.2.3.4:53500", (NOON + timedelta(minutes=5)).isoformat(), to=None, proto=None, node=None,
         within="0",

@@ -23,7 +23,8 @@ AUDITOR = {
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
-    "delete_inquiries", "set_freezing", "lock_holders", "schema_version",
+    "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "sum_day", "begin_copy",
+    "copy_partition", "exchange_partition",
 }  # fmt: skip
 REFUSED = psycopg.errors.InsufficientPrivilege
 WRONG_KIND = psycopg.errors.WrongObjectType

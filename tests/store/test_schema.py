@@ -69,7 +69,7 @@ def test_install_twice(cluster: Cluster, fresh: str) -> None:
         schema.upgrade(dsn)
     first = schema.install(dsn)
     assert first.migrations == ("0001_store",)
-    assert len(first.partitions) == 3 * (DAYS_AHEAD + 2)
+    assert len(first.partitions) == 4 * (DAYS_AHEAD + 2)
     before = dump_schema(cluster, fresh)
     assert schema.install(dsn) == schema.Done(version.EXPECTED_SCHEMA, (), ())
     assert schema.upgrade(dsn).migrations == ()
