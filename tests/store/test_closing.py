@@ -223,6 +223,20 @@ def test_nodes_of_which_all_openings_stay(dsn: str) -> None:
     assert ask(dsn) == before
 
 
+def test_history_mode(cluster: Cluster) -> None:
+    """There are no openings; the day is rewritten all the same."""
+    cluster.create_database("closed_history")
+    dsn = cluster.dsn("closed_history")
+    schema.install(dsn)
+    gateway = begin(dsn, mode="history")
+    gateway.record(lived(CONNECTION, NOON)[1:], NOON + timedelta(minutes=11))
+    end(gateway)
+    before = ask(dsn)
+    assert len(before) == 1
+    assert closed(keep(dsn)) == [Maintained("closed", name("flow"), None)]
+    assert ask(dsn) == before
+
+
 @pytest.mark.parametrize("cause", ["no dump after it", "an hour after the dump", "silent", "today"])
 def test_too_early(cluster: Cluster, cause: str) -> None:
     database = "early_" + cause.replace(" ", "_")
