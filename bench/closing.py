@@ -59,7 +59,7 @@ def _record_day(connection: psycopg.Connection[Any], day: datetime, connections:
         "CALL bench.fill('gw1', 1, %s::bigint, %s, '23 hours', %s::bigint, %s)",
         (connections + 1, day + timedelta(seconds=2), connections + 2, LASTING),
     )
-    for half_hour in range(48):
+    for half_hour in range(49):
         stream.send(day + half_hour * _HALF_HOUR)
     after = day + timedelta(days=1, seconds=1)
     stream.note(after, "dump begin", cause="bench")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bench.closing import run_closing
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.event import Kind
 from ctaudit.database import maintenance, schema
@@ -389,3 +390,13 @@ def test_questions_while_days_are_closed(dsn: str) -> None:
         for worker in workers:
             worker.join()
     assert set(found) == {("one", 1)}
+
+
+def test_a_closed_day_takes_less_room() -> None:
+    """What ``bench close`` measures, of few connections."""
+    figures = list(run_closing(20_000, 100))
+    recorded, done = (one for one in figures if "flow" in one)
+    assert sum(recorded["opening"]) > 150
+    assert sum(done["opening"]) < 20
+    assert sum(done["flow"]) < min(190, sum(recorded["flow"]))
+    assert {one["what"].split("_")[0] for one in figures} >= {"closed opening", "closed flow"}
