@@ -7,6 +7,7 @@ import json
 import sys
 
 from bench.candidates import CANDIDATES
+from bench.closing import run_closing
 from bench.demands import judge
 from bench.journal import run_journal
 from bench.pressure import run_load
@@ -47,6 +48,13 @@ def main() -> int:
     store.add_argument("--live", nargs="*", default=[], help="more questions, as ctaudit.live(...)")
     store.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     store.set_defaults(work=_run_store)
+    closing = commands.add_parser("close", help="bytes a connection when its day is closed")
+    closing.add_argument("--connections", type=int, default=1_000_000)
+    closing.add_argument(
+        "--rows", type=int, nargs="+", default=[15, 312], help="of a port and address in the day"
+    )
+    closing.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    closing.set_defaults(work=_run_closing)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
     chosen = parser.parse_args()
@@ -56,6 +64,18 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _run_closing(chosen: argparse.Namespace) -> None:
+    runs = []
+    for rows in chosen.rows:
+        figures = list(run_closing(chosen.connections, max(1, chosen.connections // rows)))
+        runs.append({"rows": rows, "figures": figures})
+        print(json.dumps(runs[-1]), flush=True)
+    if chosen.write:
+        result = {"connections": chosen.connections, "note": chosen.write, "runs": runs}
+        print(write_result("closing", result))
+        _report(chosen)
 
 
 def _run_some(chosen: argparse.Namespace) -> None:

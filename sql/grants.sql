@@ -36,5 +36,6 @@ TO ctaudit_auditor;
 -- The steps take the days of retention, not a time: nothing younger than a day can be dropped.
 GRANT EXECUTE ON FUNCTION
     ctaudit.due_steps, ctaudit.make_partition, ctaudit.trim_before, ctaudit.drop_partition,
-    ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.set_freezing, ctaudit.lock_holders
+    ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.set_freezing, ctaudit.lock_holders,
+    ctaudit.sum_day, ctaudit.begin_copy, ctaudit.copy_partition, ctaudit.exchange_partition
 TO ctaudit_maintainer;

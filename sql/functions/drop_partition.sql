@@ -4,7 +4,8 @@
 -- Returns: true; false: a hold keeps it, or there is none
 -- Errors: 55P03 a lock was not granted within two seconds; call again. 22023 retention keeps the
 --   day. 55000 the day is said to be covered: ctaudit.trim_before comes first
--- Tables touched: the partition (dropped); rewrite; hold, coverage, and those of ctaudit.held (read)
+-- Tables touched: the partition (dropped), closed_partition; rewrite; hold, coverage, and those of
+--   ctaudit.held (read)
 CREATE OR REPLACE FUNCTION ctaudit.drop_partition(
     p_table text,
     p_day date,
@@ -16,6 +17,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
 SET DateStyle = 'ISO, YMD'
+SET client_min_messages = 'warning'
 SET TimeZone = 'UTC'
 AS $function$
 DECLARE
@@ -44,6 +46,8 @@ BEGIN
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
     EXECUTE format('DROP TABLE ctaudit.%I', v_name);
+    EXECUTE format('DROP TABLE IF EXISTS ctaudit.%I', v_name || '_copy');
+    DELETE FROM ctaudit.closed_partition AS c WHERE c.parent = p_table AND c.day = p_day;
     IF v_has_rows THEN
         PERFORM ctaudit.note_rewrite();
     END IF;

@@ -10,11 +10,15 @@
 --   trim      ctaudit.trim_before(p_retention_days)
 --   drop      ctaudit.drop_partition(parent, day, p_retention_days)
 --   delete    ctaudit.delete_old(parent, p_retention_days, p_rows), until it has deleted none
---   freeze    ctaudit.set_freezing(parent, day)
+--   sum       ctaudit.sum_day(name, day), of a node
+--   close     ctaudit.begin_copy(parent, day), copy_partition and exchange_partition, of the last
+--             eight days that are settled and not closed
+--   freeze    ctaudit.set_freezing(parent, day), of days that are not being closed
 --   keep      nothing to do: rows (parent: of the default partition, with the time of a wrong
 --             clock or held) or partitions (parent NULL, name: held for that case) stay
 -- Errors: 55P03 a lock was not granted within two seconds; call again
--- Tables touched: <parent>_default, node, hold, hold_lift, and those of ctaudit.held (read)
+-- Tables touched: <parent>_default, node, hold, hold_lift, closed_partition, summed_day, and those of
+--   ctaudit.held and ctaudit.is_settled (read)
 CREATE OR REPLACE FUNCTION ctaudit.due_steps(
     p_retention_days integer,
     p_days integer DEFAULT 7,
@@ -58,6 +62,18 @@ BEGIN
         GROUP BY 1, 2, 3, 4
     ),
     existing AS MATERIALIZED (SELECT p.* FROM ctaudit.partitions() AS p),
+    unclosed AS MATERIALIZED (
+        SELECT e.parent, e.day, e.name, dense_rank() OVER (ORDER BY e.day DESC) AS nth
+        FROM (
+            SELECT x.*, ctaudit.is_settled(x.day) AS is_settled FROM existing AS x
+            WHERE x.parent <> 'aggregate' AND x.day < v_today AND x.day >= v_horizon::date
+                AND NOT x.day::timestamptz <@ v_held AND NOT EXISTS (
+                    SELECT FROM ctaudit.closed_partition AS c
+                    WHERE c.parent = x.parent AND c.day = x.day AND c.closed_at IS NOT NULL
+                )
+        ) AS e
+        WHERE e.is_settled
+    ),
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
@@ -102,17 +118,29 @@ BEGIN
             NULL::timestamptz, NULL::bigint
         FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
         UNION ALL
-        SELECT 5, 'freeze', e.parent, e.day, e.name, NULL, NULL
+        SELECT DISTINCT 5, 'sum', NULL, u.day, n.node, NULL::timestamptz, NULL::bigint
+        FROM unclosed AS u CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
+        WHERE u.nth <= 8 AND NOT EXISTS (
+            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+        )
+        UNION ALL
+        SELECT 6, 'close', u.parent, u.day, u.name, NULL, NULL FROM unclosed AS u WHERE u.nth <= 8
+        UNION ALL
+        SELECT 7, 'freeze', e.parent, e.day, e.name, NULL, NULL
         FROM existing AS e
         WHERE e.day < v_today AND e.day >= v_horizon::date
             AND NOT coalesce(e.options @> '{autovacuum_freeze_table_age=0}', false)
+            AND NOT EXISTS (
+                SELECT FROM unclosed AS u
+                WHERE u.parent = e.parent AND u.day = e.day AND u.nth <= 8
+            )
         UNION ALL
-        SELECT 6, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
+        SELECT 8, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
         FROM strays AS s
         WHERE s.day > v_today + p_days OR s.day < v_horizon::date AND (s.is_held OR NOT s.is_recorded)
         GROUP BY s.parent
         UNION ALL
-        SELECT 7, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
+        SELECT 9, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
         FROM ctaudit.holds() AS h
         JOIN existing AS e ON e.day BETWEEN h.kept_from AND h.kept_until
         WHERE e.day < v_horizon::date

@@ -10,6 +10,7 @@
 CREATE OR REPLACE FUNCTION ctaudit.sum_day(p_node text, p_day date)
 RETURNS bigint
 LANGUAGE plpgsql
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $function$

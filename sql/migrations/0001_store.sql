@@ -477,6 +477,17 @@ CREATE TABLE ctaudit.summed_day (
     PRIMARY KEY (node_id, day)
 );
 
+-- The partitions that were closed, or are being closed: ctaudit.copy_partition.
+CREATE TABLE ctaudit.closed_partition (
+    parent text NOT NULL,
+    day date NOT NULL,
+    -- Rows came since the copying began: ctaudit.spoil_copy.
+    is_spoiled boolean NOT NULL DEFAULT false,
+    -- NULL: it is being closed.
+    closed_at timestamptz,
+    PRIMARY KEY (parent, day)
+);
+
 -- The entries of a dump that is running or not reconciled yet, of which nothing else was recorded
 -- when they came (ctaudit.insert_entries): its columns, and the order in which they came.
 CREATE TABLE ctaudit.unmatched_entry (

@@ -1,6 +1,6 @@
 -- What a login with ctaudit_maintainer alone may do, and what it may not.
 \ir helpers.psql
-SELECT plan(33);
+SELECT plan(41);
 
 CREATE ROLE may_maintain LOGIN IN ROLE ctaudit_maintainer;
 GRANT USAGE ON SCHEMA public TO may_maintain;
@@ -23,6 +23,7 @@ SELECT lives_ok($$SELECT ctaudit.drop_partition('flow', '2020-01-01', 30)$$, 'ma
 SELECT lives_ok($$SELECT ctaudit.delete_old('flow', 30)$$, 'may delete old rows');
 SELECT lives_ok('SELECT ctaudit.delete_inquiries(30)', 'may delete old inquiries');
 SELECT lives_ok($$SELECT ctaudit.set_freezing('flow', current_date - 1)$$, 'may set freezing');
+SELECT lives_ok($$SELECT ctaudit.sum_day('gw1', '2020-01-01')$$, 'may sum a day');
 SELECT lives_ok($$SELECT * FROM ctaudit.lock_holders('flow')$$, 'may ask who holds a lock');
 
 -- Their bounds.
@@ -44,6 +45,19 @@ SELECT throws_ok($$SELECT ctaudit.make_partition('flow', '4000-01-01')$$, '22023
     'and of days near now only');
 SELECT throws_ok($$SELECT ctaudit.set_freezing('flow', current_date)$$, '22023', NULL,
     'today is not over');
+
+SELECT throws_ok(format('SELECT ctaudit.begin_copy(%L, %L)', t.name, t.day), '22023', NULL, t.why)
+FROM (VALUES
+    ('flow', current_date, 'today cannot be closed'),
+    ('flow', current_date - 1, 'nor a day that is not settled'),
+    ('inquiry', current_date - 1, 'nor another table')
+) AS t (name, day, why);
+SELECT throws_ok(format('SELECT ctaudit.copy_partition(%L, %L)', t.name, current_date - 1), '22023', NULL,
+    'nothing is copied that is not being closed')
+FROM (VALUES ('flow'), ('inquiry')) AS t (name);
+SELECT throws_ok(format('SELECT ctaudit.exchange_partition(%L, %L)', t.name, current_date - 1),
+    '22023', NULL, 'nor exchanged')
+FROM (VALUES ('flow'), ('inquiry')) AS t (name);
 
 -- Nothing else.
 SELECT throws_ok(format('SELECT * FROM ctaudit.%I', t.name), '42501', NULL, 'reads no ' || t.name)

@@ -679,6 +679,50 @@ AS $$
         AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
 $$;
 ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.begin_copy(p_table text, p_day date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET client_min_messages TO 'warning'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_name text := ctaudit.attached(p_table, p_day);
+    v_has_rows boolean;
+BEGIN
+    IF p_table NOT IN ('opening', 'flow', 'dump_entry') OR NOT ctaudit.is_settled(p_day) THEN
+        RAISE EXCEPTION '% of % cannot be closed', p_table, p_day USING ERRCODE = '22023';
+    END IF;
+    IF v_name IS NULL OR p_day::timestamptz <@ ctaudit.held() OR EXISTS (
+        SELECT FROM ctaudit.closed_partition AS c
+        WHERE c.parent = p_table AND c.day = p_day AND c.closed_at IS NOT NULL
+    ) THEN
+        RETURN false;
+    END IF;
+    IF (SELECT p.partition_until < p_day + 1 FROM ctaudit.partitions() AS p WHERE p.name = v_name) THEN
+        RAISE EXCEPTION '% of % cannot be closed', p_table, p_day USING ERRCODE = '22023';
+    END IF;
+    -- Waits for whoever has inserted without the trigger, or before is_spoiled is set back.
+    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_name);
+    EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
+    INSERT INTO ctaudit.closed_partition (parent, day, closed_at)
+    VALUES (p_table, p_day, CASE WHEN NOT v_has_rows THEN clock_timestamp() END)
+    ON CONFLICT (parent, day) DO UPDATE SET is_spoiled = false, closed_at = EXCLUDED.closed_at;
+    EXECUTE format('DROP TABLE IF EXISTS ctaudit.%I', v_name || '_copy');
+    IF v_has_rows AND NOT EXISTS (
+        SELECT FROM pg_trigger AS t
+        WHERE t.tgrelid = format('ctaudit.%I', v_name)::regclass AND t.tgname = 'spoil_copy'
+    ) THEN
+        EXECUTE format(
+            'CREATE TRIGGER spoil_copy BEFORE INSERT ON ctaudit.%I FOR EACH ROW '
+            'EXECUTE FUNCTION ctaudit.spoil_copy(%L, %L)', v_name, p_table, p_day
+        );
+    END IF;
+    RETURN v_has_rows;
+END
+$$;
+ALTER FUNCTION ctaudit.begin_copy(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1400,6 +1444,99 @@ AS $_$
     , '<seen>', p_seen);
 $_$;
 ALTER FUNCTION ctaudit.connection_query(p_seen text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+    SET enable_nestloop TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_parent text := p_table || '_row';
+    v_name text := ctaudit.attached(p_table, p_day);
+    v_copy text := v_name || '_copy';
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_index text;
+    v_rows bigint;
+    v_copied bigint;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'to be called in READ COMMITTED' USING ERRCODE = '25001';
+    END IF;
+    IF v_name IS NULL OR NOT EXISTS (
+        SELECT FROM ctaudit.closed_partition AS c
+        WHERE c.parent = p_table AND c.day = p_day AND c.closed_at IS NULL
+    ) THEN
+        RAISE EXCEPTION '% of % is not being closed', p_table, p_day USING ERRCODE = '22023';
+    END IF;
+    -- Autovacuum freezes it, once (ctaudit.set_freezing). The constraint saves the server a scan
+    -- when it is attached.
+    EXECUTE format(
+        'CREATE TABLE ctaudit.%1$I (LIKE ctaudit.%2$I INCLUDING DEFAULTS INCLUDING CONSTRAINTS, '
+        'CONSTRAINT day CHECK (received_at >= %3$L AND received_at < %4$L)) '
+        'WITH (autovacuum_freeze_min_age = 0, autovacuum_freeze_table_age = 0, '
+        'autovacuum_vacuum_insert_threshold = 0, autovacuum_vacuum_insert_scale_factor = 0)',
+        v_copy, v_parent, v_from, v_until
+    );
+    EXECUTE format('SELECT count(*) FROM ctaudit.%I', v_name) INTO v_rows;
+    EXECUTE format('INSERT INTO ctaudit.%I ', v_copy) || CASE p_table WHEN 'opening' THEN $query$
+        WITH
+        -- Of the same id and port there may be two of one tuple; of so few as come by chance all stay.
+        doubled AS MATERIALIZED (
+            SELECT o.node_id, o.ct_id, o.orig_sport FROM ctaudit.opening_row AS o
+            WHERE o.received_at >= $1 - interval '2 hours'
+                AND o.received_at < $2 + interval '2 hours'
+            GROUP BY o.node_id, o.ct_id, o.orig_sport HAVING count(*) > 1
+            UNION
+            SELECT f.node_id, f.ct_id, f.orig_sport FROM ctaudit.flow_row AS f
+            WHERE f.received_at >= $1 - interval '2 hours'
+                AND f.received_at < $2 + interval '4 hours'
+            GROUP BY f.node_id, f.ct_id, f.orig_sport HAVING count(*) > 1
+        )
+        SELECT o.* FROM ctaudit.opening_row AS o
+        WHERE o.received_at >= $1 AND o.received_at < $2 AND NOT EXISTS (
+            SELECT FROM ctaudit.flow_row AS f
+            WHERE f.received_at >= $1 AND f.received_at < $2 + interval '2 hours'
+                AND f.node_id = o.node_id AND f.node_id = ANY ($3) AND f.ct_id <> -1
+                AND ctaudit.same_tuple(
+                    o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
+                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id
+                )
+                AND ctaudit.is_told(o, f)
+                AND NOT EXISTS (
+                    SELECT FROM doubled AS d
+                    WHERE d.node_id = f.node_id AND d.ct_id = f.ct_id
+                        AND d.orig_sport = f.orig_sport
+                )
+        )
+        ORDER BY o.received_at
+    $query$ ELSE format(
+        'SELECT r.* FROM ctaudit.%I AS r WHERE r.received_at >= $1 AND r.received_at < $2 '
+        'ORDER BY r.received_at', v_parent
+    ) END
+    USING v_from, v_until, ctaudit.paired_nodes(p_day);
+    GET DIAGNOSTICS v_copied = ROW_COUNT;
+    -- Those of the parent, which then are attached with it; nothing will be inserted between.
+    FOR v_index IN
+        SELECT regexp_replace(
+            pg_get_indexdef(i.indexrelid), '^CREATE INDEX \S+ ON ONLY \S+ ',
+            format('CREATE INDEX ON ctaudit.%I ', v_copy)
+        )
+        FROM pg_index AS i WHERE i.indrelid = format('ctaudit.%I', v_parent)::regclass
+    LOOP
+        IF v_index ~ ' USING btree ' AND v_index !~ ' WITH ' THEN
+            v_index := regexp_replace(v_index, '( WHERE |$)', ' WITH (fillfactor = 100)\1');
+        END IF;
+        EXECUTE v_index;
+    END LOOP;
+    EXECUTE format('ANALYZE ctaudit.%I', v_copy);
+    RETURN v_rows - v_copied;
+END
+$_$;
+ALTER FUNCTION ctaudit.copy_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1708,6 +1845,7 @@ CREATE FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_day
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     SET "DateStyle" TO 'ISO, YMD'
+    SET client_min_messages TO 'warning'
     SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
@@ -1736,6 +1874,8 @@ BEGIN
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
     EXECUTE format('DROP TABLE ctaudit.%I', v_name);
+    EXECUTE format('DROP TABLE IF EXISTS ctaudit.%I', v_name || '_copy');
+    DELETE FROM ctaudit.closed_partition AS c WHERE c.parent = p_table AND c.day = p_day;
     IF v_has_rows THEN
         PERFORM ctaudit.note_rewrite();
     END IF;
@@ -1773,6 +1913,18 @@ BEGIN
         GROUP BY 1, 2, 3, 4
     ),
     existing AS MATERIALIZED (SELECT p.* FROM ctaudit.partitions() AS p),
+    unclosed AS MATERIALIZED (
+        SELECT e.parent, e.day, e.name, dense_rank() OVER (ORDER BY e.day DESC) AS nth
+        FROM (
+            SELECT x.*, ctaudit.is_settled(x.day) AS is_settled FROM existing AS x
+            WHERE x.parent <> 'aggregate' AND x.day < v_today AND x.day >= v_horizon::date
+                AND NOT x.day::timestamptz <@ v_held AND NOT EXISTS (
+                    SELECT FROM ctaudit.closed_partition AS c
+                    WHERE c.parent = x.parent AND c.day = x.day AND c.closed_at IS NOT NULL
+                )
+        ) AS e
+        WHERE e.is_settled
+    ),
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
@@ -1817,17 +1969,29 @@ BEGIN
             NULL::timestamptz, NULL::bigint
         FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
         UNION ALL
-        SELECT 5, 'freeze', e.parent, e.day, e.name, NULL, NULL
+        SELECT DISTINCT 5, 'sum', NULL, u.day, n.node, NULL::timestamptz, NULL::bigint
+        FROM unclosed AS u CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
+        WHERE u.nth <= 8 AND NOT EXISTS (
+            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+        )
+        UNION ALL
+        SELECT 6, 'close', u.parent, u.day, u.name, NULL, NULL FROM unclosed AS u WHERE u.nth <= 8
+        UNION ALL
+        SELECT 7, 'freeze', e.parent, e.day, e.name, NULL, NULL
         FROM existing AS e
         WHERE e.day < v_today AND e.day >= v_horizon::date
             AND NOT coalesce(e.options @> '{autovacuum_freeze_table_age=0}', false)
+            AND NOT EXISTS (
+                SELECT FROM unclosed AS u
+                WHERE u.parent = e.parent AND u.day = e.day AND u.nth <= 8
+            )
         UNION ALL
-        SELECT 6, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
+        SELECT 8, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
         FROM strays AS s
         WHERE s.day > v_today + p_days OR s.day < v_horizon::date AND (s.is_held OR NOT s.is_recorded)
         GROUP BY s.parent
         UNION ALL
-        SELECT 7, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
+        SELECT 9, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
         FROM ctaudit.holds() AS h
         JOIN existing AS e ON e.day BETWEEN h.kept_from AND h.kept_until
         WHERE e.day < v_horizon::date
@@ -2153,6 +2317,51 @@ CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ct
      unnest((p_columns).labels) AS unnest;
 END;
 ALTER FUNCTION ctaudit.events(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.exchange_partition(p_table text, p_day date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_parent text := p_table || '_row';
+    v_name text := ctaudit.attached(p_table, p_day);
+    v_copy text := v_name || '_copy';
+    v_from timestamptz := p_day;
+    v_until timestamptz := p_day + 1;
+    v_is_spoiled boolean;
+BEGIN
+    -- A hold that is being set waits until this is committed.
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    -- ctaudit.begin_copy drops an earlier one.
+    IF to_regclass('ctaudit.' || quote_ident(v_copy)) IS NULL THEN
+        RAISE EXCEPTION '% of % has no copy', p_table, p_day USING ERRCODE = '22023';
+    END IF;
+    EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN ACCESS EXCLUSIVE MODE', v_parent);
+    EXECUTE format('LOCK TABLE ctaudit.%I IN ACCESS EXCLUSIVE MODE', v_name);
+    SELECT c.is_spoiled INTO v_is_spoiled FROM ctaudit.closed_partition AS c
+    WHERE c.parent = p_table AND c.day = p_day FOR UPDATE;
+    IF v_is_spoiled OR v_from <@ ctaudit.held() THEN
+        EXECUTE format('DROP TABLE ctaudit.%I', v_copy);
+        EXECUTE format('DROP TRIGGER spoil_copy ON ctaudit.%I', v_name);
+        DELETE FROM ctaudit.closed_partition AS c WHERE c.parent = p_table AND c.day = p_day;
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE ctaudit.%I', v_name);
+    EXECUTE format('ALTER TABLE ctaudit.%I RENAME TO %I', v_copy, v_name);
+    EXECUTE format(
+        'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
+        v_parent, v_name, v_from, v_until
+    );
+    EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
+    UPDATE ctaudit.closed_partition AS c SET closed_at = clock_timestamp()
+    WHERE c.parent = p_table AND c.day = p_day;
+    PERFORM ctaudit.note_rewrite();
+    RETURN true;
+END
+$$;
+ALTER FUNCTION ctaudit.exchange_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2874,6 +3083,74 @@ CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
 ALTER FUNCTION ctaudit.is_offloaded(p_status integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_settled(p_day date) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT p_day + 1 <= now() AND coalesce(bool_and(
+        (
+            ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
+                SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
+                WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
+                    AND s.covered_until >= d.ended_at + interval '2 hours'
+            )
+        )
+        -- An earlier stream that is still being recorded.
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = n.node AND s.stopped_at IS NULL
+                AND s.started_at < p_day + 1 + interval '2 hours'
+                AND s.covered_until < p_day + 1 + interval '2 hours'
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.search AS h
+            JOIN ctaudit.dump AS d ON d.dump_id = h.dump_id
+            LEFT JOIN ctaudit.dump AS e ON e.dump_id = h.since_dump_id
+            WHERE d.node = n.node AND coalesce(e.began_at < p_day + 1, true)
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.unmatched_entry AS u JOIN ctaudit.dump AS d USING (dump_id)
+            WHERE d.node = n.node AND d.began_at < p_day + 1
+        )
+    ), false)
+    FROM ctaudit.nodes_of_day(p_day) AS n;
+$$;
+ALTER FUNCTION ctaudit.is_settled(p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source WHEN 'u'::"char" THEN 'ulogd2'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
+ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.opening_row (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    started_after timestamp with time zone,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    started_source "char" NOT NULL,
+    provenance "char" DEFAULT 'e'::"char" NOT NULL,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea
+)
+PARTITION BY RANGE (received_at);
+ALTER TABLE ctaudit.opening_row OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((p_end).provenance = 'e'::"char") AND ((p_end).started_source = 'k'::"char") AND ((p_end).ended_source = 'k'::"char") AND (ctaudit.start_from((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).started_after) <= (p_end).started_at) AND (ctaudit.start_until((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).received_at) >= (p_end).started_at) AND ((p_end).started_at <= (p_opening).received_at) AND ((p_opening).received_at <= (p_end).received_at) AND ((p_end).received_at < (LEAST((p_end).started_at, ctaudit.start_from((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).started_after)) + '02:00:00'::interval)) AND (COALESCE((p_opening).started_after, (p_opening).started_at) <= (p_end).ended_at) AND ((p_opening).reply_src = (p_end).reply_src) AND ((p_opening).reply_dst = (p_end).reply_dst) AND ((p_opening).reply_sport = (p_end).reply_sport) AND ((p_opening).reply_dport = (p_end).reply_dport) AND (((p_opening).status & 4144) = ((p_end).status & 4144)));
+ALTER FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3527,6 +3804,19 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.nodes_of_day(p_day date) RETURNS SETOF ctaudit.node
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT n.* FROM ctaudit.node AS n
+    WHERE EXISTS (
+        SELECT FROM ctaudit.stream AS s
+        WHERE s.node = n.node AND s.started_at < p_day + 1
+            AND greatest(s.covered_until, s.stopped_at) >= p_day
+    );
+$$;
+ALTER FUNCTION ctaudit.nodes_of_day(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3710,6 +4000,33 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.paired_nodes(p_day date) RETURNS smallint[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+    SELECT coalesce(array_agg(n.node_id), '{}')
+    FROM ctaudit.nodes_of_day(p_day) AS n
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.stream AS s
+        WHERE s.node = n.node
+            AND (s.mode = 'nat' OR s.detail ->> 'timestamp' IS DISTINCT FROM '1')
+    )
+    AND NOT EXISTS (
+        SELECT FROM ctaudit.late_read AS r
+        WHERE r.node = n.node AND r.sent_from < p_day + 1 + interval '4 hours'
+            AND r.read_at >= p_day - interval '4 hours'
+    )
+    AND NOT EXISTS (
+        SELECT FROM ctaudit.clock_doubt AS k
+        WHERE k.node = n.node
+            AND least(k.doubt_from, k.at, k.at - k.step_seconds * interval '1 s')
+                < p_day + 1 + interval '4 hours'
+            AND greatest(k.doubt_until, k.at, k.at - k.step_seconds * interval '1 s')
+                >= p_day - interval '4 hours'
+    );
+$$;
+ALTER FUNCTION ctaudit.paired_nodes(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.pairs(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, pair text, is_known boolean, is_mutual boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4824,6 +5141,18 @@ AS $$
     WHERE n.node = p_node;
 $$;
 ALTER FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.spoil_copy() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    -- Also where it is spoiled already: whoever begins anew waits for this transaction.
+    UPDATE ctaudit.closed_partition AS c SET is_spoiled = true
+    WHERE c.parent = TG_ARGV[0] AND c.day = TG_ARGV[1]::date;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION ctaudit.spoil_copy() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb, retired_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4851,7 +5180,7 @@ AS $$
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
 AS $$
@@ -4907,10 +5236,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE p_code WHEN 'k'::"char" THEN 'kernel'::ctaudit.time_source WHEN 'e'::"char" THEN 'event'::ctaudit.time_source WHEN 'r'::"char" THEN 'receiver'::ctaudit.time_source WHEN 'd'::"char" THEN 'dump'::ctaudit.time_source WHEN 'u'::"char" THEN 'ulogd2'::ctaudit.time_source ELSE NULL::ctaudit.time_source END;
-ALTER FUNCTION ctaudit.time_source_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5951,6 +6276,13 @@ CREATE TABLE ctaudit.clock_doubt (
     CONSTRAINT clock_doubt_check CHECK ((doubt_from <= doubt_until))
 );
 ALTER TABLE ctaudit.clock_doubt OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.closed_partition (
+    parent text NOT NULL,
+    day date NOT NULL,
+    is_spoiled boolean DEFAULT false NOT NULL,
+    closed_at timestamp with time zone
+);
+ALTER TABLE ctaudit.closed_partition OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.coverage (
     node text NOT NULL,
     stream uuid NOT NULL,
@@ -6254,32 +6586,6 @@ CREATE TABLE ctaudit.note (
     detail jsonb NOT NULL
 );
 ALTER TABLE ctaudit.note OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.opening_row (
-    received_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    started_after timestamp with time zone,
-    ct_id bigint DEFAULT '-1'::integer NOT NULL,
-    mark bigint,
-    zones integer DEFAULT 0 NOT NULL,
-    orig_sport integer DEFAULT '-1'::integer NOT NULL,
-    orig_dport integer DEFAULT '-1'::integer NOT NULL,
-    reply_sport integer DEFAULT '-1'::integer NOT NULL,
-    reply_dport integer DEFAULT '-1'::integer NOT NULL,
-    status integer,
-    node_id smallint NOT NULL,
-    proto smallint NOT NULL,
-    state smallint,
-    started_source "char" NOT NULL,
-    provenance "char" DEFAULT 'e'::"char" NOT NULL,
-    orig_src inet NOT NULL,
-    orig_dst inet NOT NULL,
-    reply_src inet NOT NULL,
-    reply_dst inet NOT NULL,
-    helper text,
-    labels bytea
-)
-PARTITION BY RANGE (received_at);
-ALTER TABLE ctaudit.opening_row OWNER TO ctaudit_owner;
 CREATE VIEW ctaudit.opening AS
  SELECT r.received_at,
     r.started_at,
@@ -6653,6 +6959,8 @@ ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_day FOR VA
 ALTER TABLE ONLY ctaudit.traffic_sum ATTACH PARTITION ctaudit.traffic_hour FOR VALUES IN ('1');
 ALTER TABLE ONLY ctaudit.clock
     ADD CONSTRAINT clock_pkey PRIMARY KEY (clock_id);
+ALTER TABLE ONLY ctaudit.closed_partition
+    ADD CONSTRAINT closed_partition_pkey PRIMARY KEY (parent, day);
 ALTER TABLE ONLY ctaudit.coverage
     ADD CONSTRAINT coverage_pkey PRIMARY KEY (node, stream, covered_from);
 ALTER TABLE ONLY ctaudit.dump
@@ -6812,6 +7120,8 @@ REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until time
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
@@ -6837,6 +7147,8 @@ GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -6860,6 +7172,8 @@ REVOKE ALL ON FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctau
 REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
@@ -6887,6 +7201,10 @@ REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigi
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_settled(p_day date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -6909,6 +7227,7 @@ REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uui
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nodes_of_day(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
@@ -6921,6 +7240,7 @@ REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.paired_nodes(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.pairs(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
@@ -6966,11 +7286,11 @@ GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.spoil_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;

@@ -24,6 +24,7 @@ AUDITOR = {
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
     "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "compatible_since",
+    "sum_day", "begin_copy", "copy_partition", "exchange_partition",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
 OF_THE_VIEW = {

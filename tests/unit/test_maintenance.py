@@ -33,6 +33,8 @@ AUDREY = Holder(4712, "audrey", "ctaudit auditor", "idle in transaction", 45.4)
         ("delete", [(5,)], [Maintained("deleted", NAME, 5)]),
         ("delete", [(0,)], []),
         ("inquiries", [(4,)], [Maintained("deleted", NAME, 4)]),
+        ("sum", [(20,)], [Maintained("summed", f"2026-02-22 of {NAME}", 20)]),
+        ("sum", [(None,)], []),
         ("freeze", [("",)], [Maintained("to be frozen", NAME)]),
     ],
 )

@@ -125,13 +125,12 @@ def repeated(ask: Callable[[], T]) -> T:
     return ask()
 
 
-# Until its first release, migration 1 is edited in place. Only the present text makes this column.
+# Until its first release, migration 1 is edited in place. Only the present text makes this type.
 _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
-    SELECT FROM pg_catalog.pg_attribute AS a
-    JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = 'ctaudit' AND c.relname = 'migration' AND a.attname = 'compatible_since'
+    SELECT FROM pg_catalog.pg_type AS t
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'closed_partition'
 )
 """
 

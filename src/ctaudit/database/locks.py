@@ -125,17 +125,17 @@ def find_holders(connection: psycopg.Connection[Any]) -> tuple[Holder, ...]:
     return tuple(Holder(*row) for row in rows)
 
 
-def retry_locked(work: Callable[[], T]) -> T:
+def retry_locked(work: Callable[[], T], errors: tuple[type[psycopg.Error], ...] = NO_LOCK) -> T:
     """Repeats ``work`` while another session holds a lock; each try has a short lock_timeout.
 
-    Raises the last try's error (one of NO_LOCK) after 20 seconds.
+    Raises the last try's error (one of ``errors``) after 20 seconds.
     """
     deadline = time.monotonic() + _PATIENCE
     pause = _FIRST_PAUSE
     while True:
         try:
             return work()
-        except NO_LOCK:
+        except errors:
             if time.monotonic() >= deadline:
                 raise
         time.sleep(pause)

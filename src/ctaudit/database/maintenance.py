@@ -20,12 +20,21 @@ from ctaudit.errors import DatabaseError
 
 DAYS_AHEAD = 7
 
+_COPIES = 3  # of a day, where rows of it come while it is copied
+
+# Somebody else's lock, or rows that were moved while they were summed.
+_TRY_AGAIN = (*NO_LOCK, psycopg.errors.SerializationFailure)
+
 _STATEMENTS = {
     "make": "SELECT ctaudit.make_partition(%(parent)s, %(day)s, %(portion_until)s)",
     "trim": "SELECT object, rows FROM ctaudit.trim_before(%(retention)s::integer)",
     "drop": "SELECT ctaudit.drop_partition(%(parent)s, %(day)s, %(retention)s::integer)",
     "delete": "SELECT ctaudit.delete_old(%(parent)s, %(retention)s::integer)",
     "inquiries": "SELECT ctaudit.delete_inquiries(%(inquiries)s::integer)",
+    "sum": "SELECT ctaudit.sum_day(%(name)s, %(day)s)",
+    "begin copy": "SELECT ctaudit.begin_copy(%(parent)s, %(day)s)",
+    "copy": "SELECT ctaudit.copy_partition(%(parent)s, %(day)s)",
+    "exchange": "SELECT ctaudit.exchange_partition(%(parent)s, %(day)s)",
     "freeze": "SELECT ctaudit.set_freezing(%(parent)s, %(day)s)",
 }
 
@@ -68,7 +77,7 @@ class Waiting:
 
 
 def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Waiting]:
-    """Makes partitions ahead, empties the default ones, drops what is past retention.
+    """Makes partitions ahead, empties the default ones, drops what is past retention, closes days.
 
     Yields what was done after each step. Raises DatabaseError, at the end if steps were given up.
     """
@@ -84,7 +93,7 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
                 continue
             try:
                 yield from _run(connection, step, retention)
-            except NO_LOCK:
+            except _TRY_AGAIN:
                 waiting[step.lock] = Waiting(step, _find_holders(connection, step))
                 left += 1
                 yield waiting[step.lock]
@@ -112,18 +121,35 @@ def _run(
         action = "kept" if step.parent else "held"
         yield Maintained(action, step.name or "", step.counted)
         return
+    if step.step == "close":
+        yield from _close(connection, step, retention)
+        return
     while True:
-        rows = _try(connection, step, retention)
+        rows = _try(connection, step.step, step, retention)
         yield from describe_step(step, rows)
         if step.step != "delete" or not rows[0][0]:
             return
 
 
-def _try(
+def _close(
     connection: psycopg.Connection[Any], step: Step, retention: RetentionSection
+) -> Iterator[Maintained]:
+    """Exchanges a day's partition for its copy, made anew where rows came meanwhile."""
+    for _ in range(_COPIES):
+        if not _try(connection, "begin copy", step, retention)[0][0]:
+            return
+        ((left_out,),) = _try(connection, "copy", step, retention)
+        if _try(connection, "exchange", step, retention)[0][0]:
+            yield Maintained("closed", step.name or "", left_out or None)
+            return
+
+
+def _try(
+    connection: psycopg.Connection[Any], statement: str, step: Step, retention: RetentionSection
 ) -> list[tuple[Any, ...]]:
-    """The step's result; each try has the short lock_timeout of its function."""
+    """The statement's result; each try has the short lock_timeout of its function."""
     values = {
+        "name": step.name,
         "parent": step.parent,
         "day": step.day,
         "portion_until": step.portion_until,
@@ -134,9 +160,9 @@ def _try(
     def ask() -> list[tuple[Any, ...]]:
         with connection.transaction():
             set_local(connection)
-            return connection.execute(_STATEMENTS[step.step].encode(), values).fetchall()
+            return connection.execute(_STATEMENTS[statement].encode(), values).fetchall()
 
-    return retry_locked(ask)
+    return retry_locked(ask, _TRY_AGAIN)
 
 
 def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintained]:
@@ -151,6 +177,8 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
             yield Maintained("dropped", name)
         case "delete" | "inquiries" if result:
             yield Maintained("deleted", name, result)
+        case "sum" if result is not None:
+            yield Maintained("summed", f"{step.day} of {name}", result)
         case "freeze":
             yield Maintained("to be frozen", name)
 

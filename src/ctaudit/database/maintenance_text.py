@@ -11,6 +11,8 @@ _DOING = {
     "make": "make",
     "drop": "drop",
     "delete": "delete old rows of",
+    "sum": "sum the traffic of",
+    "close": "close",
     "freeze": "set the freezing of",
     "inquiries": "delete old rows of",
 }

@@ -160,10 +160,11 @@ class Store:
             statement, (call.node, call.stream, call.first, call.until, covered, *columns)
         )
 
-    def ask(self, questions: Sequence[Question]) -> list[Said]:
+    def ask(self, questions: Sequence[Question], *, protocols: bool = True) -> list[Said]:
         """What lookup.ask_who would say to each, in two statements for all of them.
 
-        Where protocols have gaps of their own, it is asked itself.
+        Where protocols have gaps of their own, it is asked itself, but not without ``protocols``:
+        it needs the isolation level of ``begin``.
         """
         asked = [question.as_values() for question in questions]
         values = {name: [one[name] for one in asked] for name in _TYPES}
@@ -175,7 +176,7 @@ class Store:
         ]
         return [
             replace(one, protocols=self.ask_alone(question).protocols)
-            if any(item.protocols for item in one.coverage)
+            if protocols and any(item.protocols for item in one.coverage)
             else one
             for one, question in zip(said, questions, strict=True)
         ]
