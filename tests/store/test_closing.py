@@ -13,7 +13,7 @@ import pytest
 from bench.closing import run_closing
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.event import Kind
-from ctaudit.database import maintenance, schema
+from ctaudit.database import locks, schema
 from ctaudit.database.connection import connect
 from ctaudit.database.maintenance import Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError
@@ -334,7 +334,7 @@ def call(connection: psycopg.Connection[Any], function: str, place: tuple[str, d
 
 
 def test_a_reader_keeps_a_day_open(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     before = ask(dsn)
     with psycopg.connect(dsn, application_name="a report") as reader:
         reader.execute(f"SELECT count(*) FROM ctaudit.{name('opening')}")  # type: ignore[arg-type]
