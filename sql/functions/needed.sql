@@ -12,7 +12,8 @@
 --                                   none from before the node was first seen, nor in nat mode
 --                                   from more than 7 days before the span
 --   ends_from, ends_until           ends of what was alive in the span, but for those that
---                                   outlived dump_after, if all_ends is false
+--                                   outlived dump_after, if all_ends is false; none from before
+--                                   the node was first seen
 --   wrong_from, wrong_until         NULL, or when a clock that was stepped since dump_before said
 --                                   that it was earlier than that dump: openings and ends of then
 -- Tables touched: dump, stream, late_read, clock_doubt (read)
@@ -84,7 +85,7 @@ BEGIN
     v_last := greatest(v_last, v_read_at + interval '2 hours');
     v.openings_until := CASE WHEN v_timed
         THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
-    v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
+    v.ends_from := greatest(least(p_from, v.openings_from), v_first) - interval '2 hours';
     v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
     v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
         ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;

@@ -21,6 +21,8 @@ RETURNS smallint[]
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
+-- To start a worker takes longer than to look into an index.
+SET max_parallel_workers_per_gather = 0
 AS $function$
 DECLARE
     v record;

@@ -3721,7 +3721,7 @@ BEGIN
     v_last := greatest(v_last, v_read_at + interval '2 hours');
     v.openings_until := CASE WHEN v_timed
         THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
-    v.ends_from := least(p_from, v.openings_from) - interval '2 hours';
+    v.ends_from := greatest(least(p_from, v.openings_from), v_first) - interval '2 hours';
     v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
     v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
         ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
@@ -3820,6 +3820,7 @@ ALTER FUNCTION ctaudit.nodes_of_day(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
 AS $_$
 DECLARE
     v record;
