@@ -122,7 +122,9 @@ def add_node(node: argparse.ArgumentParser) -> None:
             action.add_argument("--reason", metavar="TEXT", help="put on record")
         return action
 
-    add_json(add("list", "Show the gateways, and which of them record nothing."))
+    listing = add("list", "Show the gateways, and which of them record nothing.")
+    add_json(listing)
+    add_tz(listing)
     rename = add("rename", "Give a gateway another name in all that is recorded of it.")
     rename.add_argument("node", metavar="NAME")
     rename.add_argument("name", metavar="NEW")
@@ -136,6 +138,7 @@ def add_node(node: argparse.ArgumentParser) -> None:
     retire.add_argument(
         "--at", metavar="TIME", help="gone since then; default: the last that it recorded"
     )
+    add_tz(retire)
     retire.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS",
         help="with --here: until the database has the note; default 30",
@@ -181,13 +184,16 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     put.add_argument(
         "--until", required=True, metavar="TIME", help="before this time, which may be to come"
     )
+    add_tz(put)
     put.add_argument("--node", help="connections of this gateway")
     put.add_argument(
         "--address", nargs="+", action="extend", default=[], metavar="CIDR",
         help="connections of these addresses and networks; may be repeated",
     )  # fmt: skip
     add("lift", "Lift the holds of a case.").add_argument("case", metavar="CASE")
-    add_json(add("list", "Show each hold that was ever set, by whom, and what it keeps."))
+    listing = add("list", "Show each hold that was ever set, by whom, and what it keeps.")
+    add_json(listing)
+    add_tz(listing)
 
 
 def add_setup(setup: argparse.ArgumentParser) -> None:

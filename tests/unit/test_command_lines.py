@@ -143,12 +143,33 @@ def test_an_error_that_was_not_foreseen(
     assert shown or printed.err.count("\n") == 1
 
 
+LOCAL_TIMES = [
+    ["who", "1.2.3.4", "--at", "@1"],
+    ["flows"],
+    ["traffic"],
+    ["table"],
+    ["status"],
+    ["check"],
+    ["node", "list"],
+    ["node", "retire", "gw1", "--at", "2026-11-24 11:59:43"],
+    ["hold", "set", "--case", "x", "--from", "2026-11-24 11:59:43", "--until", "2026-11-25"],
+    ["hold", "list"],
+]
+NO_LOCAL_TIME = [
+    ["node", "retire", "--here"],
+    ["node", "rename", "gw1", "gw2"],
+    ["node", "revive", "gw1"],
+    ["hold", "lift", "x"],
+    ["import", "ulogd", "--csv", "/nowhere"],
+    ["maintain"],
+    ["schema", "status"],
+]
+
+
 @pytest.mark.parametrize(
     "zone", ["EDT", "Europe/Berln", "/etc/passwd", "../UTC", ":EDT", "CET-1CEST,x"]
 )
-@pytest.mark.parametrize(
-    "words", [["who", "1.2.3.4", "--at", "@1"], ["flows"], ["status"], ["table"]]
-)
+@pytest.mark.parametrize("words", LOCAL_TIMES, ids=" ".join)
 def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
     end = run_here(words, {"TZ": zone})
     assert (end.status, end.out) == (2, "")
@@ -157,6 +178,23 @@ def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
     end = run_here([*words, "--tz", zone], {})
     assert (end.status, "ctaudit: --tz " in end.err) == (2, True)
     assert run_here([*words, "--tz", "UTC", "--utc"], {}).status == 2
+
+
+@pytest.mark.parametrize("words", NO_LOCAL_TIME, ids=" ".join)
+def test_a_command_without_a_local_time_needs_no_zone(words: list[str], tmp_path: Path) -> None:
+    """The end of a package must not fail by a TZ."""
+    (tmp_path / "ctaudit.toml").write_text(f'[spool]\ndirectory = "{tmp_path}/nothing"\n')
+    words = [*words, "--config", str(tmp_path / "ctaudit.toml")]
+    end = run_here(words, {"TZ": "EDT", "PGHOST": "/nowhere"})
+    assert end.status in (2, 5)
+    assert "time zone" not in end.err
+
+
+@pytest.mark.parametrize("zone", [["--tz", "UTC"], ["--utc"], ["--at", "@1"]])
+def test_the_spool_says_when_it_ended(zone: list[str]) -> None:
+    end = run_here(["node", "retire", "--here", *zone], {})
+    assert end.status == 2
+    assert "--here: takes neither --at, --tz, --utc nor --dsn" in end.err
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,10 @@ def run_node(args: Namespace) -> int:
 def _retire_here(args: Namespace) -> None:
     from ctaudit.admin.last_word import wait_until_committed, write_last_word
 
-    if args.at or args.dsn:
-        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
+    if args.at or args.dsn or args.tz or args.utc:
+        raise UsageError(
+            "--here: takes neither --at, --tz, --utc nor --dsn; the spool says when it ended"
+        )
     config = load_config(args.config)
     path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
     wait_until_committed(path, args.wait)
