@@ -123,6 +123,34 @@ _SETTINGS = {
     "PGTARGETSESSIONATTRS": st.sampled_from(["any", "wrong", "read-write"]),
 }  # fmt: skip
 
+# What the interpreter itself heeds, before it runs anything of ours.
+_INTERPRETER = {
+    "PYTHONHOME": st.sampled_from(["/nowhere", "/usr", "/etc/passwd"]),
+    "PYTHONPATH": st.sampled_from(["/nowhere", "/etc/passwd", "/proc/self/root"]),
+    "PYTHONSTARTUP": st.sampled_from(["/nowhere", "/etc/passwd"]),
+    "PYTHONIOENCODING": st.sampled_from(["nonsense", "ascii:nonsense", "utf-16", ":", "latin-1"]),
+    "PYTHONUTF8": st.sampled_from(["0", "1", "2", "x"]),
+    "PYTHONWARNINGS": st.sampled_from(["error", "nonsense", "error::nonsense.Warning"]),
+    "PYTHONHASHSEED": st.sampled_from(["0", "x", "99999999999"]),
+    "PYTHONMALLOC": st.sampled_from(["debug", "nonsense"]),
+    "PYTHONTRACEMALLOC": st.sampled_from(["x", "-1"]),
+    "PYTHONINTMAXSTRDIGITS": st.sampled_from(["1", "x"]),
+    "PYTHONBREAKPOINT": st.just("nonsense"),
+    "PYTHONOPTIMIZE": st.just("2"),
+    "PYTHONDEVMODE": st.just("1"),
+    "PYTHONPLATLIBDIR": st.just("nowhere"),
+    "PYTHONINSPECT": st.just("1"),
+    "PYTHONCASEOK": st.just("1"),
+    "PYTHONFAULTHANDLER": st.just("x"),
+    "PYTHONVERBOSE": st.just("2"),
+}  # fmt: skip
+
+
+@st.composite
+def interpreter_environments(draw: st.DrawFn) -> dict[str, str]:
+    names = draw(st.lists(st.sampled_from(sorted(_INTERPRETER)), unique=True, max_size=3))
+    return {name: draw(_INTERPRETER[name]) for name in names}
+
 
 @st.composite
 def environments(draw: st.DrawFn) -> dict[str, str]:
@@ -181,6 +209,11 @@ def judge_end(words: list[str], end: End) -> None:
 
 
 SOURCES = Path(__file__).parents[2] / "src"
+
+
+def as_installed(words: list[str]) -> list[str]:
+    """As the command of the package and of tools/setup begins."""
+    return [sys.executable, "-I", "-m", "ctaudit", *words]
 
 
 def as_process(words: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from ctaudit import cli
 from ctaudit.__main__ import main
@@ -18,9 +18,11 @@ from ctaudit.arguments import parse_arguments
 from tests.unit.command_lines import (
     EXAMPLES,
     SOURCES,
+    as_installed,
     as_process,
     command_lines,
     environments,
+    interpreter_environments,
     judge_end,
     run_here,
 )
@@ -34,6 +36,24 @@ CHECK = ["check", *NOWHERE]
 def test_generated_command_lines(words: list[str], environment: dict[str, str]) -> None:
     words = [words[0], *NOWHERE, *words[1:]]
     judge_end(words, run_here(words, environment))
+
+
+@given(interpreter_environments())
+@settings(max_examples=max(EXAMPLES // 20, 10), deadline=None)
+@example({"PYTHONHOME": "/nowhere"})
+@example({"PYTHONIOENCODING": "nonsense"})
+@example({"PYTHONHASHSEED": "x"})
+def test_settings_of_the_interpreter(environment: dict[str, str]) -> None:
+    """An interpreter that does not start ends with 1, which is who's word for nobody."""
+    done = subprocess.run(
+        as_installed(["who", "1.2.3.4", "--at", "never"]),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], **environment},
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
 def run(

@@ -49,6 +49,13 @@ def test_a_checkout_s_command_is_the_package_s() -> None:
     assert f"from {module} import {function}" in (ROOT / "tools/setup").read_text()
 
 
+def test_the_interpreter_is_kept_from_the_caller_s_environment() -> None:
+    """In the package, in a checkout and on the lab's machines; see test_command_lines."""
+    assert "'#!/usr/bin/python3 -I'" in (PACKAGING / "rules").read_text()
+    for file in ("tools/setup", "lab/machines/gateway.py"):
+        assert re.search(r"#!\S*python3? -I\b", (ROOT / file).read_text()), file
+
+
 def test_package_depends_on_what_the_program_does() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {"psycopg": "psycopg", "pyroute2": "pyroute2", "systemd-python": "systemd"}
