@@ -62,12 +62,22 @@ def flush() -> None:
 
 
 def complain(sentence: str) -> None:
-    """Prints a sentence on standard error, after what has been printed before.
+    """Prints on standard error the sentence that a command ends with.
 
     On one line, without what would control the terminal: it may repeat a word of the call.
     """
     with suppress(CtauditError):
         flush()
+    _say(sentence)
+
+
+def remark(sentence: str) -> None:
+    """Prints on standard error a sentence about the result, once that has been written."""
+    flush()
+    _say(sentence)
+
+
+def _say(sentence: str) -> None:
     stream: TextIO | None = sys.stderr
     if stream is not None:
         with suppress(OSError):

@@ -81,6 +81,32 @@ def test_generated_streams(
         assert len(said) == 1, done
 
 
+@pytest.mark.parametrize("words", [["flows"], ["flows", "--format", "json"], ["traffic"]], ids=str)
+@pytest.mark.parametrize(
+    ("streams", "status", "says"),
+    [
+        (">/dev/full", 74, "ctaudit: cannot write the output: No space left on device\n"),
+        ("| true", 141, ""),
+    ],
+)
+def test_nothing_is_said_of_rows_that_were_not_written(
+    asked: str, words: list[str], streams: str, status: int, says: str
+) -> None:
+    span = ["--from", after(-4000).isoformat(), "--until", after(9000).isoformat()]
+    words = [*words, *span, "--dsn", asked]
+    assert "not covered" in run(*words).err
+    shell = f'{{ sleep 0.5; "$@"; }} {streams}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", *as_process(words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
+    )
+    assert (done.returncode, done.stderr) == (status, says)
+
+
 SETTINGS = [
     {"PGDATESTYLE": "German"},
     {"PGDATESTYLE": "SQL, DMY"},

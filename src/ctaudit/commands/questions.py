@@ -64,7 +64,7 @@ def run_flows(args: Namespace) -> int:
         rows = lacks.watch(ask_flows(connection, question))
         output.print_lines(format_rows(rows, args.format, _terminal_width()))
     for sentence in lacks.format():
-        output.complain(sentence)
+        output.remark(sentence)
     return _say_uncovered(uncovered, args.format)
 
 
@@ -76,7 +76,7 @@ def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
     if form == "json":
         output.print_lines([json.dumps(plain_uncovered(uncovered))])
     for sentence in format_uncovered(uncovered):
-        output.complain(sentence)
+        output.remark(sentence)
     return FLOWS_UNCOVERED
 
 
@@ -118,7 +118,7 @@ def run_table(args: Namespace) -> int:
     from ctaudit.query.table import read_table
 
     question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
-    rows = read_table(load_config(args.config).node, question, output.complain)
+    rows = read_table(load_config(args.config).node, question, output.remark)
     output.print_lines(format_rows(rows, args.format, _terminal_width()))
     return SUCCESS
 
