@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}{hint}; see {self.prog} --help")
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
-        output.print_lines([message.rstrip("\n")])
+        output.print_lines(message.splitlines())
         output.flush()
 
 

@@ -269,10 +269,15 @@ def load_config(path: Path | None) -> Config:
 
 def rename_node(config: Config, node: str) -> Config:
     """The configuration of a gateway named ``node``, given as --node. Raises UsageError."""
+    return replace(config, node=check_node(node, "--node"))
+
+
+def check_node(node: str, name: str) -> str:
+    """Raises UsageError where no configuration can have it; ``name`` is what the error names."""
     try:
-        return replace(config, node=_read_node(node))
+        return _read_node(node)
     except _Refused as refused:
-        raise UsageError(f"--node {node!r}: {refused}") from None
+        raise UsageError(f"{name} {node!r}: {refused}") from None
 
 
 def _read_section(section: type[T], table: Mapping[str, Any], file: str, path: str) -> T:

@@ -107,6 +107,36 @@ def test_nothing_is_said_of_rows_that_were_not_written(
     assert (done.returncode, done.stderr) == (status, says)
 
 
+CONTROL = "x\ny\x1b[31mz\x07\u202e\x85"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["who", "1.2.3.4:53500", "--at", "@1", "--node", CONTROL],
+        ["who", "1.2.3.4:53500", "--at", CONTROL],
+        ["who", "1.2.3.4:53500", "--at", "@1", CONTROL],
+        ["who", CONTROL, "--at", "@1"],
+        ["flows", "--node", CONTROL],
+        ["flows", "--host", CONTROL],
+        ["traffic", "--node", CONTROL],
+        ["node", "retire", CONTROL],
+        ["hold", "set", "--case", CONTROL, "--from", "2026-01-01", "--until", "2126-01-01"],
+        ["hold", "list"],
+        ["hold", "lift", CONTROL],
+        ["hold", "lift", CONTROL],
+        ["status", f"--{CONTROL}"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_what_controls_a_terminal_is_escaped(cluster: Cluster, words: list[str]) -> None:
+    done = run(*words, "--dsn", cluster.dsn())
+    shown = done.out + done.err
+    assert all(line.isprintable() for line in shown.split("\n")), done
+    assert words[1] == "list" or "\\x1b[31mz" in shown
+    assert done.err.count("\n") == (done.status == 2)
+
+
 SETTINGS = [
     {"PGDATESTYLE": "German"},
     {"PGDATESTYLE": "SQL, DMY"},

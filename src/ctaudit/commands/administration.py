@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from ctaudit import output
 from ctaudit.commands.source import asking, pick_dsn
-from ctaudit.config import load_config, rename_node
+from ctaudit.config import check_node, load_config, rename_node
 from ctaudit.errors import SUCCESS, UsageError
 
 
@@ -39,7 +39,8 @@ def run_node(args: Namespace) -> int:
         else:
             output.print_lines(format_nodes(known))
     elif args.action == "rename":
-        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
+        name = check_node(args.name, "NEW")
+        output.print_lines([nodes.rename(pick_dsn(args), args.node, name, args.reason)])
     elif args.action == "revive":
         output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
     elif args.here:
