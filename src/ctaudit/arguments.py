@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -29,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        if message.startswith("unrecognized arguments"):
+        if re.match("unrecognized arguments: [^-]", message):
             hint = "; put quotes around a value with spaces, such as a time"
         raise UsageError(f"{message}{hint}; see {self.prog} --help")
 

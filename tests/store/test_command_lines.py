@@ -124,7 +124,6 @@ CONTROL = "x\ny\x1b[31mz\x07\u202e\x85"
         ["hold", "set", "--case", CONTROL, "--from", "2026-01-01", "--until", "2126-01-01"],
         ["hold", "list"],
         ["hold", "lift", CONTROL],
-        ["hold", "lift", CONTROL],
         ["status", f"--{CONTROL}"],
     ],
     ids=lambda words: " ".join(words[:2]),

@@ -237,7 +237,33 @@ def test_a_time_needs_no_quotes(time: str, after: bool) -> None:
         assert (asked.at, asked.public) == (time, "1.2.3.4 port 53500")
 
 
+@pytest.mark.parametrize("number", ["port 53500", "id 4711", "key 12"])
+@pytest.mark.parametrize("address", ["1.2.3.4", "1.2.3.4,", "2001:db8::1"])
+def test_an_address_with_its_number_needs_no_quotes(address: str, number: str) -> None:
+    words = [address, *number.split()]
+    asked = parse_arguments(["who", *words, "--to", *words, "--at", "@1"])
+    assert (asked.public, asked.to) == (f"{address} {number}", f"{address} {number}")
+    asked = parse_arguments(["who", *words, f"--to={address}", *words[1:], "--at", "@1"])
+    assert asked.to == f"{address} {number}"
+
+
+@pytest.mark.parametrize(
+    "words", [["hold", "lift", "id", "4711"], ["flows", "--node", "port", "1"]]
+)
+def test_what_is_no_address_is_not_joined(words: list[str]) -> None:
+    end = run_here(words, {})
+    assert end.status == 2
+    assert "unrecognized arguments: " in end.err
+
+
 def test_other_words_too_many_have_a_hint() -> None:
     end = run_here(["who", "1.2.3.4", "--at", "25.11.2026", "20:27:14"], {})
     assert end.status == 2
     assert "unrecognized arguments: 20:27:14; put quotes around a value with spaces" in end.err
+
+
+def test_an_unknown_option_has_no_hint_at_quotes() -> None:
+    end = run_here(["who", "1.2.3.4", "--at", "@1", "--fast"], {})
+    assert (end.status, end.err) == (
+        2, "ctaudit: unrecognized arguments: --fast; see ctaudit --help\n"
+    )  # fmt: skip
