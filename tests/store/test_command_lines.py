@@ -23,6 +23,7 @@ from tests.unit.command_lines import (
     STATUSES,
     UNWRITTEN,
     as_process,
+    ask_of,
     command_lines,
     environments,
     judge_end,
@@ -47,7 +48,7 @@ def place_times(words: list[str]) -> list[str]:
 @given(words=command_lines(), environment=environments())
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_generated_command_lines(asked: str, words: list[str], environment: dict[str, str]) -> None:
-    words = [words[0], "--dsn", asked, *place_times(words[1:])]
+    words = ask_of([words[0], *place_times(words[1:])], asked)
     judge_end(words, run_here(words, environment))
 
 
@@ -64,7 +65,7 @@ STREAMS = ["", "<&-", ">&-", "2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>
 def test_generated_streams(
     asked: str, words: list[str], environment: dict[str, str], streams: str
 ) -> None:
-    words = [words[0], "--dsn", asked, *place_times(words[1:])]
+    words = ask_of([words[0], *place_times(words[1:])], asked)
     done = subprocess.run(
         ["bash", "-c", f'"$@" {streams}; exit ${{PIPESTATUS[0]}}', "bash", *as_process(words)],
         capture_output=True,

@@ -26,6 +26,8 @@ STATUSES = {
     "traffic": {0, 4, *COMMON},
     "check": {0, 1, 3, *COMMON},
     "status": {0, *COMMON},
+    "node": {0, *COMMON},
+    "hold": {0, *COMMON},
 }
 UNWRITTEN = 74
 
@@ -71,7 +73,20 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
     },
     "check": {"--json": None},
     "status": {"--json": None, "--tz": _ZONES, "--utc": None},
+    "node": {
+        "--json": None, "--tz": _ZONES, "--utc": None, "--at": TIMES, "--reason": _NODES,
+        "--wait": st.sampled_from(["0", "-1", "nan", "x"]),
+    },
+    "hold": {
+        "--json": None, "--tz": _ZONES, "--utc": None, "--from": TIMES, "--until": TIMES,
+        "--case": _NODES, "--node": _NODES, "--address": _NETWORKS,
+    },
 }  # fmt: skip
+# Of the commands that have commands of their own: what each of these takes before its options.
+_ACTIONS = {
+    "node": {"list": [], "rename": [_NODES, _NODES], "retire": [_NODES], "revive": [_NODES]},
+    "hold": {"list": [], "set": [], "lift": [_NODES]},
+}
 
 
 @st.composite
@@ -80,6 +95,9 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     command = draw(st.sampled_from(sorted(STATUSES)))
     options = _OPTIONS[command]
     words = [draw(ADDRESSES | _GARBAGE)] if command == "who" else []
+    if command in _ACTIONS:
+        action = draw(st.sampled_from(sorted(_ACTIONS[command])))
+        words = [action, *(draw(value | _GARBAGE) for value in _ACTIONS[command][action])]
     names = draw(st.lists(st.sampled_from(sorted(options)), unique=True, max_size=4))
     if command == "who" and draw(st.integers(0, 9)):
         names = ["--at", *(name for name in names if name != "--at")]
@@ -96,6 +114,12 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         *words,
         *draw(st.lists(_GARBAGE, max_size=1) if draw(_RARELY) else st.just([])),
     ]
+
+
+def ask_of(words: list[str], dsn: str) -> list[str]:
+    """The command line with --dsn."""
+    place = 2 if words[0] in _ACTIONS else 1
+    return [*words[:place], "--dsn", dsn, *words[place:]]
 
 
 _RARELY = st.integers(0, 9).map(lambda number: number == 0)
