@@ -112,11 +112,20 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    epilog: str | None,
+) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=text, description=text, epilog=epilog, allow_abbrev=False)
+
+
 def add_node(node: argparse.ArgumentParser) -> None:
     actions = node.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        action = _add_action(actions, name, text, node.epilog)
         add_source(action)
         if name != "list":
             action.add_argument("--reason", metavar="TEXT", help="put on record")
@@ -149,7 +158,7 @@ def add_node(node: argparse.ArgumentParser) -> None:
 def add_import(command: argparse.ArgumentParser) -> None:
     programs = command.add_subparsers(dest="program", required=True, metavar="PROGRAM")
     text = "Take over the table ulog2_ct of ulogd2."
-    ulogd = programs.add_parser("ulogd", help=text, description=text, allow_abbrev=False)
+    ulogd = _add_action(programs, "ulogd", text, command.epilog)
     add_source(ulogd, dsn=False)
     source = ulogd.add_mutually_exclusive_group(required=True)
     source.add_argument("--dsn", metavar="OLD", help="connection string of ulogd2's database")
@@ -174,7 +183,7 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        action = _add_action(actions, name, text, hold.epilog)
         add_source(action)
         return action
 
