@@ -10,7 +10,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from ipaddress import ip_interface
 from pathlib import Path
@@ -265,11 +265,6 @@ def load_config(path: Path | None) -> Config:
             f"3 segments of spool.segment_bytes = {format_size(config.spool.segment_bytes)}"
         )
     return config
-
-
-def rename_node(config: Config, node: str) -> Config:
-    """The configuration of a gateway named ``node``, given as --node. Raises UsageError."""
-    return replace(config, node=check_node(node, "--node"))
 
 
 def check_node(node: str, name: str) -> str:

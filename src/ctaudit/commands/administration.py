@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from ctaudit import output
 from ctaudit.commands.source import asking, pick_dsn
-from ctaudit.config import check_node, load_config, rename_node
+from ctaudit.config import check_node, load_config
 from ctaudit.errors import SUCCESS, UsageError
 
 
@@ -90,7 +90,7 @@ def run_import(args: Namespace) -> int:
     from ctaudit.admin import import_command
 
     config = load_config(args.config)
-    node = rename_node(config, args.node or f"{config.node}-ulogd2").node
+    node = check_node(args.node or f"{config.node}-ulogd2", "--node")
     store = pick_dsn(Namespace(dsn=args.into), config)
     into = import_command.Into(store, node, config.retention.days)
     if args.csv is not None:
