@@ -22,10 +22,12 @@ from tests.unit.command_lines import (
     SOURCES,
     STATUSES,
     UNWRITTEN,
+    as_installed,
     as_process,
     ask_of,
     command_lines,
     environments,
+    interpreter_environments,
     judge_end,
     run_here,
 )
@@ -59,19 +61,24 @@ STREAMS = ["", "<&-", ">&-", "2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>
 @given(
     words=command_lines(),
     environment=environments(),
+    interpreter=interpreter_environments(),
     streams=st.sampled_from(STREAMS),
 )
 @settings(max_examples=max(EXAMPLES // 20, 5), deadline=None)
 def test_generated_streams(
-    asked: str, words: list[str], environment: dict[str, str], streams: str
+    asked: str,
+    words: list[str],
+    environment: dict[str, str],
+    interpreter: dict[str, str],
+    streams: str,
 ) -> None:
     words = ask_of([words[0], *place_times(words[1:])], asked)
     done = subprocess.run(
-        ["bash", "-c", f'"$@" {streams}; exit ${{PIPESTATUS[0]}}', "bash", *as_process(words)],
+        ["bash", "-c", f'"$@" {streams}; exit ${{PIPESTATUS[0]}}', "bash", *as_installed(words)],
         capture_output=True,
         check=False,
         timeout=120,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **environment},
+        env={"PATH": os.environ["PATH"], **environment, **interpreter},
     )
     allowed = STATUSES[words[0]] | {0, UNWRITTEN, 141}
     assert done.returncode in allowed, done

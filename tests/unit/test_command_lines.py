@@ -188,7 +188,19 @@ NO_LOCAL_TIME = [
 
 
 @pytest.mark.parametrize(
-    "zone", ["EDT", "Europe/Berln", "/etc/passwd", "../UTC", ":EDT", "CET-1CEST,x"]
+    "zone",
+    [
+        "EDT",
+        "Europe/Berln",
+        "/etc/passwd",
+        "../UTC",
+        ":EDT",
+        "CET-1CEST,x",
+        "EST99",
+        "CET-1:75",
+        "CET-1CEST,M13.5.0,M10.5.0",
+        "CET-1CEST,J366,J1",
+    ],
 )
 @pytest.mark.parametrize("words", LOCAL_TIMES, ids=" ".join)
 def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
@@ -220,7 +232,8 @@ def test_the_spool_says_when_it_ended(zone: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "zone", ["", ":", "UTC", "Europe/Berlin", ":Europe/Berlin", "EST5EDT", "<+03>-3", "CET-1CEST",
-             "CET-1CEST,M3.5.0,M10.5.0/3", "/usr/share/zoneinfo/Europe/Berlin"],
+             "CET-1CEST,M3.5.0,M10.5.0/3", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "AAA24",
+             "EST5EDT,J60/167,365/00:30:59", "/usr/share/zoneinfo/Europe/Berlin"],
 )  # fmt: skip
 def test_a_time_zone_that_exists(zone: str) -> None:
     assert run_here(["status", *NOWHERE], {"TZ": zone}).status == 5
