@@ -27,7 +27,7 @@ SPOOL = "/var/lib/ctaudit/spool"
 _PACKAGING = ROOT / "packaging/debian"
 LAB_DROP_IN = f"/etc/systemd/system/{RECEIVER}.d/lab.conf"
 _NETNS = "NetworkNamespacePath=/run/netns/ctaudit-{}"
-_COMMAND = f"""#!/usr/bin/python3
+_COMMAND = f"""#!/usr/bin/python3 -I
 import sys
 
 sys.path.insert(0, "{CHECKOUT}/src")

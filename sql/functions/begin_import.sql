@@ -1,12 +1,13 @@
 -- Function: ctaudit.begin_import
 -- Begins an import, or goes on with one that was interrupted. For the owner only.
 -- Parameters:
---   p_node            the name of the gateway that it is the history of
+--   p_node            the name of the gateway that it is the history of, or one that it had
 --   p_imported_from   ulogd2
 --   p_source          which table or file
 --   p_detail          how it is read; kept from the first time on
 -- Returns: the import
--- Errors: 23505 a gateway of that name records, or the import began otherwise
+-- Errors: 23505 a gateway of that name records, or the import began otherwise; 22023 several
+--   gateways had that name
 -- Tables touched: node, import; stream (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_import(
     p_node text,
@@ -21,6 +22,10 @@ AS $function$
 DECLARE
     v_import ctaudit.import;
 BEGIN
+    -- An import that was renamed goes on: begun anew, its rows would be there twice.
+    IF ctaudit.nodes_named(p_node) <> '{}' THEN
+        p_node := ctaudit.node_named(p_node);
+    END IF;
     IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_node) THEN
         RAISE EXCEPTION '% records by itself; import its history under another name', p_node
             USING ERRCODE = '23505';

@@ -6,7 +6,7 @@
 --   last_at          the last that it recorded, and the last sign of it by its own clock
 --   committed_at     when its last batch was committed, by the clock of the server
 --   stopped          no stream of it goes on
---   former_names     those it had before it was renamed, the latest first
+--   former_names     those that it had and has not, the latest first
 --   retire_command   what to run if it is gone; NULL where it is retired, or recorded in the last
 --                    ten minutes
 --   imported_from    the program that had recorded what it has; NULL: it records itself
@@ -34,9 +34,12 @@ AS $function$
         coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
-            SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
-            FROM ctaudit.node_change AS c
-            WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
+            SELECT array_agg(f.former_name ORDER BY f.latest DESC) FROM (
+                SELECT c.former_name, max(c.node_change_id) AS latest
+                FROM ctaudit.node_change AS c
+                WHERE c.node_id = n.node_id AND c.former_name <> n.node
+                GROUP BY c.former_name
+            ) AS f
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
             THEN ctaudit.retire_command(n.node, l.last_at) END,

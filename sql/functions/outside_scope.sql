@@ -1,10 +1,10 @@
 -- Function: ctaudit.outside_scope
 -- Whether the last noted scope of a node holds the addresses that its translations use: a sample
 -- of the openings and flows of the last ten minutes, at most 20,000 of each.
--- Parameters: p_node
+-- Parameters: p_node   its name, or one that it had
 -- Returns: one row. translated: source translations in the sample; outside: those whose public
 --   address is in no scope. No row: the scope is not known.
--- Tables touched: node, scope, opening_row, flow_row (read)
+-- Tables touched: node, node_change, scope, opening_row, flow_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.outside_scope(p_node text)
 RETURNS TABLE (translated bigint, outside bigint)
 LANGUAGE plpgsql
@@ -18,7 +18,7 @@ DECLARE
     v_scope ctaudit.scope;
     v_since timestamptz;
 BEGIN
-    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = (ctaudit.nodes_named(p_node))[1]
     ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;
@@ -38,6 +38,6 @@ BEGIN
             WHERE f.received_at >= v_since LIMIT 20000)
     ) AS r
     WHERE r.status & 16 <> 0
-        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_scope.node);
 END
 $function$;

@@ -1,6 +1,6 @@
 -- Function: ctaudit.pairs
 -- The pairs that gateways declare now, by the last stream of each, and whether both do.
--- Parameters: p_node   NULL: each gateway that declares one
+-- Parameters: p_node   its name, or one that it had; NULL: each gateway that declares one
 -- Returns: one row per gateway, by name.
 --   pair       the name that it gives
 --   is_known   a gateway has or had that name
@@ -26,6 +26,6 @@ AS $function$
         )
     FROM declared AS d
     CROSS JOIN LATERAL (SELECT ctaudit.nodes_named(d.pair) AS nodes) AS named
-    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = p_node)
+    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = (ctaudit.nodes_named(p_node))[1])
     ORDER BY d.node;
 $function$;

@@ -7,7 +7,8 @@
 --   p_addresses       networks of the connections that are meant; NULL: all
 -- Returns: hold_id; kept_from, kept_until: the first and the last day that is kept; kept_since:
 --   the first day that the record still has, NULL where it has none
--- Errors: 22023 a wrong span, or no day of it is left; P0002 no such gateway
+-- Errors: 22023 a wrong span, no day of it is left, or several gateways had the name; P0002 no
+--   such gateway
 -- Tables touched: hold; node, node_change, and those of ctaudit.held (read)
 CREATE OR REPLACE FUNCTION ctaudit.set_hold(
     p_case text,
@@ -26,7 +27,6 @@ SET TimeZone = 'UTC'
 SET DateStyle = 'ISO, YMD'
 AS $function$
 DECLARE
-    v_nodes text[] := ctaudit.nodes_named(p_node);
     v_node_id smallint;
     v_days tstzmultirange;
 BEGIN
@@ -38,11 +38,8 @@ BEGIN
     ELSIF p_case IS NULL OR p_case = '' THEN
         RAISE EXCEPTION 'a hold needs a case reference' USING ERRCODE = '22023';
     ELSIF p_node IS NOT NULL THEN
-        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = ANY (v_nodes)
-        ORDER BY n.node = p_node DESC LIMIT 1;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
-        END IF;
+        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n
+        WHERE n.node = ctaudit.node_named(p_node);
     END IF;
     -- Waits for a step that drops what is older than the retention.
     INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)

@@ -1,9 +1,9 @@
 -- Function: ctaudit.unannounced
 -- What dumps have proved that the kernel did not announce, for the check of a gateway.
--- Parameters: p_node   the caller's own
+-- Parameters: p_node   the caller's own, or one that it had
 -- Returns: the gaps that this has made and that were not over a day ago, the newest first.
 --          number: of connections; gap_until NULL: not over
--- Tables touched: gap (read)
+-- Tables touched: gap, node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.unannounced(p_node text)
 RETURNS TABLE (
     cause text,
@@ -17,7 +17,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
-    WHERE g.node = p_node AND g.cause IN ('not announced', 'end not announced')
+    WHERE g.node = (ctaudit.nodes_named(p_node))[1]
+        AND g.cause IN ('not announced', 'end not announced')
         AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
     ORDER BY g.gap_id DESC;
 $function$;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -21,6 +22,9 @@ _STATUSES = {
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
     "import": "0 all rows are imported; 3 some could not be",
+    "maintain": "0 done; 5 also: a step waits for a lock that somebody else holds",
+    "node": "0 done; 5 also: of retire --here, the database did not have the last note in time",
+    "schema": "0 done; 6 also: of status, no schema is installed",
 }
 
 
@@ -29,12 +33,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         hint = ""
-        if message.startswith("unrecognized arguments"):
+        if re.match("unrecognized arguments: [^-]", message):
             hint = "; put quotes around a value with spaces, such as a time"
         raise UsageError(f"{message}{hint}; see {self.prog} --help")
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002
-        output.print_lines([message.rstrip("\n")])
+        output.print_lines(message.splitlines())
         output.flush()
 
 
@@ -83,7 +87,9 @@ def build_parser() -> argparse.ArgumentParser:
     status = add("status", "Show what is recorded, until when, and the gaps.")
     options.add_json(status)
     options.add_tz(status)
-    options.add_json(add("check", "Check kernel, spool, services and database."))
+    check = add("check", "Check kernel, spool, services and database.")
+    options.add_json(check)
+    options.add_tz(check)
     options.add_node(add("node", "List, rename, retire or revive gateways."))
     options.add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     options.add_setup(add("setup", "Create the database on this host.", dsn=False))

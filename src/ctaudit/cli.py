@@ -37,6 +37,12 @@ _SERVICES = ("receive", "record")
 
 
 def _set_zone(args: Namespace) -> None:
+    """For the commands that read or print a local time: those that have --tz.
+
+    node retire --here has no time to read: the end of a package must not fail by a TZ.
+    """
+    if "tz" not in args or getattr(args, "here", False):
+        return
     from ctaudit.query.zone import set_zone
 
     set_zone(args.tz, utc=args.utc)
@@ -49,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parse_arguments(sys.argv[1:] if argv is None else argv)
         if args.command not in _SERVICES:
             output.require()
-        if "tz" in args:
-            _set_zone(args)
+        _set_zone(args)
         status = COMMANDS[args.command](args)
         output.flush()
     except PipeClosedError as error:

@@ -10,7 +10,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from ipaddress import ip_interface
 from pathlib import Path
@@ -267,12 +267,12 @@ def load_config(path: Path | None) -> Config:
     return config
 
 
-def rename_node(config: Config, node: str) -> Config:
-    """The configuration of a gateway named ``node``, given as --node. Raises UsageError."""
+def check_node(node: str, name: str) -> str:
+    """Raises UsageError where no configuration can have it; ``name`` is what the error names."""
     try:
-        return replace(config, node=_read_node(node))
+        return _read_node(node)
     except _Refused as refused:
-        raise UsageError(f"--node {node!r}: {refused}") from None
+        raise UsageError(f"{name} {node!r}: {refused}") from None
 
 
 def _read_section(section: type[T], table: Mapping[str, Any], file: str, path: str) -> T:

@@ -112,17 +112,28 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    epilog: str | None,
+) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=text, description=text, epilog=epilog, allow_abbrev=False)
+
+
 def add_node(node: argparse.ArgumentParser) -> None:
     actions = node.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        action = _add_action(actions, name, text, node.epilog)
         add_source(action)
         if name != "list":
             action.add_argument("--reason", metavar="TEXT", help="put on record")
         return action
 
-    add_json(add("list", "Show the gateways, and which of them record nothing."))
+    listing = add("list", "Show the gateways, and which of them record nothing.")
+    add_json(listing)
+    add_tz(listing)
     rename = add("rename", "Give a gateway another name in all that is recorded of it.")
     rename.add_argument("node", metavar="NAME")
     rename.add_argument("name", metavar="NEW")
@@ -136,6 +147,7 @@ def add_node(node: argparse.ArgumentParser) -> None:
     retire.add_argument(
         "--at", metavar="TIME", help="gone since then; default: the last that it recorded"
     )
+    add_tz(retire)
     retire.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS",
         help="with --here: until the database has the note; default 30",
@@ -146,7 +158,7 @@ def add_node(node: argparse.ArgumentParser) -> None:
 def add_import(command: argparse.ArgumentParser) -> None:
     programs = command.add_subparsers(dest="program", required=True, metavar="PROGRAM")
     text = "Take over the table ulog2_ct of ulogd2."
-    ulogd = programs.add_parser("ulogd", help=text, description=text, allow_abbrev=False)
+    ulogd = _add_action(programs, "ulogd", text, command.epilog)
     add_source(ulogd, dsn=False)
     source = ulogd.add_mutually_exclusive_group(required=True)
     source.add_argument("--dsn", metavar="OLD", help="connection string of ulogd2's database")
@@ -171,7 +183,7 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        action = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        action = _add_action(actions, name, text, hold.epilog)
         add_source(action)
         return action
 
@@ -181,13 +193,16 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     put.add_argument(
         "--until", required=True, metavar="TIME", help="before this time, which may be to come"
     )
+    add_tz(put)
     put.add_argument("--node", help="connections of this gateway")
     put.add_argument(
         "--address", nargs="+", action="extend", default=[], metavar="CIDR",
         help="connections of these addresses and networks; may be repeated",
     )  # fmt: skip
     add("lift", "Lift the holds of a case.").add_argument("case", metavar="CASE")
-    add_json(add("list", "Show each hold that was ever set, by whom, and what it keeps."))
+    listing = add("list", "Show each hold that was ever set, by whom, and what it keeps.")
+    add_json(listing)
+    add_tz(listing)
 
 
 def add_setup(setup: argparse.ArgumentParser) -> None:

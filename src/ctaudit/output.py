@@ -41,6 +41,12 @@ def require() -> TextIO:
 
 
 def print_lines(lines: Iterable[str]) -> None:
+    """Prints lines for people, without what would control the terminal, or end a line, in them."""
+    print_data(line if line.isprintable() else _escape(line) for line in lines)
+
+
+def print_data(lines: Iterable[str]) -> None:
+    """Prints lines for programs: each as it is."""
     stream = require()
     for line in lines:
         try:
@@ -50,7 +56,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    print_lines([json.dumps(value, indent=2)])
+    print_data([json.dumps(value, indent=2)])
 
 
 def flush() -> None:
@@ -62,12 +68,22 @@ def flush() -> None:
 
 
 def complain(sentence: str) -> None:
-    """Prints a sentence on standard error, after what has been printed before.
+    """Prints on standard error the sentence that a command ends with.
 
     On one line, without what would control the terminal: it may repeat a word of the call.
     """
     with suppress(CtauditError):
         flush()
+    _say(sentence)
+
+
+def remark(sentence: str) -> None:
+    """Prints on standard error a sentence about the result, once that has been written."""
+    flush()
+    _say(sentence)
+
+
+def _say(sentence: str) -> None:
     stream: TextIO | None = sys.stderr
     if stream is not None:
         with suppress(OSError):

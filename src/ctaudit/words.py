@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ctaudit.errors import UsageError
 
 _TIME_OPTIONS = ("--at", "--from", "--until")
+_NUMBERED = ("port", "id", "key")
 _LONGEST_TIME = 12  # words: Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time)
 
 
@@ -40,14 +41,19 @@ def _take_time(first: str, following: Sequence[str]) -> tuple[str, int]:
 
 
 def join_ports(words: Iterable[str]) -> Iterator[str]:
-    """``1.2.3.4 port 53500`` as one word, as sshd writes it."""
+    """``1.2.3.4 port 53500`` as one word, as sshd writes it, and ctaudit an id or key."""
     left = list(words)
     while left:
-        if len(left) > 2 and left[1] == "port" and left[2].isdecimal() and left[0][:2] != "--":
+        if len(left) > 2 and left[1] in _NUMBERED and left[2].isdecimal() and _is_address(left[0]):
             yield " ".join(left[:3])
             del left[:3]
         else:
             yield left.pop(0)
+
+
+def _is_address(word: str) -> bool:
+    """Whether the word, or the value in it, may be an address."""
+    return ("." in word or ":" in word) and (word[:2] != "--" or "=" in word)
 
 
 def check_text(value: str, name: str) -> None:

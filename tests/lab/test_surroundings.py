@@ -24,7 +24,8 @@ import pytest
 from ctaudit.admin import save_scope
 from ctaudit.admin.check_surroundings import check_surroundings
 from ctaudit.admin.finding import Level
-from ctaudit.admin.ruleset import Action, read_legacy_tables, read_ruleset
+from ctaudit.admin.legacy_tables import read_legacy_tables
+from ctaudit.admin.ruleset import Action, read_ruleset
 from ctaudit.admin.scope import read_learned
 from ctaudit.admin.surroundings import read_addresses, read_links, read_routes
 from ctaudit.conntrack.statistics import count_clashes

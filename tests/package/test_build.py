@@ -44,6 +44,12 @@ def test_lintian_has_nothing_to_say(package: Path) -> None:
     assert done.stdout == ""
 
 
+def test_command_is_kept_from_the_caller_s_environment(package: Path, tmp_path: Path) -> None:
+    subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
+    script = (tmp_path / "usr/bin/ctaudit").read_text()
+    assert script.startswith("#!/usr/bin/python3 -I\n")
+
+
 def test_package_is_marked_as_typed(package: Path) -> None:
     listed = subprocess.run(["dpkg", "-c", package], capture_output=True, text=True, check=True)
     assert "/ctaudit/py.typed\n" in listed.stdout

@@ -53,6 +53,17 @@ def test_who_answers(installed: Installation) -> None:
     assert f"{addresses.CLIENT}:{addresses.ARTICLE_SPORT} was behind {public}" in answer.stdout
 
 
+@pytest.mark.parametrize(
+    "setting", ["PYTHONHOME=/nowhere", "PYTHONIOENCODING=nonsense", "PYTHONHASHSEED=x"]
+)
+def test_settings_of_the_interpreter(installed: Installation, setting: str) -> None:
+    """With them the interpreter would not start and end with 1, which is who's word for nobody."""
+    words = ["env", setting, "ctaudit", "who", "1.2.3.4", "--at", "never"]
+    done = installed.machine.run(words, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--at 'never': not a time" in done.stderr
+
+
 def test_what_comes_with_it(installed: Installation) -> None:
     machine = installed.machine
     for name in ("acct", "timestamp", "events"):

@@ -788,6 +788,10 @@ AS $$
 DECLARE
     v_import ctaudit.import;
 BEGIN
+    -- An import that was renamed goes on: begun anew, its rows would be there twice.
+    IF ctaudit.nodes_named(p_node) <> '{}' THEN
+        p_node := ctaudit.node_named(p_node);
+    END IF;
     IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_node) THEN
         RAISE EXCEPTION '% records by itself; import its history under another name', p_node
             USING ERRCODE = '23505';
@@ -3750,6 +3754,25 @@ AS $$
             OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
 $$;
 ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.node_named(p_name text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_name);
+BEGIN
+    IF p_name = ANY (v_nodes) THEN
+        RETURN p_name;
+    ELSIF cardinality(v_nodes) = 0 THEN
+        RAISE EXCEPTION 'no gateway is named %', p_name USING ERRCODE = 'P0002';
+    ELSIF cardinality(v_nodes) > 1 THEN
+        RAISE EXCEPTION '% was the name of several gateways; give the name that it has now: %',
+            p_name, array_to_string(v_nodes, ' or ') USING ERRCODE = '22023';
+    END IF;
+    RETURN v_nodes[1];
+END
+$$;
+ALTER FUNCTION ctaudit.node_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3773,9 +3796,12 @@ AS $$
         coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
-            SELECT array_agg(c.former_name ORDER BY c.node_change_id DESC)
-            FROM ctaudit.node_change AS c
-            WHERE c.node_id = n.node_id AND c.former_name IS NOT NULL
+            SELECT array_agg(f.former_name ORDER BY f.latest DESC) FROM (
+                SELECT c.former_name, max(c.node_change_id) AS latest
+                FROM ctaudit.node_change AS c
+                WHERE c.node_id = n.node_id AND c.former_name <> n.node
+                GROUP BY c.former_name
+            ) AS f
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
             THEN ctaudit.retire_command(n.node, l.last_at) END,
@@ -3798,7 +3824,7 @@ CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT coalesce(array_agg(n.node), '{}') FROM ctaudit.node AS n
+    SELECT coalesce(array_agg(n.node ORDER BY n.node <> p_name, n.node), '{}') FROM ctaudit.node AS n
     WHERE n.node = p_name OR n.node_id IN (
         SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
     );
@@ -3959,7 +3985,7 @@ DECLARE
     v_scope ctaudit.scope;
     v_since timestamptz;
 BEGIN
-    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = (ctaudit.nodes_named(p_node))[1]
     ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;
@@ -3979,7 +4005,7 @@ BEGIN
             WHERE f.received_at >= v_since LIMIT 20000)
     ) AS r
     WHERE r.status & 16 <> 0
-        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
+        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_scope.node);
 END
 $$;
 ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
@@ -4045,7 +4071,7 @@ AS $$
         )
     FROM declared AS d
     CROSS JOIN LATERAL (SELECT ctaudit.nodes_named(d.pair) AS nodes) AS named
-    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = p_node)
+    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = (ctaudit.nodes_named(p_node))[1])
     ORDER BY d.node;
 $$;
 ALTER FUNCTION ctaudit.pairs(p_node text) OWNER TO ctaudit_owner;
@@ -4604,20 +4630,21 @@ CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAUL
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+DECLARE
+    v_node CONSTANT text := ctaudit.node_named(p_from);
 BEGIN
     IF coalesce(p_to, '') = '' THEN
         RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
+    ELSIF p_to = v_node THEN
+        RAISE EXCEPTION '% is called so already', p_to USING ERRCODE = '22023';
     ELSIF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_to) THEN
         RAISE EXCEPTION '% is the name of a gateway with a record of its own', p_to
             USING ERRCODE = '23505';
     END IF;
     -- As the record procedures do: the streams first.
-    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_from FOR UPDATE;
-    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = p_from;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no gateway is named %', p_from USING ERRCODE = 'P0002';
-    END IF;
-    PERFORM ctaudit.note_change(p_to, 'renamed', p_from, NULL, p_reason);
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR UPDATE;
+    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = v_node;
+    PERFORM ctaudit.note_change(p_to, 'renamed', v_node, NULL, p_reason);
 END
 $$;
 ALTER FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) OWNER TO ctaudit_owner;
@@ -4653,36 +4680,34 @@ CREATE FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone D
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
 DECLARE
+    v_node CONSTANT text := ctaudit.node_named(p_node);
     v_last timestamptz;
     v_committed timestamptz;
 BEGIN
-    PERFORM FROM ctaudit.stream AS s WHERE s.node = p_node FOR NO KEY UPDATE;
-    PERFORM FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
-    END IF;
-    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
-        RAISE EXCEPTION '% was imported; no question waits for it', p_node USING ERRCODE = '55000';
+    PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR NO KEY UPDATE;
+    PERFORM FROM ctaudit.node AS n WHERE n.node = v_node FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = v_node) THEN
+        RAISE EXCEPTION '% was imported; no question waits for it', v_node USING ERRCODE = '55000';
     END IF;
     SELECT
         max(greatest(s.started_at, s.covered_until, s.stopped_at)),
         max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)
     INTO v_last, v_committed
-    FROM ctaudit.stream AS s WHERE s.node = p_node;
+    FROM ctaudit.stream AS s WHERE s.node = v_node;
     IF v_committed > clock_timestamp() - interval '1 min' THEN
         RAISE EXCEPTION '% records, its last batch was committed at %; stop its receiver first',
-            p_node, v_committed USING ERRCODE = '55000';
+            v_node, v_committed USING ERRCODE = '55000';
     ELSIF p_at < v_last THEN
-        RAISE EXCEPTION '% recorded until %, which is after %', p_node, v_last, p_at
+        RAISE EXCEPTION '% recorded until %, which is after %', v_node, v_last, p_at
             USING ERRCODE = '22023';
     ELSIF p_at > greatest(clock_timestamp(), v_last + interval '1 s') THEN
         RAISE EXCEPTION '% is in the future', p_at USING ERRCODE = '22023';
     END IF;
     p_at := coalesce(p_at, v_last);
     UPDATE ctaudit.stream AS s SET stopped_at = p_at
-    WHERE s.node = p_node AND s.stopped_at IS NULL;
-    UPDATE ctaudit.node AS n SET retired_at = p_at WHERE n.node = p_node;
-    PERFORM ctaudit.note_change(p_node, 'retired', NULL, p_at, p_reason);
+    WHERE s.node = v_node AND s.stopped_at IS NULL;
+    UPDATE ctaudit.node AS n SET retired_at = p_at WHERE n.node = v_node;
+    PERFORM ctaudit.note_change(v_node, 'retired', NULL, p_at, p_reason);
     RETURN p_at;
 END
 $$;
@@ -4694,15 +4719,14 @@ AS $$
 DECLARE
     v_node ctaudit.node;
 BEGIN
-    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
-    ELSIF v_node.retired_at IS NULL THEN
-        RAISE EXCEPTION '% is not retired', p_node USING ERRCODE = '55000';
+    SELECT * INTO v_node FROM ctaudit.node AS n
+    WHERE n.node = ctaudit.node_named(p_node) FOR NO KEY UPDATE;
+    IF v_node.retired_at IS NULL THEN
+        RAISE EXCEPTION '% is not retired', v_node.node USING ERRCODE = '55000';
     END IF;
     -- What retire_node stopped, and no stop note.
     UPDATE ctaudit.stream AS s SET stopped_at = NULL
-    WHERE s.node = p_node AND s.stopped_at = v_node.retired_at
+    WHERE s.node = v_node.node AND s.stopped_at = v_node.retired_at
         AND NOT EXISTS (
             SELECT FROM ctaudit.note AS m
             WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
@@ -4711,8 +4735,8 @@ BEGIN
             SELECT FROM ctaudit.stream AS o
             WHERE o.node = s.node AND o.started_at > s.started_at
         );
-    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node;
-    PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, p_reason);
+    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = v_node.node;
+    PERFORM ctaudit.note_change(v_node.node, 'revived', NULL, NULL, p_reason);
 END
 $$;
 ALTER FUNCTION ctaudit.revive_node(p_node text, p_reason text) OWNER TO ctaudit_owner;
@@ -5039,7 +5063,6 @@ CREATE FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p
     SET "DateStyle" TO 'ISO, YMD'
 AS $$
 DECLARE
-    v_nodes text[] := ctaudit.nodes_named(p_node);
     v_node_id smallint;
     v_days tstzmultirange;
 BEGIN
@@ -5051,11 +5074,8 @@ BEGIN
     ELSIF p_case IS NULL OR p_case = '' THEN
         RAISE EXCEPTION 'a hold needs a case reference' USING ERRCODE = '22023';
     ELSIF p_node IS NOT NULL THEN
-        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = ANY (v_nodes)
-        ORDER BY n.node = p_node DESC LIMIT 1;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'no gateway is named %', p_node USING ERRCODE = 'P0002';
-        END IF;
+        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n
+        WHERE n.node = ctaudit.node_named(p_node);
     END IF;
     -- Waits for a step that drops what is older than the retention.
     INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
@@ -5980,7 +6000,8 @@ CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, numbe
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
-    WHERE g.node = p_node AND g.cause IN ('not announced', 'end not announced')
+    WHERE g.node = (ctaudit.nodes_named(p_node))[1]
+        AND g.cause IN ('not announced', 'end not announced')
         AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
     ORDER BY g.gap_id DESC;
 $$;
@@ -7224,6 +7245,7 @@ GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from time
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.node_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;

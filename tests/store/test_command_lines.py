@@ -22,9 +22,12 @@ from tests.unit.command_lines import (
     SOURCES,
     STATUSES,
     UNWRITTEN,
+    as_installed,
     as_process,
+    ask_of,
     command_lines,
     environments,
+    interpreter_environments,
     judge_end,
     run_here,
 )
@@ -47,7 +50,7 @@ def place_times(words: list[str]) -> list[str]:
 @given(words=command_lines(), environment=environments())
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_generated_command_lines(asked: str, words: list[str], environment: dict[str, str]) -> None:
-    words = [words[0], "--dsn", asked, *place_times(words[1:])]
+    words = ask_of([words[0], *place_times(words[1:])], asked)
     judge_end(words, run_here(words, environment))
 
 
@@ -58,19 +61,24 @@ STREAMS = ["", "<&-", ">&-", "2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>
 @given(
     words=command_lines(),
     environment=environments(),
+    interpreter=interpreter_environments(),
     streams=st.sampled_from(STREAMS),
 )
 @settings(max_examples=max(EXAMPLES // 20, 5), deadline=None)
 def test_generated_streams(
-    asked: str, words: list[str], environment: dict[str, str], streams: str
+    asked: str,
+    words: list[str],
+    environment: dict[str, str],
+    interpreter: dict[str, str],
+    streams: str,
 ) -> None:
-    words = [words[0], "--dsn", asked, *place_times(words[1:])]
+    words = ask_of([words[0], *place_times(words[1:])], asked)
     done = subprocess.run(
-        ["bash", "-c", f'"$@" {streams}; exit ${{PIPESTATUS[0]}}', "bash", *as_process(words)],
+        ["bash", "-c", f'"$@" {streams}; exit ${{PIPESTATUS[0]}}', "bash", *as_installed(words)],
         capture_output=True,
         check=False,
         timeout=120,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **environment},
+        env={"PATH": os.environ["PATH"], **environment, **interpreter},
     )
     allowed = STATUSES[words[0]] | {0, UNWRITTEN, 141}
     assert done.returncode in allowed, done
@@ -79,6 +87,61 @@ def test_generated_streams(
         # bash itself complains of a locale that this machine does not have.
         said = [line for line in done.stderr.splitlines() if not line.startswith(b"bash: ")]
         assert len(said) == 1, done
+
+
+@pytest.mark.parametrize("words", [["flows"], ["flows", "--format", "json"], ["traffic"]], ids=str)
+@pytest.mark.parametrize(
+    ("streams", "status", "says"),
+    [
+        (">/dev/full", 74, "ctaudit: cannot write the output: No space left on device\n"),
+        ("| true", 141, ""),
+    ],
+)
+def test_nothing_is_said_of_rows_that_were_not_written(
+    asked: str, words: list[str], streams: str, status: int, says: str
+) -> None:
+    span = ["--from", after(-4000).isoformat(), "--until", after(9000).isoformat()]
+    words = [*words, *span, "--dsn", asked]
+    assert "not covered" in run(*words).err
+    shell = f'{{ sleep 0.5; "$@"; }} {streams}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", *as_process(words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES)},
+    )
+    assert (done.returncode, done.stderr) == (status, says)
+
+
+CONTROL = "x\ny\x1b[31mz\x07\u202e\x85"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["who", "1.2.3.4:53500", "--at", "@1", "--node", CONTROL],
+        ["who", "1.2.3.4:53500", "--at", CONTROL],
+        ["who", "1.2.3.4:53500", "--at", "@1", CONTROL],
+        ["who", CONTROL, "--at", "@1"],
+        ["flows", "--node", CONTROL],
+        ["flows", "--host", CONTROL],
+        ["traffic", "--node", CONTROL],
+        ["node", "retire", CONTROL],
+        ["hold", "set", "--case", CONTROL, "--from", "2026-01-01", "--until", "2126-01-01"],
+        ["hold", "list"],
+        ["hold", "lift", CONTROL],
+        ["status", f"--{CONTROL}"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_what_controls_a_terminal_is_escaped(cluster: Cluster, words: list[str]) -> None:
+    done = run(*words, "--dsn", cluster.dsn())
+    shown = done.out + done.err
+    assert all(line.isprintable() for line in shown.split("\n")), done
+    assert words[1] == "list" or "\\x1b[31mz" in shown
+    assert done.err.count("\n") == (done.status == 2)
 
 
 SETTINGS = [

@@ -343,6 +343,16 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(place: Place) -> None:
     assert place.take("--dsn", place.old, node="again").err == ""
 
 
+def test_an_import_that_was_renamed_goes_on(place: Place) -> None:
+    place.call("INSERT_CT", 53500, 0, 60, 4)
+    place.take_table()
+    renamed = run("node", "rename", "old", "older", "--dsn", place.store)
+    assert renamed.status == 0, renamed
+    place.call("INSERT_CT", 53501, 0, 60, 4)
+    assert "older: 1 row imported in this run, 2 read in all" in place.take_table().out
+    assert place.ask("SELECT node FROM ctaudit.nodes()") == [("older",)]
+
+
 def test_names_and_sources_are_not_mixed(place: Place, dump: Path) -> None:
     place.call("INSERT_CT", 53500, 0, 60, 4)
     fill_live(place.store)

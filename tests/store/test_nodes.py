@@ -160,8 +160,10 @@ def test_retire_and_revive_are_on_record(fleet: Fleet) -> None:
         ("revive gw9", "no gateway is named gw9"),
         ("rename gw9 gw8", "no gateway is named gw9"),
         ("revive gw1", "gw1 is not retired"),
+        ("rename gw1 gw1", "gw1 is called so already"),
         ("rename gw1 gw2", "gw2 is the name of a gateway with a record of its own"),
-        ("rename gw1 ''", "a gateway needs a name"),
+        ("rename gw1 ''", "NEW '': must be 1 to 63 letters"),
+        ("rename gw1 'a\nb'", "NEW 'a\\nb': must be 1 to 63 letters"),
         ("retire gw1 --at yesterday", "--at 'yesterday': not a time"),
         ("retire gw1 --at 2999-01-01T00:00:00Z", "is in the future"),
         ("retire gw1 --at 2026-01-01T00:00:00Z", "gw1 recorded until "),
@@ -251,6 +253,65 @@ def test_who_finds_it_under_both_names_and_says_so(fleet: Fleet) -> None:
     assert run("flows", "--node", "gw1", "--dsn", fleet.auditor).out.count("192.168.1.129") == 1
     live = fleet.do("SELECT node FROM ctaudit.live('gw1')")
     assert live == [("edge-2",)]
+
+
+def test_commands_take_a_former_name(fleet: Fleet) -> None:
+    fleet.node("rename", "gw1", "edge-1")
+    assert fleet.node("rename", "gw1", "edge-2").startswith("edge-1 is called edge-2 now, ")
+    assert fleet.node("retire", "gw1").startswith("edge-2 is retired: ")
+    assert fleet.node("revive", "edge-1") == "edge-2 is asked about all times again.\n"
+    assert "edge-2 is not retired" in refuse(2, "node", "revive", "gw1", "--dsn", fleet.dsn)
+    said = refuse(2, "node", "rename", "gw1", "edge-2", "--dsn", fleet.dsn)
+    assert said == "edge-2 is called so already"
+    made = fleet.do("SELECT ctaudit.set_hold('x', now() - '1 day'::interval, now(), 'gw1')")
+    assert len(made) == 1
+    assert fleet.do("SELECT node FROM ctaudit.holds()") == [("edge-2",)]
+    fleet.do("DELETE FROM ctaudit.hold")
+
+
+def test_a_name_that_it_has_again_is_no_former_one(fleet: Fleet) -> None:
+    for name in ("x", "gw1", "x", "gw1"):
+        fleet.node("rename", "gw1", name)
+    shown = run("node", "list", "--dsn", fleet.auditor).out
+    assert [line.split() for line in shown.splitlines() if "formerly" in line] == [
+        ["formerly", "x"]
+    ]
+
+
+def test_a_former_name_of_two_gateways(fleet: Fleet) -> None:
+    """Who has the name stands before who had it; of those who had it none is meant."""
+    fleet.node("rename", "gw1", "edge-1")
+    fleet.node("rename", "gw2", "gw1")
+    assert "stop its receiver first" in refuse(2, "node", "retire", "gw1", "--dsn", fleet.dsn)
+    fleet.node("rename", "gw1", "edge-2")
+    for words in (["retire"], ["revive"], ["rename", "x"]):
+        said = refuse(2, "node", words[0], "gw1", *words[1:], "--dsn", fleet.dsn)
+        assert said == (
+            "gw1 was the name of several gateways; give the name that it has now: edge-1 or edge-2"
+        )
+
+
+def test_check_of_a_gateway_by_a_former_name(fleet: Fleet) -> None:
+    """Its configuration has the old name until somebody changes it."""
+    gateway = fleet.gateways[0]
+    gateway.note("scope", after(705), {"public": [], "internal": [], "source": "configured"})
+    fleet.do(
+        "INSERT INTO ctaudit.gap (node, stream, cause, gap_from, gap_until, lost, "
+        f"hides_openings, hides_ends) VALUES "
+        f"('gw1', '{gateway.stream}', 'not announced', now(), now(), 7, true, false)"
+    )
+    fleet.do(
+        "UPDATE ctaudit.stream SET detail = detail || '{\"pair\": \"gw2\"}' WHERE node = 'gw1'"
+    )
+    asked = [
+        "SELECT number FROM ctaudit.unannounced('gw1')",
+        "SELECT outside FROM ctaudit.outside_scope('gw1')",
+        "SELECT pair FROM ctaudit.pairs('gw1')",
+    ]
+    before = [fleet.do(question) for question in asked]
+    assert all(before), before
+    fleet.node("rename", "gw1", "edge-1")
+    assert [fleet.do(question) for question in asked] == before
 
 
 def test_marks_of_the_spool_are_on_record(fleet: Fleet) -> None:

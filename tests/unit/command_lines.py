@@ -26,6 +26,8 @@ STATUSES = {
     "traffic": {0, 4, *COMMON},
     "check": {0, 1, 3, *COMMON},
     "status": {0, *COMMON},
+    "node": {0, *COMMON},
+    "hold": {0, *COMMON},
 }
 UNWRITTEN = 74
 
@@ -71,7 +73,20 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
     },
     "check": {"--json": None},
     "status": {"--json": None, "--tz": _ZONES, "--utc": None},
+    "node": {
+        "--json": None, "--tz": _ZONES, "--utc": None, "--at": TIMES, "--reason": _NODES,
+        "--wait": st.sampled_from(["0", "-1", "nan", "x"]),
+    },
+    "hold": {
+        "--json": None, "--tz": _ZONES, "--utc": None, "--from": TIMES, "--until": TIMES,
+        "--case": _NODES, "--node": _NODES, "--address": _NETWORKS,
+    },
 }  # fmt: skip
+# Of the commands that have commands of their own: what each of these takes before its options.
+_ACTIONS = {
+    "node": {"list": [], "rename": [_NODES, _NODES], "retire": [_NODES], "revive": [_NODES]},
+    "hold": {"list": [], "set": [], "lift": [_NODES]},
+}
 
 
 @st.composite
@@ -80,6 +95,9 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     command = draw(st.sampled_from(sorted(STATUSES)))
     options = _OPTIONS[command]
     words = [draw(ADDRESSES | _GARBAGE)] if command == "who" else []
+    if command in _ACTIONS:
+        action = draw(st.sampled_from(sorted(_ACTIONS[command])))
+        words = [action, *(draw(value | _GARBAGE) for value in _ACTIONS[command][action])]
     names = draw(st.lists(st.sampled_from(sorted(options)), unique=True, max_size=4))
     if command == "who" and draw(st.integers(0, 9)):
         names = ["--at", *(name for name in names if name != "--at")]
@@ -96,6 +114,12 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         *words,
         *draw(st.lists(_GARBAGE, max_size=1) if draw(_RARELY) else st.just([])),
     ]
+
+
+def ask_of(words: list[str], dsn: str) -> list[str]:
+    """The command line with --dsn."""
+    place = 2 if words[0] in _ACTIONS else 1
+    return [*words[:place], "--dsn", dsn, *words[place:]]
 
 
 _RARELY = st.integers(0, 9).map(lambda number: number == 0)
@@ -122,6 +146,34 @@ _SETTINGS = {
     "PGSSLMODE": st.sampled_from(["disable", "prefer", "wrong"]),
     "PGTARGETSESSIONATTRS": st.sampled_from(["any", "wrong", "read-write"]),
 }  # fmt: skip
+
+# What the interpreter itself heeds, before it runs anything of ours.
+_INTERPRETER = {
+    "PYTHONHOME": st.sampled_from(["/nowhere", "/usr", "/etc/passwd"]),
+    "PYTHONPATH": st.sampled_from(["/nowhere", "/etc/passwd", "/proc/self/root"]),
+    "PYTHONSTARTUP": st.sampled_from(["/nowhere", "/etc/passwd"]),
+    "PYTHONIOENCODING": st.sampled_from(["nonsense", "ascii:nonsense", "utf-16", ":", "latin-1"]),
+    "PYTHONUTF8": st.sampled_from(["0", "1", "2", "x"]),
+    "PYTHONWARNINGS": st.sampled_from(["error", "nonsense", "error::nonsense.Warning"]),
+    "PYTHONHASHSEED": st.sampled_from(["0", "x", "99999999999"]),
+    "PYTHONMALLOC": st.sampled_from(["debug", "nonsense"]),
+    "PYTHONTRACEMALLOC": st.sampled_from(["x", "-1"]),
+    "PYTHONINTMAXSTRDIGITS": st.sampled_from(["1", "x"]),
+    "PYTHONBREAKPOINT": st.just("nonsense"),
+    "PYTHONOPTIMIZE": st.just("2"),
+    "PYTHONDEVMODE": st.just("1"),
+    "PYTHONPLATLIBDIR": st.just("nowhere"),
+    "PYTHONINSPECT": st.just("1"),
+    "PYTHONCASEOK": st.just("1"),
+    "PYTHONFAULTHANDLER": st.just("x"),
+    "PYTHONVERBOSE": st.just("2"),
+}  # fmt: skip
+
+
+@st.composite
+def interpreter_environments(draw: st.DrawFn) -> dict[str, str]:
+    names = draw(st.lists(st.sampled_from(sorted(_INTERPRETER)), unique=True, max_size=3))
+    return {name: draw(_INTERPRETER[name]) for name in names}
 
 
 @st.composite
@@ -181,6 +233,11 @@ def judge_end(words: list[str], end: End) -> None:
 
 
 SOURCES = Path(__file__).parents[2] / "src"
+
+
+def as_installed(words: list[str]) -> list[str]:
+    """As the command of the package and of tools/setup begins."""
+    return [sys.executable, "-I", "-m", "ctaudit", *words]
 
 
 def as_process(words: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from ctaudit import cli
 from ctaudit.__main__ import main
@@ -18,9 +18,12 @@ from ctaudit.arguments import parse_arguments
 from tests.unit.command_lines import (
     EXAMPLES,
     SOURCES,
+    as_installed,
     as_process,
+    ask_of,
     command_lines,
     environments,
+    interpreter_environments,
     judge_end,
     run_here,
 )
@@ -32,8 +35,26 @@ CHECK = ["check", *NOWHERE]
 @given(command_lines(), environments())
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_generated_command_lines(words: list[str], environment: dict[str, str]) -> None:
-    words = [words[0], *NOWHERE, *words[1:]]
+    words = ask_of(words, NOWHERE[1])
     judge_end(words, run_here(words, environment))
+
+
+@given(interpreter_environments())
+@settings(max_examples=max(EXAMPLES // 20, 10), deadline=None)
+@example({"PYTHONHOME": "/nowhere"})
+@example({"PYTHONIOENCODING": "nonsense"})
+@example({"PYTHONHASHSEED": "x"})
+def test_settings_of_the_interpreter(environment: dict[str, str]) -> None:
+    """An interpreter that does not start ends with 1, which is who's word for nobody."""
+    done = subprocess.run(
+        as_installed(["who", "1.2.3.4", "--at", "never"]),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], **environment},
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
 def run(
@@ -143,12 +164,45 @@ def test_an_error_that_was_not_foreseen(
     assert shown or printed.err.count("\n") == 1
 
 
+LOCAL_TIMES = [
+    ["who", "1.2.3.4", "--at", "@1"],
+    ["flows"],
+    ["traffic"],
+    ["table"],
+    ["status"],
+    ["check"],
+    ["node", "list"],
+    ["node", "retire", "gw1", "--at", "2026-11-24 11:59:43"],
+    ["hold", "set", "--case", "x", "--from", "2026-11-24 11:59:43", "--until", "2026-11-25"],
+    ["hold", "list"],
+]
+NO_LOCAL_TIME = [
+    ["node", "retire", "--here"],
+    ["node", "rename", "gw1", "gw2"],
+    ["node", "revive", "gw1"],
+    ["hold", "lift", "x"],
+    ["import", "ulogd", "--csv", "/nowhere"],
+    ["maintain"],
+    ["schema", "status"],
+]
+
+
 @pytest.mark.parametrize(
-    "zone", ["EDT", "Europe/Berln", "/etc/passwd", "../UTC", ":EDT", "CET-1CEST,x"]
+    "zone",
+    [
+        "EDT",
+        "Europe/Berln",
+        "/etc/passwd",
+        "../UTC",
+        ":EDT",
+        "CET-1CEST,x",
+        "EST99",
+        "CET-1:75",
+        "CET-1CEST,M13.5.0,M10.5.0",
+        "CET-1CEST,J366,J1",
+    ],
 )
-@pytest.mark.parametrize(
-    "words", [["who", "1.2.3.4", "--at", "@1"], ["flows"], ["status"], ["table"]]
-)
+@pytest.mark.parametrize("words", LOCAL_TIMES, ids=" ".join)
 def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
     end = run_here(words, {"TZ": zone})
     assert (end.status, end.out) == (2, "")
@@ -159,9 +213,27 @@ def test_a_time_zone_that_does_not_exist(words: list[str], zone: str) -> None:
     assert run_here([*words, "--tz", "UTC", "--utc"], {}).status == 2
 
 
+@pytest.mark.parametrize("words", NO_LOCAL_TIME, ids=" ".join)
+def test_a_command_without_a_local_time_needs_no_zone(words: list[str], tmp_path: Path) -> None:
+    """The end of a package must not fail by a TZ."""
+    (tmp_path / "ctaudit.toml").write_text(f'[spool]\ndirectory = "{tmp_path}/nothing"\n')
+    words = [*words, "--config", str(tmp_path / "ctaudit.toml")]
+    end = run_here(words, {"TZ": "EDT", "PGHOST": "/nowhere"})
+    assert end.status in (2, 5)
+    assert "time zone" not in end.err
+
+
+@pytest.mark.parametrize("zone", [["--tz", "UTC"], ["--utc"], ["--at", "@1"]])
+def test_the_spool_says_when_it_ended(zone: list[str]) -> None:
+    end = run_here(["node", "retire", "--here", *zone], {})
+    assert end.status == 2
+    assert "--here: takes neither --at, --tz, --utc nor --dsn" in end.err
+
+
 @pytest.mark.parametrize(
     "zone", ["", ":", "UTC", "Europe/Berlin", ":Europe/Berlin", "EST5EDT", "<+03>-3", "CET-1CEST",
-             "CET-1CEST,M3.5.0,M10.5.0/3", "/usr/share/zoneinfo/Europe/Berlin"],
+             "CET-1CEST,M3.5.0,M10.5.0/3", "<-02>2<-01>,M3.5.0/-1,M10.5.0/0", "AAA24",
+             "EST5EDT,J60/167,365/00:30:59", "/usr/share/zoneinfo/Europe/Berlin"],
 )  # fmt: skip
 def test_a_time_zone_that_exists(zone: str) -> None:
     assert run_here(["status", *NOWHERE], {"TZ": zone}).status == 5
@@ -179,7 +251,33 @@ def test_a_time_needs_no_quotes(time: str, after: bool) -> None:
         assert (asked.at, asked.public) == (time, "1.2.3.4 port 53500")
 
 
+@pytest.mark.parametrize("number", ["port 53500", "id 4711", "key 12"])
+@pytest.mark.parametrize("address", ["1.2.3.4", "1.2.3.4,", "2001:db8::1"])
+def test_an_address_with_its_number_needs_no_quotes(address: str, number: str) -> None:
+    words = [address, *number.split()]
+    asked = parse_arguments(["who", *words, "--to", *words, "--at", "@1"])
+    assert (asked.public, asked.to) == (f"{address} {number}", f"{address} {number}")
+    asked = parse_arguments(["who", *words, f"--to={address}", *words[1:], "--at", "@1"])
+    assert asked.to == f"{address} {number}"
+
+
+@pytest.mark.parametrize(
+    "words", [["hold", "lift", "id", "4711"], ["flows", "--node", "port", "1"]]
+)
+def test_what_is_no_address_is_not_joined(words: list[str]) -> None:
+    end = run_here(words, {})
+    assert end.status == 2
+    assert "unrecognized arguments: " in end.err
+
+
 def test_other_words_too_many_have_a_hint() -> None:
     end = run_here(["who", "1.2.3.4", "--at", "25.11.2026", "20:27:14"], {})
     assert end.status == 2
     assert "unrecognized arguments: 20:27:14; put quotes around a value with spaces" in end.err
+
+
+def test_an_unknown_option_has_no_hint_at_quotes() -> None:
+    end = run_here(["who", "1.2.3.4", "--at", "@1", "--fast"], {})
+    assert (end.status, end.err) == (
+        2, "ctaudit: unrecognized arguments: --fast; see ctaudit --help\n"
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ctaudit.config import Config, ScopeSection, format_size, load_config, rename_node
+from ctaudit.config import Config, ScopeSection, check_node, format_size, load_config
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
@@ -217,9 +217,9 @@ def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
 
 
 def test_another_gateways_name() -> None:
-    assert rename_node(Config(node="gw1"), "gw2").node == "gw2"
+    assert check_node("gw2", "--node") == "gw2"
     with pytest.raises(UsageError, match=r"^--node 'a b': must be 1 to 63 letters"):
-        rename_node(Config(), "a b")
+        check_node("a b", "--node")
 
 
 def test_without_remote_ends_the_internal_networks_are_needed(tmp_path: Path) -> None:

@@ -13,6 +13,23 @@ import pytest
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
 from ctaudit.database.schema import read_steps
+from ctaudit.errors import (
+    CHECK_GOOD,
+    CHECK_NOT_FIT,
+    CHECK_WARNINGS,
+    FLOWS_COVERED,
+    FLOWS_UNCOVERED,
+    IMPORT_PARTLY,
+    IMPORT_WHOLE,
+    INTERRUPTED,
+    SUCCESS,
+    UNFORESEEN,
+    WHO_NONE,
+    WHO_ONE,
+    WHO_SEVERAL,
+    WHO_UNKNOWN,
+    CtauditError,
+)
 from ctaudit.host.log import MESSAGE_IDS
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +64,13 @@ def test_a_checkout_s_command_is_the_package_s() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, function = scripts["ctaudit"].partition(":")
     assert f"from {module} import {function}" in (ROOT / "tools/setup").read_text()
+
+
+def test_the_interpreter_is_kept_from_the_caller_s_environment() -> None:
+    """In the package, in a checkout and on the lab's machines; see test_command_lines."""
+    assert "'#!/usr/bin/python3 -I'" in (PACKAGING / "rules").read_text()
+    for file in ("tools/setup", "lab/machines/gateway.py"):
+        assert re.search(r"#!\S*python3? -I\b", (ROOT / file).read_text()), file
 
 
 def test_package_depends_on_what_the_program_does() -> None:
@@ -85,6 +109,42 @@ def test_manual_knows_each_command_and_option() -> None:
         assert re.search(rf"ctaudit {command}\b", text), command
         for word in words - {"--help"}:
             assert word in text, f"{command} {word}"
+
+
+OWN = {
+    "who": {WHO_ONE, WHO_NONE, WHO_SEVERAL, WHO_UNKNOWN},
+    "flows": {FLOWS_COVERED, FLOWS_UNCOVERED},
+    "traffic": {FLOWS_COVERED, FLOWS_UNCOVERED},
+    "check": {CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT},
+    "import": {IMPORT_WHOLE, IMPORT_PARTLY},
+}
+OF_ALL = {INTERRUPTED, UNFORESEEN, *(kind.exit_status for kind in CtauditError.__subclasses__())}
+
+
+def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Each command and, by two words, each command of a command."""
+    for name, command in commands_of(build_parser()):
+        yield name, command
+        for inner, action in commands_of(command):
+            yield f"{name} {inner}", action
+
+
+@pytest.mark.parametrize(("name", "parser"), list(parsers()), ids=lambda value: str(value)[:20])
+def test_help_names_each_exit_status_and_no_other(
+    name: str, parser: argparse.ArgumentParser
+) -> None:
+    """And so does the manual."""
+    own = OWN.get(name.partition(" ")[0], {SUCCESS})
+    said = parser.format_help().partition("Exit status: ")[2]
+    assert {int(number) for number in re.findall(r"\b\d+(?=\s)", said)} == own | OF_ALL
+    manual = (ROOT / "docs/man/ctaudit.1").read_text().partition(".SH EXIT STATUS")[2]
+    manual = manual.partition(".SH")[0]
+    of_all = manual.partition(".B all\n")[2]
+    assert {int(number) for number in re.findall(r"\b\d+(?=\s)", of_all)} == {SUCCESS} | OF_ALL
+    if name in OWN:
+        line = re.search(rf"^\.BR? .*\b{name}\b.*\n(.*)", manual, re.MULTILINE)
+        assert line is not None
+        assert {int(number) for number in re.findall(r"\b\d+(?=\s)", line[1])} == own
 
 
 def test_manual_knows_each_key_with_its_default() -> None:

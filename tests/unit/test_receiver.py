@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ctaudit.capture import receiver as module
+from ctaudit.capture import process
 from ctaudit.capture.pace import COALESCE_DELAY, HEARTBEAT, Pace
 from ctaudit.capture.receiver import Receiver
 from ctaudit.capture.table_dump import RETRY_AFTER
@@ -725,10 +725,10 @@ def test_a_socket_is_stored_once_its_stream_has_begun(
         done.append("store")
         return True
 
-    monkeypatch.setattr(module, "Receiver", lambda *_: Fake())
-    monkeypatch.setattr(module, "EventSource", lambda *_: None)
-    monkeypatch.setattr(module, "_event_socket", lambda _: nullcontext((None, False)))
-    monkeypatch.setattr(module, "stop_signals", lambda: nullcontext([15]))
-    monkeypatch.setattr(module, "store_socket", store)
-    assert module.run(Config(node="gw1", spool=SpoolSection(tmp_path))) == 0
+    monkeypatch.setattr(process, "Receiver", lambda *_: Fake())
+    monkeypatch.setattr(process, "EventSource", lambda *_: None)
+    monkeypatch.setattr(process, "_event_socket", lambda _: nullcontext((None, False)))
+    monkeypatch.setattr(process, "stop_signals", lambda: nullcontext([15]))
+    monkeypatch.setattr(process, "store_socket", store)
+    assert process.run(Config(node="gw1", spool=SpoolSection(tmp_path))) == 0
     assert done == ["begin, inherited=False", "store", "finish, going_on=True"]

@@ -127,7 +127,7 @@ def test_every_room_has_a_floor_and_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
-        ("ctaudit.capture.receiver", ("psycopg", "pyroute2")),
+        ("ctaudit.capture.process", ("psycopg", "pyroute2")),
         ("ctaudit.record.recorder", ("pyroute2",)),
     ],
 )

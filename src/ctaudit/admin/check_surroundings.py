@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ctaudit.admin.finding import Finding, Level, make_finding
+from ctaudit.admin.legacy_tables import read_legacy_tables
 from ctaudit.admin.ruleset import (
     Action,
     Effect,
     Flowtable,
     Rule,
     Ruleset,
-    read_legacy_tables,
     read_ruleset,
 )
 from ctaudit.admin.scope import Learned, read_learned

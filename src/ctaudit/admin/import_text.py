@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
+from typing import TextIO
 
 from ctaudit.admin.import_ulogd import Imported, Run
 from ctaudit.query.value_text import format_count, format_duration
@@ -31,15 +33,24 @@ class RunDisplay:
         line = format_run(run, now - self._began)
         if self._is_terminal:
             bar = format_bar(run.share)
-            print(f"\r{bar} {line}\x1b[K", end="", file=sys.stderr, flush=True)
+            _write(f"\r{bar} {line}\x1b[K")
             self._is_shown = True
-        elif sys.stderr is not None:
-            print(f"ctaudit: {line}", file=sys.stderr, flush=True)
+        else:
+            _write(f"ctaudit: {line}\n")
 
     def end(self) -> None:
         """Leaves the line of the bar."""
         if self._is_shown:
-            print(file=sys.stderr, flush=True)
+            _write("\n")
+
+
+def _write(text: str) -> None:
+    """An import does not fail by what shows how far it is."""
+    stream: TextIO | None = sys.stderr
+    if stream is not None:
+        with suppress(OSError):
+            stream.write(text)
+            stream.flush()
 
 
 def format_bar(share: float) -> str:

@@ -97,7 +97,7 @@ def import_ulogd(
         store.autocommit = True
         check_schema_version(store)
         store.execute("SET ROLE ctaudit_owner")
-        position = _begin(store, node, source.name, detail)
+        node, position = _begin(store, node, source.name, detail)
         writer = _Writer(store, node, _find_limits(retention_days))
         for batch in source.read_batches(position):
             writer.write(position, batch.until, batch.rows, batch.unreadable, run)
@@ -121,16 +121,17 @@ def _find_limits(retention_days: int) -> Limits:
 
 def _begin(
     store: psycopg.Connection[Any], node: str, source: str, detail: Mapping[str, Any]
-) -> int:
+) -> tuple[str, int]:
+    """Returns the node's name as it is now, and the position."""
     try:
         row = store.execute(
-            "SELECT position FROM ctaudit.begin_import(%s::text, 'ulogd2', %s::text, %s)",
+            "SELECT node, position FROM ctaudit.begin_import(%s::text, 'ulogd2', %s::text, %s)",
             (node, source, Jsonb(detail)),
         ).fetchall()[0]
-    except psycopg.errors.UniqueViolation as error:
+    except (psycopg.errors.UniqueViolation, psycopg.errors.InvalidParameterValue) as error:
         raise UsageError(f"--node {node}: {describe_error(error)}") from None
-    position: int = row[0]
-    return position
+    now, position = row
+    return now, position
 
 
 class _Writer:

@@ -44,8 +44,12 @@ def list_nodes(connection: psycopg.Connection[Any]) -> list[Node]:
 
 
 def retire(dsn: str, node: str, at: datetime | None, reason: str | None) -> str:
-    """Returns what was done, as a sentence. Raises UsageError where the store refuses it."""
+    """Returns what was done, as a sentence. Raises UsageError where the store refuses it.
+
+    ``node``: its name, or one that it had; so it is with revive and rename.
+    """
     with _changing(dsn) as connection:
+        node = _find_name(connection, node)
         [(gone_at,)] = connection.execute(
             "SELECT ctaudit.retire_node(%s::text, %s::timestamptz, %s::text)", (node, at, reason)
         ).fetchall()
@@ -55,6 +59,7 @@ def retire(dsn: str, node: str, at: datetime | None, reason: str | None) -> str:
 def revive(dsn: str, node: str, reason: str | None) -> str:
     """As retire."""
     with _changing(dsn) as connection:
+        node = _find_name(connection, node)
         connection.execute("SELECT ctaudit.revive_node(%s::text, %s::text)", (node, reason))
     return f"{node} is asked about all times again."
 
@@ -62,6 +67,7 @@ def revive(dsn: str, node: str, reason: str | None) -> str:
 def rename(dsn: str, node: str, name: str, reason: str | None) -> str:
     """As retire."""
     with _changing(dsn) as connection:
+        node = _find_name(connection, node)
         connection.execute(
             "SELECT ctaudit.rename_node(%s::text, %s::text, %s::text)", (node, name, reason)
         )
@@ -69,6 +75,12 @@ def rename(dsn: str, node: str, name: str, reason: str | None) -> str:
         f"{node} is called {name} now, and is found under both names; if it records, set node = "
         f'"{name}" in its configuration and restart ctaudit-receiver and ctaudit there.'
     )
+
+
+def _find_name(connection: psycopg.Connection[Any], node: str) -> str:
+    """The name that the gateway has now."""
+    [(name,)] = connection.execute("SELECT ctaudit.node_named(%s::text)", (node,)).fetchall()
+    return str(name)
 
 
 def _changing(dsn: str) -> AbstractContextManager[psycopg.Connection[Any]]:

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
@@ -30,10 +29,6 @@ logging.getLogger("pyroute2").setLevel(logging.CRITICAL)
 _FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}  # NFPROTO_
 _ANY_FAMILY = 0  # NFPROTO_UNSPEC
 _TRIES = 3
-_LEGACY_TABLES = {
-    "IPv4": Path("/proc/thread-self/net/ip_tables_names"),
-    "IPv6": Path("/proc/thread-self/net/ip6_tables_names"),
-}
 
 # Where the addresses stand in an IPv4 and an IPv6 header, and the ports in what follows:
 # offset and length in bytes.
@@ -289,12 +284,3 @@ def _find_target_effects(family: str, attributes: Attributes) -> Iterator[Effect
         at = 4 if revision == 0 and family == "ip" else 0
         if struct.unpack_from("=I", info, at)[0] & _RANDOM_BITS:
             yield Effect(Action.RANDOM_PORTS)
-
-
-def read_legacy_tables() -> dict[str, list[str]]:
-    """Names of tables made by iptables-legacy, which nftables does not show, by IP version.
-
-    Raises PermissionError for who may not see them.
-    """
-    return {version: path.read_text().split() for version, path in _LEGACY_TABLES.items()
-            if path.exists()}  # fmt: skip

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from pathlib import Path
 
+from ctaudit.admin.legacy_tables import read_legacy_tables
 from ctaudit.admin.rule_addresses import Network, find_hidden, find_public
-from ctaudit.admin.ruleset import Action, Rule, Ruleset, read_legacy_tables, read_ruleset
+from ctaudit.admin.ruleset import Action, Rule, Ruleset, read_ruleset
 from ctaudit.admin.surroundings import (
     Address,
     Link,

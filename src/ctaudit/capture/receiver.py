@@ -1,15 +1,13 @@
-"""Process one: from the kernel's socket into the spool. Decodes nothing, asks no database."""
+"""From the kernel's socket into the spool. Decodes nothing, asks no database."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from ctaudit import __version__
 from ctaudit.capture.clock_notes import ClockNotes
@@ -21,16 +19,9 @@ from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.capture.watch import Watch
 from ctaudit.config import Config, format_size
 from ctaudit.conntrack.kernel_state import KernelState
-from ctaudit.conntrack.netlink import (
-    groups_of,
-    open_dump_socket,
-    open_event_socket,
-    set_reliable,
-)
+from ctaudit.conntrack.netlink import open_dump_socket
 from ctaudit.host.boot import read_boot_id
 from ctaudit.host.log import log_fault
-from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
-from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.note import pack_drained
 from ctaudit.spool.segment import ROOM
 from ctaudit.spool.writer import SpoolWriter
@@ -40,55 +31,6 @@ log = logging.getLogger(__name__)
 _BURST = 256  # events in a frame, at most: well under a millisecond of reading
 _TICK = 1.0  # seconds between two looks at the drops, the kernel, the clock and the retention
 _LONGEST_STOP = 5.0  # seconds for which a stop goes on reading what is queued, at most
-_NAMESPACE = Path("/proc/self/ns/net")
-
-
-def run(config: Config) -> int:
-    """Receives until SIGTERM or SIGINT. Raises PrivilegeError, DiskError, UsageError."""
-    with (
-        spool_lock(config.spool.directory, "receiver"),
-        _event_socket(config) as (events, inherited),
-        stop_signals() as stop,
-    ):
-        receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
-        receiver.begin(inherited=inherited)
-        # From here on systemd keeps the socket open across a kill, if it has a store. Not before
-        # its stream has begun: the next receiver would continue the stream of an earlier socket.
-        stored = store_socket(events, _name_socket(config))
-        notify("READY=1", f"STATUS=receiving, mode {config.mode}")
-        log.info(
-            "receiving conntrack events of mode %s into %s", config.mode, config.spool.directory
-        )
-        watchdog = Watchdog()
-        try:
-            while not stop:
-                receiver.turn()
-                watchdog.feed()
-        finally:
-            notify("STOPPING=1")
-            receiver.finish(going_on=stored)
-    return 0
-
-
-def _name_socket(config: Config) -> str:
-    """The name under which systemd stores the socket: equal only if the stream can go on with it.
-
-    A socket of other groups or of another network namespace receives other events; the stream of
-    another node is recorded under that node's name.
-    """
-    groups = "-".join(str(group) for group in groups_of(config.mode, config.socket))
-    return f"conntrack-{config.mode}-{groups}-{_NAMESPACE.stat().st_ino}-{config.node}"
-
-
-@contextlib.contextmanager
-def _event_socket(config: Config) -> Iterator[tuple[socket.socket, bool]]:
-    """The event socket, and whether it was subscribed before this process began."""
-    stored = take_stored(_name_socket(config))
-    groups = groups_of(config.mode, config.socket)
-    with stored or open_event_socket(groups, config.socket.receive_buffer) as events:
-        events.setblocking(False)
-        set_reliable(events, wanted=config.socket.reliable)
-        yield events, stored is not None
 
 
 class Receiver:

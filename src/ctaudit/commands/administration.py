@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from ctaudit import output
 from ctaudit.commands.source import asking, pick_dsn
-from ctaudit.config import load_config, rename_node
+from ctaudit.config import check_node, load_config
 from ctaudit.errors import SUCCESS, UsageError
 
 
@@ -39,7 +39,8 @@ def run_node(args: Namespace) -> int:
         else:
             output.print_lines(format_nodes(known))
     elif args.action == "rename":
-        output.print_lines([nodes.rename(pick_dsn(args), args.node, args.name, args.reason)])
+        name = check_node(args.name, "NEW")
+        output.print_lines([nodes.rename(pick_dsn(args), args.node, name, args.reason)])
     elif args.action == "revive":
         output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
     elif args.here:
@@ -53,8 +54,10 @@ def run_node(args: Namespace) -> int:
 def _retire_here(args: Namespace) -> None:
     from ctaudit.admin.last_word import wait_until_committed, write_last_word
 
-    if args.at or args.dsn:
-        raise UsageError("--here: takes neither --at nor --dsn; the spool says when it ended")
+    if args.at or args.dsn or args.tz or args.utc:
+        raise UsageError(
+            "--here: takes neither --at, --tz, --utc nor --dsn; the spool says when it ended"
+        )
     config = load_config(args.config)
     path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
     wait_until_committed(path, args.wait)
@@ -87,7 +90,7 @@ def run_import(args: Namespace) -> int:
     from ctaudit.admin import import_command
 
     config = load_config(args.config)
-    node = rename_node(config, args.node or f"{config.node}-ulogd2").node
+    node = check_node(args.node or f"{config.node}-ulogd2", "--node")
     store = pick_dsn(Namespace(dsn=args.into), config)
     into = import_command.Into(store, node, config.retention.days)
     if args.csv is not None:

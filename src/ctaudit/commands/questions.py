@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ctaudit import output
@@ -62,9 +62,9 @@ def run_flows(args: Namespace) -> int:
     with asking(args) as connection:
         uncovered = ask_uncovered(connection, question)
         rows = lacks.watch(ask_flows(connection, question))
-        output.print_lines(format_rows(rows, args.format, _terminal_width()))
+        _print_as(args.format, format_rows(rows, args.format, _terminal_width()))
     for sentence in lacks.format():
-        output.complain(sentence)
+        output.remark(sentence)
     return _say_uncovered(uncovered, args.format)
 
 
@@ -74,9 +74,9 @@ def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
     if not uncovered:
         return FLOWS_COVERED
     if form == "json":
-        output.print_lines([json.dumps(plain_uncovered(uncovered))])
+        output.print_data([json.dumps(plain_uncovered(uncovered))])
     for sentence in format_uncovered(uncovered):
-        output.complain(sentence)
+        output.remark(sentence)
     return FLOWS_UNCOVERED
 
 
@@ -108,7 +108,7 @@ def run_traffic(args: Namespace) -> int:
         else:
             shares = ask_traffic(connection, question)
             lines = format_shares(question, shares, args.format, width, style)
-        output.print_lines(lines)
+        _print_as(args.format, lines)
     return _say_uncovered(uncovered, args.format)
 
 
@@ -118,8 +118,8 @@ def run_table(args: Namespace) -> int:
     from ctaudit.query.table import read_table
 
     question = read_flows(host=args.host, nat=args.nat, remote=args.remote, limit=args.limit)
-    rows = read_table(load_config(args.config).node, question, output.complain)
-    output.print_lines(format_rows(rows, args.format, _terminal_width()))
+    rows = read_table(load_config(args.config).node, question, output.remark)
+    _print_as(args.format, format_rows(rows, args.format, _terminal_width()))
     return SUCCESS
 
 
@@ -134,6 +134,10 @@ def run_status(args: Namespace) -> int:
     else:
         output.print_lines(format_status(status))
     return SUCCESS
+
+
+def _print_as(form: str, lines: Iterable[str]) -> None:
+    (output.print_lines if form == "table" else output.print_data)(lines)
 
 
 def _terminal_width() -> int | None:

@@ -13,10 +13,13 @@ from ctaudit.errors import UsageError
 
 _MAGIC = b"TZif"  # RFC 9636, the first bytes of a zone's file
 _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
-_HOURS = r"[+-]?\d{1,3}(?::\d\d){0,2}"
-_RULE = rf",(?:J?\d{{1,3}}|M\d{{1,2}}\.\d\.\d)(?:/{_HOURS})?"
-# POSIX, "TZ" in "Environment Variables": CET-1CEST,M3.5.0,M10.5.0/3
-_POSIX = re.compile(rf"{_NAME}{_HOURS}(?:{_NAME}(?:{_HOURS})?(?:{_RULE}{_RULE})?)?", re.ASCII)
+_OFFSET = r"[+-]?(?:[01]?\d|2[0-4])(?::[0-5]\d){0,2}"
+_HOURS = r"[+-]?(?:\d{1,2}|1[0-5]\d|16[0-7])(?::[0-5]\d){0,2}"
+_DATE = r"(?:J?(?:[12]?\d{1,2}|3[0-5]\d|36[0-5])|M(?:[1-9]|1[0-2])\.[1-5]\.[0-6])"
+_RULE = rf",{_DATE}(?:/{_HOURS})?"
+# POSIX, "TZ" in "Environment Variables": CET-1CEST,M3.5.0,M10.5.0/3.
+# libc cuts what is out of range.
+_POSIX = re.compile(rf"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:{_RULE}{_RULE})?)?", re.ASCII)
 # What libc knows without a file.
 _UTC = {"UTC", "GMT"}
 _HINT = "write a name such as Europe/Berlin, which `timedatectl list-timezones` lists, or UTC"
