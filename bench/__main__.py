@@ -16,6 +16,7 @@ from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
 from bench.stage import BenchError, standing_stage
 from bench.store import Size, print_store
+from bench.years import run_years
 from lab.cluster import ClusterError
 from lab.namespaces import LabError
 
@@ -55,6 +56,11 @@ def main() -> int:
     )
     closing.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     closing.set_defaults(work=_run_closing)
+    years = commands.add_parser("years", help="hundreds of days, closed; JSON lines; 1.6 GB a 10 M")
+    years.add_argument("--connections", type=int, default=100_000_000)
+    years.add_argument("--days", type=int, default=400)
+    years.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    years.set_defaults(work=_run_years)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
     chosen = parser.parse_args()
@@ -75,6 +81,17 @@ def _run_closing(chosen: argparse.Namespace) -> None:
     if chosen.write:
         result = {"connections": chosen.connections, "note": chosen.write, "runs": runs}
         print(write_result("closing", result))
+        _report(chosen)
+
+
+def _run_years(chosen: argparse.Namespace) -> None:
+    figures = []
+    for item in run_years(chosen.connections, chosen.days):
+        figures.append(item)
+        print(json.dumps(item), flush=True)
+    if chosen.write:
+        sizes = {"connections": chosen.connections, "days": chosen.days}
+        print(write_result("years", sizes | {"note": chosen.write, "figures": figures}))
         _report(chosen)
 
 

@@ -14,10 +14,10 @@ RETURNS ctaudit.opening_row LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- Connections [p_from, p_until), begun evenly in the span. Each p_kept-th goes on; the others end
--- p_lasting after they began, or before the span is over.
+-- p_lasting after they began, or before the span is over. p_openings: false leaves the openings out.
 CREATE PROCEDURE bench.fill(
     p_node text, p_from bigint, p_until bigint, p_since timestamptz, p_span interval, p_kept bigint,
-    p_lasting interval
+    p_lasting interval, p_openings boolean DEFAULT true
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_node_id smallint := (SELECT node_id FROM ctaudit.node WHERE node = p_node);
@@ -25,7 +25,7 @@ BEGIN
     INSERT INTO ctaudit.opening_row
     SELECT o.* FROM generate_series(p_from, p_until - 1) AS n, LATERAL bench.opening(
         v_node_id, n, p_since + p_span * ((n - p_from)::float8 / (p_until - p_from))
-    ) AS o;
+    ) AS o WHERE p_openings;
     INSERT INTO ctaudit.flow_row (
         received_at, started_at, ended_at, orig_packets, orig_bytes, reply_packets, reply_bytes,
         ct_id, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto,
