@@ -87,7 +87,7 @@ torture: setup-test ## the long form of the fault runs (under 15 min)
 	CTAUDIT_SEED=2 $(NEWEST) $(PYTEST) -m torture -q -rP tests/corpus && wait $$!
 	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/lab tests/machine
 
-.PHONY: bench bench-long
+.PHONY: bench bench-long bench-store
 bench: setup ## side by side with ulogd2 and COPY: docs/performance.md
 	@tools/setup bench
 	$(PYTHON) -m bench side
@@ -95,6 +95,11 @@ bench: setup ## side by side with ulogd2 and COPY: docs/performance.md
 bench-long: setup-test ## idle, latency, 10 minutes of load, a burst: the same page
 	@tools/setup bench
 	$(PYTHON) -m bench long
+
+# 100 million connections want about 40 GB below /tmp and an hour.
+CONNECTIONS := 100000000
+bench-store: setup-test ## a store of 400 days: inserting, closing, asking; CONNECTIONS=10000000 for less
+	$(PYTHON) -m bench years --connections $(CONNECTIONS)
 
 .PHONY: setup-package deb apt-repo package-smoke package-test
 setup-package:

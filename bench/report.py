@@ -15,6 +15,7 @@ from bench.plot import Bar, Panel, draw
 from bench.side import load_runs, read_result
 from bench.store_report import store_section
 from bench.ulogd import FORMER_ROWS
+from bench.years_report import years_section
 from lab.namespaces import ROOT
 
 DOCS = ROOT / "docs"
@@ -74,7 +75,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         plot.write_text(draw(_panels(runs)))
         written.append(plot)
         pieces.append(_side_section(result, runs))
-    for section in (small_section, pressure_section, store_section, closing_section):
+    for section in (small_section, pressure_section, store_section, years_section, closing_section):
         text, plots = section(docs)
         pieces.append(text)
         written += plots

@@ -1,0 +1,45 @@
+"""Inserting and asking in a store of hundreds of days, for docs/performance.md (``bench years``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.side import read_result
+
+
+def years_section(_: Path) -> tuple[str, list[Path]]:
+    """Empty where there is no result."""
+    result = read_result("years")
+    if result is None:
+        return "", []
+    found = {figures["what"]: figures for figures in result["figures"]}
+    asked = [figures for figures in result["figures"] if "p99_ms" in figures]
+    insert, maintain = found["insert"], found["maintain"]
+    joined = found["first dump of a gateway that joins"]
+    text = (
+        f"## A store of {result['days']:,} days\n{result['connections']:,} connections of two "
+        f"gateways, a third of them in one day, all days closed by `ctaudit maintain`. "
+        f"{result['note']}\n\n"
+        f"- Size: {found['closed']['GB']} GB, {found['closed']['bytes_a_connection']} bytes a "
+        f"connection with indexes and sums; {found['recorded']['GB']} GB before its days were "
+        f"closed, of which the last week was live mode.\n"
+        f"- `maintain`: {maintain['runs']} runs closed {maintain['partitions_closed']:,} "
+        f"partitions in {maintain['s']:,.0f} s, the longest step took "
+        f"{maintain['longest_step_s']:,.0f} s.\n"
+        f"- Inserting (live mode, CALLs alternating): {insert['full_to_empty']:.2f} of the rate "
+        f"into an empty store.\n"
+        f"- The first dump of a gateway that joins, {joined['calls']} CALLs: "
+        f"{joined['all_ms']:,.0f} ms, the longest CALL {joined['longest_ms']:,.0f} ms.\n"
+        f"- A question locks {found['locks of a question']['locks']} tables and indexes.\n\n"
+    )
+    rows = ["| question | asked | median, ms | p99, ms | longest, ms |", "|---|---|---|---|---|"]
+    return text + "\n".join([*rows, *map(_row, asked)]) + "\n", []
+
+
+def _row(figures: Mapping[str, Any]) -> str:
+    return (
+        f"| {figures['what']} | {figures['asked']:,} | {figures['p50_ms']:,.1f} "
+        f"| {figures['p99_ms']:,.1f} | {figures['longest_ms']:,.1f} |"
+    )
