@@ -38,7 +38,8 @@ DECLARE
     v_again bigint[];
 BEGIN
     SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
-    WHERE c.node_id = v_node_id AND v_since.is_ordered
+    -- Those of a port are found faster by its index.
+    WHERE c.node_id = v_node_id AND p_port IS NULL AND v_since.is_ordered
         AND ctaudit.is_usable(c, p_node, p_dump);
     -- How many rows there are since the dump is not known to the planner.
     PERFORM

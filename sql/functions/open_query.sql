@@ -9,7 +9,7 @@
 -- more than once with the same port by ctaudit.lives, since one end closes one opening. That can be
 -- the end of either only where the first lasted no longer than the bounds of a start are apart: for
 -- less than 5 s, or for a time that is not known.
--- Parameters: p_copy   NULL: none; p_host, p_port   as ctaudit.alive
+-- Parameters: p_copy   NULL: none, as for one port; p_host, p_port   as ctaudit.alive
 --   p_again   the ids that were opened more than once, as the query for NULL returns them
 -- Returns: where p_again is NULL the text of a query for one array of ids, NULL: there is none; else
 --   the text of WITH clauses, the last of which is "unended": the columns of rows, kind (entry
@@ -79,7 +79,13 @@ DECLARE
         ELSE '((SELECT k.places FROM ctaudit.live_place AS k '
             'WHERE k.node_id = $1 AND k.relation = %2$s)::tid[])'
     END;
-    v_asked_places text;
+    -- In the select list, since in FROM each array is stored once more.
+    v_asked_places CONSTANT text := CASE WHEN v_is_filtered AND p_copy.node_id IS NOT NULL THEN
+        'place AS MATERIALIZED (SELECT p.relation, p.place FROM ('
+            'SELECT k.relation, unnest(k.places) AS place, unnest(k.hosts) AS host '
+            'FROM ctaudit.live_place AS k WHERE k.node_id = $1 OFFSET 0'
+        ') AS p WHERE p.host <<= $7) '
+    END;
     v_before text;
     v_opened text;
 BEGIN
@@ -102,12 +108,6 @@ BEGIN
         INTO v_before, v_opened
         FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
         WHERE k.node_id = p_copy.node_id;
-        v_asked_places := CASE WHEN v_is_filtered THEN concat(
-            'place AS MATERIALIZED (SELECT k.relation, p.place FROM ctaudit.live_place AS k, ',
-            'unnest(k.places, k.hosts, k.ports) AS p (place, host, port) WHERE k.node_id = $1',
-            CASE WHEN p_host IS NOT NULL THEN ' AND p.host <<= $7' END,
-            CASE WHEN p_port IS NOT NULL THEN ' AND p.port = $8' END, ') '
-        ) END;
     END IF;
     IF p_again IS NULL THEN
         RETURN replace(concat(

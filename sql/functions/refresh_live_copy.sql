@@ -88,18 +88,18 @@ BEGIN
     v_again := coalesce(v_again, '{}');
     EXECUTE ctaudit.open_query(v_copy, NULL, NULL, v_again) || $query$
         INSERT INTO ctaudit.live_place AS k (
-            node_id, relation, filenode, copied_until, places, hosts, ports
+            node_id, relation, filenode, copied_until, places, hosts
         )
         SELECT
             $1, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
-            array_agg(CASE WHEN i.inward THEN s.reply_src ELSE s.orig_src END),
-            array_agg(CASE WHEN i.inward THEN s.orig_dport ELSE s.reply_dport END)
+            array_agg(
+                CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
+            )
         FROM unended AS s
-        CROSS JOIN LATERAL (SELECT coalesce(s.status, 0) & 48 = 32 AS inward) AS i
         GROUP BY s.relation
         ON CONFLICT (node_id, relation) DO UPDATE SET
             copied_until = excluded.copied_until, places = excluded.places,
-            hosts = excluded.hosts, ports = excluded.ports
+            hosts = excluded.hosts
     $query$
     USING v_stream.node_id, v_dump.dump_id, v_dump.began_at, v_since.entries_from,
         v_since.entries_until, v_until, NULL::inet, NULL::integer, v_from, v_dump.ended_at, v_again;

@@ -539,17 +539,15 @@ CREATE TABLE ctaudit.live_place (
     relation oid NOT NULL,
     filenode oid NOT NULL,
     copied_until timestamptz NOT NULL,
-    -- One element a row: its ctid, the internal end, and the port of the public side.
+    -- One element a row: its ctid, and the internal end of the connection.
     places tid[] NOT NULL,
     hosts inet[] NOT NULL,
-    ports integer[] NOT NULL,
     PRIMARY KEY (node_id, relation)
 );
 -- Addresses and places hardly compress, and each step writes them anew.
 ALTER TABLE ctaudit.live_place
     ALTER COLUMN places SET STORAGE EXTERNAL,
-    ALTER COLUMN hosts SET STORAGE EXTERNAL,
-    ALTER COLUMN ports SET STORAGE EXTERNAL;
+    ALTER COLUMN hosts SET STORAGE EXTERNAL;
 
 -- The port comes first: it selects fewer rows than one of a few public addresses. The three hours
 -- of receipt come last (ctaudit.index_time): rows of the same key share it, and what is looked up
