@@ -48,10 +48,12 @@ BEGIN
         set_config('enable_seqscan', CASE
             WHEN v_is_filtered OR v_copy.node_id IS NOT NULL THEN 'off' ELSE 'on' END, true);
     v_from := coalesce(v_copy.copied_until, v_since.began_at);
-    EXECUTE ctaudit.open_query(v_copy, p_host, p_port, NULL) INTO v_again
-    USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
-        v_since.received_until, p_host, p_port, v_from, v_ended_at;
-    v_again := coalesce(v_again, '{}');
+    IF NOT v_is_filtered THEN
+        EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
+        USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
+            v_since.received_until, p_host, p_port, v_from, v_ended_at;
+        v_again := coalesce(v_again, '{}');
+    END IF;
     RETURN QUERY EXECUTE ctaudit.open_query(v_copy, p_host, p_port, v_again) || $query$
         SELECT
             $12::text, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'

@@ -10,7 +10,8 @@
 -- the end of either only where the first lasted no longer than the bounds of a start are apart: for
 -- less than 5 s, or for a time that is not known.
 -- Parameters: p_copy   NULL: none, as for one port; p_host, p_port   as ctaudit.alive
---   p_again   the ids that were opened more than once, as the query for NULL returns them
+--   p_again   the ids that were opened more than once, as the query for NULL returns them; of one
+--             host or port they are found without it
 -- Returns: where p_again is NULL the text of a query for one array of ids, NULL: there is none; else
 --   the text of WITH clauses, the last of which is "unended": the columns of rows, kind (entry
 --   or opening), seen_at, last_seen_at, and relation and place where the row stands. Its parameters:
@@ -86,6 +87,13 @@ DECLARE
             'FROM ctaudit.live_place AS k WHERE k.node_id = $1 OFFSET 0'
         ') AS p WHERE p.host <<= $7) '
     END;
+    v_again CONSTANT text := CASE WHEN v_is_filtered THEN
+        '((SELECT array_agg(a.ct_id) FROM ('
+            'SELECT s.ct_id FROM seen AS s WHERE s.kind = ''opening'' '
+            'GROUP BY s.ct_id, s.orig_sport HAVING count(*) > 1'
+        ') AS a)::bigint[])'
+        ELSE '($11)' END;
+    v_has_again CONSTANT boolean := v_is_filtered OR cardinality(p_again) > 0;
     v_before text;
     v_opened text;
 BEGIN
@@ -96,50 +104,56 @@ BEGIN
         SELECT
             string_agg(
                 CASE i.inhparent WHEN 'ctaudit.opening_row'::regclass THEN v_opening ELSE v_entry END
-                || format('FROM %1$s AS r WHERE r.ctid = ANY ' || v_places,
-                    k.relation::regclass, k.relation),
+                || format(
+                    'FROM %1$s AS r WHERE r.ctid = ANY ' || v_places, k.relation::regclass,
+                    k.relation
+                ),
                 ' UNION ALL '
             ),
             string_agg(
-                format('SELECT r.ct_id * 131072 + r.orig_sport + 1 FROM %1$s AS r WHERE r.ctid = ANY ' || v_places,
-                    k.relation::regclass, k.relation),
+                format(
+                    'SELECT r.ct_id * 131072 + r.orig_sport + 1 FROM %1$s AS r WHERE r.ctid = ANY '
+                    || v_places, k.relation::regclass, k.relation
+                ),
                 ' UNION ALL '
             ) FILTER (WHERE i.inhparent = 'ctaudit.opening_row'::regclass)
         INTO v_before, v_opened
         FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
         WHERE k.node_id = p_copy.node_id;
     END IF;
-    IF p_again IS NULL THEN
-        RETURN replace(concat(
-            'WITH ' || v_asked_places, CASE WHEN NOT v_is_filtered THEN $query$
-                WITH brief AS MATERIALIZED (
-                    SELECT f.ct_id FROM ctaudit.flow_row AS f
-                    WHERE <ends> AND (f.started_at IS NULL OR f.ended_at IS NULL
-                        OR f.ended_at < f.started_at + interval '5 s')
-                )
-            $query$ END,
+    IF p_again IS NULL AND NOT v_is_filtered THEN
+        RETURN replace(concat($query$
+            WITH brief AS MATERIALIZED (
+                SELECT f.ct_id FROM ctaudit.flow_row AS f
+                WHERE <ends> AND (f.started_at IS NULL OR f.ended_at IS NULL
+                    OR f.ended_at < f.started_at + interval '5 s')
+            )
             -- Id and port in one number, which is grouped faster.
-            'SELECT array_agg(a.id >> 17) FROM (SELECT r.id FROM (',
-            'SELECT r.ct_id * 131072 + r.orig_sport + 1 AS id FROM ctaudit.opening_row AS r WHERE ',
-            v_since, v_asked, ' UNION ALL ' || v_opened, ') AS r ',
-            CASE WHEN NOT v_is_filtered THEN
-                'WHERE r.id >> 17 IN (SELECT b.ct_id FROM brief AS b) ' END,
-            'GROUP BY r.id HAVING count(*) > 1) AS a'
-        ), '<ends>', v_ends);
+            SELECT array_agg(a.id >> 17) FROM (
+                SELECT r.id FROM (
+                    SELECT r.ct_id * 131072 + r.orig_sport + 1 AS id
+                    FROM ctaudit.opening_row AS r WHERE $query$, v_since, ' UNION ALL ' || v_opened,
+            $query$
+                ) AS r
+                WHERE r.id >> 17 IN (SELECT b.ct_id FROM brief AS b)
+                GROUP BY r.id HAVING count(*) > 1
+            ) AS a
+        $query$), '<ends>', v_ends);
     END IF;
-    RETURN replace(concat('WITH ', v_asked_places || ', ', $query$
-        seen AS NOT MATERIALIZED ($query$, v_before || ' UNION ALL ', v_opening, $query$
+    RETURN replace(replace(concat('WITH ', v_asked_places || ', ', $query$
+        seen AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
+            $query$, v_before || ' UNION ALL ', v_opening, $query$
             FROM ctaudit.opening_row AS r WHERE $query$, v_since, v_asked, $query$
         ),
-        $query$, CASE WHEN cardinality(p_again) > 0 THEN $query$
+        $query$, CASE WHEN v_has_again THEN $query$
         doubled AS MATERIALIZED (
             SELECT row_number() OVER () AS number, s.* FROM seen AS s
-            WHERE s.ct_id = ANY ($11)
+            WHERE s.ct_id = ANY <again>
         ),
         $query$ END, $query$
         unended AS (
             SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE s.ct_id <> ALL ($11)
+            WHERE coalesce(s.ct_id <> ALL <again>, true)
                 AND NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
                     WHERE <ends> AND f.ct_id = s.ct_id
@@ -165,7 +179,7 @@ BEGIN
                             f.received_at, f.started_at
                         )
                 )
-            $query$, CASE WHEN cardinality(p_again) > 0 THEN $query$
+            $query$, CASE WHEN v_has_again THEN $query$
             UNION ALL
             SELECT s.* FROM doubled AS s
             WHERE s.number IN (
@@ -212,6 +226,6 @@ BEGIN
                 ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
                 WHERE l.gone_at IS NULL
             )
-            $query$ END, ')'), '<ends>', v_ends);
+            $query$ END, ')'), '<ends>', v_ends), '<again>', v_again);
 END
 $function$;
