@@ -42,7 +42,8 @@ def main() -> int:
     long.set_defaults(work=_run_long)
     live = commands.add_parser("live", help="live() with its copy and without, JSON lines")
     live.add_argument("openings", nargs="*", type=int, default=[1_000_000, 5_000_000])
-    live.set_defaults(work=lambda chosen: print_live(chosen.openings))
+    live.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    live.set_defaults(work=_run_live)
     store = commands.add_parser("store", help="CALLs and questions in a full store, JSON lines")
     store.add_argument("--days", type=int, default=60, help="partitions with rows")
     store.add_argument("--empty", type=int, default=0, help="partitions without rows")
@@ -125,6 +126,13 @@ def _run_store(chosen: argparse.Namespace) -> None:
     if chosen.write:
         result = {"days": size.days, "note": chosen.write, "figures": figures}
         print(write_result("store", result))
+        _report(chosen)
+
+
+def _run_live(chosen: argparse.Namespace) -> None:
+    figures = print_live(chosen.openings)
+    if chosen.write:
+        print(write_result("live", {"note": chosen.write, "figures": figures}))
         _report(chosen)
 
 

@@ -122,7 +122,10 @@ def _ask(stream: Stream, question: str) -> dict[str, Any]:
     return figures | {"rows": found}
 
 
-def print_live(openings: Sequence[int]) -> None:
+def print_live(openings: Sequence[int]) -> list[dict[str, Any]]:
     """Each figure as a line of JSON, as soon as it is there."""
+    told = []
     for figures in run_live(openings):
+        told.append(figures)
         print(json.dumps(figures), flush=True)
+    return told
