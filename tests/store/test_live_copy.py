@@ -27,6 +27,7 @@ REFRESH = "SELECT ctaudit.refresh_live_copy(%s, %s, %s::bigint)"
 USABLE = """
 SELECT count(*) FROM ctaudit.live_copy AS c JOIN ctaudit.node AS n USING (node_id)
 WHERE ctaudit.is_usable(c, n.node, ctaudit.last_dump(n.node))
+    AND NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = n.node AND s.mode <> 'live')
 """
 COPY = "SELECT copied_until FROM ctaudit.live_copy"
 PLACES = "SELECT coalesce(sum(cardinality(places)), 0) FROM ctaudit.live_place"
