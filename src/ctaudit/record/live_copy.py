@@ -16,7 +16,7 @@ EVERY = 500_000  # events
 
 
 class LiveCopy:
-    """Counts what is committed. The copy belongs to nobody's events: without it all goes on."""
+    """Counts committed events. Without the copy, events are recorded and answered all the same."""
 
     def __init__(self, commits: Commits) -> None:
         self._commits = commits
