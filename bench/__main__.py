@@ -10,6 +10,7 @@ from bench.candidates import CANDIDATES
 from bench.closing import run_closing
 from bench.demands import judge
 from bench.journal import run_journal
+from bench.live import print_live
 from bench.pressure import run_load
 from bench.report import candidate_table, loss_row, ratio_table, write_report
 from bench.side import load_runs, run_all, write_result
@@ -40,6 +41,10 @@ def main() -> int:
     long.add_argument("--rate", type=int, default=20_000, help="connections a second of it")
     long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
     long.set_defaults(work=_run_long)
+    live = commands.add_parser("live", help="live() with its copy and without, JSON lines")
+    live.add_argument("openings", nargs="*", type=int, default=[1_000_000, 5_000_000])
+    live.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    live.set_defaults(work=_run_live)
     store = commands.add_parser("store", help="CALLs and questions in a full store, JSON lines")
     store.add_argument("--days", type=int, default=60, help="partitions with rows")
     store.add_argument("--empty", type=int, default=0, help="partitions without rows")
@@ -138,6 +143,13 @@ def _run_store(chosen: argparse.Namespace) -> None:
     if chosen.write:
         result = {"days": size.days, "note": chosen.write, "figures": figures}
         print(write_result("store", result))
+        _report(chosen)
+
+
+def _run_live(chosen: argparse.Namespace) -> None:
+    figures = print_live(chosen.openings)
+    if chosen.write:
+        print(write_result("live", {"note": chosen.write, "figures": figures}))
         _report(chosen)
 
 

@@ -10,6 +10,7 @@ from bench.candidates import ALONE, CANDIDATES
 from bench.closing_report import closing_section
 from bench.demands import Verdict, judge
 from bench.figures import Run, Spread, costs, peak, rates
+from bench.live_report import live_section
 from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
 from bench.side import load_runs, read_result
@@ -75,7 +76,8 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         plot.write_text(draw(_panels(runs)))
         written.append(plot)
         pieces.append(_side_section(result, runs))
-    for section in (small_section, pressure_section, store_section, years_section, closing_section):
+    store = (store_section, years_section, live_section, closing_section)
+    for section in (small_section, pressure_section, *store):
         text, plots = section(docs)
         pieces.append(text)
         written += plots

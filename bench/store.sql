@@ -98,3 +98,33 @@ BEGIN
     );
     ms := 1000 * extract(epoch FROM clock_timestamp() - v_began);
 END $$;
+
+-- Connections [p_from, p_until) of a steady load, one each p_every seconds since p_since, and the
+-- ends that come meanwhile: each connection but the p_kept-th lasts p_lasting seconds.
+CREATE PROCEDURE bench.steady(
+    p_node text, p_from bigint, p_until bigint, p_since timestamptz, p_every float8,
+    p_lasting float8, p_kept bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_node_id smallint := (SELECT node_id FROM ctaudit.node WHERE node = p_node);
+    v_behind bigint := p_lasting / p_every;
+BEGIN
+    INSERT INTO ctaudit.opening_row
+    SELECT o.* FROM generate_series(p_from, p_until - 1) AS n, LATERAL bench.opening(
+        v_node_id, n, p_since + n * p_every * interval '1 s'
+    ) AS o;
+    INSERT INTO ctaudit.flow_row (
+        received_at, started_at, ended_at, orig_packets, orig_bytes, reply_packets, reply_bytes,
+        ct_id, zones, orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto,
+        state, started_source, ended_source, orig_src, orig_dst, reply_src, reply_dst
+    )
+    SELECT
+        o.received_at + p_lasting * interval '1 s', o.started_at + interval '10 us',
+        o.started_at + p_lasting * interval '1 s', 10, 1000, 10, 1000,
+        o.ct_id, o.zones, o.orig_sport, o.orig_dport, o.reply_sport, o.reply_dport, o.status,
+        o.node_id, o.proto, o.state, 'k', 'k', o.orig_src, o.orig_dst, o.reply_src, o.reply_dst
+    FROM generate_series(
+        greatest(p_from - v_behind, 0), p_until - v_behind - 1
+    ) AS n, LATERAL bench.opening(v_node_id, n, p_since + n * p_every * interval '1 s') AS o
+    WHERE n % p_kept > 0;
+END $$;

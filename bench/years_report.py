@@ -1,4 +1,4 @@
-"""Inserting and asking in a store of hundreds of days, for docs/performance.md (``bench years``)."""
+"""Inserting and asking in a store of hundreds of days (``bench years``), for performance.md."""
 
 from __future__ import annotations
 

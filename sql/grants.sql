@@ -10,7 +10,8 @@ GRANT EXECUTE ON FUNCTION ctaudit.schema_version(), ctaudit.compatible_since()
 TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text)
+    ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text),
+    ctaudit.refresh_live_copy(text, uuid, bigint)
 TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;

@@ -19,6 +19,8 @@ RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET work_mem = '64MB'
+SET jit = off
 AS $function$
 DECLARE
     v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
@@ -37,15 +39,16 @@ BEGIN
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
             USING ERRCODE = '0A000';
     END IF;
+    -- The numbers come first, which are compared fastest.
     RETURN QUERY SELECT DISTINCT ON (
-        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
+        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node
     ) a.*
     FROM unnest(v_nodes) AS n (node),
         ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
     ORDER BY
-        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry(

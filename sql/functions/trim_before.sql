@@ -5,7 +5,7 @@
 -- Returns: one row per table: its name and how many rows were deleted
 -- Errors: 55P03 a lock was not granted within two seconds; call again
 -- Tables touched: coverage, stream, dump, note, undecodable, clock, clock_doubt, late_read, scope,
---   gap; hold, and those of ctaudit.held (read)
+--   gap, live_copy; hold, and those of ctaudit.held (read)
 CREATE OR REPLACE FUNCTION ctaudit.trim_before(p_retention_days integer)
 RETURNS TABLE (object text, rows bigint)
 LANGUAGE plpgsql
@@ -78,6 +78,12 @@ BEGIN
     object := 'gap';
     DELETE FROM ctaudit.gap AS g
     WHERE NOT tstzrange(g.gap_from, coalesce(g.gap_until, 'infinity'), '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    -- One that was not brought further: the recorder's switch is off, or the gateway is gone.
+    object := 'live_copy';
+    DELETE FROM ctaudit.live_copy AS c WHERE c.copied_until < v_horizon;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 

@@ -515,6 +515,40 @@ CREATE TABLE ctaudit.search (
     PRIMARY KEY (dump_id, tells)
 );
 
+-- Where the connections stand that were open at a time, so that ctaudit.live need not read what came
+-- before: ctaudit.refresh_live_copy. A copy that does not fit the record any more is not used:
+-- ctaudit.is_usable.
+CREATE TABLE ctaudit.live_copy (
+    node_id smallint PRIMARY KEY REFERENCES ctaudit.node (node_id),
+    -- The last complete dump, from which it was made, and its stream.
+    dump_id bigint NOT NULL,
+    stream uuid NOT NULL,
+    -- Openings and ends received before this time are accounted for.
+    copied_until timestamptz NOT NULL,
+    -- stream.stored when all that was recorded was accounted for; NULL: more was left to do.
+    stored bigint,
+    -- The positions of the node's other streams: {stream: position}.
+    others jsonb NOT NULL,
+    -- ctaudit.database_identity
+    made_in text NOT NULL
+);
+
+-- Of each partition the rows that are open, none of a default partition, since rows move out of it.
+CREATE TABLE ctaudit.live_place (
+    node_id smallint NOT NULL REFERENCES ctaudit.live_copy ON DELETE CASCADE,
+    relation oid NOT NULL,
+    filenode oid NOT NULL,
+    copied_until timestamptz NOT NULL,
+    -- One element a row: its ctid, and the internal end of the connection.
+    places tid[] NOT NULL,
+    hosts inet[] NOT NULL,
+    PRIMARY KEY (node_id, relation)
+);
+-- Addresses and places hardly compress, and each step writes them anew.
+ALTER TABLE ctaudit.live_place
+    ALTER COLUMN places SET STORAGE EXTERNAL,
+    ALTER COLUMN hosts SET STORAGE EXTERNAL;
+
 -- The port comes first: it selects fewer rows than one of a few public addresses. The three hours
 -- of receipt come last (ctaudit.index_time): rows of the same key share it, and what is looked up
 -- for an event or an entry is near in time (decision 0019).

@@ -158,6 +158,7 @@ class DumpSection:
 @dataclass(frozen=True)
 class DatabaseSection:
     dsn: str = _key("", _read_text)
+    live_copy: bool = _key(False, _read_flag)
 
 
 @dataclass(frozen=True)

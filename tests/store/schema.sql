@@ -341,126 +341,33 @@ DECLARE
     v_since record := ctaudit.recorded_since(
         p_node, p_dump, (SELECT max(s.covered_until) FROM ctaudit.stream AS s WHERE s.node = p_node)
     );
+    v_node_id CONSTANT smallint := (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
     v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
-    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
-    v_asked CONSTANT text := concat_ws(
-        '',
-        CASE WHEN p_host IS NOT NULL THEN format(
-            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
-        ) END,
-        CASE WHEN p_port IS NOT NULL THEN format(
-            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
-            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
-        ) END
-    );
+    v_copy ctaudit.live_copy;
+    v_ended_at timestamptz := (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_dump);
+    v_from timestamptz;
+    v_again bigint[];
 BEGIN
+    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
+    -- Those of a port are found faster by its index.
+    WHERE c.node_id = v_node_id AND p_port IS NULL AND v_since.is_ordered
+        AND ctaudit.is_usable(c, p_node, p_dump);
     -- How many rows there are since the dump is not known to the planner.
     PERFORM
         set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
         set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
-        set_config('enable_seqscan', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true);
-    RETURN QUERY EXECUTE replace(replace($query$
-        WITH again AS MATERIALIZED (
-            SELECT r.ct_id FROM ctaudit.opening_row AS r
-            WHERE <since> <asked>
-            GROUP BY r.ct_id HAVING count(*) > 1
-        ),
-        seen AS NOT MATERIALIZED (
-            SELECT
-                'entry' AS kind, r.received_at, r.started_at,
-                CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
-                    AS started_source,
-                NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
-                $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
-                r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
-                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
-            FROM ctaudit.dump_entry_row AS r
-            WHERE - r.dump_id = - $2 AND r.node_id = $5 AND r.received_at BETWEEN $4 AND $9 <asked>
-            UNION ALL
-            SELECT
-                'opening', r.received_at, r.started_at, ctaudit.time_source_of(r.started_source),
-                r.started_after, r.received_at, coalesce(r.started_after, r.started_at),
-                ctaudit.provenance_of(r.provenance),
-                r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
-                NULL, NULL, NULL, NULL,
-                r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
-            FROM ctaudit.opening_row AS r
-            WHERE <since> <asked>
-        ),
-        doubled AS MATERIALIZED (
-            SELECT row_number() OVER () AS number, s.* FROM seen AS s
-            WHERE s.ct_id IN (SELECT a.ct_id FROM again AS a)
-        ),
-        unended AS (
-            SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE s.ct_id NOT IN (SELECT a.ct_id FROM again AS a)
-                AND NOT EXISTS (
-                    SELECT FROM ctaudit.flow_row AS f
-                    WHERE f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
-                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
-                        AND f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
-                        AND ctaudit.same_tuple(
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
-                            s.orig_dport, s.ct_id
-                        )
-                        AND ctaudit.closes(
-                            s.seen_at, s.started_at, s.started_source, s.started_after,
-                            f.received_at, f.started_at
-                        )
-                )
-            UNION ALL
-            SELECT s.* FROM doubled AS s
-            WHERE s.number IN (
-                SELECT coalesce(l.entry, l.opening)
-                FROM (
-                    SELECT array_agg(ROW(
-                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
-                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
-                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
-                        t.alive_at, t.gone_at
-                    )::ctaudit.sighting) AS sightings
-                    FROM (
-                        SELECT
-                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
-                            d.started_after AS after,
-                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
-                                ELSE d.last_seen_at END AS alive_at,
-                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
-                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
-                        FROM doubled AS d
-                        UNION ALL
-                        SELECT
-                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
-                            NULL,
-                            coalesce(f.ended_after, f.started_at),
-                            coalesce(
-                                f.ended_at, f.ended_before,
-                                greatest(f.received_at, f.stop_sent, f.started_at)
-                            ),
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, f.status
-                        FROM ctaudit.flow_row AS f
-                        WHERE f.node_id = $5 AND f.received_at >= $3 AND f.received_at < $6
-                            AND EXISTS (
-                                SELECT FROM doubled AS d
-                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
-                                    AND ctaudit.index_time(f.received_at)
-                                        >= ctaudit.index_time($3)
-                                    AND f.ct_id = d.ct_id
-                            )
-                    ) AS t
-                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
-                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
-                WHERE l.gone_at IS NULL
-            )
-        )
+        set_config('enable_seqscan', CASE
+            WHEN v_is_filtered OR v_copy.node_id IS NOT NULL THEN 'off' ELSE 'on' END, true);
+    v_from := coalesce(v_copy.copied_until, v_since.began_at);
+    IF NOT v_is_filtered THEN
+        EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
+        USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
+            v_since.received_until, p_host, p_port, v_from, v_ended_at;
+        v_again := coalesce(v_again, '{}');
+    END IF;
+    RETURN QUERY EXECUTE ctaudit.open_query(v_copy, p_host, p_port, v_again) || $query$
         SELECT
-            $1, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
+            $12::text, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
                 ELSE 'outward' END,
             'open', true,
             CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_src
@@ -495,12 +402,15 @@ BEGIN
             NULL::timestamptz
         FROM unended AS s
         CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
-    $query$, '<asked>', v_asked), '<since>', '- r.node_id = - $5 AND r.received_at >= $3 '
-        'AND r.received_at < $6 AND ctaudit.receipt(r.received_at) >= $3')
-    USING p_node, p_dump, v_since.began_at, v_since.entries_from,
-        (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node), v_since.received_until,
-        p_host, p_port, v_since.entries_until;
+    $query$
+    USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
+        v_since.received_until, p_host, p_port, v_from, v_ended_at, v_again, p_node;
     PERFORM ctaudit.refuse_rewritten();
+    -- Now the partitions are locked, and no row can have been given another place meanwhile.
+    IF v_copy.node_id IS NOT NULL AND NOT ctaudit.is_usable(v_copy, p_node, p_dump) THEN
+        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
+            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
+    END IF;
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) OWNER TO ctaudit_owner;
@@ -1688,6 +1598,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.database_identity() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT c.system_identifier || '/' || d.oid
+    FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database();
+$$;
+ALTER FUNCTION ctaudit.database_identity() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3155,6 +3073,41 @@ CREATE FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flo
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (((p_end).provenance = 'e'::"char") AND ((p_end).started_source = 'k'::"char") AND ((p_end).ended_source = 'k'::"char") AND (ctaudit.start_from((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).started_after) <= (p_end).started_at) AND (ctaudit.start_until((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).received_at) >= (p_end).started_at) AND ((p_end).started_at <= (p_opening).received_at) AND ((p_opening).received_at <= (p_end).received_at) AND ((p_end).received_at < (LEAST((p_end).started_at, ctaudit.start_from((p_opening).started_at, ctaudit.time_source_of((p_opening).started_source), (p_opening).started_after)) + '02:00:00'::interval)) AND (COALESCE((p_opening).started_after, (p_opening).started_at) <= (p_end).ended_at) AND ((p_opening).reply_src = (p_end).reply_src) AND ((p_opening).reply_dst = (p_end).reply_dst) AND ((p_opening).reply_sport = (p_end).reply_sport) AND ((p_opening).reply_dport = (p_end).reply_dport) AND (((p_opening).status & 4144) = ((p_end).status & 4144)));
 ALTER FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.live_copy (
+    node_id smallint NOT NULL,
+    dump_id bigint NOT NULL,
+    stream uuid NOT NULL,
+    copied_until timestamp with time zone NOT NULL,
+    stored bigint,
+    others jsonb NOT NULL,
+    made_in text NOT NULL
+);
+ALTER TABLE ctaudit.live_copy OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(p_copy.dump_id = p_dump, false)
+        AND p_copy.made_in = ctaudit.database_identity()
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p_node AND s.stream <> p_copy.stream
+                AND s.position IS DISTINCT FROM (p_copy.others ->> s.stream::text)::bigint
+        )
+        AND NOT EXISTS (
+            SELECT FROM ctaudit.live_place AS k
+            WHERE k.node_id = p_copy.node_id AND (
+                k.filenode IS DISTINCT FROM pg_relation_filenode(k.relation)::oid
+                OR NOT EXISTS (
+                    SELECT FROM pg_inherits AS i
+                    WHERE i.inhrelid = k.relation AND i.inhparent IN (
+                        'ctaudit.opening_row'::regclass, 'ctaudit.dump_entry_row'::regclass
+                    )
+                )
+            )
+        );
+$$;
+ALTER FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3288,6 +3241,8 @@ ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text, p_host inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
 AS $$
 DECLARE
     v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
@@ -3306,15 +3261,16 @@ BEGIN
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
             USING ERRCODE = '0A000';
     END IF;
+    -- The numbers come first, which are compared fastest.
     RETURN QUERY SELECT DISTINCT ON (
-        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code
+        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node
     ) a.*
     FROM unnest(v_nodes) AS n (node),
         ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
     ORDER BY
-        a.node, a.zone, a.orig_zone, a.reply_zone, a.proto, a.orig_src, a.orig_dst, a.orig_sport,
-        a.orig_dport, a.orig_icmp_type, a.orig_icmp_code,
+        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_inquiry(
@@ -3959,6 +3915,211 @@ AS $$
     );
 $$;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.open_query(p_copy ctaudit.live_copy, p_host inet, p_port integer, p_again bigint[]) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+DECLARE
+    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
+    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
+    v_asked CONSTANT text := concat_ws(
+        '',
+        CASE WHEN p_host IS NOT NULL THEN format(
+            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
+        ) END,
+        CASE WHEN p_port IS NOT NULL THEN format(
+            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
+            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
+        ) END
+    );
+    v_since CONSTANT text := '- r.node_id = - $1 AND r.received_at >= $9 AND r.received_at < $6 '
+        'AND ctaudit.receipt(r.received_at) >= $9 AND ctaudit.receipt(r.received_at) < $6';
+    -- An unobserved end is received when the dump ended, however late it is found.
+    v_ends CONSTANT text := 'f.node_id = $1 AND (f.received_at >= $9 AND f.received_at < $6 '
+        'OR f.received_at = $10 AND f.provenance = ''u'')';
+    v_entry CONSTANT text := $query$
+        SELECT
+            'entry' AS kind, r.received_at, r.started_at,
+            CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
+                AS started_source,
+            NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
+            $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
+            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+            r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
+            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
+            r.ct_id, r.mark, r.status, r.state, r.helper, r.labels,
+            r.tableoid AS relation, r.ctid AS place
+    $query$;
+    v_opening CONSTANT text := $query$
+        SELECT
+            'opening' AS kind, r.received_at, r.started_at,
+            ctaudit.time_source_of(r.started_source) AS started_source,
+            r.started_after, r.received_at AS seen_at,
+            coalesce(r.started_after, r.started_at) AS last_seen_at,
+            ctaudit.provenance_of(r.provenance) AS provenance,
+            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+            r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
+            NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+            NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes,
+            r.ct_id, r.mark, r.status, r.state, r.helper, r.labels,
+            r.tableoid AS relation, r.ctid AS place
+    $query$;
+    v_places CONSTANT text := CASE WHEN v_is_filtered THEN
+        '(ARRAY(SELECT p.place FROM place AS p WHERE p.relation = %2$s))'
+        ELSE '((SELECT k.places FROM ctaudit.live_place AS k '
+            'WHERE k.node_id = $1 AND k.relation = %2$s)::tid[])'
+    END;
+    -- In the select list, since in FROM each array is stored once more.
+    v_asked_places CONSTANT text := CASE WHEN v_is_filtered AND p_copy.node_id IS NOT NULL THEN
+        'place AS MATERIALIZED (SELECT p.relation, p.place FROM ('
+            'SELECT k.relation, unnest(k.places) AS place, unnest(k.hosts) AS host '
+            'FROM ctaudit.live_place AS k WHERE k.node_id = $1 OFFSET 0'
+        ') AS p WHERE p.host <<= $7) '
+    END;
+    v_again CONSTANT text := CASE WHEN v_is_filtered THEN
+        '((SELECT array_agg(a.ct_id) FROM ('
+            'SELECT s.ct_id FROM seen AS s WHERE s.kind = ''opening'' '
+            'GROUP BY s.ct_id, s.orig_sport HAVING count(*) > 1'
+        ') AS a)::bigint[])'
+        ELSE '($11)' END;
+    v_has_again CONSTANT boolean := v_is_filtered OR cardinality(p_again) > 0;
+    v_before text;
+    v_opened text;
+BEGIN
+    IF p_copy.node_id IS NULL THEN
+        v_before := v_entry || 'FROM ctaudit.dump_entry_row AS r WHERE - r.dump_id = - $2 '
+            'AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5' || v_asked;
+    ELSE
+        SELECT
+            string_agg(
+                CASE i.inhparent WHEN 'ctaudit.opening_row'::regclass THEN v_opening ELSE v_entry END
+                || format(
+                    'FROM %1$s AS r WHERE r.ctid = ANY ' || v_places, k.relation::regclass,
+                    k.relation
+                ),
+                ' UNION ALL '
+            ),
+            string_agg(
+                format(
+                    'SELECT r.ct_id * 131072 + r.orig_sport + 1 FROM %1$s AS r WHERE r.ctid = ANY '
+                    || v_places, k.relation::regclass, k.relation
+                ),
+                ' UNION ALL '
+            ) FILTER (WHERE i.inhparent = 'ctaudit.opening_row'::regclass)
+        INTO v_before, v_opened
+        FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
+        WHERE k.node_id = p_copy.node_id;
+    END IF;
+    IF p_again IS NULL AND NOT v_is_filtered THEN
+        RETURN replace(concat($query$
+            WITH brief AS MATERIALIZED (
+                SELECT f.ct_id FROM ctaudit.flow_row AS f
+                WHERE <ends> AND (f.started_at IS NULL OR f.ended_at IS NULL
+                    OR f.ended_at < f.started_at + interval '5 s')
+            )
+            -- Id and port in one number, which is grouped faster.
+            SELECT array_agg(a.id >> 17) FROM (
+                SELECT r.id FROM (
+                    SELECT r.ct_id * 131072 + r.orig_sport + 1 AS id
+                    FROM ctaudit.opening_row AS r WHERE $query$, v_since, ' UNION ALL ' || v_opened,
+            $query$
+                ) AS r
+                WHERE r.id >> 17 IN (SELECT b.ct_id FROM brief AS b)
+                GROUP BY r.id HAVING count(*) > 1
+            ) AS a
+        $query$), '<ends>', v_ends);
+    END IF;
+    RETURN replace(replace(concat('WITH ', v_asked_places || ', ', $query$
+        seen 
+AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
+            $query$, v_before || ' UNION ALL ', v_opening, $query$
+            FROM ctaudit.opening_row AS r WHERE $query$, v_since, v_asked, $query$
+        ),
+        $query$, CASE WHEN v_has_again THEN $query$
+        doubled AS MATERIALIZED (
+            SELECT row_number() OVER () AS number, s.* FROM seen AS s
+            WHERE s.ct_id = ANY <again>
+        ),
+        $query$ END, $query$
+        unended AS (
+            SELECT NULL::bigint AS number, s.* FROM seen AS s
+            WHERE coalesce(s.ct_id <> ALL <again>, true)
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.flow_row AS f
+                    WHERE <ends> AND f.ct_id = s.ct_id
+                        AND $query$, CASE WHEN v_is_filtered THEN $query$
+                        f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
+                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        )
+                        $query$ ELSE $query$
+                        -- The id and a port are hashed; the others are compared where these agree.
+                        f.orig_sport = s.orig_sport
+                        AND ctaudit.same_tuple(
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
+                            s.orig_dport, s.ct_id
+                        ) IS TRUE
+                        $query$ END, $query$
+                        AND ctaudit.closes(
+                            s.seen_at, s.started_at, s.started_source, s.started_after,
+                            f.received_at, f.started_at
+                        )
+                )
+            $query$, CASE WHEN v_has_again THEN $query$
+            UNION ALL
+            SELECT s.* FROM doubled AS s
+            WHERE s.number IN (
+                SELECT coalesce(l.entry, l.opening)
+                FROM (
+                    SELECT array_agg(ROW(
+                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
+                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
+                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        t.alive_at, t.gone_at
+                    )::ctaudit.sighting) AS sightings
+                    FROM (
+                        SELECT
+                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
+                            d.started_after AS after,
+                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
+                                ELSE d.last_seen_at END AS alive_at,
+                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
+                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
+                        FROM doubled AS d
+                        UNION ALL
+                        SELECT
+                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
+                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
+                            NULL,
+                            coalesce(f.ended_after, f.started_at),
+                            coalesce(
+                                f.ended_at, f.ended_before,
+                                greatest(f.received_at, f.stop_sent, f.started_at)
+                            ),
+                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                            f.ct_id, f.status
+                        FROM ctaudit.flow_row AS f
+                        WHERE <ends>
+                            AND EXISTS (
+                                SELECT FROM doubled AS d
+                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
+                                    AND ctaudit.index_time(f.received_at)
+                                        >= ctaudit.index_time($3)
+                                    AND f.ct_id = d.ct_id
+                            )
+                    ) AS t
+                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
+                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
+                WHERE l.gone_at IS NULL
+            )
+            $query$ END, ')'), '<ends>', v_ends), '<again>', v_again);
+END
+$_$;
+ALTER FUNCTION ctaudit.open_query(p_copy ctaudit.live_copy, p_host inet, p_port integer, p_again bigint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4611,6 +4772,106 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint DEFAULT 500000) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_seqscan TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_times CONSTANT text := 'SELECT ctaudit.receipt(r.received_at) FROM ctaudit.opening_row AS r '
+        'WHERE - r.node_id = - $1 AND r.received_at > $2 AND ctaudit.receipt(r.received_at) > $2 '
+        'ORDER BY ctaudit.receipt(r.received_at)';
+    v_stream ctaudit.stream;
+    v_dump ctaudit.dump;
+    v_since record;
+    v_copy ctaudit.live_copy;
+    v_from timestamptz;
+    v_until timestamptz;
+    v_is_last boolean;
+    v_again bigint[];
+BEGIN
+    p_node := ctaudit.node_of(p_node, p_stream);
+    SELECT s.* INTO v_stream FROM ctaudit.stream AS s
+    WHERE s.node = p_node AND s.stream = p_stream AND s.mode = 'live';
+    SELECT d.* INTO v_dump FROM ctaudit.dump AS d
+    WHERE d.dump_id = ctaudit.last_dump(p_node) AND d.stream = v_stream.stream;
+    -- Until then openings may follow that were received while the dump ran.
+    IF v_dump.heard_until IS NULL THEN
+        RETURN NULL;
+    END IF;
+    v_since := ctaudit.recorded_since(p_node, v_dump.dump_id, v_stream.covered_until);
+    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
+    WHERE c.node_id = v_stream.node_id FOR UPDATE;
+    IF NOT v_since.is_ordered OR NOT ctaudit.is_usable(v_copy, p_node, v_dump.dump_id) THEN
+        DELETE FROM ctaudit.live_copy AS c WHERE c.node_id = v_stream.node_id;
+        v_copy := NULL;
+    END IF;
+    IF NOT v_since.is_ordered THEN
+        RETURN NULL;
+    END IF;
+    v_from := coalesce(v_copy.copied_until, v_dump.began_at);
+    v_is_last := coalesce(v_stream.stored - v_copy.stored <= 2 * p_rows, false);
+    IF NOT v_is_last THEN
+        EXECUTE v_times || ' OFFSET $3 LIMIT 1'
+        INTO v_until USING v_stream.node_id, v_from, p_rows;
+        v_is_last := v_until IS NULL;
+    END IF;
+    IF v_is_last THEN
+        -- What is received at that time may not be recorded in whole.
+        EXECUTE v_times || ' DESC LIMIT 1' INTO v_until USING v_stream.node_id, v_from;
+    END IF;
+    v_until := coalesce(v_until, v_from);
+    INSERT INTO ctaudit.live_copy AS c (
+        node_id, dump_id, stream, copied_until, stored, others, made_in
+    )
+    SELECT
+        v_stream.node_id, v_dump.dump_id, p_stream, v_until,
+        CASE WHEN v_is_last THEN v_stream.stored END,
+        coalesce(jsonb_object_agg(s.stream, s.position) FILTER (WHERE s.stream <> p_stream), '{}'),
+        ctaudit.database_identity()
+    FROM ctaudit.stream AS s WHERE s.node = p_node
+    ON CONFLICT (node_id) DO UPDATE SET copied_until = v_until, stored = excluded.stored;
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
+    USING v_stream.node_id, v_dump.dump_id, v_dump.began_at, v_since.entries_from,
+        v_since.entries_until, v_until, NULL::inet, NULL::integer, v_from, v_dump.ended_at;
+    v_again := coalesce(v_again, '{}');
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, v_again) || $query$
+        INSERT INTO ctaudit.live_place AS k (
+            node_id, relation, filenode, copied_until, places, hosts
+        )
+        SELECT
+            $1, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
+            array_agg(
+                CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
+            )
+        FROM unended AS s
+        GROUP BY s.relation
+        ON CONFLICT (node_id, relation) DO UPDATE SET
+            copied_until = excluded.copied_until, places = excluded.places,
+            hosts = excluded.hosts
+    $query$
+    USING v_stream.node_id, v_dump.dump_id, v_dump.began_at, v_since.entries_from,
+        v_since.entries_until, v_until, NULL::inet, NULL::integer, v_from, v_dump.ended_at, v_again;
+    DELETE FROM ctaudit.live_place AS k
+    WHERE k.node_id = v_stream.node_id AND k.copied_until < v_until;
+    IF EXISTS (
+        SELECT FROM ctaudit.live_place AS k
+        WHERE k.node_id = v_stream.node_id AND k.relation IN (
+            'ctaudit.opening_default'::regclass, 'ctaudit.dump_entry_default'::regclass
+        )
+    ) THEN
+        DELETE FROM ctaudit.live_copy AS c WHERE c.node_id = v_stream.node_id;
+        RETURN NULL;
+    END IF;
+    RETURN v_until;
+END
+$_$;
+ALTER FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5904,6 +6165,12 @@ BEGIN
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 
+    -- One that was not brought further: the recorder's switch is off, or the gateway is gone.
+    object := 'live_copy';
+    DELETE FROM ctaudit.live_copy AS c WHERE c.copied_until < v_horizon;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
     object := 'stream';
     DELETE FROM ctaudit.stream AS s
     WHERE s.stopped_at IS NOT NULL AND s.committed_at < v_horizon
@@ -6561,6 +6828,17 @@ CREATE TABLE ctaudit.late_read (
     read_at timestamp with time zone NOT NULL
 );
 ALTER TABLE ctaudit.late_read OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.live_place (
+    node_id smallint NOT NULL,
+    relation oid NOT NULL,
+    filenode oid NOT NULL,
+    copied_until timestamp with time zone NOT NULL,
+    places tid[] NOT NULL,
+    hosts inet[] NOT NULL
+);
+ALTER TABLE ONLY ctaudit.live_place ALTER COLUMN places SET STORAGE EXTERNAL;
+ALTER TABLE ONLY ctaudit.live_place ALTER COLUMN hosts SET STORAGE EXTERNAL;
+ALTER TABLE ctaudit.live_place OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -7003,6 +7281,10 @@ ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_pkey PRIMARY KEY (node, stream, sent_from);
+ALTER TABLE ONLY ctaudit.live_copy
+    ADD CONSTRAINT live_copy_pkey PRIMARY KEY (node_id);
+ALTER TABLE ONLY ctaudit.live_place
+    ADD CONSTRAINT live_place_pkey PRIMARY KEY (node_id, relation);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
 ALTER TABLE ONLY ctaudit.migration
@@ -7113,6 +7395,10 @@ ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.import(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.live_copy
+    ADD CONSTRAINT live_copy_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.live_place
+    ADD CONSTRAINT live_place_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.live_copy(node_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
     ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.note
@@ -7173,6 +7459,7 @@ REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUB
 GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.database_identity() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
@@ -7227,6 +7514,7 @@ REVOKE ALL ON FUNCTION ctaudit.is_settled(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -7258,6 +7546,7 @@ REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.open_query(p_copy ctaudit.live_copy, p_host inet, p_port integer, p_again bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
@@ -7287,6 +7576,8 @@ GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;

@@ -14,7 +14,7 @@ from lab.cluster import Cluster
 
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
-    "resume_position",
+    "resume_position", "refresh_live_copy",
     "outside_scope", "unannounced", "pairs", "schema_version", "compatible_since",
 }  # fmt: skip
 AUDITOR = {
@@ -209,6 +209,7 @@ CALLS = {
     "schema_version": "SELECT ctaudit.schema_version()",
     "compatible_since": "SELECT ctaudit.compatible_since()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
+    "refresh_live_copy": "SELECT ctaudit.refresh_live_copy('gw1', %(stream)s)",
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
     "pairs": "SELECT * FROM ctaudit.pairs('gw1')",

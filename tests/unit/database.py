@@ -111,6 +111,16 @@ class FakeStore(Store):
         self._database.meet("send")
         self._sent = call
 
+    def refresh_live_copy(self, node: str, stream: UUID) -> None:
+        assert self._is_open
+        assert self._sent is None, "between two batches"
+        assert (node, stream) in self._database.positions
+        self._database.meet("refresh")
+
+    @property
+    def is_broken(self) -> bool:
+        return False
+
     def receive(self) -> None:
         assert self._is_open
         assert self._sent is not None

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctaudit.config import BatchSection, Config, JournalSection
+from ctaudit.config import BatchSection, Config, DatabaseSection, JournalSection
 from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.host.log import MESSAGE_IDS
+from ctaudit.record import live_copy
 from ctaudit.record import recorder as recorder_module
 from ctaudit.record.locate import list_paths
 from ctaudit.record.recorder import Recorder
@@ -53,6 +54,8 @@ class Bench:
     database: Database = field(default_factory=Database)
     waits: list[float] = field(default_factory=list)
     end: int = 0
+    mode: str = "live"
+    live_copy: bool = False
 
     def spool(self, *segments: Sequence[bytes], stream: UUID = STREAM, sealed: bool = True) -> None:
         """Segments with these bodies of frames, one after the other; the last as ``sealed``."""
@@ -79,7 +82,8 @@ class Bench:
         """``paths``: for a replay of these only."""
         config = Config(
             node=NODE,
-            mode="live",
+            mode=self.mode,
+            database=DatabaseSection(live_copy=self.live_copy),
             batch=BatchSection(events=limit, wait=0.001),
             journal=JournalSection(rate=100),
         )
@@ -675,3 +679,27 @@ def test_faults_are_logged_with_their_identity(
         MESSAGE_IDS[name] for name in ("database unreachable", "database back", "undecodable")
     ]
     assert "no route to host" in told[0][0]
+
+
+def test_the_live_copy_is_refreshed_between_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each four events; what the server refuses costs no event."""
+    monkeypatch.setattr(live_copy, "EVERY", 4)
+    bench.live_copy = True
+    bench.database.fault = at("refresh", 0, lambda: server_error("42883"))
+    bench.spool([START, events(*range(12)), STOP])
+    assert bench.record(limit=2) == 12
+    assert bench.database.events == list(range(12))
+    assert bench.database.log.count("refresh") == 3
+    assert bench.database.connections == 1
+
+
+@pytest.mark.parametrize("case", ["off", "nat", "replay"])
+def test_there_is_no_live_copy(bench: Bench, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    monkeypatch.setattr(live_copy, "EVERY", 1)
+    bench.live_copy = case != "off"
+    bench.mode = "nat" if case == "nat" else "live"
+    bench.spool([START, events(1, 2, 3), STOP])
+    assert (bench.replay() if case == "replay" else bench.record()) == 3
+    assert "refresh" not in bench.database.log

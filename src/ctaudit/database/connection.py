@@ -130,7 +130,7 @@ _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
     SELECT FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'closed_partition'
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'live_place'
 )
 """
 

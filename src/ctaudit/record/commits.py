@@ -69,6 +69,14 @@ class Commits:
             return Rejected(span, 0, error)
         return self._confirm(Committed(span, 0))
 
+    def refresh_live_copy(self, span: Span) -> None:
+        """For the stream of ``span``; nothing may be in flight."""
+        self._session.open().refresh_live_copy(span.node, span.stream)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._session.is_connected
+
     def forget(self) -> None:
         """Forgets the positions, and what is in flight without waiting for the answer."""
         if self._in_flight is not None:

@@ -13,6 +13,7 @@ from ctaudit.record.batch_policy import BatchPolicy, Due, LastSent, Moment, is_q
 from ctaudit.record.bisection import Bisection
 from ctaudit.record.commits import Commits
 from ctaudit.record.in_flight import Committed, Rejected
+from ctaudit.record.live_copy import LiveCopy
 from ctaudit.record.live_log import EventLines
 from ctaudit.record.locate import MissingBytes, NotASegment, Ready, locate
 from ctaudit.record.loss import Loss, damaged_rest, log_loss, missing_segments, undecodable
@@ -62,6 +63,8 @@ class Pipeline:
         self._last_step: DecodeStep | None = None
         self._batch = Batch()
         self._sent = LastSent(time.monotonic(), time.monotonic())
+        is_kept = config.database.live_copy and config.mode == "live" and not replay
+        self._live_copy = LiveCopy(commits) if is_kept else None
 
     def turn(self, *, stop: bool) -> bool:
         """Takes one step; False when there is nothing to do. ``stop``: nothing waits any more.
@@ -165,6 +168,8 @@ class Pipeline:
             case Committed() as committed:
                 self._bisection = self._bisection.grow()
                 self._mark(committed)
+                if self._live_copy is not None:
+                    self._live_copy.follow(committed.span)
             case Rejected() as rejected:
                 self._narrow_down(rejected)
                 self.forget()

@@ -155,6 +155,14 @@ class Store:
         ).fetchone()
         return None if row is None else row[0]
 
+    def refresh_live_copy(self, node: str, stream: UUID) -> None:
+        """Brings the copy of what is open nearer to what is recorded."""
+        self._connection.execute("SELECT ctaudit.refresh_live_copy(%s, %s)", (node, stream))
+
+    @property
+    def is_broken(self) -> bool:
+        return self._connection.broken
+
     def close(self) -> None:
         self._connection.close()
 

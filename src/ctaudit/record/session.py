@@ -70,6 +70,11 @@ class Session:
             self._store = self._open_store()
         return self._store
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._store is not None and not self._store.is_broken
+
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
