@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.query.answer import Answer
 
-_CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
-_EVER = datetime.min.replace(tzinfo=UTC) + _CLOCKS_DIFFER * 2
-_NEVER = datetime.max.replace(tzinfo=UTC) - _CLOCKS_DIFFER * 2
+CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
+EVER = datetime.min.replace(tzinfo=UTC) + CLOCKS_DIFFER * 2
+NEVER = datetime.max.replace(tzinfo=UTC) - CLOCKS_DIFFER * 2
 
 _Tuple = tuple[Address, Address, int | None, int | None]
 
@@ -81,15 +81,15 @@ def _is_equal(one: Answer, other: Answer) -> bool:
     tenants with the same addresses.
     """
     if one.node != other.node:
-        return _overlap(one, other)
+        return overlap(one, other)
     if _zones(one) == _zones(other) or one.started_at is None or other.started_at is None:
         return False
-    return _distance(one, other) <= _CLOCKS_DIFFER
+    return _distance(one, other) <= CLOCKS_DIFFER
 
 
 def _worth(answer: Answer) -> tuple[bool, bool, datetime]:
     """Smallest is best: seen alive, its end known, earliest."""
-    return not answer.exact, answer.state != "ended", _begin(answer)
+    return not answer.exact, answer.state != "ended", begin_of(answer)
 
 
 def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
@@ -102,7 +102,7 @@ def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
         [
             other
             for other in sent.get((first.proto, first.direction, _inside(first)), ())
-            if _place(groups[other][0]) != _place(first) and _overlap(groups[other][0], first)
+            if _place(groups[other][0]) != _place(first) and overlap(groups[other][0], first)
         ]
         for first, *_ in groups
     ]
@@ -148,22 +148,26 @@ def _list_path(
         yield from groups[place]
 
 
-def _overlap(one: Answer, other: Answer) -> bool:
+def overlap(one: Answer, other: Answer) -> bool:
+    """Whether both were alive at one time, as far as the clocks of two gateways agree."""
     return (
-        _begin(one) <= _end(other) + _CLOCKS_DIFFER and _begin(other) <= _end(one) + _CLOCKS_DIFFER
+        begin_of(one) <= end_of(other) + CLOCKS_DIFFER
+        and begin_of(other) <= end_of(one) + CLOCKS_DIFFER
     )
 
 
-def _begin(answer: Answer) -> datetime:
-    return answer.started_after or answer.started_at or _EVER
+def begin_of(answer: Answer) -> datetime:
+    """No earlier than this."""
+    return answer.started_after or answer.started_at or EVER
 
 
-def _end(answer: Answer) -> datetime:
-    return answer.ended_at or answer.ended_before or _NEVER
+def end_of(answer: Answer) -> datetime:
+    """No later than this."""
+    return answer.ended_at or answer.ended_before or NEVER
 
 
 def _distance(one: Answer, other: Answer) -> timedelta:
-    return abs(_begin(one) - _begin(other))
+    return abs(begin_of(one) - begin_of(other))
 
 
 def _zones(answer: Answer) -> tuple[int, int | None, int | None]:
