@@ -70,8 +70,10 @@ def test_the_host_s_own_port_with_the_public_address(hinting: Cluster) -> None:
     hint = only(ask(hinting, "1.2.3.4:53400", 50))
     assert (hint.kind, hint.text) == (
         "own port",
-        "with 53400 as the host's own port, not the public one: "
-        "192.168.1.129:53400 behind 1.2.3.4:53500 to 19.1.16.7:443",
+        (
+            "with 53400 as the host's own port, not the public one: "
+            "192.168.1.129:53400 behind 1.2.3.4:53500 to 19.1.16.7:443"
+        ),
     )
     assert only(ask(hinting, "1.2.3.4:53400", 50, to="19.1.16.7:443")).kind == "own port"
     assert ask(hinting, "1.2.3.4:53400", 50, proto="udp").hints == ()

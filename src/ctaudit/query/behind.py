@@ -12,9 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ctaudit.conntrack.endpoint import Endpoint
+from ctaudit.conntrack.endpoint import ICMP, ICMPV6, Endpoint
 from ctaudit.query.answer import Answer, Coverage
-from ctaudit.query.path import CLOCKS_DIFFER, EVER, begin_of, end_of, join_sightings, overlap
+from ctaudit.query.path import (
+    CLOCKS_DIFFER,
+    EVER,
+    begin_of,
+    end_of,
+    inside_of,
+    join_sightings,
+    overlap,
+)
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.time_notation import TimeSpan
 
@@ -47,13 +55,15 @@ def ask_behind(answer: Answer, node: str, question: WhoQuestion) -> WhoQuestion:
     begin = begin_of(answer)
     if answer.started_source == "dump" and answer.started_after is None:
         begin = EVER
-    return WhoQuestion(
-        Endpoint(answer.host, answer.host_port),
-        TimeSpan(begin - CLOCKS_DIFFER, question.span.end + CLOCKS_DIFFER),
-        Endpoint(answer.remote, answer.remote_port),
-        answer.proto,
-        node,
-    )
+    client, server, client_port, server_port = inside_of(answer)
+    public, remote = Endpoint(client, client_port), Endpoint(server, server_port)
+    if answer.direction == "inward":
+        public, remote = remote, public
+        if answer.proto in (ICMP, ICMPV6):
+            # The id of a query stands at the client.
+            public, remote = replace(public, port=client_port), replace(remote, port=None)
+    span = TimeSpan(begin - CLOCKS_DIFFER, question.span.end + CLOCKS_DIFFER)
+    return WhoQuestion(public, span, remote, answer.proto, node)
 
 
 def choose_nearest(found: Sequence[Answer], span: TimeSpan) -> list[Answer]:

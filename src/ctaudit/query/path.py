@@ -96,12 +96,12 @@ def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
     """Of each group, those that are one step nearer to the host."""
     sent: dict[object, list[int]] = {}
     for place, (first, *_) in enumerate(groups):
-        if _outside(first) != _inside(first):
+        if _outside(first) != inside_of(first):
             sent.setdefault((first.proto, first.direction, _outside(first)), []).append(place)
     return [
         [
             other
-            for other in sent.get((first.proto, first.direction, _inside(first)), ())
+            for other in sent.get((first.proto, first.direction, inside_of(first)), ())
             if _place(groups[other][0]) != _place(first) and overlap(groups[other][0], first)
         ]
         for first, *_ in groups
@@ -113,8 +113,8 @@ def _outside(answer: Answer) -> _Tuple:
     return _orig(answer) if answer.direction == "inward" else _reversed(_reply(answer))
 
 
-def _inside(answer: Answer) -> _Tuple:
-    """The same on the host's side."""
+def inside_of(answer: Answer) -> _Tuple:
+    """Source and destination of the same packets on the host's side."""
     return _reversed(_reply(answer)) if answer.direction == "inward" else _orig(answer)
 
 
