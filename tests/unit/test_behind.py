@@ -12,9 +12,11 @@ import pytest
 from ctaudit.conntrack.endpoint import Endpoint
 from ctaudit.query.answer import Answer, Coverage
 from ctaudit.query.behind import FOLLOWED_MAX, Follower, choose_nearest, find_holders
+from ctaudit.query.lookup import make_reply
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.time_notation import TimeSpan
 from ctaudit.query.verdict import judge
+from ctaudit.query.who_text import format_reply
 from tests.unit.answers import COMPLETE, END, OUTWARD, START
 
 INNER_ADDRESS = ip_address("10.0.0.2")
@@ -104,3 +106,14 @@ def test_the_nearest_in_time_is_chosen() -> None:
     assert choose_nearest([ended(0.5), ended(5)], QUESTION.span) == [ended(0.5)]
     assert choose_nearest([later], QUESTION.span) == []
     assert choose_nearest([], QUESTION.span) == []
+
+
+def test_the_gateway_behind_is_not_taken_for_a_renamed_one() -> None:
+    asked = replace(QUESTION, node="gw1")
+    lines = list(format_reply(make_reply(asked, [OUTER], [COMPLETE, SILENT])))
+    assert "Unknown: in: not yet recorded." in lines
+    assert not any("is called" in line for line in lines)
+    renamed = list(
+        format_reply(make_reply(replace(asked, node="old"), [OUTER], [COMPLETE, SILENT]))
+    )
+    assert "The gateway that was called old is called gw1 now." in renamed
