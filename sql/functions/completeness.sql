@@ -19,6 +19,9 @@
 --                     one do not count; NULL: of all protocols; -1: of those that have no gap
 --                     of their own
 --   p_address         the address that is asked for, for in_scope and none_why; NULL: none
+--   p_hosts, p_hosts_from   hosts that were found, and since when they may have been: for holds.
+--                     A node that holds one is judged as well, also if p_node is another one or
+--                     it is gone since
 -- Returns: one row per node. why: one sentence, NULL where the record is complete.
 --   covered_from, covered_until: the coverage span that began last by p_from, or the first one
 --   after. protocols: with p_proto NULL, those that have gaps of their own there, or of which
@@ -27,6 +30,8 @@
 --   does not concern the question; true: it was; NULL: not known. none_why: one sentence, why
 --   none may not be said where nothing is found, though the record is complete; else NULL.
 --   by_pair: one sentence, where the record is complete because that of the node's pair counts.
+--   holds: those of p_hosts that were in the node's public addresses at some time of
+--   [p_hosts_from, p_until).
 --   No row: the node is not known, or no node existed then.
 -- Tables touched: node, node_change, stream, coverage, gap, dump, clock_doubt, note, scope,
 --   pair_proof (read)
@@ -35,7 +40,9 @@ CREATE OR REPLACE FUNCTION ctaudit.completeness(
     p_from timestamptz,
     p_until timestamptz,
     p_proto smallint DEFAULT NULL,
-    p_address inet DEFAULT NULL
+    p_address inet DEFAULT NULL,
+    p_hosts inet[] DEFAULT '{}',
+    p_hosts_from timestamptz DEFAULT NULL
 )
 RETURNS TABLE (
     node text,
@@ -46,7 +53,8 @@ RETURNS TABLE (
     protocols smallint[],
     in_scope boolean,
     none_why text,
-    by_pair text
+    by_pair text,
+    holds inet[]
 )
 LANGUAGE sql
 STABLE
@@ -67,6 +75,10 @@ AS $function$
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
             AND coalesce(ctaudit.gone_at(n) >= p_from, true)
+        ) OR (
+            p_hosts <> '{}'
+            AND coalesce(ctaudit.gone_at(n) >= coalesce(p_hosts_from, p_from), true)
+            AND ctaudit.held_by(n.node, coalesce(p_hosts_from, p_from), p_until, p_hosts) <> '{}'
         )
     ),
     covered AS (
@@ -199,13 +211,15 @@ AS $function$
         judged.covered_from, judged.covered_until,
         CASE WHEN judged.why IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
             ELSE judged.protocols || coalesce(paired.protocols, '{}') END,
-        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair
+        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair,
+        coalesce(scoped.holds, '{}')
     FROM judged
     CROSS JOIN LATERAL ctaudit.covered_by_pair(
         CASE WHEN p_node IS NULL AND judged.why IS NOT NULL THEN judged.node END,
         p_from, p_until, p_proto
     ) AS paired
-    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
-        ON p_address IS NOT NULL
+    LEFT JOIN LATERAL ctaudit.judge_scope(
+        judged.node, p_from, p_until, p_address, p_hosts, p_hosts_from
+    ) AS scoped ON p_address IS NOT NULL
     ORDER BY judged.node;
 $function$;

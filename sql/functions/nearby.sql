@@ -2,7 +2,8 @@
 -- What may have been meant where ctaudit.who finds nothing: connections in the span [p_from,
 -- p_until) of which the asked address and port are
 --   the host's, behind another address, or the remote's;
---   the public address and, where there is a remote, any port towards it, else the remote's port.
+--   the public address and, where there is a remote, any port towards it, else the remote's port
+--   or the host's own.
 -- The conditions are no index's: set statement_timeout.
 -- Parameters: as those of ctaudit.who; p_limit   at most so many connections
 -- Returns: connections, the latest first
@@ -44,8 +45,8 @@ BEGIN
         v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_src = $13'
             || coalesce(' AND r.orig_sport = ' || p_remote_port, '');
     ELSIF p_port IS NOT NULL THEN
-        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_sport = $12';
-        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_sport = $12';
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,

@@ -15,7 +15,9 @@
 --                                   outlived dump_after, if all_ends is false; none from before
 --                                   the node was first seen
 --   wrong_from, wrong_until         NULL, or when a clock that was stepped since dump_before said
---                                   that it was earlier than that dump: openings and ends of then
+--                                   that it was earlier than that dump: openings and ends of
+--                                   then; also the span itself, where it begins before the node
+--                                   was first seen: only a wrong clock has rows there
 -- Tables touched: dump, stream, late_read, clock_doubt (read)
 CREATE OR REPLACE FUNCTION ctaudit.needed(
     p_node ctaudit.node,
@@ -86,6 +88,10 @@ BEGIN
     v.openings_until := CASE WHEN v_timed
         THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
     v.ends_from := greatest(least(p_from, v.openings_from), v_first) - interval '2 hours';
+    IF p_from < v_first THEN
+        v.wrong_from := least(v.wrong_from, p_from - interval '2 hours');
+        v.wrong_until := greatest(v.wrong_until, p_until + interval '2 hours');
+    END IF;
     v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
     v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
         ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;

@@ -30,9 +30,10 @@ DECLARE
 BEGIN
     SELECT
         array_agg(p.node_id) AS node_ids,
-        min(least(p.openings_from, p.wrong_from)) AS openings_from,
+        min(p.openings_from) AS openings_from,
         max(p.openings_until) AS openings_until,
-        min(least(p.ends_from, p.wrong_from)) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.ends_from) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.wrong_from) AS wrong_from, max(p.wrong_until) AS wrong_until,
         min(p.entries_from) AS entries_from, max(p.entries_until) AS entries_until
     INTO v FROM unnest(p_parts) AS p;
     IF v.node_ids IS NULL THEN
@@ -41,10 +42,12 @@ BEGIN
     EXECUTE format($query$
         SELECT coalesce(array_agg(DISTINCT s.node_id), '{}') FROM (
             SELECT r.node_id FROM ctaudit.opening_row AS r
-            WHERE r.received_at >= $1 AND r.received_at < $2 AND (%1$s)
+            WHERE (r.received_at >= $1 OR r.received_at BETWEEN $8 AND $9)
+                AND r.received_at < $2 AND (%1$s)
             UNION ALL
             SELECT r.node_id FROM ctaudit.flow_row AS r
-            WHERE r.received_at >= $3 AND r.received_at < $4 AND (%1$s)
+            WHERE (r.received_at >= $3 OR r.received_at BETWEEN $8 AND $9)
+                AND r.received_at < $4 AND (%1$s)
             UNION ALL
             SELECT r.node_id FROM ctaudit.dump_entry_row AS r
             WHERE r.received_at >= $5 AND r.received_at <= $6 AND (%1$s)
@@ -52,7 +55,7 @@ BEGIN
     $query$, p_asked)
     INTO v_ids USING
         v.openings_from, v.openings_until, v.ends_from, v.ends_until, v.entries_from,
-        v.entries_until, v.node_ids, NULL, NULL, NULL,
+        v.entries_until, v.node_ids, v.wrong_from, v.wrong_until, NULL,
         p_address, p_port, p_remote, p_remote_port, p_proto;
     RETURN v_ids;
 END

@@ -42,6 +42,7 @@ AS $function$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
+    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
     v_zone text := ctaudit.zone_condition(p_zone);
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
@@ -58,8 +59,14 @@ BEGIN
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
         -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
-        v_inward := v_inward || ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR r.proto IN (1, 58) '
-            'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
+        IF family(p_address) = 6 THEN
+            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
+        END IF;
+        v_inward := v_inward || CASE
+            WHEN p_proto IN (1, 58) THEN ' AND ' || v_query
+            WHEN p_proto IS NOT NULL THEN ' AND r.orig_dport = $12'
+            ELSE ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR ' || v_query || ')'
+        END;
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';

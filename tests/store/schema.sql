@@ -1046,7 +1046,7 @@ AS $$
     SELECT coalesce(max(m.compatible_since), 0) FROM ctaudit.migration AS m;
 $$;
 ALTER FUNCTION ctaudit.compatible_since() OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text)
+CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
@@ -1064,6 +1064,10 @@ AS $$
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
             AND coalesce(ctaudit.gone_at(n) >= p_from, true)
+        ) OR (
+            p_hosts <> '{}'
+            AND coalesce(ctaudit.gone_at(n) >= coalesce(p_hosts_from, p_from), true)
+            AND ctaudit.held_by(n.node, coalesce(p_hosts_from, p_from), p_until, p_hosts) <> '{}'
         )
     ),
     covered AS (
@@ -1196,17 +1200,19 @@ AS $$
         judged.covered_from, judged.covered_until,
         CASE WHEN judged.why IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
             ELSE judged.protocols || coalesce(paired.protocols, '{}') END,
-        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair
+        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair,
+        coalesce(scoped.holds, '{}')
     FROM judged
     CROSS JOIN LATERAL ctaudit.covered_by_pair(
         CASE WHEN p_node IS NULL AND judged.why IS NOT NULL THEN judged.node END,
         p_from, p_until, p_proto
     ) AS paired
-    LEFT JOIN LATERAL ctaudit.judge_scope(judged.node, p_from, p_until, p_address) AS scoped
-        ON p_address IS NOT NULL
+    LEFT JOIN LATERAL ctaudit.judge_scope(
+        judged.node, p_from, p_until, p_address, p_hosts, p_hosts_from
+    ) AS scoped ON p_address IS NOT NULL
     ORDER BY judged.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connection_query(p_seen text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2516,6 +2522,15 @@ AS $$
         ) ELSE h.hold_id = p_hold END;
 $$;
 ALTER FUNCTION ctaudit.held(p_hold bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) RETURNS inet[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(array_agg(DISTINCT a.address), '{}')
+    FROM ctaudit.scopes(p_node, p_from, p_until) AS s, unnest(p_addresses) AS a (address)
+    WHERE a.address <<= ANY (s.public::inet[]);
+$$;
+ALTER FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3108,19 +3123,23 @@ AS $$
         );
 $$;
 ALTER FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) RETURNS record
+CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    WITH held AS MATERIALIZED (
+    WITH known AS MATERIALIZED (
+        SELECT s.* FROM ctaudit.scopes(p_node, least(p_from, p_hosts_from), p_until) AS s
+    ),
+    held AS MATERIALIZED (
         SELECT
             s.noted_at, s.hidden,
             s.public IS NOT NULL AND s.internal IS NOT NULL AS is_known,
             coalesce(asked.address <<= ANY (s.public::inet[]), false)
                 OR coalesce(asked.address <<= ANY (s.internal::inet[]), false) AS holds,
             ctaudit.format_scope(s) AS shown, asked.address
-        FROM ctaudit.scopes(p_node, p_from, p_until) AS s,
-            LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
+        FROM known AS s, LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
+        WHERE s.noted_at > p_from
+            OR s.scope_id = (SELECT max(k.scope_id) FROM known AS k WHERE k.noted_at <= p_from)
     ),
     judged AS (
         SELECT CASE
@@ -3140,10 +3159,14 @@ AS $$
                 x.each ->> 'network', x.each ->> 'why')
             FROM held AS h, jsonb_array_elements(h.hidden) AS x (each)
             WHERE h.address <<= (x.each ->> 'network')::inet LIMIT 1
-        ) END
+        ) END,
+        ARRAY(
+            SELECT h.host FROM unnest(p_hosts) AS h (host)
+            WHERE EXISTS (SELECT FROM known AS k WHERE h.host <<= ANY (k.public::inet[]))
+        )
     FROM judged AS j;
 $$;
-ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3563,8 +3586,8 @@ BEGIN
         v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_src = $13'
             || coalesce(' AND r.orig_sport = ' || p_remote_port, '');
     ELSIF p_port IS NOT NULL THEN
-        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_sport = $12';
-        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_sport = $12';
+        v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
+        v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
@@ -3682,6 +3705,10 @@ BEGIN
     v.openings_until := CASE WHEN v_timed
         THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
     v.ends_from := greatest(least(p_from, v.openings_from), v_first) - interval '2 hours';
+    IF p_from < v_first THEN
+        v.wrong_from := least(v.wrong_from, p_from - interval '2 hours');
+        v.wrong_until := greatest(v.wrong_until, p_until + interval '2 hours');
+    END IF;
     v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
     v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
         ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
@@ -3810,9 +3837,10 @@ DECLARE
 BEGIN
     SELECT
         array_agg(p.node_id) AS node_ids,
-        min(least(p.openings_from, p.wrong_from)) AS openings_from,
+        min(p.openings_from) AS openings_from,
         max(p.openings_until) AS openings_until,
-        min(least(p.ends_from, p.wrong_from)) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.ends_from) AS ends_from, max(p.ends_until) AS ends_until,
+        min(p.wrong_from) AS wrong_from, max(p.wrong_until) AS wrong_until,
         min(p.entries_from) AS entries_from, max(p.entries_until) AS entries_until
     INTO v FROM unnest(p_parts) AS p;
     IF v.node_ids IS NULL THEN
@@ -3821,10 +3849,12 @@ BEGIN
     EXECUTE format($query$
         SELECT coalesce(array_agg(DISTINCT s.node_id), '{}') FROM (
             SELECT r.node_id FROM ctaudit.opening_row AS r
-            WHERE r.received_at >= $1 AND r.received_at < $2 AND (%1$s)
+            WHERE (r.received_at >= $1 OR r.received_at BETWEEN $8 AND $9)
+                AND r.received_at < $2 AND (%1$s)
             UNION ALL
             SELECT r.node_id FROM ctaudit.flow_row AS r
-            WHERE r.received_at >= $3 AND r.received_at < $4 AND (%1$s)
+            WHERE (r.received_at >= $3 OR r.received_at BETWEEN $8 AND $9)
+                AND r.received_at < $4 AND (%1$s)
             UNION ALL
             SELECT r.node_id FROM ctaudit.dump_entry_row AS r
             WHERE r.received_at >= $5 AND r.received_at <= $6 AND (%1$s)
@@ -3832,7 +3862,7 @@ BEGIN
     $query$, p_asked)
     INTO v_ids USING
         v.openings_from, v.openings_until, v.ends_from, v.ends_until, v.entries_from,
-        v.entries_until, v.node_ids, NULL, NULL, NULL,
+        v.entries_until, v.node_ids, v.wrong_from, v.wrong_until, NULL,
         p_address, p_port, p_remote, p_remote_port, p_proto;
     RETURN v_ids;
 END
@@ -6416,6 +6446,7 @@ AS $_$
 DECLARE
     v_outward text := 'r.reply_dst = $11';
     v_inward text := 'r.orig_dst = $11';
+    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
     v_zone text := ctaudit.zone_condition(p_zone);
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
@@ -6432,8 +6463,14 @@ BEGIN
     IF p_port IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_dport = $12';
         -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
-        v_inward := v_inward || ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR r.proto IN (1, 58) '
-            'AND r.orig_dport IN (2048, 3328, 3840, 4352, 32768, 35584) AND r.orig_sport = $12)';
+        IF family(p_address) = 6 THEN
+            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
+        END IF;
+        v_inward := v_inward || CASE
+            WHEN p_proto IN (1, 58) THEN ' AND ' || v_query
+            WHEN p_proto IS NOT NULL THEN ' AND r.orig_dport = $12'
+            ELSE ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR ' || v_query || ')'
+        END;
     END IF;
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
@@ -7452,8 +7489,8 @@ REVOKE ALL ON FUNCTION ctaudit.compatible_since() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
-REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
@@ -7494,6 +7531,7 @@ GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone,
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -7515,7 +7553,7 @@ REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, OUT in_scope boolean, OUT none_why text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;

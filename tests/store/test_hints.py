@@ -66,6 +66,27 @@ def test_the_attacked_port(hinting: Cluster) -> None:
     assert ask(hinting, "1.2.3.4:22", 50, to="19.1.16.8").hints == ()
 
 
+def test_the_host_s_own_port_with_the_public_address(hinting: Cluster) -> None:
+    hint = only(ask(hinting, "1.2.3.4:53400", 50))
+    assert (hint.kind, hint.text) == (
+        "own port",
+        (
+            "with 53400 as the host's own port, not the public one: "
+            "192.168.1.129:53400 behind 1.2.3.4:53500 to 19.1.16.7:443"
+        ),
+    )
+    assert only(ask(hinting, "1.2.3.4:53400", 50, to="19.1.16.7:443")).kind == "own port"
+    assert ask(hinting, "1.2.3.4:53400", 50, proto="udp").hints == ()
+    assert ask(hinting, "1.2.3.5:53400", 50).hints == ()
+    kinds = [hint.kind for hint in ask(hinting, "1.2.3.4:443", 50).hints]
+    assert kinds == ["own port", "server port"]  # of the forward, and of a server
+
+
+def test_a_forward_s_own_port(hinting: Cluster) -> None:
+    kinds = [hint.kind for hint in ask(hinting, "1.2.3.4:443", 50, to="61.174.51.209").hints]
+    assert kinds == ["own port"]
+
+
 def test_another_port_was_used(hinting: Cluster) -> None:
     hint = only(ask(hinting, "1.2.3.4:53501", 50, to="19.1.16.7:443"))
     assert hint.text == "with any port: 1 connection of 192.168.1.129 to 19.1.16.7:443"

@@ -19,12 +19,13 @@ from tests.store.histories.scoring import (
     RIGHT,
     Tally,
     grade,
+    merge_sightings,
     score_history,
 )
 from tests.store.histories.sending import Store, open_store
 from tests.store.histories.shrink import shrink
 from tests.store.histories.timeline import format_history, format_scored
-from tests.store.histories.truth import FOREVER, Clock
+from tests.store.histories.truth import FOREVER, SECOND, Clock
 from tests.store.histories.world import make_history
 
 COUNT = 200
@@ -34,6 +35,17 @@ COUNT = 200
 def store(cluster: Cluster) -> Iterator[Store]:
     with open_store(cluster) as opened:
         yield opened
+
+
+def test_equal_tuples_of_two_gateways_may_be_one_connection() -> None:
+    one = replace(make_history(0).connections[0], gateway=0, start=0, stop=60 * SECOND)
+    later = replace(one, gateway=1, start=30 * SECOND, stop=90 * SECOND)
+    again = replace(one, gateway=1, start=95 * SECOND, stop=99 * SECOND)
+    assert merge_sightings([later, one]) == [one]
+    assert merge_sightings([one, again]) == [one, again]
+    assert merge_sightings([one, replace(later, gateway=0)]) == [one, replace(later, gateway=0)]
+    assert len(merge_sightings([one, replace(later, ct_id=5, proto=99)])) == 2
+    assert merge_sightings([one, later, again]) == [one, again]
 
 
 def test_no_answer_is_false(store: Store) -> None:

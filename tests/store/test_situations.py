@@ -58,6 +58,24 @@ CONNECTIONS = read_connections("""
     di  tcp  61.174.51.209:6000 > 192.168.1.10:443, 10.0.0.2:8080 > 61.174.51.209:6000 dnat
     po  icmp 1.2.3.4:78 > 19.1.16.7,              19.1.16.7 > 1.2.3.4:78
     pa  icmp 1.2.3.4:78 > 19.1.16.7,              19.1.16.7 > 5.6.7.8:99           snat
+    n   tcp  192.168.1.129:53400 > 19.1.16.7:443, 19.1.16.7:443 > 10.0.0.2:50001        snat
+    m   tcp  192.168.1.130:53400 > 19.1.16.7:443, 19.1.16.7:443 > 10.0.0.2:50001        snat
+    no  tcp  10.0.0.2:50001 > 19.1.16.7:443,      19.1.16.7:443 > 1.2.3.4:53500         snat
+    ni  tcp  10.0.0.2:50001 > 19.1.16.7:443,      19.1.16.7:443 > 10.0.0.2:50001
+    nr  tcp  10.0.0.2:50001 > 19.1.16.7:443,      19.1.16.7:443 > 10.8.0.2:40001        snat
+    nn  tcp  10.8.0.2:40001 > 19.1.16.7:443,      19.1.16.7:443 > 1.2.3.4:53500         snat
+    ko  tcp  61.174.51.209:6000 > 1.2.3.4:8443, 10.0.0.2:8080 > 61.174.51.209:6000      dnat
+    k   tcp  61.174.51.209:6000 > 10.0.0.2:8080, 192.168.1.10:443 > 61.174.51.209:6000  dnat
+    bo  tcp  61.174.51.209:6000 > 1.2.3.4:8443, 10.0.0.2:8080 > 10.0.0.1:53501          both
+    bi  tcp  10.0.0.1:53501 > 10.0.0.2:8080,      192.168.1.10:443 > 10.0.0.1:53501     dnat
+    co  tcp  10.0.0.2:50001 > 8.8.8.8:53,         192.0.2.9:53 > 1.2.3.4:53500          both
+    ci  tcp  192.168.1.129:53400 > 8.8.8.8:53,    8.8.8.8:53 > 10.0.0.2:50001           snat
+    go  icmp 10.0.0.2:78 > 19.1.16.7,             19.1.16.7 > 1.2.3.4:99                snat
+    g   icmp 192.168.1.129:77 > 19.1.16.7,        19.1.16.7 > 10.0.0.2:78               snat
+    fo  icmp 19.1.16.7:55 > 1.2.3.4,              10.0.0.2 > 19.1.16.7:55               dnat
+    f   icmp 19.1.16.7:55 > 10.0.0.2,             192.168.1.10 > 19.1.16.7:55           dnat
+    6o  tcp  [2001:db8:a::2]:50001 > [2001:db8::7]:22, [2001:db8::7]:22 > [2001:db8:1::1]:600 snat
+    6i  tcp  [fd00::129]:400 > [2001:db8::7]:22, [2001:db8::7]:22 > [2001:db8:a::2]:50001 snat
     t1  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53601   snat zone 1
     t2  tcp  10.0.0.5:40001 > 19.1.16.7:443, 19.1.16.7:443 > 1.2.3.4:53602   snat zone 2
     d1  tcp  5.6.7.9:6001 > 1.2.3.4:8444, 10.1.0.2:443 > 5.6.7.9:6001        dnat zone 1
@@ -1211,6 +1229,329 @@ One zone asked for
   ? 1.2.3.4 at 10:10:00 zone 1 = one t1
   ? 1.2.3.4 at 10:10:00 zone 2 = one t2
   ? 1.2.3.4 at 10:10:00 zone 3 = none
+
+# Gateways in a row, whose scopes are known: the host of the outer one is the inner one's address.
+
+The inner gateway is silent
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: covered
+  10:10 NEW no
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:30:00 node gw1 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.3.4:53599 at 10:30:00 node gw1 = none
+
+The inner gateway is silent, and was retired before
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: NEW n
+  10:05:00.001 NEW no
+  10:10 in: stop
+  10:10 in: retire
+  10:20 END no
+  10:30 NEW no start=10:30
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:07:00 = one n
+  ? 1.2.3.4:53500 at 10:15:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:40:00 = one no                # the address is another's now
+
+The inner gateway is silent, and was renamed
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: covered
+  10:05 in: rename to=inner
+  10:10 NEW no
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because inner: not yet recorded.*
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:30:00 = one no
+
+The inner gateway is covered, and translated nothing of it
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:10 in: NEW ni
+  10:10:00.001 NEW no
+  10:20 END no
+  10:30 NEW no start=10:30
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:15:00 = one no                # the gateway itself, by its own record
+  ? 1.2.3.4:53500 at 10:15:00 node gw1 = one no
+  ? 1.2.3.4:53500 at 10:40:00 = one no
+
+The inner gateway is partly covered
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: NEW n
+  10:05:00.001 NEW no
+  10:10 in: overrun lost=3 last=10:09:59
+  10:12 in: dump
+  10:15 in: NEW m
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:08:00 = one n
+  ? 1.2.3.4:53500 at 10:11:00 = unknown because in: gap .overrun.*
+  ? 1.2.3.4:53500 at 10:13:00 = unknown because in: gap .overrun.*   # n ended unseen, or another
+  ? 1.2.3.4:53500 at 10:20:00 = one m
+  ? 1.2.3.4:53500 at 10:11:58 within 5 = unknown because in: gap .overrun.*
+
+The inner gateway is in nat mode
+  10:00 begin
+  10:00 in: begin nat
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:04 NEW no
+  10:05 in: NEW n
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:04:30 = unknown because in: nat mode.*
+  ? 1.2.3.4:53500 at 10:30:00 = unknown n
+
+The inner gateway is in history mode
+  10:00 begin
+  10:00 in: begin history
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 NEW no
+  10:20 in: covered
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = unknown because in: connections alive then may not have ended.*
+  10:25 in: dump n@10:05
+  10:30 in: covered
+  ? 1.2.3.4:53500 at 10:10:00 = one n
+
+The outer entry outlives the inner one
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: NEW n
+  10:05:00.001 NEW no
+  10:10 in: END n
+  10:20 in: NEW m start=10:20
+  10:30 in: END m
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:07:00 = one n
+  ? 1.2.3.4:53500 at 10:15:00 = one n                 # flushed there, the last that it carried
+  ? 1.2.3.4:53500 at 10:15:00 node gw1 = one n
+  ? 1.2.3.4:53500 at 10:25:00 = one m
+  ? 1.2.3.4:53500 at 10:40:00 = one m
+
+The inner gateway's record begins after the outer entry
+  10:00 begin
+  10:05 NEW no
+  10:10 in: begin
+  10:10:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:10:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:40:00 = unknown because in: before the first record.*
+  11:10 in: NEW ni start=11:10
+  11:30 covered
+  11:30 in: covered
+  ? 1.2.3.4:53500 at 11:20:00 = one no                # the inner one's own, by its record
+
+The clocks of both differ
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 NEW no start=10:04:59.999
+  10:05:00.5 in: NEW n start=10:05:00.499
+  10:20 END no stop=10:20
+  10:20:00.5 in: END n stop=10:20:00.5
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:05:00.2 = one n
+  ? 1.2.3.4:53500 at 10:20:00.0 = one n
+
+Three in a row, the one in the middle is silent
+  10:00 begin
+  10:00 mid: begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.8.0.0/24
+  10:00:00.1 mid: scope 10.8.0.2 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:04 mid: covered
+  10:05 in: NEW n
+  10:05:00.001 NEW nn
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because mid: not yet recorded.*
+  11:00 mid: covered
+  ? 1.2.3.4:53500 at 10:30:00 = one nn                # the middle one itself
+
+Three in a row, the innermost is silent
+  10:00 begin
+  10:00 mid: begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.8.0.0/24
+  10:00:00.1 mid: scope 10.8.0.2 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:04 in: covered
+  10:05:00.001 mid: NEW nr
+  10:05:00.002 NEW nn
+  10:30 mid: END nr
+  11:00 covered
+  11:00 mid: covered
+  ? 1.2.3.4:53500 at 10:20:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:40:00 = unknown because in: not yet recorded.*
+  ? 10.8.0.2:40001 at 10:20:00 = unknown because in: not yet recorded.*
+  10:05 in: NEW n start=10:05
+  11:00 in: covered
+  ? 1.2.3.4:53500 at 10:20:00 = one n
+  ? 1.2.3.4:53500 at 10:40:00 = one n
+
+A forwarded port of two gateways, the inner one is silent
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:04 in: covered
+  10:05 NEW ko
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:10:00 = unknown because in: not yet recorded.*
+  10:05:00.3 in: NEW k
+  11:00 in: covered
+  ? 1.2.3.4:8443 at 10:10:00 = one k
+  ? 1.2.3.4:8443 at 10:05:00.1 = one k                # the inner one's clock is ahead
+
+Two gateways with equal internal networks do not concern each other
+  10:00 begin
+  10:00 gw2: begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00:00.1 gw2: scope 1.2.3.5 inside 192.168.0.0/16
+  10:04 gw2: covered
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:10:00 = one a
+  ? 1.2.3.4:53500 at 10:10:00 node gw1 = one a
+
+The inner gateway's address changes, the clock service had looked at 10:13 and 10:43
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.9 inside 192.168.0.0/16
+  10:10 NEW no
+  10:43:10 in: scope 10.0.0.2 inside 192.168.0.0/16 since=10:13
+  10:44 in: covered
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:50:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:20:00 = one no                # by in's complete record
+
+A pair's own connection, from the address that both may have
+  10:00 begin
+  10:00 gw2: begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00:00.1 gw2: scope 1.2.3.4 inside 192.168.0.0/16
+  10:05 NEW ao
+  11:00 covered
+  11:00 gw2: covered
+  ? 1.2.3.4:53500 at 10:10:00 = one ao
+
+Of each kind, the inner entry begins 0.3 s later by its clock
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 2001:db8:1::1 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 2001:db8:a::2 inside 192.168.0.0/16
+  10:05 NEW bo start=10:05
+  10:05:00.3 in: NEW bi start=10:05:00.3
+  10:06 NEW co start=10:06
+  10:06:00.3 in: NEW ci start=10:06:00.3
+  10:07 NEW go start=10:07
+  10:07:00.3 in: NEW g start=10:07:00.3
+  10:08 NEW fo start=10:08
+  10:08:00.3 in: NEW f start=10:08:00.3
+  10:09 NEW 6o start=10:09
+  10:09:00.3 in: NEW 6i start=10:09:00.3
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4:8443 at 10:05:00.1 = one bi
+  ? 1.2.3.4:8443 at 10:05:30 = one bi
+  ? 1.2.3.4:53500 at 10:06:00.1 = one ci
+  ? 1.2.3.4:53500 at 10:06:30 = one ci
+  ? 1.2.3.4:99 at 10:07:00.1 proto icmp = one g
+  ? 1.2.3.4:55 at 10:08:00.1 proto icmp = one f
+  ? [2001:db8:1::1]:600 at 10:09:00.1 = one 6i
+  ? [2001:db8:1::1]:600 at 10:09:30 = one 6i
+
+Of each kind, the inner gateway is silent
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 2001:db8:1::1 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 2001:db8:a::2 inside 192.168.0.0/16
+  10:04 in: covered
+  10:05 NEW bo
+  10:06 NEW co
+  10:07 NEW go
+  10:08 NEW fo
+  10:09 NEW 6o
+  11:00 covered
+  ? 1.2.3.4:8443 at 10:30:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because in: not yet recorded.*
+  ? 1.2.3.4:99 at 10:30:00 proto icmp = unknown because in: not yet recorded.*
+  ? 1.2.3.4:55 at 10:30:00 proto icmp = unknown because in: not yet recorded.*
+  ? [2001:db8:1::1]:600 at 10:30:00 = unknown because in: not yet recorded.*
+
+A gateway beyond, which does not translate, is asked alone, and the translating one is silent
+  10:00 begin
+  10:00 fw: begin
+  10:00:00.1 scope 1.2.3.4 inside 192.168.0.0/16
+  10:00:00.1 fw: scope 5.6.7.8 inside 1.2.3.0/24
+  10:04 covered
+  10:05 fw: NEW ao
+  11:00 fw: covered
+  ? 1.2.3.4:53500 at 10:30:00 node fw = unknown because gw1: not yet recorded.*
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because gw1: not yet recorded.*
+  10:05 NEW a start=10:05
+  10:10 END a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:07:00 node fw = one a
+  ? 1.2.3.4:53500 at 10:30:00 node fw = one a
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+
+A pair of inner gateways, one of which is silent
+  10:00 begin
+  10:00 in: begin pair=in2
+  10:00 in2: begin pair=in
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:00:00.1 in2: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 in: NEW n
+  10:05:00.001 NEW no
+  10:30 in: stop
+  10:30:03 in2: NEW n
+  11:00 in2: dump n
+  11:05 NEW nn
+  11:30 covered
+  11:30 in2: covered
+  ? 1.2.3.4:53500 at 10:20:00 = one n
+  ? 1.2.3.4:53500 at 11:20:00 to 19.1.16.7:443 = several n nn
+  ? 1.2.3.4:53500 at 11:02:00 = one n
+
+Many connections of the inner gateway, which is complete
+  10:00 begin
+  10:00 in: begin
+  10:00:00.1 scope 1.2.3.4 inside 10.0.0.0/24
+  10:00:00.1 in: scope 10.0.0.2 inside 192.168.0.0/16
+  10:05 NEW no
+  10:05 NEW go
+  11:00 covered
+  11:00 in: covered
+  ? 1.2.3.4 at 10:20:00 = several no go
 
 # Table dumps.
 

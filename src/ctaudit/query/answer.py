@@ -104,6 +104,7 @@ class Coverage:
     ``in_scope``: whether the address asked for was one of this gateway's; None: not known.
     ``none_why``: the reason why nothing found does not mean none, None: it does. ``by_pair``: a
     sentence, where the record is complete because that of the gateway's declared pair counts.
+    ``holds``: hosts of answers that are public addresses of this gateway.
     """
 
     node: str
@@ -115,6 +116,7 @@ class Coverage:
     in_scope: bool | None = None
     none_why: str | None = None
     by_pair: str | None = None
+    holds: Sequence[Address] = ()
 
 
 @dataclass(frozen=True)

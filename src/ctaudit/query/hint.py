@@ -40,7 +40,7 @@ class Hint:
 
 KINDS = (
     "no brackets", "swapped", "nearest", "fewer conditions", "internal address",
-    "remote address", "server port", "any port", "not looked up",
+    "remote address", "own port", "server port", "any port", "not looked up",
 )  # fmt: skip
 
 
@@ -141,6 +141,9 @@ def sort_nearby(question: WhoQuestion, nearby: Iterable[Answer]) -> Iterator[Hin
     if found := tuple(kinds["remote address"]):
         text = f"{public} is the remote end of {_count(found)}; give it with --to"
         yield Hint("remote address", text, found)
+    if found := tuple(kinds["own port"]):
+        text = f"with {public.port} as the host's own port, not the public one: "
+        yield Hint("own port", f"{text}{_describe(found[0])}{_more(found)}", found)
     if found := tuple(kinds["server port"]):
         target = format_endpoint(remote.address, public.port) if remote else f"port {public.port}"
         text = f"with any port: {_count(found)} to {target}; {public.port} may be the server's port"
@@ -155,7 +158,10 @@ def _name_kind(question: WhoQuestion, answer: Answer) -> str:
         return "fewer conditions" if answer.public == answer.host else "internal address"
     if answer.remote == asked.address and asked.port in (None, answer.remote_port):
         return "remote address"
-    return "server port" if answer.remote_port == asked.port else "any port"
+    if answer.remote_port == asked.port:
+        return "server port"
+    is_own = answer.public == asked.address and answer.host_port == asked.port
+    return "own port" if is_own and asked.port is not None else "any port"
 
 
 def _describe(answer: Answer) -> str:

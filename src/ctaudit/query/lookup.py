@@ -19,7 +19,9 @@ from psycopg.rows import class_row
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import asking, explained, repeated, set_local
 from ctaudit.query.answer import Answer, Coverage, Import
+from ctaudit.query.behind import Follower
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
+from ctaudit.query.path import begin_of
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
@@ -45,7 +47,7 @@ _WHO_ALONE = sql.SQL(
 _NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
     "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
-    "%(address)s::inet) ORDER BY node"
+    "%(address)s::inet, %(hosts)s::inet[], %(hosts_from)s::timestamptz) ORDER BY node"
 )
 _IMPORTS = sql.SQL("ctaudit.imports(%(node)s::text, %(begin)s, %(end)s) ORDER BY node")
 _NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
@@ -67,8 +69,8 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     def ask() -> Reply:
         with asking(connection):
             answers, hosts = _select_answers(connection, values)
-            coverage = select_rows(connection, Coverage, _COMPLETENESS, values)
-            by_protocol = _select_by_protocol(connection, coverage, values)
+            answers, coverage = _follow(connection, question, answers)
+            by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
@@ -77,8 +79,22 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     return repeated(ask)
 
 
-def _name_values(question: WhoQuestion) -> dict[str, Any]:
-    """The parameters of ctaudit.who and ctaudit.completeness."""
+def _follow(
+    connection: psycopg.Connection[Any], question: WhoQuestion, answers: Sequence[Answer]
+) -> tuple[list[Answer], list[Coverage]]:
+    """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
+
+    def ask(asked: WhoQuestion) -> list[Answer]:
+        return select_rows(connection, Answer, _WHO_ALONE, _name_values(asked))
+
+    def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
+        return select_rows(connection, Coverage, _COMPLETENESS, _name_values(asked, found))
+
+    return Follower(question, ask, cover).follow(answers)
+
+
+def _name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
+    """The parameters of ctaudit.who and ctaudit.completeness; ``found``: answers so far."""
     public, remote = question.public, question.remote
     return {
         "address": str(public.address),
@@ -91,6 +107,8 @@ def _name_values(question: WhoQuestion) -> dict[str, Any]:
         "node": question.node,
         "zone": question.zone,
         "limit": ANSWERS_MAX + 1,
+        "hosts": sorted({str(answer.host) for answer in found}),
+        "hosts_from": min((begin_of(answer) for answer in found), default=None),
     }
 
 

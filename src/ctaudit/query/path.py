@@ -17,9 +17,9 @@ from datetime import UTC, datetime, timedelta
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.query.answer import IMPORTED, Answer
 
-_CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
-_EVER = datetime.min.replace(tzinfo=UTC) + _CLOCKS_DIFFER * 2
-_NEVER = datetime.max.replace(tzinfo=UTC) - _CLOCKS_DIFFER * 2
+CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
+EVER = datetime.min.replace(tzinfo=UTC) + CLOCKS_DIFFER * 2
+NEVER = datetime.max.replace(tzinfo=UTC) - CLOCKS_DIFFER * 2
 
 _Tuple = tuple[Address, Address, int | None, int | None]
 
@@ -85,15 +85,20 @@ def _is_equal(one: Answer, other: Answer) -> bool:
     tenants with the same addresses.
     """
     if one.node != other.node:
-        return _overlap(one, other)
+        return overlap(one, other)
     if _zones(one) == _zones(other) or one.started_at is None or other.started_at is None:
         return False
-    return _distance(one, other) <= _CLOCKS_DIFFER
+    return _distance(one, other) <= CLOCKS_DIFFER
 
 
 def _worth(answer: Answer) -> tuple[bool, bool, bool, datetime]:
     """Smallest is best: recorded, seen alive, its end known, earliest."""
-    return answer.provenance == IMPORTED, not answer.exact, answer.state != "ended", _begin(answer)
+    return (
+        answer.provenance == IMPORTED,
+        not answer.exact,
+        answer.state != "ended",
+        begin_of(answer),
+    )
 
 
 def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
@@ -101,14 +106,14 @@ def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
     joinable = [(place, group[0]) for place, group in enumerate(groups) if _is_joinable(group[0])]
     sent: dict[object, list[int]] = {}
     for place, first in joinable:
-        if _outside(first) != _inside(first):
+        if _outside(first) != inside_of(first):
             sent.setdefault((first.proto, first.direction, _outside(first)), []).append(place)
     nearer: list[list[int]] = [[] for _ in groups]
     for place, first in joinable:
         nearer[place] = [
             other
-            for other in sent.get((first.proto, first.direction, _inside(first)), ())
-            if _place(groups[other][0]) != _place(first) and _overlap(groups[other][0], first)
+            for other in sent.get((first.proto, first.direction, inside_of(first)), ())
+            if _place(groups[other][0]) != _place(first) and overlap(groups[other][0], first)
         ]
     return nearer
 
@@ -122,8 +127,8 @@ def _outside(answer: Answer) -> _Tuple:
     return _orig(answer) if answer.direction == "inward" else _reversed(_reply(answer))
 
 
-def _inside(answer: Answer) -> _Tuple:
-    """The same on the host's side."""
+def inside_of(answer: Answer) -> _Tuple:
+    """Source and destination of the same packets on the host's side."""
     return _reversed(_reply(answer)) if answer.direction == "inward" else _orig(answer)
 
 
@@ -157,22 +162,26 @@ def _list_path(
         yield from groups[place]
 
 
-def _overlap(one: Answer, other: Answer) -> bool:
+def overlap(one: Answer, other: Answer) -> bool:
+    """Whether both were alive at one time, as far as the clocks of two gateways agree."""
     return (
-        _begin(one) <= _end(other) + _CLOCKS_DIFFER and _begin(other) <= _end(one) + _CLOCKS_DIFFER
+        begin_of(one) <= end_of(other) + CLOCKS_DIFFER
+        and begin_of(other) <= end_of(one) + CLOCKS_DIFFER
     )
 
 
-def _begin(answer: Answer) -> datetime:
-    return answer.started_after or answer.started_at or _EVER
+def begin_of(answer: Answer) -> datetime:
+    """No earlier than this."""
+    return answer.started_after or answer.started_at or EVER
 
 
-def _end(answer: Answer) -> datetime:
-    return answer.ended_at or answer.ended_before or _NEVER
+def end_of(answer: Answer) -> datetime:
+    """No later than this."""
+    return answer.ended_at or answer.ended_before or NEVER
 
 
 def _distance(one: Answer, other: Answer) -> timedelta:
-    return abs(_begin(one) - _begin(other))
+    return abs(begin_of(one) - begin_of(other))
 
 
 def _zones(answer: Answer) -> tuple[int, int | None, int | None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ctaudit.errors import WHO_NONE, WHO_ONE, WHO_SEVERAL, WHO_UNKNOWN
 from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
+from ctaudit.query.behind import FOLLOWED_MAX, find_holders
 
 EXIT_STATUS = {
     "one": WHO_ONE,
@@ -69,6 +70,10 @@ def judge(
         return Verdict("unknown", False, reasons)
     if not answers:
         return Verdict("none", True)
+    if len(held := list(find_holders(answers, coverage))) > FOLLOWED_MAX:
+        answer, item = held[0]
+        few = f"who was behind it is looked up for at most {FOLLOWED_MAX} connections"
+        return Verdict("unknown", True, (f"{item.node}: {answer.host} is its address, and {few}",))
     if not any(answer.exact for answer in answers):
         subject = "this connection" if len(answers) == 1 else "any of these connections"
         reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
@@ -89,8 +94,12 @@ def doubt_remotes(answers: Sequence[Answer], verdict: Verdict) -> Verdict:
 
 
 def _concerned(answers: Sequence[Answer], coverage: Sequence[Coverage]) -> Iterator[Coverage]:
-    """All but those of which the address is known not to be, and which have no answer."""
+    """All but those of which the address is known not to be, and which have no answer.
+
+    One that has the address of an answer's host would have named who was behind it.
+    """
     found = {answer.node for answer in answers}
+    found |= {item.node for _, item in find_holders(answers, coverage)}
     return (item for item in coverage if item.in_scope is not False or item.node in found)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.conntrack.event import name_protocol
-from ctaudit.query.answer import IMPORTED, Answer, Coverage, Import
+from ctaudit.query.answer import IMPORTED, Coverage, Import
 from ctaudit.query.connection_text import format_connection, plain_connection, plain_hint
+from ctaudit.query.filter_text import format_filters
 from ctaudit.query.path import Connection
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply
@@ -110,7 +111,8 @@ def format_reply(reply: Reply) -> Iterator[str]:
             yield from rest
         yield ""
         yield _format_hosts(_find_hosts(reply))
-        yield _format_filters(reply)
+        answers = tuple(one.answer for one in connections)
+        yield format_filters(reply.question, answers)
     yield from _format_imports(reply)
     yield f"Asked: {_format_span(reply.question)}."
     yield from _format_renamed(reply)
@@ -173,8 +175,14 @@ def _format_imports(reply: Reply) -> Iterator[str]:
 def _format_renamed(reply: Reply) -> Iterator[str]:
     """Where the name that was asked for is one that a gateway had before."""
     for item in reply.coverage:
-        if reply.question.node not in (None, item.node):
+        if reply.question.node not in (None, item.node) and not _is_behind(item, reply):
             yield f"The gateway that was called {reply.question.node} is called {item.node} now."
+
+
+def _is_behind(item: Coverage, reply: Reply) -> bool:
+    """Whether it is asked only because it has the address of another gateway's host."""
+    sightings = (one for connection in reply.connections for one in connection.seen_by)
+    return any(one.node != item.node and one.host in item.holds for one in sightings)
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
@@ -209,38 +217,3 @@ def _format_hosts(hosts: frozenset[Address]) -> str:
     if len(hosts) == 1:
         return f"All belong to the same host, {next(iter(hosts))}."
     return f"They belong to {len(hosts)} different hosts."
-
-
-def _format_filters(reply: Reply) -> str:
-    """The options that would distinguish the candidates, given how these differ."""
-    question = reply.question
-    answers = tuple(one.answer for one in _list_recorded(reply))
-    filters = []
-    if len({(answer.public, answer.public_port) for answer in answers}) > 1:
-        filters.append("the port")
-    if question.proto is None and len({answer.proto for answer in answers}) > 1:
-        names = sorted({name_protocol(answer.proto) for answer in answers})
-        filters.append(f"--proto ({', '.join(names)})")
-    if len({(answer.remote, answer.remote_port) for answer in answers}) > 1:
-        filters.append("--to with the remote address" + _and_port(answers))
-    if question.node is None and len({answer.node for answer in answers}) > 1:
-        filters.append(f"--node ({', '.join(sorted({answer.node for answer in answers}))})")
-    if question.within:
-        filters.append("a smaller --within")
-    elif _is_reused(answers):
-        filters.append("a more exact --at, with a fraction of the second")
-    if not filters:
-        return "No further filter can distinguish them."
-    return f"To distinguish them, add: {'; '.join(filters)}."
-
-
-def _and_port(answers: tuple[Answer, ...]) -> str:
-    pairs = {(answer.remote, answer.remote_port) for answer in answers}
-    return " and port" if len({address for address, _ in pairs}) < len(pairs) else ""
-
-
-def _is_reused(answers: tuple[Answer, ...]) -> bool:
-    """Whether one candidate had ended when another began."""
-    ends = [answer.ended_at for answer in answers if answer.ended_at]
-    starts = [answer.started_at for answer in answers if answer.started_at]
-    return bool(ends and starts) and min(ends) <= max(starts)

@@ -18,7 +18,7 @@ from tests.store.histories.questions import (
 from tests.store.histories.recording import Call, record
 from tests.store.histories.sending import Said, Store
 from tests.store.histories.traffic import ESP, ICMP, TCP, UDP
-from tests.store.histories.truth import Connection, History
+from tests.store.histories.truth import SECOND, Connection, History
 
 RIGHT = "right"
 FALSE_ONE, FALSE_NONE, FALSE_SEVERAL = "false one", "false none", "false several"
@@ -93,10 +93,11 @@ def _due(history: History, calls: Sequence[Call], stage: int, sent: set[int]) ->
 def grade(question: Question, said: Said, truth: Truth) -> str:
     verdict = said.verdict.name
     found = [_ends_of_answer(answer) for answer in said.answers]
-    alive = [_ends_of(one, question) for one in truth.alive]
+    alive = [_ends_of(one, question) for one in merge_sightings(truth.alive)]
     if verdict == "unknown":
         return NEEDLESS_UNKNOWN if truth.provable else RIGHT
-    required = [_ends_of(one, question) for one in truth.alive if one not in truth.optional]
+    seen = [one for one in truth.alive if one not in truth.optional]
+    required = [_ends_of(one, question) for one in merge_sightings(seen)]
     if verdict == "several" and not any(answer.exact for answer in said.answers) and not required:
         # Candidates only: none of them is said to have been alive.
         return NEEDLESS_SEVERAL if truth.provable else RIGHT
@@ -108,6 +109,30 @@ def grade(question: Question, said: Said, truth: Truth) -> str:
     if verdict == "several" and truth.provable and Counter(found) != Counter(alive):
         return NEEDLESS_SEVERAL
     return RIGHT
+
+
+def merge_sightings(connections: Iterable[Connection]) -> list[Connection]:
+    """One of each group that different gateways had with equal tuples at one time.
+
+    Nothing in a record tells two connections from one that moved from gateway to gateway, at any
+    time of its life, with its entry or without (docs/decisions/0028). Clocks differ by a second.
+    """
+    groups: list[list[Connection]] = []
+    for one in sorted(connections, key=lambda each: each.start):
+        for group in groups:
+            if all(_may_be_one(one, other) for other in group):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return [group[0] for group in groups]
+
+
+def _may_be_one(one: Connection, other: Connection) -> bool:
+    is_equal = (one.proto, one.orig, one.reply) == (other.proto, other.orig, other.reply)
+    is_elsewhere = one.gateway != other.gateway
+    begin, end = max(one.start, other.start), min(one.stop, other.stop)
+    return is_equal and is_elsewhere and begin <= end + SECOND
 
 
 def _fits(

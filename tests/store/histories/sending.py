@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.answer import Answer, Coverage
+from ctaudit.query.path import begin_of
 from ctaudit.query.reply import Reply, make_reply
 from ctaudit.query.verdict import ProtocolVerdict, Verdict
 from ctaudit.record.encoder import build_columns, register_columns
@@ -35,7 +36,8 @@ _BATCH = "CALL {}(%s, %s, %s::bigint, %s::bigint, %s, {})"
 _TYPES = {
     "address": "inet", "port": "integer", "begin": "timestamptz", "until": "timestamptz",
     "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
-    "zone": "integer",
+    "zone": "integer", "hosts": "text",
+    "since": "timestamptz",
 }  # fmt: skip
 _ASKED = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()), ", ".join(_TYPES)
@@ -44,7 +46,9 @@ _WHO = (
     "ctaudit.who(q.address, q.port, q.begin, q.until, q.remote, q.remote_port, q.proto, q.node, "
     "q.zone)"
 )
-_COMPLETENESS = "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address)"
+_COMPLETENESS = (
+    "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address, q.hosts::inet[], q.since)"
+)
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
 
@@ -89,6 +93,10 @@ def _keep_default_partitions(connection: psycopg.Connection[Any]) -> None:
     ).fetchall()
     for (name,) in names:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.SQL(name)))
+
+
+def _list_hosts(answers: Sequence[Answer]) -> str:
+    return "{" + ",".join(sorted({str(answer.host) for answer in answers})) + "}"
 
 
 def _say(reply: Reply) -> Said:
@@ -163,20 +171,22 @@ class Store:
     def ask(self, questions: Sequence[Question], *, protocols: bool = True) -> list[Said]:
         """What lookup.ask_who would say to each, in two statements for all of them.
 
-        Where protocols have gaps of their own, it is asked itself, but not without ``protocols``:
-        it needs the isolation level of ``begin``.
+        Where protocols have gaps of their own, or a gateway has a host's address, it is asked
+        itself, but not without ``protocols``: it needs the isolation level of ``begin``.
         """
-        asked = [question.as_values() for question in questions]
+        asked = [question.as_values() | {"hosts": "{}", "since": None} for question in questions]
         values = {name: [one[name] for one in asked] for name in _TYPES}
         answers = self._select(Answer, _WHO, values, len(questions))
+        values["hosts"] = [_list_hosts(found) for found in answers]
+        values["since"] = [min(map(begin_of, found), default=None) for found in answers]
         coverage = self._select(Coverage, _COMPLETENESS, values, len(questions))
         said = [
             _say(make_reply(question.as_who(), found, covered))
             for found, covered, question in zip(answers, coverage, questions, strict=True)
         ]
         return [
-            replace(one, protocols=self.ask_alone(question).protocols)
-            if protocols and any(item.protocols for item in one.coverage)
+            self.ask_alone(question)
+            if protocols and any(item.protocols or item.holds for item in one.coverage)
             else one
             for one, question in zip(said, questions, strict=True)
         ]
