@@ -6126,6 +6126,7 @@ CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(obje
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
     v_horizon timestamptz := ctaudit.horizon(p_retention_days);
@@ -6192,6 +6193,26 @@ BEGIN
     object := 'gap';
     DELETE FROM ctaudit.gap AS g
     WHERE NOT tstzrange(g.gap_from, coalesce(g.gap_until, 'infinity'), '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    -- Until its pair or the silent gateway itself recorded anew.
+    object := 'pair_proof';
+    DELETE FROM ctaudit.pair_proof AS p
+    WHERE NOT tstzrange(p.proved_from, greatest(p.proved_from, coalesce(least(p.proved_until, (
+        SELECT min(s.started_at) FROM ctaudit.stream AS s
+        WHERE s.node = p.node AND s.started_at > p.silent_since
+    )), 'infinity')), '[]') && v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'traffic_sum';
+    DELETE FROM ctaudit.traffic_sum AS t WHERE NOT t.sum_from <@ v_kept;
+    GET DIAGNOSTICS rows = ROW_COUNT;
+    RETURN NEXT;
+
+    object := 'summed_day';
+    DELETE FROM ctaudit.summed_day AS d WHERE NOT d.day::timestamptz <@ v_kept;
     GET DIAGNOSTICS rows = ROW_COUNT;
     RETURN NEXT;
 

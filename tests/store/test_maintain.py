@@ -105,6 +105,34 @@ def test_the_past_beyond_retention_is_unknown(dsn: str) -> None:
     assert gateway_row == [(True,)], "the current span goes on"
 
 
+def test_sums_and_proofs_go_with_the_rows_of_their_time(dsn: str) -> None:
+    fill(dsn)
+    old, kept = day(40), day(5)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for at in (old, kept):
+            connection.execute(
+                "INSERT INTO ctaudit.traffic_sum SELECT %s, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0,"
+                " n.node_id, 24 FROM ctaudit.node AS n",
+                (at,),
+            )
+            connection.execute(
+                "INSERT INTO ctaudit.summed_day SELECT n.node_id, %s::date FROM ctaudit.node AS n",
+                (at,),
+            )
+        for until in (old + timedelta(hours=1), None):
+            connection.execute(
+                "INSERT INTO ctaudit.pair_proof (node, pair, stream, silent_since, dump_began_at,"
+                " proved_from, proved_until) SELECT s.node, s.node, s.stream, %s, %s, %s, %s"
+                " FROM ctaudit.stream AS s",
+                (*(old + timedelta(minutes=minutes) for minutes in (1, 2, 3)), until),
+            )
+    done = maintain(dsn, 30)
+    for table in ("traffic_sum", "summed_day", "pair_proof"):
+        assert Maintained("trimmed", table, 1) in done
+    assert fetch(dsn, "SELECT sum_from FROM ctaudit.traffic_sum WHERE hours = 24") == [(kept,)]
+    assert fetch(dsn, "SELECT proved_until FROM ctaudit.pair_proof") == [(None,)]
+
+
 def test_a_lock_is_waited_for(dsn: str) -> None:
     fill(dsn)
     holder = psycopg.connect(dsn)
