@@ -4124,7 +4124,11 @@ AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
                     SELECT array_agg(ROW(
                         t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
                         t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
-                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
+                            WHEN 'unobserved'
+                                THEN coalesce(t.started_at + interval '2 s', t.received_at)
+                            ELSE t.received_at END
+                        ),
                         t.alive_at, t.gone_at
                     )::ctaudit.sighting) AS sightings
                     FROM (
@@ -5289,7 +5293,10 @@ AS $_$
             r.started_at, ctaudit.time_source_of(r.started_source), NULL
         ),
         ctaudit.start_until(
-            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+            r.started_at, ctaudit.time_source_of(r.started_source), CASE
+                -- Received with the dump that lacked it, long after the event.
+                WHEN r.provenance = 'u' THEN coalesce(r.started_at + interval '2 s', r.received_at)
+                ELSE r.received_at END
         ),
         coalesce(
             CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
@@ -5409,7 +5416,10 @@ AS $_$
         SELECT array_agg(ROW(
             t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
             ctaudit.start_from(t.started_at, t.started_source, t.started_after),
-            ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+            ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
+                WHEN 'unobserved' THEN coalesce(t.started_at + interval '2 s', t.received_at)
+                ELSE t.received_at END
+            ),
             t.alive_at, t.gone_at
         )::ctaudit.sighting)
         FROM (
