@@ -2,7 +2,8 @@
 -- Records a query of the view ctaudit.ulog2_ct as an inquiry, with its text, before it reads the
 -- first row. Its rows are not counted. The server passes the values of a query's parameters ($1)
 -- to nobody, so a query with parameters is refused: it would put on record that something was
--- asked for, but not what.
+-- asked for, but not what. FETCH, COMMIT and EXECUTE say little: the statements of
+-- cursors and of prepared ones are put on record with them.
 -- Parameters: none
 -- Returns: true
 -- Errors: 0A000 the query has parameters; 25006 as ctaudit.note_inquiry
@@ -14,16 +15,32 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    -- Without string literals, in which $1 is no parameter.
-    v_bare text := regexp_replace(current_query(), '''[^'']*''', '', 'g');
+    v_asked text := current_query();
+    v_cursors text[] := ARRAY(
+        SELECT c.statement FROM pg_cursors AS c WHERE c.statement <> v_asked
+    );
+    v_prepared text[] := ARRAY(
+        SELECT p.statement FROM pg_prepared_statements AS p
+        WHERE v_asked ~* '\mexecute\M' AND p.statement <> v_asked
+            AND (strpos(v_asked, p.name) > 0 OR p.statement ~* 'ulog2_ct')
+    );
+    v_statement text;
 BEGIN
-    IF v_bare ~ '\$\d' THEN
-        RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the values '
-            'of its parameters' USING ERRCODE = '0A000',
-            HINT = 'Have the client write the values into the text (psycopg: ClientCursor; JDBC: '
-            'preferQueryMode=simple).';
-    END IF;
-    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object('query', current_query()), NULL);
+    FOREACH v_statement IN ARRAY v_asked || v_cursors LOOP
+        -- $1 is no parameter in a string literal. Where its end is uncertain, it stays.
+        IF v_statement !~ '--|/\*|\\|"|\$[^\d]' THEN
+            v_statement := regexp_replace(v_statement, '''[^'']*''', '', 'g');
+        END IF;
+        IF v_statement ~ '\$\d' THEN
+            RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the '
+                'values of its parameters' USING ERRCODE = '0A000',
+                HINT = 'Have the client write the values into the text (psycopg: ClientCursor; '
+                'JDBC: preferQueryMode=simple).';
+        END IF;
+    END LOOP;
+    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object(
+        'query', v_asked, 'statements', to_jsonb(nullif(v_cursors || v_prepared, '{}'))
+    ), NULL);
     RETURN true;
 END
 $function$;

@@ -55,7 +55,10 @@ AS $function$
             r.started_at, ctaudit.time_source_of(r.started_source), NULL
         ),
         ctaudit.start_until(
-            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+            r.started_at, ctaudit.time_source_of(r.started_source), CASE
+                -- Received with the dump that lacked it, long after the event.
+                WHEN r.provenance = 'u' THEN coalesce(r.started_at + interval '2 s', r.received_at)
+                ELSE r.received_at END
         ),
         coalesce(
             CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,

@@ -19,7 +19,10 @@ AS $function$
         SELECT array_agg(ROW(
             t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
             ctaudit.start_from(t.started_at, t.started_source, t.started_after),
-            ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+            ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
+                WHEN 'unobserved' THEN coalesce(t.started_at + interval '2 s', t.received_at)
+                ELSE t.received_at END
+            ),
             t.alive_at, t.gone_at
         )::ctaudit.sighting)
         FROM (

@@ -3916,16 +3916,32 @@ CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
 DECLARE
-    -- Without string literals, in which $1 is no parameter.
-    v_bare text := regexp_replace(current_query(), '''[^'']*''', '', 'g');
+    v_asked text := current_query();
+    v_cursors text[] := ARRAY(
+        SELECT c.statement FROM pg_cursors AS c WHERE c.statement <> v_asked
+    );
+    v_prepared text[] := ARRAY(
+        SELECT p.statement FROM pg_prepared_statements AS p
+        WHERE v_asked ~* '\mexecute\M' AND p.statement <> v_asked
+            AND (strpos(v_asked, p.name) > 0 OR p.statement ~* 'ulog2_ct')
+    );
+    v_statement text;
 BEGIN
-    IF v_bare ~ '\$\d' THEN
-        RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the values '
-            'of its parameters' USING ERRCODE = '0A000',
-            HINT = 'Have the client write the values into the text (psycopg: ClientCursor; JDBC: '
-            'preferQueryMode=simple).';
-    END IF;
-    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object('query', current_query()), NULL);
+    FOREACH v_statement IN ARRAY v_asked || v_cursors LOOP
+        -- $1 is no parameter in a string literal. Where its end is uncertain, it stays.
+        IF v_statement !~ '--|/\*|\\|"|\$[^\d]' THEN
+            v_statement := regexp_replace(v_statement, '''[^'']*''', '', 'g');
+        END IF;
+        IF v_statement ~ '\$\d' THEN
+            RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the '
+                'values of its parameters' USING ERRCODE = '0A000',
+                HINT = 'Have the client write the values into the text (psycopg: ClientCursor; '
+                'JDBC: preferQueryMode=simple).';
+        END IF;
+    END LOOP;
+    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object(
+        'query', v_asked, 'statements', to_jsonb(nullif(v_cursors || v_prepared, '{}'))
+    ), NULL);
     RETURN true;
 END
 $_$;
@@ -4108,7 +4124,11 @@ AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
                     SELECT array_agg(ROW(
                         t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
                         t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
-                        ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+                        ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
+                            WHEN 'unobserved'
+                                THEN coalesce(t.started_at + interval '2 s', t.received_at)
+                            ELSE t.received_at END
+                        ),
                         t.alive_at, t.gone_at
                     )::ctaudit.sighting) AS sightings
                     FROM (
@@ -5273,7 +5293,10 @@ AS $_$
             r.started_at, ctaudit.time_source_of(r.started_source), NULL
         ),
         ctaudit.start_until(
-            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+            r.started_at, ctaudit.time_source_of(r.started_source), CASE
+                -- Received with the dump that lacked it, long after the event.
+                WHEN r.provenance = 'u' THEN coalesce(r.started_at + interval '2 s', r.received_at)
+                ELSE r.received_at END
         ),
         coalesce(
             CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
@@ -5393,7 +5416,10 @@ AS $_$
         SELECT array_agg(ROW(
             t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
             ctaudit.start_from(t.started_at, t.started_source, t.started_after),
-            ctaudit.start_until(t.started_at, t.started_source, t.received_at),
+            ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
+                WHEN 'unobserved' THEN coalesce(t.started_at + interval '2 s', t.received_at)
+                ELSE t.received_at END
+            ),
             t.alive_at, t.gone_at
         )::ctaudit.sighting)
         FROM (

@@ -252,6 +252,29 @@ The same tuple and id hours later
 
 # The same tuple and id twice within microseconds (A18).
 
+The same tuple and id ends and begins again while no receiver ran
+  10:00 begin
+  10:05 NEW v event=10:04:59.995
+  10:07 stop
+  10:12 begin with v'@10:08:08
+  10:30 NEW o
+  10:33 covered
+  ? 1.2.3.4:53501 at 10:05:30 = one v
+  ? 1.2.3.4:53501 at 10:12:00 = unknown
+  ? 1.2.3.4:53501 at 10:13:00 = one v
+  ? 1.2.3.4:53501 at 10:32:00 = one v
+
+The same tuple and id ends and begins again behind an overrun
+  10:00 begin
+  10:05 NEW v event=10:04:59.995
+  10:12 overrun lost=3 last=10:06
+  10:12:01 dump v'@10:07:08
+  10:20 overrun lost=3 last=10:19
+  10:20:01 dump
+  10:33 covered
+  ? 1.2.3.4:53501 at 10:13:00 = one v
+  ? 1.2.3.4:53501 at 10:25:00 = none
+
 The second is open
   10:00 begin
   10:05:00.001 NEW a start=10:05:00 ; END a stop=10:05:00.000100 ; NEW a' start=10:05:00.000150

@@ -129,6 +129,68 @@ def test_each_query_is_on_record_once(
     assert [query for _, query, _ in added[1:]] == ["EXECUTE twice"] * 2
 
 
+def statements(cluster: Cluster, store: str) -> Any:
+    """Those put on record with the last query."""
+    with psycopg.connect(cluster.dsn(store)) as connection:
+        (found,) = connection.execute(
+            "SELECT arguments -> 'statements' FROM ctaudit.inquiry ORDER BY inquiry_id DESC"
+        ).fetchone() or ("no inquiry",)
+    return found
+
+
+def test_what_a_cursor_or_a_prepared_statement_asks_is_on_record(
+    cluster: Cluster, store: str, auditor: psycopg.Connection[Any]
+) -> None:
+    query = f"{ROWS} WHERE orig_ip_saddr_str = '192.168.1.129'"
+    auditor.execute(query)
+    assert statements(cluster, store) is None
+    auditor.execute("BEGIN")
+    auditor.execute(f"DECLARE few CURSOR FOR {query}")
+    auditor.execute("FETCH ALL FROM few")
+    auditor.execute("COMMIT")
+    assert statements(cluster, store) == [f"DECLARE few CURSOR FOR {query}"]
+    auditor.execute("BEGIN")
+    auditor.execute(f"DECLARE held CURSOR WITH HOLD FOR {query}")
+    auditor.execute("COMMIT")
+    assert statements(cluster, store) == [f"DECLARE held CURSOR WITH HOLD FOR {query}"]
+    auditor.execute("CLOSE held")
+    auditor.execute(f"PREPARE mine (inet) AS {ROWS} WHERE orig_ip_saddr_str = $1")
+    auditor.execute("EXECUTE mine ('192.168.1.129')")
+    assert statements(cluster, store) == [
+        f"PREPARE mine (inet) AS {ROWS} WHERE orig_ip_saddr_str = $1"
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{ROWS} /*'*/ WHERE reply_l4_dport = %s /*'*/",
+        "SELECT E'\\'', count(*) FROM ulog2_ct WHERE reply_l4_dport = %s AND '' = ''",
+        f"{ROWS} --'\n WHERE reply_l4_dport = %s --'",
+    ],
+)
+def test_no_quote_hides_a_parameter(cluster: Cluster, store: str, query: str) -> None:
+    with (
+        psycopg.connect(
+            cluster.dsn(store, "audrey"), options="-csearch_path=ctaudit"
+        ) as connection,
+        pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"),
+    ):
+        connection.execute(query, (53500,))  # type: ignore[arg-type]
+
+
+def test_a_cursor_with_parameters_is_refused(cluster: Cluster, store: str) -> None:
+    with (
+        psycopg.connect(
+            cluster.dsn(store, "audrey"), options="-csearch_path=ctaudit"
+        ) as connection,
+        connection.cursor("few") as cursor,
+    ):
+        cursor.execute(f"{ROWS} WHERE reply_l4_dport = %s", (53500,))  # type: ignore[arg-type]
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"):
+            cursor.fetchall()
+
+
 def test_nothing_is_read_before_it_is_on_record(
     cluster: Cluster, store: str, auditor: psycopg.Connection[Any]
 ) -> None:

@@ -143,6 +143,7 @@ SAME = [
     "Wednesday, November 25, 2026 8:08:36 PM",
     "November 25, 2026 at 8:08:36 PM",
     "Nov 25, 2026 20:08:36 CET",
+    "Nov 25, 2026 @ 20:08:36",
     "Nov 25 2026 20:08:36",
     "Nov 25 19:08:36 2026 GMT",
     "Nov 25 20:08:36 2026",
@@ -213,7 +214,11 @@ def test_a_leap_second_is_both_of_its_neighbours() -> None:
         ("13:00 2026", "has no date"),
         ("2026-11-25 13:08:36 PM", "no such time: 13 PM is no hour"),
         ("2026-11-25 20:08:36 UTC+1", "not a time"),
-        ("25 Nov 26 20:08:36", "not a time"),
+        ("25 Nov 26 20:08:36", "has a year of two digits"),
+        ("Wednesday, 25-Nov-26 20:08:36 GMT", "has a year of two digits"),
+        ("2026-11-25 20:08:36 (UTC)", "has its zone in brackets"),
+        ("Wed, 25 Nov 2026 20:08:36 (UTC)", "has its zone in brackets"),
+        ("Nov 25, 2026 8:08:36 PM (UTC)", "has its zone in brackets"),
         ("20:08:36 25.11.2026", "not a time with the date behind it"),
         ("2026-11-25T20:08:36+01:60", "not a time"),
         ("2026-11-25T20:08:36+24:00", "not a time"),
@@ -229,6 +234,14 @@ def test_an_abbreviation_tells_the_hours_apart_that_come_twice() -> None:
     with local_zone("Europe/Berlin"):
         first = parse_time("2026-10-25 02:30:00 CEST", "--at").begin
         assert parse_time("2026-10-25 02:30:00 CET", "--at").begin - first == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("zone", ["UTC-8", "GMT-1"])
+def test_a_local_zone_named_utc_that_is_another(zone: str) -> None:
+    with local_zone(zone):
+        with pytest.raises(UsageError, match=rf"named {zone[:3]} and is \+0"):
+            parse_time(f"2026-11-25 20:08:36 {zone[:3]}", "--at")
+        assert parse_time("2026-11-25 20:08:36Z", "--at").begin.hour == 20
 
 
 def test_a_date_alone_is_an_instant() -> None:

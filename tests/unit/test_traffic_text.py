@@ -136,6 +136,7 @@ def test_without_a_span_the_last_day() -> None:
         ({"bucket": "1 month"}, "must be a length of time from 1s on, such as 20s, 5min, 1h or 7d"),
         ({"bucket": "999999999d"}, "must be a length of time from 1s on"),
         ({"begin": "2030-01-01"}, "is in the future"),
+        ({"until": "2030-01-01"}, "--until '2030-01-01': is in the future"),
         ({"begin": "2026-02-02", "until": "2026-02-01"}, "must be later than --from"),
         ({"top": 0}, "--top 0: must be a number from 1 to 1000"),
         ({"host": "10.0.0.1/8"}, "did you mean 10.0.0.0/8"),

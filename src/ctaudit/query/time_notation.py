@@ -46,20 +46,21 @@ _COMPACT = (
     r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<digits>\d+))?"
 )
 # An abbreviation behind an offset, as Go writes one, says no more than the offset.
-_NAME = rf"(?!(?:{_any_of(_WEEKDAYS)})\b)[A-Z]"
+_NAME = rf"(?!(?:{_any_of(_WEEKDAYS)}|[AP]M)\b)[A-Z]"
 _OFFSET = r"(?:UTC|GMT)?[+-](?:[01]\d|2[0-3])(?::?[0-5]\d){0,2}"
 _ZONE = rf"(?P<zone>{_OFFSET}(?: {_NAME}{{3,4}}\b)?|{_NAME}{{1,5}})"
-_COMMENT = r"(?: \([^()]*\))?"
+# No comment without a zone: it may be meant as one.
+_ZONE_COMMENT = rf"(?: ?{_ZONE}(?: \([^()]*\))?)?"
 
 _FORMS = tuple(
     re.compile(form, re.ASCII | re.IGNORECASE)
     for form in (
         # 2026-11-25T20:08:36.403240+0100; Wed 2026-11-25 20:08:36 CET; 2026/11/25 20:08
-        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
+        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}{_ZONE_COMMENT}",
         # 20261125T190836Z; 20261125190836Z
         rf"{_COMPACT}(?: ?{_ZONE})?",
         # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123; 25Nov2026 20:08:36
-        rf"(?:{_WEEKDAY},? )?{_NAMED},? {_CLOCK}(?: ?{_ZONE})?{_COMMENT}",
+        rf"(?:{_WEEKDAY},? )?{_NAMED},? {_CLOCK}{_ZONE_COMMENT}",
         # 25/Nov/2026:20:08:36 +0100
         rf"{_DAY}/{_MONTH}/{_YEAR}[: ]{_CLOCK}(?: {_ZONE})?",
         # nov/25/2026 20:08:36
@@ -71,7 +72,7 @@ _FORMS = tuple(
         rf"{_WEEKDAY} {_DAY} {_MONTH} {_CLOCK}(?: {_ZONE})? {_YEAR}",
         # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time);
         # Nov 25, 2026 20:08:36.123456789 CET; Wednesday, November 25, 2026 8:08:36 PM
-        rf"(?:{_WEEKDAY},? )?{_MONTH} {_DAY},? {_YEAR}(?:,| at)? {_CLOCK}(?: {_ZONE})?{_COMMENT}",
+        rf"(?:{_WEEKDAY},? )?{_MONTH} {_DAY},? {_YEAR}(?:,| at| @)? {_CLOCK}{_ZONE_COMMENT}",
         # 2026 Nov 25 20:08:36.123
         rf"{_YEAR} {_MONTH} {_DAY} {_CLOCK}(?: {_ZONE})?",
         # 20:08:36.123 UTC Wed Nov 25 2026
@@ -92,6 +93,8 @@ _NO_YEAR = "has no year; write the date as 2026-11-25"
 _NO_DATE = "has no date; write 2026-11-25 20:08:36"
 _DATE_LAST = "not a time with the date behind it; write 2026-11-25 20:08:36"
 _NO_TIME = "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute"
+_SHORT_YEAR = "has a year of two digits; write the date as 2026-11-25 or 25 Nov 2026"
+_ZONE_IN_BRACKETS = "has its zone in brackets; write it without them"
 _REASONS = tuple(
     (re.compile(form, re.ASCII | re.IGNORECASE), reason)
     for form, reason in (
@@ -101,6 +104,8 @@ _REASONS = tuple(
         (rf"\d{{1,2}}:\d\d.*(?:\d([/.-])\d{{1,2}}\1\d|{_MONTH}\b).*", _DATE_LAST),
         (r"\d{1,2}:\d\d.*", _NO_DATE),
         (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
+        (rf"(?:[a-z]+,? )?\d{{1,2}}([ /-]){_MONTH}\1\d\d[: ].*", _SHORT_YEAR),
+        (r".*\d (?:[AP]M )?\([^()]*\)", _ZONE_IN_BRACKETS),
     )
 )
 
@@ -251,9 +256,13 @@ def _place(naive: datetime, zone: str, text: str, name: str) -> datetime:
     if offset[0] in "+-":
         offset = offset.partition(" ")[0]
         return datetime.fromisoformat(naive.isoformat() + _with_colons(offset))
-    if offset in ("Z", "UTC", "GMT", "UT"):
-        return naive.replace(tzinfo=UTC)
     readings = [naive.replace(fold=fold).astimezone() for fold in (0, 1)]
+    if offset in ("Z", "UTC", "GMT", "UT"):
+        # TZ=UTC-8 is a zone named UTC that is 8 hours ahead of it.
+        if any(each.tzname() == offset and each.utcoffset() for each in readings):
+            here = f"the local time zone is named {offset} and is {format_offset(readings[0])}"
+            raise UsageError(f"{name} {text!r}: is ambiguous, {here}; write the offset from UTC")
+        return naive.replace(tzinfo=UTC)
     for reading in readings:
         if reading.tzname() == offset and reading.replace(tzinfo=None) == naive:
             return reading

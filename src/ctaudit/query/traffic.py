@@ -113,6 +113,7 @@ def read_traffic(
     if begin is None:
         first = (last or now) - _DEFAULT_SPAN
         first = first.replace(minute=0, second=0, microsecond=0)
+        refuse_future(first, until or "", "--until", now)
     else:
         first = parse_instant(begin, "--from")
         refuse_future(first, begin, "--from", now)
