@@ -255,12 +255,17 @@ def find_public(tables: Mapping[Any, Iterable[RuleAddresses]]) -> tuple[Network,
     return tuple(found)
 
 
-def find_hidden(family: str, rule: RuleAddresses, *, rewrites: bool) -> Iterator[Network]:
-    """The networks of the connections that a rule keeps from conntrack, or translates without."""
+def find_hidden(
+    family: str, rule: RuleAddresses, *, rewrites: bool, translated: bool = False
+) -> Iterator[Network]:
+    """The networks of the connections that a rule keeps from conntrack, or translates without.
+
+    ``translated``: conntrack may translate them, into whatever address: only events are hidden.
+    """
     if rule.is_loopback:
         return
     written = rule.written if rewrites else ()
-    if rule.matched and written is not None:
+    if rule.matched and written is not None and not translated:
         yield from rule.matched + written
         return
     if family != "ip6":

@@ -148,7 +148,10 @@ def find_hidden_networks(ruleset: Ruleset) -> Iterable[tuple[Network, str]]:
         for action in dict.fromkeys(_list_hiding(rule)):
             why = f"rule {rule} ({action})"
             for network in find_hidden(
-                rule.family, rule.addresses, rewrites=action is Action.REWRITE
+                rule.family,
+                rule.addresses,
+                rewrites=action is Action.REWRITE,
+                translated=action is Action.EVENTS,
             ):
                 yield network, why
 
