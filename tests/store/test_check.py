@@ -150,9 +150,11 @@ def test_setup_limits_auditors(local: Cluster) -> None:
     assert show("nobody") == ["10min", "10GB", 10]
     assert show("nobody", "postgres") == ["0", "-1", 10]
     assert show("ctaudit") == ["0", "-1", -1]
-    with psycopg.connect(local.dsn(user="nobody")) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute("SET temp_file_limit = -1")
+    with (
+        psycopg.connect(local.dsn(user="nobody")) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("SET temp_file_limit = -1")
 
 
 def test_setup_takes_the_ownership_from_the_maintainer(local: Cluster) -> None:

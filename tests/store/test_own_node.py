@@ -1,4 +1,4 @@
-"""A login records as its own gateways; who may do what, one by one, is in sql/tests/recorder.sql."""
+"""A login records as its own gateways; each right of each role is in sql/tests/recorder.sql."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_recorder_waits_with_its_spool_and_goes_on(
 
 
 def test_attempt_is_in_the_server_s_log(cluster: Cluster, place: str) -> None:
-    """Also where it is caught, so that there is no error, and the session logs as little as it can."""
+    """Also where it is caught, so that there is no error."""
     before = cluster.read_log().count("LOG:  ctaudit: rex refused as gw2")
     with psycopg.connect(cluster.dsn(place, user="rex"), autocommit=True) as rex:
         rex.execute(

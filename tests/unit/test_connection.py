@@ -37,8 +37,10 @@ def test_detail_and_hint(detail: str | None, hint: str | None, clauses: list[str
     [
         (
             "db.example",
-            "the login gw1 is not an auditor's; ask on the database's host db.example, or give "
-            "--dsn with a login that is a member of ctaudit_auditor",
+            (
+                "the login gw1 is not an auditor's; ask on the database's host db.example, or "
+                "give --dsn with a login that is a member of ctaudit_auditor"
+            ),
         ),
         ("/run/postgresql", "the login gw1 must be a member of ctaudit_auditor to ask"),
         ("", "the login gw1 must be a member of ctaudit_auditor to ask"),
