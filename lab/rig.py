@@ -141,6 +141,11 @@ class Rig:
         """Makes the database, from a template that is made once a cluster: schema and logins."""
         _install_template(self)
         self.cluster.create_database(self.database, TEMPLATE)
+        self.let_record(self.node)
+
+    def let_record(self, node: str) -> None:
+        """The recorders of this rig may record as that node."""
+        self.execute(f"SELECT ctaudit.add_login('{node}', '{RECORDER}')")
 
     def _last_words(self) -> str:
         said = (self.log(command) for command in ("receive", "record"))

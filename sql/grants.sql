@@ -9,6 +9,8 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor, ctaudit_main
 GRANT EXECUTE ON FUNCTION ctaudit.schema_version(), ctaudit.compatible_since()
 TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
 
+-- Each of these asks whether the login records as that node: by ctaudit.own_node or own_node_named,
+-- a procedure by ctaudit.advance or begin_stream.
 GRANT EXECUTE ON FUNCTION
     ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text),
     ctaudit.refresh_live_copy(text, uuid, bigint)

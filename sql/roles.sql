@@ -2,8 +2,8 @@
 -- They belong to the cluster, not to a database: made if missing, never dropped or changed.
 --
 --   ctaudit_owner     owns each object of the schema; installs and upgrades it
---   ctaudit_recorder  may execute the record procedures, resume_position and unannounced, nothing
---                     else
+--   ctaudit_recorder  may execute the record procedures and ask where to resume and what its
+--                     gateway's check needs, of the nodes that its login records as, nothing else
 --   ctaudit_auditor   may execute the inquiry functions, nothing else
 --   ctaudit_maintainer  may execute the steps of the daily maintenance, nothing else
 DO $roles$

@@ -291,5 +291,6 @@ def _make_database(machine: Machine) -> None:
         ["createdb", "ctaudit"],
         ["ctaudit", "schema", "install", "--dsn", "dbname=ctaudit"],
         ["psql", "-XAtq", "-d", "ctaudit", "-c", roles],
+        ["ctaudit", "node", "login", "gw1", "ctaudit", "--dsn", "dbname=ctaudit"],
     ):
         machine.run(words, user="postgres")

@@ -15,8 +15,10 @@
 -- Errors: CT001 the batch does not begin at the position of the stream;
 --         CT002 the stream is not known;
 --         CT003 the stream holds a kind of event that the caller does not store, so that what is
---         covered would not be what is recorded
--- Tables touched: stream, coverage; by reconcile: dump, opening, flow; gap, dump_entry (read)
+--         covered would not be what is recorded;
+--         CT005 as ctaudit.refuse_foreign
+-- Tables touched: stream, coverage; by reconcile: dump, opening, flow; gap, dump_entry, node_login
+--   (read)
 CREATE OR REPLACE FUNCTION ctaudit.advance(
     p_node text,
     p_stream uuid,
@@ -34,6 +36,7 @@ AS $function$
 DECLARE
     v_stream ctaudit.stream;
 BEGIN
+    PERFORM ctaudit.refuse_foreign(p_node);
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
         RAISE EXCEPTION 'not a span of a stream: from % until %', p_from, p_until
             USING ERRCODE = 'CT001';

@@ -2,10 +2,11 @@
 -- Begins a stream at its start note: inserts the node if it is new, the stream, and a gap since
 -- the node was last covered, and one from now on if the kernel sends no events. A retired node
 -- that starts is not retired any more. Where the note says that the spool held a stream of another
--- node, that node has ended.
+-- node of the same login, that node has ended.
 -- Parameters: as ctaudit.record_note
 -- Returns: true: the stream is new; false: it is known already
--- Tables touched: node, node_change, stream, gap; coverage, note, import (read)
+-- Errors: CT005 as ctaudit.refuse_foreign
+-- Tables touched: node, node_change, stream, gap; coverage, note, import, node_login (read)
 CREATE OR REPLACE FUNCTION ctaudit.begin_stream(
     p_node text,
     p_stream uuid,
@@ -23,6 +24,7 @@ DECLARE
     v_earlier uuid := p_detail #>> '{earlier,stream}';
     v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
+    PERFORM ctaudit.refuse_foreign(p_node);
     -- What was imported under the name of a gateway that now records gives way.
     IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
         PERFORM ctaudit.rename_node(
@@ -56,7 +58,8 @@ BEGIN
     IF FOUND THEN
         PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
     END IF;
-    IF v_earlier_node <> p_node THEN
+    -- By its own word: who records as another node does not end it.
+    IF v_earlier_node <> p_node AND ctaudit.is_own(v_earlier_node) THEN
         PERFORM ctaudit.end_node(
             v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
         );

@@ -14,11 +14,12 @@ CREATE OR REPLACE FUNCTION ctaudit.node_of(
     p_earlier uuid DEFAULT NULL
 )
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT coalesce((
+BEGIN
+    RETURN coalesce((
         SELECT n.node
         FROM ctaudit.node_change AS c
         JOIN ctaudit.node AS n ON n.node_id = c.node_id
@@ -26,4 +27,5 @@ AS $function$
         WHERE c.former_name = p_name
         LIMIT 1
     ), p_name);
+END
 $function$;

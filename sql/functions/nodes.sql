@@ -1,7 +1,8 @@
 -- Function: ctaudit.nodes
--- The gateways.
+-- The gateways: those that have recorded, and those that have a login to record.
 -- Parameters: none
 -- Returns: one row per gateway, by name.
+--   first_seen       NULL: it has recorded nothing yet
 --   retired_at       since when it is gone; NULL: it is not
 --   last_at          the last that it recorded, and the last sign of it by its own clock
 --   committed_at     when its last batch was committed, by the clock of the server
@@ -9,8 +10,9 @@
 --   former_names     those that it had and has not, the latest first
 --   retire_command   what to run if it is gone; NULL where it is retired, or recorded in the last
 --                    ten minutes
+--   logins           those that record as it, by name
 --   imported_from    the program that had recorded what it has; NULL: it records itself
--- Tables touched: node, stream, node_change, import (read)
+-- Tables touched: node, stream, node_change, node_login, import (read)
 CREATE OR REPLACE FUNCTION ctaudit.nodes()
 RETURNS TABLE (
     node text,
@@ -22,7 +24,8 @@ RETURNS TABLE (
     retired_at timestamptz,
     former_names text[],
     retire_command text,
-    imported_from text
+    imported_from text,
+    logins text[]
 )
 LANGUAGE sql
 STABLE
@@ -30,7 +33,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT
-        n.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
+        k.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
         coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
@@ -43,8 +46,14 @@ AS $function$
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
             THEN ctaudit.retire_command(n.node, l.last_at) END,
-        i.imported_from
-    FROM ctaudit.node AS n
+        i.imported_from,
+        ARRAY(
+            SELECT l.login FROM ctaudit.node_login AS l WHERE l.node = k.node ORDER BY l.login
+        )
+    FROM (
+        SELECT m.node FROM ctaudit.node AS m UNION SELECT l.node FROM ctaudit.node_login AS l
+    ) AS k
+    LEFT JOIN ctaudit.node AS n ON n.node = k.node
     LEFT JOIN ctaudit.import AS i ON i.node = n.node
     CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
     CROSS JOIN LATERAL (
@@ -55,5 +64,5 @@ AS $function$
             bool_and(s.stopped_at IS NOT NULL) AS stopped
         FROM ctaudit.stream AS s WHERE s.node = n.node
     ) AS l
-    ORDER BY n.node;
+    ORDER BY k.node;
 $function$;

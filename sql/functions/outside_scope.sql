@@ -4,7 +4,8 @@
 -- Parameters: p_node   its name, or one that it had
 -- Returns: one row. translated: source translations in the sample; outside: those whose public
 --   address is in no scope. No row: the scope is not known.
--- Tables touched: node, node_change, scope, opening_row, flow_row (read)
+-- Errors: CT005 as ctaudit.refuse_foreign
+-- Tables touched: node, node_change, node_login, scope, opening_row, flow_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.outside_scope(p_node text)
 RETURNS TABLE (translated bigint, outside bigint)
 LANGUAGE plpgsql
@@ -18,7 +19,8 @@ DECLARE
     v_scope ctaudit.scope;
     v_since timestamptz;
 BEGIN
-    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = (ctaudit.nodes_named(p_node))[1]
+    p_node := ctaudit.own_node_named(p_node);
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
     ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;

@@ -11,9 +11,9 @@
 --   p_kinds            the kinds of event (ctaudit.event) to store; the others are filtered
 --   p_columns          the events
 -- Returns: nothing
--- Errors: CT001, CT002 as ctaudit.advance
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
 -- Tables touched: stream, coverage, opening, flow, dump_entry; by reconcile: dump, gap (read);
---   node, node_change (read)
+--   node, node_change, node_login (read)
 CREATE OR REPLACE FUNCTION ctaudit.record_batch(
     p_node text,
     p_stream uuid,

@@ -10,6 +10,7 @@
 --   p_node, p_stream   whose rows
 --   p_rows             about how many openings to take, if more are left
 -- Returns: copied_until; NULL: there is no copy
+-- Errors: CT005 as ctaudit.refuse_foreign
 -- Tables touched: live_copy, live_place; node, node_change, stream, dump, clock_doubt, opening,
 --   dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.refresh_live_copy(
@@ -41,7 +42,7 @@ DECLARE
     v_is_last boolean;
     v_again bigint[];
 BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream);
+    p_node := ctaudit.own_node(p_node, p_stream);
     SELECT s.* INTO v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream AND s.mode = 'live';
     SELECT d.* INTO v_dump FROM ctaudit.dump AS d

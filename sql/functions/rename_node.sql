@@ -6,7 +6,8 @@
 -- Returns: nothing
 -- Errors: P0002 no such gateway; 22023 several had the name, p_to is no name, or its name already;
 --   23505 another gateway has the new name
--- Tables touched: node, and by its foreign keys each table that holds a node's name; node_change
+-- Tables touched: node, and by its foreign keys each table that holds a node's name; node_login,
+--   login_change, node_change; stream (read)
 CREATE OR REPLACE FUNCTION ctaudit.rename_node(
     p_from text,
     p_to text,
@@ -30,6 +31,14 @@ BEGIN
     -- As the record procedures do: the streams first.
     PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR UPDATE;
     UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = v_node;
+    -- What was imported has no login: those of its name are of the gateway that will record.
+    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_to) THEN
+        INSERT INTO ctaudit.node_login (node, login)
+        SELECT p_to, l.login FROM ctaudit.node_login AS l WHERE l.node = v_node
+        ON CONFLICT DO NOTHING;
+        DELETE FROM ctaudit.node_login AS l WHERE l.node = v_node;
+        UPDATE ctaudit.login_change AS c SET node = p_to WHERE c.node = v_node;
+    END IF;
     PERFORM ctaudit.note_change(p_to, 'renamed', v_node, NULL, p_reason);
 END
 $function$;

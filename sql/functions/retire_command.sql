@@ -11,8 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT format(
         'ctaudit node retire %s --at ''%s''',
-        CASE WHEN p_node ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_node
-            ELSE '''' || replace(p_node, '''', '''\''''') || '''' END,
+        ctaudit.shell_word(p_node),
         to_char(
             date_trunc('second', p_last_at + interval '999999 us') AT TIME ZONE 'UTC',
             'YYYY-MM-DD"T"HH24:MI:SS"Z"'

@@ -3,7 +3,8 @@
 -- Parameters: p_node   the caller's own, or one that it had
 -- Returns: the gaps that this has made and that were not over a day ago, the newest first.
 --          number: of connections; gap_until NULL: not over
--- Tables touched: gap, node, node_change (read)
+-- Errors: CT005 as ctaudit.refuse_foreign
+-- Tables touched: gap, node, node_change, node_login (read)
 CREATE OR REPLACE FUNCTION ctaudit.unannounced(p_node text)
 RETURNS TABLE (
     cause text,
@@ -11,14 +12,18 @@ RETURNS TABLE (
     gap_from timestamptz,
     gap_until timestamptz
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+BEGIN
+    p_node := ctaudit.own_node_named(p_node);
+    RETURN QUERY
     SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
-    WHERE g.node = (ctaudit.nodes_named(p_node))[1]
+    WHERE g.node = p_node
         AND g.cause IN ('not announced', 'end not announced')
         AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
     ORDER BY g.gap_id DESC;
+END
 $function$;

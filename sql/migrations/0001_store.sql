@@ -51,6 +51,26 @@ CREATE TABLE ctaudit.node_change (
 CREATE INDEX node_change_former_name ON ctaudit.node_change (former_name)
     WHERE former_name IS NOT NULL;
 
+-- The logins that record as a node, by the name that it has now. It need not have recorded yet.
+CREATE TABLE ctaudit.node_login (
+    node text NOT NULL CHECK (node <> ''),
+    login text NOT NULL CHECK (login <> ''),
+    PRIMARY KEY (node, login)
+);
+
+-- Who gave a node a login, or took one from it, and when.
+CREATE TABLE ctaudit.login_change (
+    login_change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    changed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    changed_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name'),
+    node text NOT NULL,
+    login text NOT NULL,
+    change text NOT NULL CHECK (change IN ('added', 'removed')),
+    reason text
+);
+
 -- A node whose rows another program had recorded. It has no stream and no coverage, so its record
 -- is never complete; questions about all gateways do not wait for it.
 CREATE TABLE ctaudit.import (

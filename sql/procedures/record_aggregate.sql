@@ -9,7 +9,7 @@
 --   p_node to p_covered_until   as ctaudit.record_batch
 --   p_kind to p_labels          the events, one array per column (ctaudit.event): equally long,
 --                               or empty where all values are NULL
--- Errors: CT001, CT002 as ctaudit.advance
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
 -- Tables touched: stream, aggregate_row, and those of ctaudit.record_batch; dump (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_aggregate(
     p_node text,
@@ -68,7 +68,7 @@ DECLARE
     v_shown_until timestamptz;
     v_stored bigint;
 BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream);
+    p_node := ctaudit.own_node(p_node, p_stream);
     SELECT * INTO v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
     -- While a dump runs, and after one that was not completed, each end is a flow.

@@ -4,7 +4,7 @@
 --   p_node to p_covered_until   as ctaudit.record_batch
 --   p_kind to p_labels          the events, one array per column (ctaudit.event): equally long,
 --                               or empty where all values are NULL
--- Errors: CT001, CT002 as ctaudit.advance
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
 -- Tables touched: stream, coverage, flow, dump_entry; by reconcile: dump
 CREATE OR REPLACE PROCEDURE ctaudit.record_history(
     p_node text,

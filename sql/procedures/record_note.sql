@@ -30,7 +30,7 @@
 --                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
 --                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 --     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
--- Errors: CT001, CT002 as ctaudit.advance
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
 -- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
 --   clock_doubt, scope, pair_proof; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(

@@ -90,7 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
     check = add("check", "Check kernel, spool, services and database.")
     options.add_json(check)
     options.add_tz(check)
-    options.add_node(add("node", "List, rename, retire or revive gateways."))
+    options.add_node(
+        add("node", "List, rename, retire or revive gateways; say who records as them.")
+    )
     options.add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     options.add_setup(add("setup", "Create the database on this host.", dsn=False))
     return parser

@@ -153,6 +153,12 @@ def add_node(node: argparse.ArgumentParser) -> None:
         help="with --here: until the database has the note; default 30",
     )  # fmt: skip
     add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+    login = add("login", "Let a login record as a gateway; no other login may.")
+    login.add_argument("node", metavar="NAME")
+    login.add_argument("login", metavar="LOGIN")
+    login.add_argument(
+        "--remove", action="store_true", help="it does not record as the gateway any more"
+    )
 
 
 def add_import(command: argparse.ArgumentParser) -> None:

@@ -53,6 +53,7 @@ def second_rig(rig: Rig, directory: Path, node: str, namespace: str) -> Iterator
     feed_in(namespace, ["sh"], settings_script(gateway_settings(True, True, {})))
     feed_in(namespace, ["nft", "-f", "-"], TRACKED)
     other = replace(rig, lab=replace(rig.lab, gateway=namespace), directory=directory, node=node)
+    rig.let_record(node)
     text = rig.config.read_text().replace(str(rig.directory), str(directory))
     for mine, its in ((rig.node, node), ("the-other", rig.node)):
         text = text.replace(f'"{mine}"', f'"{its}"')

@@ -211,6 +211,8 @@ def test_restart_under_another_name_begins_a_stream(host: Host) -> None:
     configuration = host.machine.path("/etc/ctaudit/ctaudit.toml")
     configuration.write_text('node = "gw.7"\n' + configuration.read_text())
     host.machine.systemctl("restart", RECEIVER)
+    # The recorder's login has recorded under the host's name alone until now.
+    host.machine.run(["ctaudit", "setup", "--local"])
     host.record_one(2004)
     assert host.streams() == streams + 1
     recorded = host.gateway.query("SELECT node FROM ctaudit.opening WHERE orig_sport = 2004")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from ctaudit.conntrack.event import (
@@ -21,6 +22,7 @@ from ctaudit.conntrack.event import (
     TIMESTAMPTZ,
     Kind,
 )
+from lab.cluster import system_user
 
 _NAMES = {
     SMALLINT: "smallint", INTEGER: "integer", BIGINT: "bigint", INET: "inet", TEXT: "text",
@@ -36,6 +38,7 @@ class Gateway:
     """One stream of one node. Times are wall clock; each batch and note moves on the position."""
 
     def __init__(self, dsn: str, node: str, mode: str = "live") -> None:
+        let_record(dsn, node)
         self.connection = psycopg.connect(dsn, autocommit=True)
         self.node = node
         self.mode = mode
@@ -73,6 +76,18 @@ class Gateway:
         first = self.position
         self.position += _STEP
         return self.node, self.stream, first, self.position
+
+
+def let_record(dsn: str, node: str) -> None:
+    """The login of ``dsn`` records as ``node``: as the owner would say it, unless he has."""
+    login = str(conninfo_to_dict(dsn)["user"])
+    with psycopg.connect(make_conninfo(dsn, user=system_user())) as connection:
+        connection.execute(
+            "SELECT ctaudit.add_login(%(node)s::text, %(login)s::text) WHERE NOT EXISTS"
+            " (SELECT FROM ctaudit.node_login WHERE node = %(node)s AND login = %(login)s)"
+            " AND NOT pg_has_role(%(login)s, 'ctaudit_owner', 'MEMBER')",
+            {"node": node, "login": login},
+        )
 
 
 def nanoseconds(time: datetime) -> int:

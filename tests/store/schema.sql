@@ -262,6 +262,24 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF coalesce(p_node, '') = '' THEN
+        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
+    ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = p_login AND r.rolcanlogin) THEN
+        RAISE EXCEPTION 'this server has no login %', p_login USING ERRCODE = 'P0002';
+    END IF;
+    INSERT INTO ctaudit.node_login (node, login) VALUES (p_node, p_login) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the login % records as % already', p_login, p_node USING ERRCODE = '55000';
+    END IF;
+    PERFORM ctaudit.note_login_change(p_node, p_login, 'added', p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -269,6 +287,7 @@ AS $$
 DECLARE
     v_stream ctaudit.stream;
 BEGIN
+    PERFORM ctaudit.refuse_foreign(p_node);
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
         RAISE EXCEPTION 'not a span of a stream: from % until %', p_from, p_until
             USING ERRCODE = 'CT001';
@@ -784,6 +803,7 @@ DECLARE
     v_earlier uuid := p_detail #>> '{earlier,stream}';
     v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
 BEGIN
+    PERFORM ctaudit.refuse_foreign(p_node);
     -- What was imported under the name of a gateway that now records gives way.
     IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
         PERFORM ctaudit.rename_node(
@@ -817,7 +837,8 @@ BEGIN
     IF FOUND THEN
         PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
     END IF;
-    IF v_earlier_node <> p_node THEN
+    -- By its own word: who records as another node does not end it.
+    IF v_earlier_node <> p_node AND ctaudit.is_own(v_earlier_node) THEN
         PERFORM ctaudit.end_node(
             v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
         );
@@ -3020,6 +3041,17 @@ CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
 ALTER FUNCTION ctaudit.is_offloaded(p_status integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_own(p_node text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM ctaudit.node_login AS l WHERE l.node = p_node AND l.login = session_user
+    ) OR pg_has_role(session_user, 'ctaudit_owner', 'MEMBER');
+END
+$$;
+ALTER FUNCTION ctaudit.is_own(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_settled(p_day date) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3757,10 +3789,11 @@ END
 $$;
 ALTER FUNCTION ctaudit.node_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT coalesce((
+BEGIN
+    RETURN coalesce((
         SELECT n.node
         FROM ctaudit.node_change AS c
         JOIN ctaudit.node AS n ON n.node_id = c.node_id
@@ -3768,14 +3801,15 @@ AS $$
         WHERE c.former_name = p_name
         LIMIT 1
     ), p_name);
+END
 $$;
 ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text, imported_from text)
+CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text, imported_from text, logins text[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
     SELECT
-        n.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
+        k.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
         coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
         g.gone_at,
         coalesce((
@@ -3788,8 +3822,14 @@ AS $$
         ), '{}'),
         CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
             THEN ctaudit.retire_command(n.node, l.last_at) END,
-        i.imported_from
-    FROM ctaudit.node AS n
+        i.imported_from,
+        ARRAY(
+            SELECT l.login FROM ctaudit.node_login AS l WHERE l.node = k.node ORDER BY l.login
+        )
+    FROM (
+        SELECT m.node FROM ctaudit.node AS m UNION SELECT l.node FROM ctaudit.node_login AS l
+    ) AS k
+    LEFT JOIN ctaudit.node AS n ON n.node = k.node
     LEFT JOIN ctaudit.import AS i ON i.node = n.node
     CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
     CROSS JOIN LATERAL (
@@ -3800,7 +3840,7 @@ AS $$
             bool_and(s.stopped_at IS NOT NULL) AS stopped
         FROM ctaudit.stream AS s WHERE s.node = n.node
     ) AS l
-    ORDER BY n.node;
+    ORDER BY k.node;
 $$;
 ALTER FUNCTION ctaudit.nodes() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
@@ -3904,6 +3944,19 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RAISE LOG 'ctaudit: % % a login: %', session_user, p_change, jsonb_strip_nulls(
+        jsonb_build_object('node', p_node, 'login', p_login, 'reason', p_reason)
+    );
+    INSERT INTO ctaudit.login_change (node, login, change, reason)
+    VALUES (p_node, p_login, p_change, p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4196,7 +4249,8 @@ DECLARE
     v_scope ctaudit.scope;
     v_since timestamptz;
 BEGIN
-    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = (ctaudit.nodes_named(p_node))[1]
+    p_node := ctaudit.own_node_named(p_node);
+    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
     ORDER BY s.scope_id DESC LIMIT 1;
     IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
         RETURN;
@@ -4238,6 +4292,30 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_node CONSTANT text := ctaudit.node_of(p_name, p_stream, p_earlier);
+BEGIN
+    PERFORM ctaudit.refuse_foreign(v_node);
+    RETURN v_node;
+END
+$$;
+ALTER FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.own_node_named(p_name text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_node CONSTANT text := coalesce((ctaudit.nodes_named(p_name))[1], p_name);
+BEGIN
+    PERFORM ctaudit.refuse_foreign(v_node);
+    RETURN v_node;
+END
+$$;
+ALTER FUNCTION ctaudit.own_node_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.paired_nodes(p_day date) RETURNS smallint[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4266,9 +4344,18 @@ AS $$
 $$;
 ALTER FUNCTION ctaudit.paired_nodes(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.pairs(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, pair text, is_known boolean, is_mutual boolean)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+#variable_conflict use_column
+BEGIN
+    IF pg_has_role(session_user, 'ctaudit_auditor', 'MEMBER') THEN
+        p_node := CASE WHEN p_node IS NOT NULL
+            THEN coalesce((ctaudit.nodes_named(p_node))[1], p_node) END;
+    ELSE
+        p_node := ctaudit.own_node_named(p_node);
+    END IF;
+    RETURN QUERY
     WITH declared AS (
         SELECT DISTINCT ON (s.node) s.node, s.detail ->> 'pair' AS pair
         FROM ctaudit.stream AS s ORDER BY s.node, s.started_at DESC
@@ -4282,8 +4369,9 @@ AS $$
         )
     FROM declared AS d
     CROSS JOIN LATERAL (SELECT ctaudit.nodes_named(d.pair) AS nodes) AS named
-    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = (ctaudit.nodes_named(p_node))[1])
+    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = p_node)
     ORDER BY d.node;
+END
 $$;
 ALTER FUNCTION ctaudit.pairs(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
@@ -4546,7 +4634,7 @@ DECLARE
     v_shown_until timestamptz;
     v_stored bigint;
 BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream);
+    p_node := ctaudit.own_node(p_node, p_stream);
     SELECT * INTO v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
     -- While a dump runs, and after one that was not completed, each end is a flow.
@@ -4845,7 +4933,7 @@ DECLARE
     v_is_last boolean;
     v_again bigint[];
 BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream);
+    p_node := ctaudit.own_node(p_node, p_stream);
     SELECT s.* INTO v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream AND s.mode = 'live';
     SELECT d.* INTO v_dump FROM ctaudit.dump AS d
@@ -4922,6 +5010,23 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_foreign(p_node text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF NOT ctaudit.is_own(p_node) THEN
+        RAISE LOG 'ctaudit: % refused as %', session_user, p_node;
+        RAISE EXCEPTION 'the login % does not record as %', session_user, p_node USING
+            ERRCODE = 'CT005',
+            HINT = format(
+                'If it is a login of that gateway, run as the owner: ctaudit node login %s %s',
+                ctaudit.shell_word(p_node), ctaudit.shell_word(session_user)
+            );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.refuse_foreign(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4937,6 +5042,20 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.refuse_rewritten() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text DEFAULT NULL::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    DELETE FROM ctaudit.node_login AS l WHERE l.node = p_node AND l.login = p_login;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the login % does not record as %', p_login, p_node
+            USING ERRCODE = 'P0002';
+    END IF;
+    PERFORM ctaudit.note_login_change(p_node, p_login, 'removed', p_reason);
+END
+$$;
+ALTER FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4955,6 +5074,14 @@ BEGIN
     -- As the record procedures do: the streams first.
     PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR UPDATE;
     UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = v_node;
+    -- What was imported has no login: those of its name are of the gateway that will record.
+    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_to) THEN
+        INSERT INTO ctaudit.node_login (node, login)
+        SELECT p_to, l.login FROM ctaudit.node_login AS l WHERE l.node = v_node
+        ON CONFLICT DO NOTHING;
+        DELETE FROM ctaudit.node_login AS l WHERE l.node = v_node;
+        UPDATE ctaudit.login_change AS c SET node = p_to WHERE c.node = v_node;
+    END IF;
     PERFORM ctaudit.note_change(p_to, 'renamed', v_node, NULL, p_reason);
 END
 $$;
@@ -4964,27 +5091,31 @@ CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF((p_zones & 65535), 0) ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.reply_zone(p_zones integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigint
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT s.position FROM ctaudit.stream AS s
-    WHERE s.node = ctaudit.node_of(p_node, p_stream) AND s.stream = p_stream;
+BEGIN
+    p_node := ctaudit.own_node(p_node, p_stream);
+    RETURN (
+        SELECT s.position FROM ctaudit.stream AS s
+        WHERE s.node = p_node AND s.stream = p_stream
+    );
+END
 $$;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
+AS $$
     SELECT format(
         'ctaudit node retire %s --at ''%s''',
-        CASE WHEN p_node ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_node
-            ELSE '''' || replace(p_node, '''', '''\''''') || '''' END,
+        ctaudit.shell_word(p_node),
         to_char(
             date_trunc('second', p_last_at + interval '999999 us') AT TIME ZONE 'UTC',
             'YYYY-MM-DD"T"HH24:MI:SS"Z"'
         )
     );
-$_$;
+$$;
 ALTER FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reason text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql
@@ -5408,6 +5539,14 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT CASE WHEN p_text ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_text
+        ELSE '''' || replace(p_text, '''', '''\''''') || '''' END;
+$_$;
+ALTER FUNCTION ctaudit.shell_word(p_text text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6340,14 +6479,18 @@ END
 $$;
 ALTER FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
+BEGIN
+    p_node := ctaudit.own_node_named(p_node);
+    RETURN QUERY
     SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
-    WHERE g.node = (ctaudit.nodes_named(p_node))[1]
+    WHERE g.node = p_node
         AND g.cause IN ('not announced', 'end not announced')
         AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
     ORDER BY g.gap_id DESC;
+END
 $$;
 ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) RETURNS timestamp with time zone
@@ -6923,6 +7066,27 @@ CREATE TABLE ctaudit.live_place (
 ALTER TABLE ONLY ctaudit.live_place ALTER COLUMN places SET STORAGE EXTERNAL;
 ALTER TABLE ONLY ctaudit.live_place ALTER COLUMN hosts SET STORAGE EXTERNAL;
 ALTER TABLE ctaudit.live_place OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.login_change (
+    login_change_id bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text),
+    node text NOT NULL,
+    login text NOT NULL,
+    change text NOT NULL,
+    reason text,
+    CONSTRAINT login_change_change_check CHECK ((change = ANY (ARRAY['added'::text, 'removed'::text])))
+);
+ALTER TABLE ctaudit.login_change OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.login_change ALTER COLUMN login_change_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.login_change_login_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.migration (
     number integer NOT NULL,
     name text NOT NULL,
@@ -6953,6 +7117,13 @@ ALTER TABLE ctaudit.node_change ALTER COLUMN node_change_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.node_login (
+    node text NOT NULL,
+    login text NOT NULL,
+    CONSTRAINT node_login_login_check CHECK ((login <> ''::text)),
+    CONSTRAINT node_login_node_check CHECK ((node <> ''::text))
+);
+ALTER TABLE ctaudit.node_login OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.node ALTER COLUMN node_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.node_node_id_seq
     START WITH 1
@@ -7369,12 +7540,16 @@ ALTER TABLE ONLY ctaudit.live_copy
     ADD CONSTRAINT live_copy_pkey PRIMARY KEY (node_id);
 ALTER TABLE ONLY ctaudit.live_place
     ADD CONSTRAINT live_place_pkey PRIMARY KEY (node_id, relation);
+ALTER TABLE ONLY ctaudit.login_change
+    ADD CONSTRAINT login_change_pkey PRIMARY KEY (login_change_id);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_name_key UNIQUE (name);
 ALTER TABLE ONLY ctaudit.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY ctaudit.node_change
     ADD CONSTRAINT node_change_pkey PRIMARY KEY (node_change_id);
+ALTER TABLE ONLY ctaudit.node_login
+    ADD CONSTRAINT node_login_pkey PRIMARY KEY (node, login);
 ALTER TABLE ONLY ctaudit.node
     ADD CONSTRAINT node_node_id_key UNIQUE (node_id);
 ALTER TABLE ONLY ctaudit.node
@@ -7505,6 +7680,7 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
@@ -7595,6 +7771,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigi
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_own(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_settled(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.time_source_of(p_code "char") FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
@@ -7627,6 +7804,7 @@ REVOKE ALL ON FUNCTION ctaudit.nodes_of_day(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
@@ -7637,6 +7815,8 @@ REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.own_node_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.paired_nodes(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.pairs(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
@@ -7663,7 +7843,9 @@ GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN 
 REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.refuse_foreign(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
@@ -7683,6 +7865,7 @@ REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own b
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.shell_word(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.spoil_copy() FROM PUBLIC;

@@ -19,6 +19,7 @@ from ctaudit.record.session import open_store
 from ctaudit.spool.decoder import Batch, Decoder
 from ctaudit.spool.note import Note
 from lab.cluster import Cluster
+from tests.store.gateway import let_record
 from tests.unit.messages import build
 from tests.unit.test_layout import ENTRY
 
@@ -38,6 +39,7 @@ def place(cluster: Cluster) -> str:
 
 @pytest.fixture
 def store(cluster: Cluster, place: str) -> Iterator[Store]:
+    let_record(cluster.dsn(place, user="rex"), NODE)
     made = open_store(cluster.dsn(place, user="rex"), "ctaudit.record_live")
     yield made
     made.close()

@@ -14,6 +14,7 @@ from ctaudit.admin.finding import Finding, Level
 from ctaudit.errors import PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user
 from lab.cluster import Cluster, private_cluster
+from tests.store.gateway import let_record
 from tests.store.scenario import run
 
 PROCEDURE = "ctaudit.record_live"
@@ -31,6 +32,7 @@ def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
 
 
 def test_recorder_finds_all_good(cluster: Cluster) -> None:
+    let_record(cluster.dsn(user="rex"), NODE)
     found = findings(cluster.dsn(user="rex"))
     assert list(found) == [
         "database",
@@ -40,6 +42,7 @@ def test_recorder_finds_all_good(cluster: Cluster) -> None:
         "server log",
         "partitions",
         "locks",
+        "login",
         "announcements",
     ]
     assert {item.level for item in found.values()} == {Level.GOOD}, found
@@ -108,6 +111,8 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
     assert "Database ctaudit exists already, with encoding UTF8." in again
     assert "Login ctaudit exists already (recorder)." in again
     assert "Created login nobody (auditor)." in again
+    assert "Login ctaudit records as gw1." in first
+    assert "Login ctaudit records as gw1." in again
     assert current_user() == "root"
     assert os.environ["HOME"]
     with psycopg.connect(local.dsn()) as connection:
@@ -124,6 +129,32 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
         ("root", "ctaudit_auditor", True, False),
     ]
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_limits_auditors(local: Cluster) -> None:
+    """A site's own limits stay, and other databases of the server are not concerned."""
+    list(setup_local.set_up_local(["root"], "gw1"))
+    with psycopg.connect(local.dsn(), autocommit=True) as connection:
+        connection.execute("ALTER ROLE root IN DATABASE ctaudit SET statement_timeout = '1h'")
+        connection.execute("ALTER ROLE root IN DATABASE ctaudit RESET temp_file_limit")
+        connection.execute("ALTER ROLE root CONNECTION LIMIT 2")
+    list(setup_local.set_up_local(["root", "nobody"], "gw1"))
+
+    def show(user: str, database: str = "ctaudit") -> list[object]:
+        with psycopg.connect(local.dsn(database, user=user)) as connection:
+            asked = ("SHOW statement_timeout", "SHOW temp_file_limit",
+                     "SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")  # fmt: skip
+            return [connection.execute(query).fetchall()[0][0] for query in asked]
+
+    assert show("root") == ["1h", "10GB", 2]
+    assert show("nobody") == ["10min", "10GB", 10]
+    assert show("nobody", "postgres") == ["0", "-1", 10]
+    assert show("ctaudit") == ["0", "-1", -1]
+    with (
+        psycopg.connect(local.dsn(user="nobody")) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("SET temp_file_limit = -1")
 
 
 def test_setup_takes_the_ownership_from_the_maintainer(local: Cluster) -> None:

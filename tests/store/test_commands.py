@@ -221,3 +221,5 @@ def test_who_may_not_ask(cluster: Cluster) -> None:
         dsn = cluster.dsn(user=user)
         for words in (COMMANDS[0], ["flows"], ["status"]):
             assert "permission denied" in refuse(7, *words, "--dsn", dsn)
+    said = refuse(7, "flows", "--dsn", cluster.dsn(user="rex"))
+    assert said.endswith("; the login rex must be a member of ctaudit_auditor to ask")

@@ -55,7 +55,8 @@ class Fleet:
 # In an order that the foreign keys allow.
 TABLES = (
     "pair_proof", "coverage", "gap", "late_read", "note", "undecodable", "clock", "clock_doubt",
-    "scope", "dump", "stream", "node_change", "node", "opening_row", "flow_row", "dump_entry_row",
+    "scope", "dump", "stream", "node_change", "node_login", "login_change",
+    "node", "opening_row", "flow_row", "dump_entry_row",
 )  # fmt: skip
 
 

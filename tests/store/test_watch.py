@@ -12,7 +12,7 @@ import pytest
 from ctaudit.admin import check_database
 from ctaudit.admin.finding import Level
 from lab.cluster import Cluster
-from tests.store.gateway import Event, Gateway, nanoseconds, opened, tuples
+from tests.store.gateway import Event, Gateway, let_record, nanoseconds, opened, tuples
 
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 ON = {"events": 1, "acct": 1, "timestamp": 1}
@@ -251,6 +251,7 @@ def test_check_names_it_while_the_gap_is_the_node_s(
     monkeypatch.setattr(check_database, "RECORDER_USER", "no-such-user")
 
     def announcements(node: str) -> Any:
+        let_record(cluster.dsn(user="rex"), node)
         found = check_database.check_database(cluster.dsn(user="rex"), "ctaudit.record_live", node)
         return next(finding for finding in found if finding.name == "announcements")
 

@@ -75,7 +75,7 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
     "status": {"--json": None, "--tz": _ZONES, "--utc": None},
     "node": {
         "--json": None, "--tz": _ZONES, "--utc": None, "--at": TIMES, "--reason": _NODES,
-        "--wait": st.sampled_from(["0", "-1", "nan", "x"]),
+        "--wait": st.sampled_from(["0", "-1", "nan", "x"]), "--remove": None,
     },
     "hold": {
         "--json": None, "--tz": _ZONES, "--utc": None, "--from": TIMES, "--until": TIMES,
@@ -84,7 +84,13 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
 }  # fmt: skip
 # Of the commands that have commands of their own: what each of these takes before its options.
 _ACTIONS = {
-    "node": {"list": [], "rename": [_NODES, _NODES], "retire": [_NODES], "revive": [_NODES]},
+    "node": {
+        "list": [],
+        "rename": [_NODES, _NODES],
+        "retire": [_NODES],
+        "revive": [_NODES],
+        "login": [_NODES, _NODES],
+    },
     "hold": {"list": [], "set": [], "lift": [_NODES]},
 }
 

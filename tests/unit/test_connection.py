@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock
+
+import psycopg
 import pytest
 
-from ctaudit.database.connection import _read_advice
+from ctaudit.database.connection import _read_advice, asking
+from ctaudit.errors import PrivilegeError
 
 
 @pytest.mark.parametrize(
@@ -24,3 +30,27 @@ from ctaudit.database.connection import _read_advice
 )
 def test_detail_and_hint(detail: str | None, hint: str | None, clauses: list[str]) -> None:
     assert list(_read_advice(detail, hint)) == clauses
+
+
+@pytest.mark.parametrize(
+    ("host", "advice"),
+    [
+        (
+            "db.example",
+            (
+                "the login gw1 is not an auditor's; ask on the database's host db.example, or "
+                "give --dsn with a login that is a member of ctaudit_auditor"
+            ),
+        ),
+        ("/run/postgresql", "the login gw1 must be a member of ctaudit_auditor to ask"),
+        ("", "the login gw1 must be a member of ctaudit_auditor to ask"),
+    ],
+)
+def test_who_may_not_ask_is_told_where(host: str, advice: str) -> None:
+    connection: Any = MagicMock(info=SimpleNamespace(host=host, user="gw1"))
+    connection.transaction.return_value.__exit__.return_value = False
+    with pytest.raises(PrivilegeError) as caught, asking(connection):
+        raise psycopg.errors.InsufficientPrivilege("permission denied for function who")
+    assert str(caught.value) == (
+        f"asking the database: permission denied for function who; {advice}"
+    )

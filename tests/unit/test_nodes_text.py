@@ -42,6 +42,19 @@ def test_word_for_word() -> None:
     ]
 
 
+def test_logins_and_a_gateway_to_come() -> None:
+    to_come = Node("gw4", None, None, None, None, None, None, [], None, logins=["a", "gw4"])
+    assert list(format_nodes([replace(RECORDING, logins=["rex"]), to_come])) == [
+        "gw1 (live)",
+        "  recorded   since 2026-02-20 12:00:00+01:00 until 2026-02-22 12:59:43.500000+01:00",
+        "  login      rex",
+        "gw4",
+        "  recorded   nothing yet",
+        "  login      a, gw4",
+    ]
+    assert judge_nodes([RECORDING, to_come]).found == "1 known, none of them silent"
+
+
 def test_no_gateway() -> None:
     assert list(format_nodes([])) == ["No gateway has recorded anything yet."]
 
@@ -55,7 +68,7 @@ def test_plain() -> None:
                 "committed_at": "2026-02-22T11:59:43.500000Z", "stopped": True,
                 "retired_at": "2026-02-22T11:59:43.500000Z", "former_names": ["b", "a"],
                 "retire_command": None,
-                "imported_from": None,
+                "imported_from": None, "logins": [],
             }
         ]
     }  # fmt: skip

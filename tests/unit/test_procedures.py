@@ -23,6 +23,7 @@ from tests.unit.database import lost_connection, server_error
         (server_error("CT001"), Fault.POSITION),
         (server_error("CT002"), Fault.POSITION),
         (server_error("CT003"), Fault.UNREACHABLE),
+        (server_error("CT005"), Fault.LOGIN),
         (psycopg.errors.AdminShutdown("terminating connection"), Fault.UNREACHABLE),
         (psycopg.errors.DiskFull("no space"), Fault.UNREACHABLE),
         (psycopg.errors.UndefinedFunction("no procedure"), Fault.UNREACHABLE),

@@ -99,6 +99,20 @@ def test_unreachable_and_back_are_said_once(
     assert "no route to host" in caplog.messages[0]
 
 
+def test_another_fault_is_said_too(caplog: pytest.LogCaptureFixture, statuses: list[str]) -> None:
+    session = Session(Database().open, lambda _: None)
+    session.back_off("no route to host")
+    for _ in range(2):
+        session.back_off("the login rex does not record as gw1", "login refused")
+    assert statuses == [
+        "STATUS=database unreachable: no route to host",
+        "STATUS=login refused: the login rex does not record as gw1",
+    ]
+    assert caplog.messages[1:] == [
+        "login refused, events wait in the spool: the login rex does not record as gw1"
+    ]
+
+
 class Connection:
     """As psycopg's, as far as a Store needs it."""
 

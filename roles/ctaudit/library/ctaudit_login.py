@@ -23,6 +23,27 @@ options:
       which has none.
     type: str
     default: ""
+  nodes:
+    description: Of a recorder's login, the gateways that it records as; others that it has stay.
+      With C(state=absent), those that it does not record as any more; the login goes unless
+      it records as others.
+    type: list
+    elements: str
+    default: []
+  limits:
+    description: Of an auditor's login; what is left out is not changed.
+    type: dict
+    default: {}
+    suboptions:
+      statement_timeout:
+        description: How long a question may take, which a session may change.
+        type: str
+      temp_file_limit:
+        description: How much disk space a session's questions may take for the time being.
+        type: str
+      connections:
+        description: How many sessions it may have at a time.
+        type: int
   state:
     description: Whether there is such a login.
     type: str
@@ -36,6 +57,7 @@ EXAMPLES = r"""
   ctaudit_login:
     name: gw1
     role: recorder
+    nodes: [gw1]
     password: "{{ ctaudit_database_password }}"
 """
 
@@ -43,6 +65,10 @@ RETURN = r"""
 actions:
   description: What was done, a few words each.
   type: list
+  returned: always
+kept:
+  description: With C(state=absent), that the login stays, since it records as other gateways.
+  type: bool
   returned: always
 """
 
@@ -53,6 +79,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.ctaudit_psql import (
+    DATABASE,
     Refused,
     ask,
     is_installed,
@@ -62,6 +89,12 @@ from ansible.module_utils.ctaudit_psql import (
 )
 
 _ROUNDS = 4096  # PostgreSQL's own
+_REASON = "the Ansible role"
+_LIMITS = {
+    "statement_timeout": {"type": "str"},
+    "temp_file_limit": {"type": "str"},
+    "connections": {"type": "int"},
+}
 
 
 def main() -> None:
@@ -70,6 +103,8 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "role": {"type": "str", "choices": ["auditor", "maintainer", "owner", "recorder"]},
             "password": {"type": "str", "default": "", "no_log": True},
+            "nodes": {"type": "list", "elements": "str", "default": []},
+            "limits": {"type": "dict", "default": {}, "options": _LIMITS},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ["role"])],
@@ -81,7 +116,9 @@ def main() -> None:
         steps = _steps(module, found)
         if steps and not module.check_mode:
             # One transaction: never a login without its password.
-            run_sql(module, "BEGIN;" + "".join(f"{step};" for step in steps.values()) + "COMMIT;")
+            text = "BEGIN;" + "".join(f"{step};" for step in steps.values()) + "COMMIT;"
+            is_of_database = any(step.startswith("SELECT ctaudit.") for step in steps.values())
+            run_sql(module, text, DATABASE if is_of_database else "postgres")
     except Refused as refused:
         module.fail_json(msg=f"login {name}: {refused}")
     before = _describe(name, found)
@@ -89,7 +126,8 @@ def main() -> None:
     diff = {"before": before, "after": before + after if found else after}
     if module.params["state"] == "absent":
         diff["after"] = ""
-    module.exit_json(changed=bool(steps), actions=list(steps), diff=diff)
+    kept = module.params["state"] == "absent" and found is not None and "removed" not in steps
+    module.exit_json(changed=bool(steps), actions=list(steps), diff=diff, kept=kept)
 
 
 def _find(module: AnsibleModule, name: str) -> dict | None:
@@ -97,7 +135,12 @@ def _find(module: AnsibleModule, name: str) -> dict | None:
     statement = (
         "SELECT json_build_object('login', rolcanlogin, 'verifier', rolpassword, 'groups',"
         " (SELECT coalesce(json_agg(r.rolname), '[]') FROM pg_auth_members AS m"
-        "   JOIN pg_roles AS r ON r.oid = m.roleid WHERE m.member = a.oid))"
+        "   JOIN pg_roles AS r ON r.oid = m.roleid WHERE m.member = a.oid),"
+        " 'connections', rolconnlimit, 'settings',"
+        " (SELECT coalesce(json_object_agg(split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)),"
+        "   '{}') FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase,"
+        "  unnest(s.setconfig) AS c"
+        f"  WHERE s.setrole = a.oid AND d.datname = {quote_text(DATABASE)}))"
         f" FROM pg_authid AS a WHERE rolname = {quote_text(name)}"
     )
     try:
@@ -110,12 +153,27 @@ def _find(module: AnsibleModule, name: str) -> dict | None:
         raise
 
 
+def _find_nodes(module: AnsibleModule, name: str) -> list[str]:
+    """The gateways that it records as."""
+    statement = (
+        "SELECT coalesce(json_agg(l.node ORDER BY l.node), '[]') FROM ctaudit.node_login AS l"
+        f" WHERE l.login = {quote_text(name)}"
+    )
+    try:
+        return ask(module, statement, DATABASE) or []
+    except Refused as refused:
+        # Before the database or its schema is there, and after the database is gone.
+        if module.check_mode or module.params["state"] == "absent":
+            return []
+        raise Refused(f"{refused}; bring the schema to the package's version first") from None
+
+
 def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
     """Statements by what they do."""
     name, password = module.params["name"], module.params["password"]
     quoted = quote_name(name)
     if module.params["state"] == "absent":
-        return {"removed": f"DROP ROLE {quoted}"} if found else {}
+        return _removing_steps(module, found)
     if not (password.isascii() and password.isprintable()):
         raise Refused("its password must be printable ASCII")
     group = f"ctaudit_{module.params['role']}"
@@ -136,7 +194,52 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
         )
     elif not password and verifier:
         steps["password taken away"] = f"ALTER ROLE {quoted} PASSWORD NULL"
+    return {**steps, **_limiting_steps(module, found), **_node_steps(module)}
+
+
+def _limiting_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
+    quoted = quote_name(module.params["name"])
+    limits = {key: value for key, value in module.params["limits"].items() if value is not None}
+    most = limits.pop("connections", None)
+    steps = {}
+    if most is not None and (found is None or found["connections"] != most):
+        steps[f"at most {most} connections"] = f"ALTER ROLE {quoted} CONNECTION LIMIT {most}"
+    known = found["settings"] if found else {}
+    for name, value in limits.items():
+        if known.get(name) != value:
+            steps[f"{name} = {value}"] = (
+                f"ALTER ROLE {quoted} IN DATABASE {DATABASE} SET {name} = {quote_text(value)}"
+            )
     return steps
+
+
+def _node_steps(module: AnsibleModule) -> dict[str, str]:
+    name, nodes = module.params["name"], module.params["nodes"]
+    known = _find_nodes(module, name) if nodes else []
+    return {
+        f"records as {node}": _changing_login("add_login", node, name)
+        for node in nodes
+        if node not in known
+    }
+
+
+def _removing_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
+    """The login stays while it is that of other gateways."""
+    name, nodes = module.params["name"], module.params["nodes"]
+    known = _find_nodes(module, name) if nodes else []
+    steps = {
+        f"does not record as {node} any more": _changing_login("remove_login", node, name)
+        for node in nodes
+        if node in known
+    }
+    if found is not None and set(known) <= set(nodes):
+        steps["removed"] = f"DROP ROLE {quote_name(name)}"
+    return steps
+
+
+def _changing_login(function: str, node: str, login: str) -> str:
+    words = ", ".join(map(quote_text, (node, login, _REASON)))
+    return f"SELECT ctaudit.{function}({words})"
 
 
 def make_verifier(password: str, salt: bytes, rounds: int = _ROUNDS) -> str:
@@ -161,7 +264,11 @@ def fits(password: str, verifier: str) -> bool:
 def _describe(name: str, found: dict | None) -> str:
     if found is None:
         return ""
-    lines = [*found["groups"], "with a password" if found["verifier"] else "without a password"]
+    lines = [
+        *found["groups"],
+        "with a password" if found["verifier"] else "without a password",
+        *(f"{key} = {value}" for key, value in found["settings"].items()),
+    ]
     return "".join(f"{name}: {line}\n" for line in lines)
 
 

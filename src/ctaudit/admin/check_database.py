@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from ctaudit.admin.check_login import check_login
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.database.connection import connect, explained, read_schema_version
@@ -94,6 +95,9 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
         yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
         yield judge_locks(read_lock_room(connection), count_relations(connection))
         if rights.execute:
+            yield (login := check_login(connection, node))
+            if login.level is Level.UNFIT:
+                return
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
             yield from judge_pair(*_read_pair(connection, node))

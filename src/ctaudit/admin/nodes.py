@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ class Node:
 
     node: str
     mode: str | None
-    first_seen: datetime
+    first_seen: datetime | None
     last_at: datetime | None
     committed_at: datetime | None
     stopped: bool | None
@@ -36,6 +36,7 @@ class Node:
     former_names: list[str]
     retire_command: str | None
     imported_from: str | None = None
+    logins: list[str] = field(default_factory=list)
 
 
 def list_nodes(connection: psycopg.Connection[Any]) -> list[Node]:
@@ -77,6 +78,24 @@ def rename(dsn: str, node: str, name: str, reason: str | None) -> str:
     )
 
 
+def add_login(dsn: str, node: str, login: str, reason: str | None) -> str:
+    """As retire; but ``node`` is the name that it has or will have, not one that it had."""
+    with _changing(dsn) as connection:
+        connection.execute(
+            "SELECT ctaudit.add_login(%s::text, %s::text, %s::text)", (node, login, reason)
+        )
+    return f"The login {login} records as {node} from now on."
+
+
+def remove_login(dsn: str, node: str, login: str, reason: str | None) -> str:
+    """As add_login."""
+    with _changing(dsn) as connection:
+        connection.execute(
+            "SELECT ctaudit.remove_login(%s::text, %s::text, %s::text)", (node, login, reason)
+        )
+    return f"The login {login} does not record as {node} any more."
+
+
 def _find_name(connection: psycopg.Connection[Any], node: str) -> str:
     """The name that the gateway has now."""
     [(name,)] = connection.execute("SELECT ctaudit.node_named(%s::text)", (node,)).fetchall()
@@ -92,7 +111,8 @@ def judge_nodes(nodes: Sequence[Node]) -> Finding:
     silent = [node for node in nodes if node.retire_command]
     return make_finding(
         "gateways",
-        "; ".join(map(_describe_silence, silent)) or f"{len(nodes)} known, none of them silent",
+        "; ".join(map(_describe_silence, silent))
+        or f"{sum(node.first_seen is not None for node in nodes)} known, none of them silent",
         good=not silent,
         wanted="a record, or a gateway that is retired",
         remedy="; ".join(f"if {node.node} is gone: {node.retire_command}" for node in silent),

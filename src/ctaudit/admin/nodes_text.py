@@ -21,10 +21,15 @@ def format_nodes(nodes: Sequence[Node]) -> Iterator[str]:
 
 
 def _format_node(node: Node) -> Iterator[tuple[str, str]]:
-    recorded = f"since {format_time(node.first_seen, trim=True)}"
+    if node.first_seen is None:
+        recorded = "nothing yet"
+    else:
+        recorded = f"since {format_time(node.first_seen, trim=True)}"
     if node.last_at is not None:
         recorded += f" until {format_time(node.last_at, trim=True)}"
     yield "recorded", recorded + (", stopped" if node.stopped else "")
+    if node.logins:
+        yield "login", ", ".join(node.logins)
     if node.former_names:
         yield "formerly", ", ".join(node.former_names)
     if node.imported_from is not None:

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from ctaudit.admin.auditor_limits import AUDITOR_CONNECTIONS, limit_auditor
 from ctaudit.admin.check_database import RECORDER_USER
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
@@ -58,9 +59,11 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
             connection.autocommit = True
             for name in auditors:
                 yield _create_login(connection, name, "ctaudit_auditor", "auditor")
+                limit_auditor(connection, name, DATABASE)
             yield _create_login(connection, MAINTAINER_USER, "ctaudit_maintainer", "maintainer")
             _take_ownership_away(connection, MAINTAINER_USER)
             yield _create_login(connection, RECORDER_USER, "ctaudit_recorder", "recorder")
+            yield _let_record(connection, RECORDER_USER, node)
     yield from _start_services(node)
 
 
@@ -86,7 +89,10 @@ def _create_database(name: str) -> str:
 
 def _create_login(connection: psycopg.Connection[Any], name: str, role: str, purpose: str) -> str:
     """A login without a password: peer authentication takes the user's name from the system."""
-    words = {"name": sql.Identifier(name), "role": sql.Identifier(role)}
+    most = AUDITOR_CONNECTIONS if purpose == "auditor" else -1
+    words = {
+        "name": sql.Identifier(name), "role": sql.Identifier(role), "most": sql.Literal(most)
+    }  # fmt: skip
     with explained(f"creating the login {name}"):
         known = connection.execute(
             "SELECT pg_has_role(oid, %s, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
@@ -95,13 +101,27 @@ def _create_login(connection: psycopg.Connection[Any], name: str, role: str, pur
         if known is None:
             with contextlib.suppress(psycopg.errors.DuplicateObject):
                 connection.execute(
-                    sql.SQL("CREATE ROLE {name} LOGIN IN ROLE {role}").format(**words)
+                    sql.SQL(
+                        "CREATE ROLE {name} LOGIN CONNECTION LIMIT {most} IN ROLE {role}"
+                    ).format(**words)
                 )
             return f"Created login {name} ({purpose})."
         if not known[0]:
             connection.execute(sql.SQL("GRANT {role} TO {name}").format(**words))
             return f"Granted {role} to login {name} ({purpose})."
     return f"Login {name} exists already ({purpose})."
+
+
+def _let_record(connection: psycopg.Connection[Any], login: str, node: str) -> str:
+    """A login that may record this gateway already has what it needs; others of it stay."""
+    with explained(f"letting {login} record as {node}"):
+        connection.execute(
+            "SELECT ctaudit.add_login(%(node)s::text, %(login)s::text, 'ctaudit setup --local')"
+            " WHERE NOT EXISTS (SELECT FROM ctaudit.node_login AS l"
+            "  WHERE l.node = %(node)s AND l.login = %(login)s)",
+            {"node": node, "login": login},
+        )
+    return f"Login {login} records as {node}."
 
 
 def _take_ownership_away(connection: psycopg.Connection[Any], name: str) -> None:

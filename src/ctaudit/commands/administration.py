@@ -41,6 +41,10 @@ def run_node(args: Namespace) -> int:
     elif args.action == "rename":
         name = check_node(args.name, "NEW")
         output.print_lines([nodes.rename(pick_dsn(args), args.node, name, args.reason)])
+    elif args.action == "login":
+        name = check_node(args.node, "NAME")
+        change = nodes.remove_login if args.remove else nodes.add_login
+        output.print_lines([change(pick_dsn(args), name, args.login, args.reason)])
     elif args.action == "revive":
         output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
     elif args.here:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -79,16 +80,30 @@ class RewrittenError(DatabaseError):
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Raises the server's errors as DatabaseError or PrivilegeError, after "``doing``: "."""
+def explained(doing: str, remedy: Callable[[], str] = lambda: _ROLES) -> Iterator[None]:
+    """Raises the server's errors as DatabaseError or PrivilegeError, after "``doing``: ".
+
+    ``remedy``: what to do about a lack of privileges.
+    """
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        raise PrivilegeError(f"{doing}: {describe_error(error)}; {_ROLES}") from None
+        raise PrivilegeError(f"{doing}: {describe_error(error)}; {remedy()}") from None
     except psycopg.errors.SerializationFailure as error:
         raise RewrittenError(f"{doing}: {describe_error(error)}") from None
     except psycopg.Error as error:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
+
+
+def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
+    """On a gateway whose database is elsewhere the configuration has the recorder's login."""
+    info = connection.info
+    if not info.host or info.host.startswith("/"):
+        return f"the login {info.user} must be a member of ctaudit_auditor to ask"
+    return (
+        f"the login {info.user} is not an auditor's; ask on the database's host {info.host}, or "
+        "give --dsn with a login that is a member of ctaudit_auditor"
+    )
 
 
 # What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
@@ -111,7 +126,8 @@ def set_local(connection: psycopg.Connection[Any]) -> None:
 @contextmanager
 def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction in which questions are asked: one snapshot, and errors as sentences."""
-    with explained("asking the database"), connection.transaction():
+    who_may = partial(_who_may_ask, connection)
+    with explained("asking the database", who_may), connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         set_local(connection)
         yield
@@ -130,7 +146,7 @@ _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
     SELECT FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'live_place'
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'node_login'
 )
 """
 

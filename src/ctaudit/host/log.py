@@ -18,6 +18,7 @@ MESSAGE_IDS = {
     "overrun": "eaf8fed8bbb04059b5e2d03dd1580706",
     "spool full": "50a11ab6d52c49549a610fb465c0362d",
     "database unreachable": "4c80754c94a74aaebc6f7ccc720f53b2",
+    "login refused": "add936f6553d4921a3ee87a386681c68",
     "database back": "c51ce220501b4e87b03088ae4bddcb78",
     "undecodable": "e55e731952734402b2f34b05de3d43f5",
     "damage": "97b7168d8d464c6b88f0c2f1ac546f5c",

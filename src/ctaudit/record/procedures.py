@@ -36,6 +36,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Raised by the record procedures: the position does not fit; the stream is not known.
 _POSITION_CONFLICT = ("CT001", "CT002")
+_FOREIGN_NODE = "CT005"  # the login does not record as this node
 # Classes of SQLSTATE that are about the data, not about the server's state or this program:
 # cardinality violation, data exception, integrity constraint violation, PL/pgSQL error.
 _REJECTED_CONTENT = ("21", "22", "23", "P0")
@@ -46,6 +47,7 @@ class Fault(Enum):
 
     CONTENT = "the server rejects the data, and would reject the same data again"
     POSITION = "the database's position is not the one that was assumed"
+    LOGIN = "the login may not record as this node, until the owner of the schema says so"
     UNREACHABLE = "there is no connection, or the server cannot do it now"
 
 
@@ -54,6 +56,8 @@ def classify(error: Exception) -> Fault:
     state = error.sqlstate if isinstance(error, psycopg.Error) else None
     if state in _POSITION_CONFLICT:
         return Fault.POSITION
+    if state == _FOREIGN_NODE:
+        return Fault.LOGIN
     if state is not None and state.startswith(_REJECTED_CONTENT):
         return Fault.CONTENT
     return Fault.UNREACHABLE

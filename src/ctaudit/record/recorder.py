@@ -112,5 +112,7 @@ class Recorder:
                 self._conflict_after = self._commits.number
             case _ if self._replay:
                 raise DatabaseError(words) from error
+            case Fault.LOGIN:
+                self._session.back_off(words, "login refused")
             case _:
                 self._session.back_off(words)

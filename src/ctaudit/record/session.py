@@ -63,6 +63,7 @@ class Session:
         self._sleep = sleep
         self._store: Store | None = None
         self._failures = 0
+        self._fault: str | None = None
 
     def open(self) -> Store:
         """The store of this session; connects if needed. Raises what ``open_store`` raises."""
@@ -80,16 +81,16 @@ class Session:
             self._store.close()
         self._store = None
 
-    def back_off(self, reason: str) -> None:
-        """Closes the connection and waits before the next try, longer after each failure."""
+    def back_off(self, reason: str, fault: str = "database unreachable") -> None:
+        """Closes the connection and waits before the next try, longer after each failure.
+
+        ``fault``: a key of host.log.MESSAGE_IDS; logged once, until it is another one.
+        """
         self.close()
-        if not self._failures:
-            log_fault(
-                log,
-                "database unreachable",
-                f"database unreachable, events wait in the spool: {reason}",
-            )
-            notify(f"STATUS=database unreachable: {reason}")
+        if fault != self._fault:
+            log_fault(log, fault, f"{fault}, events wait in the spool: {reason}")
+            notify(f"STATUS={fault}: {reason}")
+        self._fault = fault
         self._failures += 1
         # Random, so that a fleet of gateways does not come back at the same moment.
         longest = longest_delay(self._failures)
@@ -103,3 +104,4 @@ class Session:
             )
             notify("STATUS=recording")
         self._failures = 0
+        self._fault = None
