@@ -82,7 +82,9 @@ _FORMS = tuple(
 _DATE = re.compile(_NUMBERED, re.ASCII)
 # Ten digits lie in the years 2001 to 2286; so do 13 of milliseconds, 16 of microseconds and 19 of
 # nanoseconds.
-_SINCE_1970 = re.compile(r"@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?", re.ASCII)
+_SINCE_1970 = re.compile(
+    r"(?:@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?)(?: ?(?:UTC|GMT))?", re.ASCII
+)
 _FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3}){0,2}", re.ASCII)
 
 _DAY_OR_MONTH = (
