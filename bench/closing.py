@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench.store import LASTING, SETTINGS, Stream
+from bench.store import LASTING, SETTINGS, Stream, install_functions
 from ctaudit.config import RetentionSection
 from ctaudit.database import schema
 from ctaudit.database.maintenance import Maintained, maintain
 from lab.cluster import private_cluster
 
 TABLES = ("opening", "flow")
-_PORTS = "n * 7919 % 64000"  # in store.sql: the public ports are taken in turn
 _HALF_HOUR = timedelta(minutes=30)
 _SIZE = """
 SELECT p.parent, pg_relation_size(c.oid), pg_indexes_size(c.oid)
@@ -35,8 +33,7 @@ def run_closing(connections: int, ports: int) -> Iterator[dict[str, Any]]:
         cluster.create_database("bench")
         schema.install(cluster.dsn("bench"))
         with psycopg.connect(cluster.dsn("bench"), autocommit=True) as connection:
-            text = (Path(__file__).parent / "store.sql").read_text()
-            connection.execute(text.replace(_PORTS, f"n * 7919 % {ports}").encode())
+            install_functions(connection, f"n * 7919 % {ports}")
             _record_day(connection, day, connections)
             yield {"what": "recorded"} | _sizes(connection, day, connections)
             spent = time.monotonic()

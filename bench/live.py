@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.store import BATCH, SETTINGS, Store, Stream
+from bench.store import BATCH, SETTINGS, Store, Stream, install_functions
 from ctaudit.database import schema
 from ctaudit.record.live_copy import EVERY
 from lab.cluster import private_cluster
@@ -34,7 +34,7 @@ def run_live(openings: Sequence[int]) -> Iterator[dict[str, Any]]:
         schema.install(cluster.dsn())
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
         store = Store(cluster.dsn(), now)
-        store.connection.execute((Path(__file__).parent / "store.sql").read_text())
+        install_functions(store.connection)
         for table in ("opening", "flow", "dump_entry"):
             for day in (-1, 0, 1):
                 store.connection.execute(

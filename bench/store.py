@@ -27,7 +27,8 @@ SETTINGS |= {"max_locks_per_transaction": "1024", "autovacuum_naptime": "20s"}
 BATCH = 2000
 STANDING = 16_000  # connections that are alive all the time, in each dump
 KEPT = 50  # one connection in so many goes on
-_LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+PORTS = "n * 7919 % 64000"  # in store.sql: the public ports are taken in turn
 PAST = 2_000  # connections of each earlier day, of each gateway
 LASTING = timedelta(seconds=30)
 
@@ -76,7 +77,7 @@ class Stream:
     def _measured(self) -> Iterator[None]:
         with self.connection.transaction():
             yield
-            self.locks = max(self.locks, one(self.connection, _LOCKS))
+            self.locks = max(self.locks, one(self.connection, LOCKS))
 
     def figures(self) -> dict[str, Any]:
         """Of the CALLs since the last figures: milliseconds of the longest and of all."""
@@ -148,8 +149,14 @@ class Store:
                 began = time.monotonic()
                 rows = one(self.connection, f"SELECT count(*) FROM {question}")
                 spent.append(round(1000 * (time.monotonic() - began), 1))
-                locks = one(self.connection, _LOCKS)
+                locks = one(self.connection, LOCKS)
         return {"ms": spent, "rows": rows, "locks": locks}
+
+
+def install_functions(connection: psycopg.Connection[Any], ports: str = PORTS) -> None:
+    """store.sql in the schema bench. ``ports``: in SQL, which public port connection ``n`` has."""
+    text = (Path(__file__).parent / "store.sql").read_text()
+    connection.execute(text.replace(PORTS, ports).encode())
 
 
 def one(connection: psycopg.Connection[Any], query: str, *values: object) -> int:
@@ -165,7 +172,7 @@ def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, 
         schema.install(cluster.dsn())
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2 * len(size.openings) + 2)
         store = Store(cluster.dsn(), now)
-        store.connection.execute((Path(__file__).parent / "store.sql").read_text())
+        install_functions(store.connection)
         gateways = _fill_past(store, size)
         alive = (
             f"SELECT n, timestamptz '{now}' - interval '1 day'"

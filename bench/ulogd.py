@@ -6,7 +6,6 @@ and which costs it least) and with a socket buffer as large as everybody's.
 
 from __future__ import annotations
 
-import gzip
 import os
 import signal
 import subprocess
@@ -36,10 +35,10 @@ from bench.stage import (
 from lab import addresses as a
 from lab.cluster import Cluster, ClusterError
 from lab.namespaces import popen_in
+from lab.processes import wait_or_kill
+from lab.ulogd import DAEMON, SCHEMA, install_schema
 
-DAEMON = Path("/usr/sbin/ulogd")
 LIBRARIES = Path("/usr/lib")
-SCHEMA = Path("/usr/share/doc/ulogd2/pgsql-ulogd2.sql.gz")
 TEMPLATE = "ulogd_template"
 DESTROY, NEW = 4, 1  # NF_NETLINK_CONNTRACK_*, ulogd_inpflow_NFCT's event_mask
 
@@ -112,11 +111,7 @@ def _running(stage: Stage, configuration: Path) -> Iterator[subprocess.Popen[Any
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, 20)
 
 
 def _is_idle(process: subprocess.Popen[Any]) -> Callable[[], bool]:
@@ -235,12 +230,7 @@ def _making_database(cluster: Cluster, name: str, wanted: Database) -> Iterator[
 
 def _install_template(cluster: Cluster) -> None:
     with suppress(ClusterError):
-        cluster.create_database(TEMPLATE)
-        words = [str(cluster.bin_directory / "psql"), "-Xq", cluster.dsn(TEMPLATE)]
-        # The script drops what is not there, and its MAC function is no longer valid; INSERT_CT
-        # is what counts.
-        with gzip.open(SCHEMA) as script:
-            subprocess.run(words, input=script.read(), capture_output=True, check=False)
+        install_schema(cluster, TEMPLATE)
         with asking(cluster.dsn(TEMPLATE)) as connection:
             connection.execute(_FORMER_ROWS.format(count=FORMER_ROWS, gateway=a.GATEWAY))
             connection.execute("ANALYZE ulog2_ct")

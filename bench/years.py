@@ -22,7 +22,7 @@ from typing import Any
 import psycopg
 
 from bench.stage import BenchError
-from bench.store import BATCH, LASTING, STANDING, Store, Stream, one
+from bench.store import BATCH, LASTING, LOCKS, STANDING, Store, Stream, install_functions, one
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.endpoint import Endpoint
 from ctaudit.database import schema
@@ -37,9 +37,7 @@ SETTINGS = {"fsync": "off", "shared_buffers": "2GB", "max_wal_size": "8GB"}
 NODES = ("gw1", "gw2")
 LIVE_DAYS = 7
 ROUNDS = 20  # of batches into the full and into an empty store
-_PORTS = "n * 7919 % 64000"  # in store.sql
 _SKEWED = "CASE n % 2 WHEN 0 THEN n * 7919 % 64000 ELSE n * 7919 % 6400 END"
-_LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
 _PAST = """
 WITH moved AS (
     UPDATE ctaudit.stream SET covered_until = %(until)s, sent_after = %(until)s,
@@ -96,8 +94,7 @@ def _make_database(cluster: Cluster, name: str) -> Store:
     schema.install(cluster.dsn(name))
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
     store = Store(cluster.dsn(name), now)
-    text = (Path(__file__).parent / "store.sql").read_text()
-    store.connection.execute(text.replace(_PORTS, _SKEWED).encode())
+    install_functions(store.connection, _SKEWED)
     return store
 
 
@@ -248,7 +245,7 @@ def _count_locks(connection: psycopg.Connection[Any], question: WhoQuestion) -> 
         "SELECT count(*) FROM ctaudit.who(%s::inet, %s::integer, %s, %s)",
         (str(public.address), public.port, at.begin, at.end),
     )
-    return one(connection, _LOCKS)
+    return one(connection, LOCKS)
 
 
 def _forget(cluster: Cluster) -> None:

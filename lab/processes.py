@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 NAMED_NAMESPACES = Path("/run/netns")
 
@@ -62,15 +63,20 @@ def end_processes_in(identities: set[Identity]) -> None:
             time.sleep(0.02)
 
 
-def end_by_input(process: subprocess.Popen[str], seconds: float) -> None:
-    """Closes the standard input of a process that ends by that; kills it after so long."""
-    assert process.stdin is not None
-    process.stdin.close()
+def wait_or_kill(process: subprocess.Popen[Any], seconds: float) -> None:
+    """Waits for the end of a process that was told to end; kills it after so long."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def end_by_input(process: subprocess.Popen[str], seconds: float) -> None:
+    """Closes the standard input of a process that ends by that; kills it after so long."""
+    assert process.stdin is not None
+    process.stdin.close()
+    wait_or_kill(process, seconds)
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()

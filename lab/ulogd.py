@@ -13,6 +13,7 @@ import psycopg
 from lab.cluster import Cluster, ClusterError
 from lab.event_socket import find_event_socket
 from lab.namespaces import Lab, LabError, popen_in
+from lab.processes import wait_or_kill
 from lab.waiting import wait_until
 
 DAEMON = Path("/usr/sbin/ulogd")
@@ -47,7 +48,7 @@ def install_schema(cluster: Cluster, database: str) -> str:
     # The script drops what is not there, and its MAC function is no longer valid.
     with gzip.open(SCHEMA) as script:
         subprocess.run(
-            [str(cluster.bin_directory / "psql"), "-Xq", cluster.dsn(database)],
+            [cluster.client("psql"), "-Xq", cluster.dsn(database)],
             input=script.read(), capture_output=True, check=False,
         )  # fmt: skip
     return cluster.dsn(database)
@@ -77,11 +78,7 @@ def recording_with_ulogd(
             yield connection
     finally:
         process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        wait_or_kill(process, 20)
 
 
 def _is_listening(pid: int) -> bool:
