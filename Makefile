@@ -29,7 +29,7 @@ demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
 .PHONY: test setup-test lint unit store test-postgres lab machine coverage torture
-test: setup-test lint unit store lab machine package-smoke lint-role molecule-default ## linters and all tests but the long ones (17 min)
+test: setup-test lint unit store lab machine package-smoke lint-role molecule-default ## linters and all tests but the long ones (20 min)
 	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
 
