@@ -12,6 +12,7 @@ from bench.demands import judge
 from bench.journal import run_journal
 from bench.live import print_live
 from bench.pressure import run_load
+from bench.reliable import run_reliable
 from bench.report import candidate_table, loss_row, ratio_table, write_report
 from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
@@ -39,6 +40,8 @@ def main() -> int:
     long.add_argument("--seconds", type=int, default=60, help="of the small load")
     long.add_argument("--minutes", type=float, default=10, help="of the load")
     long.add_argument("--rate", type=int, default=20_000, help="connections a second of it")
+    long.add_argument("--ended-every", type=float, default=0.5, help="seconds, of that load")
+    long.add_argument("--dumps-interval", default="1h", help="during the load, as configured")
     long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
     long.set_defaults(work=_run_long)
     live = commands.add_parser("live", help="live() with its copy and without, JSON lines")
@@ -54,6 +57,10 @@ def main() -> int:
     store.add_argument("--live", nargs="*", default=[], help="more questions, as ctaudit.live(...)")
     store.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     store.set_defaults(work=_run_store)
+    reliable = commands.add_parser("reliable", help="what it costs after a day, JSON lines")
+    reliable.add_argument("--openings", type=int, default=20_000_000, help="of the day")
+    reliable.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    reliable.set_defaults(work=_run_reliable)
     closing = commands.add_parser("close", help="bytes a connection when its day is closed")
     closing.add_argument("--connections", type=int, default=1_000_000)
     closing.add_argument(
@@ -75,6 +82,16 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _run_reliable(chosen: argparse.Namespace) -> None:
+    figures = []
+    for item in run_reliable(chosen.openings):
+        figures.append(item)
+        print(json.dumps(item), flush=True)
+    if chosen.write:
+        print(write_result("reliable", {"note": chosen.write, "figures": figures}))
+        _report(chosen)
 
 
 def _run_closing(chosen: argparse.Namespace) -> None:
@@ -132,7 +149,14 @@ def _run_long(chosen: argparse.Namespace) -> None:
             print(write_result("burst", burst))
         if is_wanted("pressure"):
             count = int(60 * chosen.minutes * chosen.rate)
-            load = run_load(stage, count, chosen.rate, every=1, flush_every=0.5)
+            load = run_load(
+                stage,
+                count,
+                chosen.rate,
+                every=1,
+                flush_every=chosen.ended_every,
+                settings={"dumps": f'interval = "{chosen.dumps_interval}"'},
+            )
             print(write_result("pressure", load))
     _report(chosen)
 

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define MOST 20000000UL
+#define MOST 100000000UL
 #define BATCH 32
 #define PAYLOAD "burst"
 #define SIZE (20 + 8 + sizeof PAYLOAD - 1)

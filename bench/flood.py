@@ -62,7 +62,7 @@ def start_flood(
 
 def end_flood(process: subprocess.Popen[str], count: int) -> Flood:
     """Waits for a generator and reads what it says. Raises LabError when it failed."""
-    said, failed = process.communicate(timeout=1800)
+    said, failed = process.communicate(timeout=7200)
     if process.returncode:
         raise LabError(f"the generator failed: {failed.strip()}")
     first_at, last_at = (int(word) / 1e9 for word in said.split())

@@ -6,7 +6,7 @@ The default configuration, mode live; generator, services and database share the
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -33,6 +33,11 @@ from lab.rig import Rig, rigging
 from lab.service import started
 
 _PATIENCE = 10.0  # seconds without a further event
+_DUMPS = """
+    SELECT extract(epoch FROM d.began_at)::float8, extract(epoch FROM d.reconciled_at)::float8,
+        d.entries
+    FROM ctaudit.dump AS d WHERE d.entries > 0 ORDER BY d.began_at
+"""
 _TABLES = ("ctaudit.opening", "ctaudit.flow")
 
 
@@ -47,9 +52,13 @@ class Watch:
     samples: list[dict[str, float]] = field(default_factory=list)
 
     def sample(self) -> dict[str, float]:
-        """lag: seconds behind now up to which the store is not covered; sizes in bytes."""
+        """stored: events, without the entries of dumps that have ended.
+
+        lag: seconds behind now up to which the store is not covered; sizes in bytes.
+        """
         ((stored, lag),) = self.rig.query(
-            "SELECT sum(stored), extract(epoch FROM clock_timestamp() - max(covered_until))::float8"
+            "SELECT sum(stored) - (SELECT coalesce(sum(entries), 0) FROM ctaudit.dump),"
+            " extract(epoch FROM clock_timestamp() - max(covered_until))::float8"
             " FROM ctaudit.stream"
         )
         waiting, files = measure_spool(self.rig)
@@ -97,12 +106,22 @@ def measure_spool(rig: Rig) -> tuple[int, int]:
 
 
 def run_load(
-    stage: Stage, count: int, rate: int, *, every: float, flush_every: float
+    stage: Stage,
+    count: int,
+    rate: int,
+    *,
+    every: float,
+    flush_every: float,
+    settings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """``count`` connections at ``rate`` a second (0: flat out), until all is committed."""
+    """``count`` connections at ``rate`` a second (0: flat out), until all is committed.
+
+    every, flush_every: seconds between two samples, between two ends of all connections.
+    settings: as of rigging.
+    """
     clear_entries(stage.lab)
     with ExitStack() as running:
-        rig = running.enter_context(rigging(stage.lab, stage.cluster))
+        rig = running.enter_context(rigging(stage.lab, stage.cluster, settings=settings))
         running.callback(drop_database, stage.cluster, rig.database)
         receiver = running.enter_context(started(rig, "receive"))
         recorder = running.enter_context(started(rig, "record"))
@@ -169,6 +188,10 @@ def _sum_up(
     with asking(rig.owner_dsn) as connection:
         committed, commits = last_commit(connection, *(f"{table}_row" for table in _TABLES))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        dumps = [
+            {"began": began - sampled.began, "seconds": compared - began, "entries": entries}
+            for began, compared, entries in connection.execute(_DUMPS)
+        ]
     left = 2 * sent.count - stored_at_end
     drained = committed - ended_at
     return {
@@ -184,5 +207,6 @@ def _sum_up(
         "database_bytes": size[0] if size else None,
         "began": sent.first_at - sampled.began,
         "sent_until": sent.last_at - sampled.began,
+        "dumps": dumps,
         "samples": sampled.samples,
     }

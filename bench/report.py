@@ -13,6 +13,7 @@ from bench.figures import Run, Spread, costs, peak, rates
 from bench.live_report import live_section
 from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
+from bench.reliable_report import reliable_section
 from bench.side import load_runs, read_result
 from bench.store_report import store_section
 from bench.ulogd import FORMER_ROWS
@@ -76,7 +77,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         plot.write_text(draw(_panels(runs)))
         written.append(plot)
         pieces.append(_side_section(result, runs))
-    store = (store_section, years_section, live_section, closing_section)
+    store = (store_section, years_section, reliable_section, live_section, closing_section)
     for section in (small_section, pressure_section, *store):
         text, plots = section(docs)
         pieces.append(text)

@@ -1,17 +1,21 @@
 -- Function: ctaudit.insert_late_openings
 -- Inserts an opening of provenance 'late' for each end of a batch whose opening is not recorded.
--- In a reliable stream the kernel repeats a DESTROY until it is delivered, but not a NEW.
+-- In a reliable stream the kernel repeats a DESTROY until it is delivered, but not a NEW. Where the
+-- end itself is stored, it tells all that its opening would: then only the openings are looked for
+-- that a gap may hide, so that a stream that lost nothing pays nothing.
 -- An opening is received soon after the start: it is looked for in the three hours of the start
 -- first, then within a day of it. Where the kernel sends no start, what has begun before the last
 -- dump that was reconciled is in that dump.
 -- Parameters:
 --   p_node_id   whose events
 --   p_columns   the batch
+--   p_stored    whether its ends are stored
 -- Returns: how many openings were inserted
--- Tables touched: opening_row; dump_entry_row, dump, node, stream, clock_doubt (read)
+-- Tables touched: opening_row; dump_entry_row, dump, gap, node, stream, clock_doubt (read)
 CREATE OR REPLACE FUNCTION ctaudit.insert_late_openings(
     p_node_id smallint,
-    p_columns ctaudit.event_columns
+    p_columns ctaudit.event_columns,
+    p_stored boolean
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -39,6 +43,7 @@ DECLARE
             )
     $query$;
     v_node text;
+    v_hidden tstzmultirange := '{(,)}';
     v_day timestamptz;
     v_received timestamptz;
     v_dump bigint;
@@ -50,6 +55,13 @@ DECLARE
     v_late bigint;
     v_all bigint := 0;
 BEGIN
+    SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
+    IF p_stored THEN
+        v_hidden := ctaudit.hidden_openings(v_node, p_columns);
+        IF isempty(v_hidden) THEN
+            RETURN 0;
+        END IF;
+    END IF;
     FOR v_day, v_received IN
         SELECT date_trunc('day', e.start_sent, 'UTC') AS day, max(e.received_at)
         FROM ctaudit.events(p_columns) AS e WHERE e.kind = 3 GROUP BY day
@@ -57,7 +69,6 @@ BEGIN
         v_from := v_day - interval '1 day';
         v_until := v_day + interval '2 days';
         IF v_day IS NULL THEN
-            SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
             v_dump := ctaudit.last_dump(v_node, 'infinity', true);
             v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
             v_from := v_since.began_at;
@@ -93,6 +104,7 @@ BEGIN
                     coalesce(e.start_sent + interval '10 min', e.received_at) AS near_until
                 FROM ctaudit.events($1) AS e
                 WHERE e.kind = 3 AND date_trunc('day', e.start_sent, 'UTC') IS NOT DISTINCT FROM $3
+                    AND ($3 IS NULL OR e.start_sent <@ $9)
             ) AS e
             WHERE NOT (
                 EXISTS (SELECT <opening>
@@ -113,7 +125,7 @@ BEGIN
             )
         $query$, '<opening>', v_opening)
         USING p_columns, p_node_id, v_day, v_from, v_until, v_dump, v_entries_from,
-            v_entries_until;
+            v_entries_until, v_hidden;
         GET DIAGNOSTICS v_late = ROW_COUNT;
         v_all := v_all + v_late;
     END LOOP;

@@ -1,7 +1,7 @@
 -- Function: ctaudit.record_batch
 -- Records one batch of events: what ctaudit.record_live, record_nat and record_history share.
--- In a reliable stream of a mode that stores openings, an end without a recorded opening also
--- gives the opening, with provenance 'late'.
+-- In a reliable stream of a mode that stores openings, an end whose opening was lost also gives the
+-- opening, with provenance 'late'.
 -- Parameters:
 --   p_node, p_stream   whose stream
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that the batch was read from;
@@ -49,7 +49,9 @@ BEGIN
     IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
         AND v_stream.detail ->> 'reliable' = 'true'
     THEN
-        v_late := ctaudit.insert_late_openings(v_stream.node_id, p_columns);
+        v_late := ctaudit.insert_late_openings(
+            v_stream.node_id, p_columns, 3 = ANY (p_kinds)
+        );
         -- Where the end is stored as well, its event is counted as stored already.
         IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
             UPDATE ctaudit.stream AS s SET

@@ -2552,6 +2552,28 @@ AS $$
     WHERE a.address <<= ANY (s.public::inet[]);
 $$;
 ALTER FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) RETURNS tstzmultirange
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    WITH ended AS (
+        SELECT
+            max(e.received_at) AS until,
+            min(coalesce(e.start_sent, (
+                SELECT d.began_at FROM ctaudit.dump AS d
+                WHERE d.dump_id = ctaudit.last_dump(p_node, 'infinity', true)
+            ), '-infinity')) AS since
+        FROM unnest(p_columns.kind, p_columns.received_at, p_columns.start_sent)
+            AS e (kind, received_at, start_sent)
+        WHERE e.kind = 3
+    )
+    SELECT coalesce(range_agg(tstzrange(g.gap_from, g.gap_until, '[]')), '{}')
+    FROM ended
+    JOIN ctaudit.gap AS g ON g.node = p_node AND g.gap_from <= ended.until
+        AND coalesce(g.gap_until >= ended.since, true)
+    WHERE g.hides_openings
+$$;
+ALTER FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2901,7 +2923,7 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS bigint
+CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -2925,6 +2947,7 @@ DECLARE
             )
     $query$;
     v_node text;
+    v_hidden tstzmultirange := '{(,)}';
     v_day timestamptz;
     v_received timestamptz;
     v_dump bigint;
@@ -2936,6 +2959,13 @@ DECLARE
     v_late bigint;
     v_all bigint := 0;
 BEGIN
+    SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
+    IF p_stored THEN
+        v_hidden := ctaudit.hidden_openings(v_node, p_columns);
+        IF isempty(v_hidden) THEN
+            RETURN 0;
+        END IF;
+    END IF;
     FOR v_day, v_received IN
         SELECT date_trunc('day', e.start_sent, 'UTC') AS day, max(e.received_at)
         FROM ctaudit.events(p_columns) AS e WHERE e.kind = 3 GROUP BY day
@@ -2943,7 +2973,6 @@ BEGIN
         v_from := v_day - interval '1 day';
         v_until := v_day + interval '2 days';
         IF v_day IS NULL THEN
-            SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
             v_dump := ctaudit.last_dump(v_node, 'infinity', true);
             v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
             v_from := v_since.began_at;
@@ -2979,6 +3008,7 @@ BEGIN
                     coalesce(e.start_sent + interval '10 min', e.received_at) AS near_until
                 FROM ctaudit.events($1) AS e
                 WHERE e.kind = 3 AND date_trunc('day', e.start_sent, 'UTC') IS NOT DISTINCT FROM $3
+                    AND ($3 IS NULL OR e.start_sent <@ $9)
             ) AS e
             WHERE NOT (
                 EXISTS (SELECT <opening>
@@ -2999,14 +3029,14 @@ BEGIN
             )
         $query$, '<opening>', v_opening)
         USING p_columns, p_node_id, v_day, v_from, v_until, v_dump, v_entries_from,
-            v_entries_until;
+            v_entries_until, v_hidden;
         GET DIAGNOSTICS v_late = ROW_COUNT;
         v_all := v_all + v_late;
     END LOOP;
     RETURN v_all;
 END
 $_$;
-ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4690,7 +4720,9 @@ BEGIN
     IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
         AND v_stream.detail ->> 'reliable' = 'true'
     THEN
-        v_late := ctaudit.insert_late_openings(v_stream.node_id, p_columns);
+        v_late := ctaudit.insert_late_openings(
+            v_stream.node_id, p_columns, 3 = ANY (p_kinds)
+        );
         -- Where the end is stored as well, its event is counted as stored already.
         IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
             UPDATE ctaudit.stream AS s SET
@@ -7755,6 +7787,7 @@ REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -7768,7 +7801,7 @@ REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_own(p_node text) FROM PUBLIC;

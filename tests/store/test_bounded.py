@@ -139,11 +139,15 @@ def test_few_relations_are_locked(year: Gateway) -> None:
         assert one(year, "SELECT count(*) FROM ctaudit.live('gw1')") == 4
         assert 0 < one(year, locked) < most
     year.connection.execute(RELIABLE)
+    year.note("overrun", BEGIN + timedelta(minutes=9), {"lost": None})
     start, stop = BEGIN + timedelta(minutes=9), BEGIN + timedelta(minutes=10)
     with year.connection.transaction():
         year.record([ended(connection(900), start, stop)], stop)
         assert 0 < one(year, locked) < most
     assert one(year, "SELECT provenance FROM ctaudit.opening WHERE ct_id = 900") == "late"
+
+
+LATE = "SELECT array_agg(ct_id ORDER BY ct_id) FROM ctaudit.opening WHERE provenance = 'late'"
 
 
 def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> None:
@@ -152,6 +156,7 @@ def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> Non
     gateway.dump(BEGIN, entries(range(5)))
     gateway.record([], BEGIN + timedelta(seconds=5))
     old = BEGIN + timedelta(seconds=10)
+    gateway.note("overrun", old, {"lost": None})
     gateway.record([opened(connection(20), old), opened(connection(21), old, timed=False)], old)
     late = old + timedelta(days=3)
     known = [
@@ -161,10 +166,36 @@ def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> Non
         {**ended(connection(2), BEGIN, late), "start_sent": None},
     ]
     gateway.record(known, late)
-    assert one(gateway, "SELECT count(*) FROM ctaudit.opening WHERE provenance = 'late'") == 0
+    assert one(gateway, LATE) is None
     again = late + timedelta(seconds=1)
-    gateway.record([ended(connection(20), again, again)], again)
-    assert one(gateway, "SELECT count(*) FROM ctaudit.opening WHERE provenance = 'late'") == 1
+    unknown = {**ended(connection(22), again, again), "start_sent": None}
+    gateway.record([ended(connection(20), again, again), unknown], again)
+    assert one(gateway, LATE) == [20, 22]
+
+
+def test_where_nothing_was_lost_a_stored_end_makes_no_opening(gateway: Gateway) -> None:
+    """It says all that the opening would; a gap that was over before its start changes nothing."""
+    gateway.connection.execute(RELIABLE)
+    gateway.note("overrun", BEGIN + timedelta(seconds=5), {"lost": None})
+    gateway.dump(BEGIN + timedelta(seconds=10))
+    gateway.dump(BEGIN + timedelta(seconds=20))
+    after = BEGIN + timedelta(minutes=1)
+    unknown = {**ended(connection(2), after, after), "start_sent": None}
+    gateway.record([ended(connection(1), after, after), unknown], after)
+    assert one(gateway, LATE) is None
+    hidden = BEGIN + timedelta(seconds=7)
+    gateway.record([ended(connection(3), hidden, after)], after)
+    assert one(gateway, LATE) == [3]
+
+
+def test_where_ends_are_not_stored_each_makes_the_opening_it_lacks(gateway: Gateway) -> None:
+    nat = Gateway(gateway.connection.info.dsn, "gw2", "nat")
+    nat.note("start", BEGIN, {"mode": "nat", "timestamp": 1, "events": 1, "reliable": True})
+    nat.record([opened(connection(1), BEGIN)], BEGIN)
+    stop = BEGIN + timedelta(seconds=9)
+    nat.record([ended(connection(1), BEGIN, stop), ended(connection(2), BEGIN, stop)], stop)
+    assert one(nat, LATE) == [2]
+    nat.close()
 
 
 def test_live_of_one_host_and_of_one_port(gateway: Gateway) -> None:
