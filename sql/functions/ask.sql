@@ -86,14 +86,10 @@ BEGIN
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
-        FOR v_connection IN EXECUTE ctaudit.connection_query(
-            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL)
-        ) USING
-            v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
-            v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
-            v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
-            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
+        FOR v_connection IN SELECT * FROM ctaudit.connections(
+            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL), v_from, v_until, v_needed,
+            p_latest, v_own, p_address, p_port, p_remote, p_remote_port, p_proto
+        )
         LOOP
             v_portion := v_portion || v_connection;
             IF cardinality(v_portion) = 1000 THEN

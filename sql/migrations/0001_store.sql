@@ -760,6 +760,50 @@ CREATE TYPE ctaudit.needed_part AS (
     wrong_until timestamptz
 );
 
+-- A row that shows a connection, as ctaudit.seen_query returns it: an opening, an end or an entry.
+CREATE TYPE ctaudit.seen_row AS (
+    -- opening, entry, end or unobserved.
+    kind text,
+    received_at timestamptz,
+    started_at timestamptz,
+    started_source ctaudit.time_source,
+    started_after timestamptz,
+    -- As those of ctaudit.sighting.
+    start_from timestamptz,
+    start_until timestamptz,
+    alive_at timestamptz,
+    gone_at timestamptz,
+    ended_at timestamptz,
+    ended_source ctaudit.time_source,
+    ended_after timestamptz,
+    ended_before timestamptz,
+    ended_cause text,
+    dump_id bigint,
+    provenance ctaudit.provenance,
+    direction text,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    -- Coded as in the tables.
+    zones integer,
+    proto smallint,
+    orig_src inet,
+    orig_dst inet,
+    orig_sport integer,
+    orig_dport integer,
+    reply_src inet,
+    reply_dst inet,
+    reply_sport integer,
+    reply_dport integer,
+    ct_id bigint,
+    mark bigint,
+    status integer,
+    state smallint,
+    helper text,
+    labels bytea
+);
+
 -- What one row says of a connection, for ctaudit.lives.
 CREATE TYPE ctaudit.sighting AS (
     -- The caller's, by which it finds the row again.

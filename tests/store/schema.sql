@@ -169,6 +169,46 @@ CREATE TYPE ctaudit.needed_part AS (
 	wrong_until timestamp with time zone
 );
 ALTER TYPE ctaudit.needed_part OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.seen_row AS (
+	kind text,
+	received_at timestamp with time zone,
+	started_at timestamp with time zone,
+	started_source ctaudit.time_source,
+	started_after timestamp with time zone,
+	start_from timestamp with time zone,
+	start_until timestamp with time zone,
+	alive_at timestamp with time zone,
+	gone_at timestamp with time zone,
+	ended_at timestamp with time zone,
+	ended_source ctaudit.time_source,
+	ended_after timestamp with time zone,
+	ended_before timestamp with time zone,
+	ended_cause text,
+	dump_id bigint,
+	provenance ctaudit.provenance,
+	direction text,
+	orig_packets bigint,
+	orig_bytes bigint,
+	reply_packets bigint,
+	reply_bytes bigint,
+	zones integer,
+	proto smallint,
+	orig_src inet,
+	orig_dst inet,
+	orig_sport integer,
+	orig_dport integer,
+	reply_src inet,
+	reply_dst inet,
+	reply_sport integer,
+	reply_dport integer,
+	ct_id bigint,
+	mark bigint,
+	status integer,
+	state smallint,
+	helper text,
+	labels bytea
+);
+ALTER TYPE ctaudit.seen_row OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.sighting AS (
 	number bigint,
 	kind text,
@@ -525,14 +565,10 @@ BEGIN
         WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
             AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
         v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
-        FOR v_connection IN EXECUTE ctaudit.connection_query(
-            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL)
-        ) USING
-            v_from, v_until, v_needed.node, v_needed.openings_from, v_needed.openings_until,
-            v_needed.dump_before, v_needed.dump_after, v_needed.entries_from,
-            v_needed.entries_until, p_latest, p_address, p_port, p_remote, p_remote_port, p_proto,
-            v_needed.ends_from, v_needed.ends_until, v_needed.dumps_within,
-            v_needed.wrong_from, v_needed.wrong_until, v_needed.node_id, v_own
+        FOR v_connection IN SELECT * FROM ctaudit.connections(
+            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL), v_from, v_until, v_needed,
+            p_latest, v_own, p_address, p_port, p_remote, p_remote_port, p_proto
+        )
         LOOP
             v_portion := v_portion || v_connection;
             IF cardinality(v_portion) = 1000 THEN
@@ -1234,16 +1270,16 @@ AS $$
     ORDER BY judged.node;
 $$;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.connection_query(p_seen text) RETURNS text
-    LANGUAGE sql STABLE
+CREATE FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT replace($query$
-    WITH seen AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, u.*
-        FROM (
-<seen>
-        ) AS u
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
+BEGIN
+    RETURN QUERY WITH seen AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, s.*
+        FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port, p_remote,
+            p_remote_port, p_proto) AS s
     ),
     life AS MATERIALIZED (
         SELECT l.*
@@ -1285,13 +1321,13 @@ AS $_$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
-                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM p_needed.dump_after
+                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_needed.dump_after)
             END) AS next_at
         ) AS n
-        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
+        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= p_from
     ),
-    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced(p_needed.node)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -1303,20 +1339,20 @@ AS $_$
         FROM found AS f
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s
-            WHERE s.node = $3 AND s.started_at <= f.received_at
+            WHERE s.node = p_needed.node AND s.started_at <= f.received_at
             ORDER BY s.started_at DESC LIMIT 1
         ) AS m ON true
         LEFT JOIN LATERAL (
             SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
-            WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
+            WHERE k.node = p_needed.node AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
+            SELECT ctaudit.heard_until(p_needed.node, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
                 -- Without the kernel's stamps, an end after a step back is not found for its opening.
                 AND (d.stepped_at IS NULL OR NOT EXISTS (
                     SELECT FROM ctaudit.stream AS s
-                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                    WHERE s.node = p_needed.node AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
                 ))
                 -- Where no NEW was heard, neither may the DESTROY be.
                 AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
@@ -1324,7 +1360,7 @@ AS $_$
                     WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
                 ) AND NOT EXISTS (
                     SELECT FROM ctaudit.gap AS g
-                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                    WHERE g.node = p_needed.node AND g.cause = 'not announced' AND g.gap_from <= f.began_at
                         AND coalesce(g.gap_until, 'infinity') >= f.began_at
                 ))
         ) AS h ON true
@@ -1332,13 +1368,13 @@ AS $_$
     judged AS (
         SELECT
             k.*,
-            k.mode <> 'nat' AND k.begun_by < $2 AND (
-                k.not_before >= $1 AND k.begun_by = k.began_by
-                OR coalesce(k.alive_until >= greatest(k.begun_by, $1), false)
+            k.mode <> 'nat' AND k.begun_by < p_until AND (
+                k.not_before >= p_from AND k.begun_by = k.began_by
+                OR coalesce(k.alive_until >= greatest(k.begun_by, p_from), false)
             ) AS surely_alive,
-            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
+            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < p_from, true) THEN
                 row_number() OVER (
-                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < $1, true), k.direction,
+                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < p_from, true), k.direction,
                         k.zones, k.proto,
                         CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
                         CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
@@ -1346,14 +1382,14 @@ AS $_$
                 )
             END AS nth_before
         FROM known AS k
-        WHERE k.not_before < $2
+        WHERE k.not_before < p_until
     )
     SELECT
-        $3::text, j.direction,
+        p_needed.node, j.direction,
         CASE
             WHEN j.ending IS NOT NULL THEN 'ended'
             WHEN NOT j.is_open THEN CASE j.mode WHEN 'nat' THEN 'unknown' ELSE 'unobserved' END
-            WHEN j.mode <> 'nat' AND j.alive_until >= $1 THEN 'open'
+            WHEN j.mode <> 'nat' AND j.alive_until >= p_from THEN 'open'
             ELSE 'unknown'
         END,
         j.surely_alive,
@@ -1380,11 +1416,10 @@ AS $_$
         nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
         NULL::timestamptz
     FROM judged AS j
-    WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
-    $query$
-    , '<seen>', p_seen);
-$_$;
-ALTER FUNCTION ctaudit.connection_query(p_seen text) OWNER TO ctaudit_owner;
+    WHERE j.nth_before IS NULL OR p_latest AND j.nth_before = 1;
+END
+$$;
+ALTER FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5421,6 +5456,20 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE p_query USING
+        p_from, p_until, p_needed.node, p_needed.openings_from, p_needed.openings_until,
+        p_needed.dump_before, p_needed.dump_after, p_needed.entries_from, p_needed.entries_until,
+        NULL, p_address, p_port, p_remote, p_remote_port, p_proto, p_needed.ends_from,
+        p_needed.ends_until, p_needed.dumps_within, p_needed.wrong_from, p_needed.wrong_until,
+        p_needed.node_id, p_own;
+END
+$$;
+ALTER FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7746,7 +7795,7 @@ GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.connection_query(p_seen text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
@@ -7894,6 +7943,7 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;

@@ -2,7 +2,7 @@
 
 TCP, UDP, SCTP, DCCP and UDP-Lite have ports, ICMP and ICMPv6 a query id, GRE a key. All of them
 stand in the port's place (decision 0004); only the text differs. Who is who follows from tuples
-and status, by the same rule as in sql/functions/connection_query.sql.
+and status, by the same rule as in sql/functions/connections.sql.
 """
 
 from __future__ import annotations

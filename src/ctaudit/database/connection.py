@@ -146,7 +146,7 @@ _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
     SELECT FROM pg_catalog.pg_type AS t
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE n.nspname = 'ctaudit' AND t.typname = 'node_login'
+    WHERE n.nspname = 'ctaudit' AND t.typname = 'seen_row'
 )
 """
 

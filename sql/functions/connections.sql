@@ -1,42 +1,44 @@
--- Function: ctaudit.connection_query
--- The query of ctaudit.who and ctaudit.flows for one node: it fetches what may be of a
--- connection that was alive in the asked span, has ctaudit.lives put it together, and says of
+-- Function: ctaudit.connections
+-- The connections of one node that ctaudit.who and ctaudit.flows answer: it fetches what may be of
+-- a connection that was alive in the asked span, has ctaudit.lives put it together, and says of
 -- each connection whether it was surely alive in the span.
 --   A connection was surely alive from the latest time at which it may have begun to its end,
 --   or, while no end is recorded, for as long as its end would have been heard: of one that
 --   dumps alone have shown, only where the kernel announced it when it began.
--- The query is text, so that the server plans it for the values asked for and opens only the
--- partitions that they need.
---
+-- Only ctaudit.seen is planned for the values asked for; this query a session plans once.
 -- Parameters:
---   p_seen   ctaudit.seen_query for the conditions of the question
--- Returns: a query for rows of ctaudit.connection with the parameters
---   $1, $2      the asked span [from, until)
---   $3          the node
---   $4, $5      received_at of openings, from and until
---   $6, $7      dump_id of the dumps before and after the span, or NULL
---   $8, $9      received_at of their entries
---   $10         in nat mode, the latest opening before the span is an answer as well
---   $11 to $15  those of the conditions
---   $16, $17    received_at of flows, from and until
---   $18         dump_ids of dumps within the span, or NULL
---   $19, $20    more received_at of openings and flows, or NULL
---   $21         the node's node_id
---   $22         ctaudit.own_networks
--- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, dump, stream,
---   coverage, gap
-CREATE OR REPLACE FUNCTION ctaudit.connection_query(p_seen text)
-RETURNS text
-LANGUAGE sql
+--   p_query           ctaudit.seen_query for the conditions of the question
+--   p_from, p_until   the asked span [from, until)
+--   p_needed          the node, and the part of its record that is needed
+--   p_latest          in nat mode, the latest opening before the span is an answer as well
+--   p_own             ctaudit.own_networks
+--   p_address, p_port, p_remote, p_remote_port, p_proto   of the conditions
+-- Returns: connections, in no order
+-- Tables touched: dump, stream, clock_doubt, gap, note, and those of ctaudit.seen (read)
+CREATE OR REPLACE FUNCTION ctaudit.connections(
+    p_query text,
+    p_from timestamptz,
+    p_until timestamptz,
+    p_needed ctaudit.needed_part,
+    p_latest boolean,
+    p_own inet[],
+    p_address inet,
+    p_port integer,
+    p_remote inet,
+    p_remote_port integer,
+    p_proto smallint
+)
+RETURNS SETOF ctaudit.connection
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $function$
-    SELECT replace($query$
-    WITH seen AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, u.*
-        FROM (
-<seen>
-        ) AS u
+BEGIN
+    RETURN QUERY WITH seen AS MATERIALIZED (
+        SELECT row_number() OVER () AS number, s.*
+        FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port, p_remote,
+            p_remote_port, p_proto) AS s
     ),
     life AS MATERIALIZED (
         SELECT l.*
@@ -78,13 +80,13 @@ AS $function$
         -- Of entries alone: the dump after the span would show it, unless it had ended.
         CROSS JOIN LATERAL (
             SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM $7
-                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = $7)
+                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM p_needed.dump_after
+                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_needed.dump_after)
             END) AS next_at
         ) AS n
-        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= $1
+        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= p_from
     ),
-    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced($3)),
+    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced(p_needed.node)),
     known AS (
         SELECT
             f.*, coalesce(m.mode, 'live') AS mode,
@@ -96,20 +98,20 @@ AS $function$
         FROM found AS f
         LEFT JOIN LATERAL (
             SELECT s.mode FROM ctaudit.stream AS s
-            WHERE s.node = $3 AND s.started_at <= f.received_at
+            WHERE s.node = p_needed.node AND s.started_at <= f.received_at
             ORDER BY s.started_at DESC LIMIT 1
         ) AS m ON true
         LEFT JOIN LATERAL (
             SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
-            WHERE k.node = $3 AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
+            WHERE k.node = p_needed.node AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
         LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until($3, f.last_alive_at, f.proto) AS heard_until
+            SELECT ctaudit.heard_until(p_needed.node, f.last_alive_at, f.proto) AS heard_until
             WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
                 -- Without the kernel's stamps, an end after a step back is not found for its opening.
                 AND (d.stepped_at IS NULL OR NOT EXISTS (
                     SELECT FROM ctaudit.stream AS s
-                    WHERE s.node = $3 AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
+                    WHERE s.node = p_needed.node AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
                 ))
                 -- Where no NEW was heard, neither may the DESTROY be.
                 AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
@@ -117,7 +119,7 @@ AS $function$
                     WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
                 ) AND NOT EXISTS (
                     SELECT FROM ctaudit.gap AS g
-                    WHERE g.node = $3 AND g.cause = 'not announced' AND g.gap_from <= f.began_at
+                    WHERE g.node = p_needed.node AND g.cause = 'not announced' AND g.gap_from <= f.began_at
                         AND coalesce(g.gap_until, 'infinity') >= f.began_at
                 ))
         ) AS h ON true
@@ -125,13 +127,13 @@ AS $function$
     judged AS (
         SELECT
             k.*,
-            k.mode <> 'nat' AND k.begun_by < $2 AND (
-                k.not_before >= $1 AND k.begun_by = k.began_by
-                OR coalesce(k.alive_until >= greatest(k.begun_by, $1), false)
+            k.mode <> 'nat' AND k.begun_by < p_until AND (
+                k.not_before >= p_from AND k.begun_by = k.began_by
+                OR coalesce(k.alive_until >= greatest(k.begun_by, p_from), false)
             ) AS surely_alive,
-            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < $1, true) THEN
+            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < p_from, true) THEN
                 row_number() OVER (
-                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < $1, true), k.direction,
+                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < p_from, true), k.direction,
                         k.zones, k.proto,
                         CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
                         CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
@@ -139,14 +141,14 @@ AS $function$
                 )
             END AS nth_before
         FROM known AS k
-        WHERE k.not_before < $2
+        WHERE k.not_before < p_until
     )
     SELECT
-        $3::text, j.direction,
+        p_needed.node, j.direction,
         CASE
             WHEN j.ending IS NOT NULL THEN 'ended'
             WHEN NOT j.is_open THEN CASE j.mode WHEN 'nat' THEN 'unknown' ELSE 'unobserved' END
-            WHEN j.mode <> 'nat' AND j.alive_until >= $1 THEN 'open'
+            WHEN j.mode <> 'nat' AND j.alive_until >= p_from THEN 'open'
             ELSE 'unknown'
         END,
         j.surely_alive,
@@ -173,7 +175,6 @@ AS $function$
         nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
         NULL::timestamptz
     FROM judged AS j
-    WHERE j.nth_before IS NULL OR $10 AND j.nth_before = 1
-    $query$
-    , '<seen>', p_seen);
+    WHERE j.nth_before IS NULL OR p_latest AND j.nth_before = 1;
+END
 $function$;
