@@ -186,7 +186,7 @@ def test_an_instance_s_unit_is_the_plain_one(name: str) -> None:
     assert directives(f"{name}@.service", own) == directives(f"{name}.service", own)
     words = (PACKAGING / f"{name}@.service").read_text()
     assert "%i" in re.search(r"(?m)^ExecStart=.*", words)[0]  # type: ignore[index]
-    assert f"{name}@.service" in (PACKAGING / "rules").read_text()
+    assert f"--name={name}@ --no-enable" in (PACKAGING / "rules").read_text()
 
 
 def test_a_service_is_back_within_a_second_of_a_kill() -> None:
