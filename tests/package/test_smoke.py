@@ -18,8 +18,10 @@ def test_installed_package_says_what_is_missing(installed: Installation) -> None
     assert findings["database"]["level"] == "not fit"
     assert findings["database"]["remedy"].startswith("ctaudit setup --local")
     # It receives already.
-    for name in ("connection tracking", "receiver", "recorder", "spool", "receive buffer"):
+    for name in ("connection tracking", "receiver", "spool", "receive buffer", "timer"):
         assert findings[name]["level"] == "good", findings[name]
+    # It waits, and says what for.
+    assert "database unreachable" in findings["recorder"]["found"]
 
 
 def test_setup_makes_what_was_missing(installed: Installation) -> None:
@@ -36,6 +38,21 @@ def test_setup_makes_what_was_missing(installed: Installation) -> None:
     assert timer == "active"
     installed.machine.systemctl("start", "ctaudit-maintain.service")
     assert installed.machine.show("ctaudit-maintain.service", "Result") == "success"
+
+
+def test_a_database_s_host_without_a_gateway_is_fit(installed: Installation) -> None:
+    machine = installed.machine
+    machine.systemctl("disable", "--now", RECEIVER, RECORDER)
+    try:
+        said = installed.check()
+    finally:
+        machine.systemctl("enable", "--now", RECEIVER, RECORDER)
+    findings = said["findings"]
+    assert "ctaudit-receiver.service is disabled" in findings["gateway"]["found"]
+    assert "ctaudit-maintain.timer is active" in findings["maintenance"]["found"]
+    # The gateway that it was until now.
+    left = {name for name, item in findings.items() if item["level"] != "good"} - {"gateways"}
+    assert not left, findings
 
 
 def test_who_answers(installed: Installation) -> None:

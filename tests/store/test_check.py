@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from ctaudit.admin import check_database, setup_local
+from ctaudit.admin import check_backlog, check_database, setup_local
 from ctaudit.admin.finding import Finding, Level
+from ctaudit.admin.units import UnitState
+from ctaudit.config import Config, SpoolSection
 from ctaudit.errors import PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user
+from ctaudit.spool.writer import SpoolWriter
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
 from tests.store.scenario import run
@@ -25,6 +30,7 @@ NODE = "unannounced"
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user ctaudit of this host is a stranger to the private server."""
     monkeypatch.setattr(check_database, "RECORDER_USER", "no-such-user")
+    monkeypatch.setattr(check_database, "MAINTAINER_USER", "no-such-user")
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
@@ -86,6 +92,36 @@ def test_command_names_what_is_missing(tmp_path: Path) -> None:
     levels = {item["name"]: item["level"] for item in plain.json["findings"]}
     assert plain.status == 3
     assert {levels[name] for name in ("spool", "receiver", "recorder", "database")} == {"not fit"}
+
+
+def test_a_spool_that_nobody_records(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then with a recorder that has committed it: as the database says, not the spool."""
+    monkeypatch.setattr(check_backlog, "PATIENCE", 0.3)
+    dsn = cluster.dsn(user="rex")
+    let_record(dsn, NODE)
+    writer = SpoolWriter(Config(node=NODE, spool=SpoolSection(tmp_path)), time.monotonic)
+    writer.begin_stream()
+    writer.append_note("start", mode="live")
+    site = check_database.Site(tmp_path)
+
+    def look() -> Finding:
+        found = check_database.check_database(dsn, PROCEDURE, NODE, site)
+        return {item.name: item for item in found}["backlog"]
+
+    try:
+        assert look().level is Level.UNFIT
+        [stream] = check_backlog.read_published(tmp_path)
+        with psycopg.connect(dsn) as connection:
+            connection.execute(
+                "CALL ctaudit.record_note(%s::text, %s, 0::bigint, %s::bigint, now(),"
+                " 'start'::text, %s::jsonb)",
+                (NODE, stream.stream, stream.end, json.dumps({"mode": "live"})),
+            )
+        assert look() == Finding("backlog", Level.GOOD, "the database has all that was received")
+    finally:
+        writer.close()
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +212,21 @@ def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
     assert "Granted ctaudit_recorder to login ctaudit (recorder)." in setup_local.set_up_local(
         [], "gw1"
     )
+
+
+def test_a_database_host_is_judged_by_the_maintainer_s_login(local: Cluster) -> None:
+    list(setup_local.set_up_local(["root"], "gw1"))
+    running = UnitState(elapses=True)
+    site = check_database.Site(Path("/nowhere"), maintain_timer=running)
+    found = check_database.check_database_host(local.dsn(user="ctaudit-maintain"), site)
+    assert [item.name for item in found] == [
+        "database", "schema", "encoding", "server log", "partitions", "locks", "maintenance",
+    ]  # fmt: skip
+    assert {item.level for item in found} == {Level.GOOD}, found
+    stopped = check_database.Site(Path("/nowhere"), maintain_timer=UnitState(active="inactive"))
+    found = check_database.check_database_host(local.dsn(user="ctaudit-maintain"), stopped)
+    assert found[-1].level is Level.WARNING
+    assert found[-1].remedy == "systemctl enable --now ctaudit-maintain.timer"
 
 
 @pytest.mark.usefixtures("local")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from ctaudit.admin.check_database import judge_log
+from ctaudit.admin.check_server import judge_log
 from ctaudit.admin.finding import Level
 from lab.cluster import Cluster, hot_standby
 from lab.waiting import comes_true

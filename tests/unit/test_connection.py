@@ -9,8 +9,8 @@ from unittest.mock import MagicMock
 import psycopg
 import pytest
 
-from ctaudit.database.connection import _read_advice, asking
-from ctaudit.errors import PrivilegeError
+from ctaudit.database.connection import _ASK_THERE, _read_advice, asking, connect
+from ctaudit.errors import DatabaseError, PrivilegeError
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,28 @@ def test_who_may_not_ask_is_told_where(host: str, advice: str) -> None:
     assert str(caught.value) == (
         f"asking the database: permission denied for function who; {advice}"
     )
+
+
+@pytest.mark.parametrize(
+    ("dsn", "role", "advice"),
+    [
+        (
+            "host=db1,db2 user=gw1", "auditor",
+            _ASK_THERE.format("db1, db2"),
+        ),
+        ("host=/run/postgresql", "auditor", "the login must be a member of ctaudit_auditor"),
+        ("host=db1", "recorder", "the login must be a member of ctaudit_recorder"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "refusal", ["fe_sendauth: no password supplied", 'role "root" does not exist']
+)
+def test_a_login_that_is_refused_is_told_where_to_ask(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, role: str, advice: str, refusal: str
+) -> None:
+    monkeypatch.setattr(
+        psycopg, "connect", MagicMock(side_effect=psycopg.OperationalError(refusal))
+    )
+    with pytest.raises(DatabaseError) as caught:
+        connect(dsn, role)
+    assert str(caught.value).endswith(f"{refusal}; {advice}")

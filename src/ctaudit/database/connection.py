@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from ctaudit.database import version
-from ctaudit.database.dsn import describe_target, parse_dsn
+from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
@@ -26,6 +26,9 @@ _REPEATS = 2
 _ROLES = (
     "the login must be a member of ctaudit_auditor to ask, of ctaudit_recorder to record, "
     "of ctaudit_maintainer to maintain, of ctaudit_owner to install"
+)
+_ASK_THERE = (
+    "ask on the database's host {}, or give --dsn with a login that is a member of ctaudit_auditor"
 )
 
 T = TypeVar("T")
@@ -46,15 +49,26 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:
-        hint = f"; the login must be a member of ctaudit_{role}"
+        hint = f"; {_advise_login(role, dsn)}" if role and _is_refused_login(error) else ""
         raise DatabaseError(
             f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
-            f"{describe_error(error)}{hint if role and _is_refused_login(error) else ''}"
+            f"{describe_error(error)}{hint}"
         ) from None
 
 
+_REFUSALS = ("authentication", "role ", "permission denied", "no password supplied")
+
+
 def _is_refused_login(error: psycopg.Error) -> bool:
-    return any(word in str(error) for word in ("authentication", "role ", "permission denied"))
+    return any(word in str(error) for word in _REFUSALS)
+
+
+def _advise_login(role: str, dsn: str) -> str:
+    """On a gateway whose database is elsewhere only the recorder has the login's password."""
+    host = find_remote_host(dsn)
+    if role != "auditor" or host is None:
+        return f"the login must be a member of ctaudit_{role}"
+    return _ASK_THERE.format(host)
 
 
 def describe_error(error: psycopg.Error) -> str:
@@ -100,10 +114,7 @@ def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
     info = connection.info
     if not info.host or info.host.startswith("/"):
         return f"the login {info.user} must be a member of ctaudit_auditor to ask"
-    return (
-        f"the login {info.user} is not an auditor's; ask on the database's host {info.host}, or "
-        "give --dsn with a login that is a member of ctaudit_auditor"
-    )
+    return f"the login {info.user} is not an auditor's; {_ASK_THERE.format(info.host)}"
 
 
 # What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
