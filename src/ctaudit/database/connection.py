@@ -28,6 +28,10 @@ _ROLES = (
     "of ctaudit_maintainer to maintain, of ctaudit_owner to install"
 )
 
+# Whose work no default of the login or the database may hinder; an auditor's limits hold.
+_UNLIMITED = ("recorder", "maintainer", "owner")
+_STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
+
 T = TypeVar("T")
 
 
@@ -44,22 +48,36 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     for name, value in _KEEPALIVES.items():
         parameters.setdefault(name, value)
     try:
-        return psycopg.connect(**parameters)
+        # A pooler gives the next transaction to another session, which knows no statement's name.
+        connection = psycopg.connect(**parameters, prepare_threshold=None)
     except psycopg.Error as error:
-        hint = f"; the login must be a member of ctaudit_{role}"
         raise DatabaseError(
             f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
-            f"{describe_error(error)}{hint if role and _is_refused_login(error) else ''}"
+            f"{describe_error(error)}{_advise(error, role)}"
         ) from None
+    if role in _UNLIMITED:
+        connection.read_only = False
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
 
 
-def _is_refused_login(error: psycopg.Error) -> bool:
-    return any(word in str(error) for word in ("authentication", "role ", "permission denied"))
+def _advise(error: psycopg.Error, role: str) -> str:
+    text = str(error)
+    if "too many connections for" in text:
+        return "; raise its CONNECTION LIMIT, or use a login that nobody else uses"
+    if role and any(word in text for word in ("authentication", "role ", "permission denied")):
+        return f"; the login must be a member of ctaudit_{role}"
+    return ""
 
 
 def describe_error(error: psycopg.Error) -> str:
     """An error of the server or of libpq as one line, with the server's DETAIL and HINT."""
     text = error.diag.message_primary or str(error) or type(error).__name__
+    if _STATEMENT_POOLING in text:
+        return (
+            "PgBouncer pools single statements here, and each answer takes a transaction; set "
+            "pool_mode = transaction, or session, for this database"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     words = [line for line in lines if not line.startswith("Is the server running")]
     return "; ".join([*words, *_read_advice(error.diag.message_detail, error.diag.message_hint)])
@@ -107,11 +125,13 @@ def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
 
 
 # What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
-# PGOPTIONS) and the settings of a role or a database may say otherwise.
+# PGOPTIONS) and the settings of a role or a database may say otherwise. Names without a schema are
+# the server's own.
 _SETTINGS = """
 SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL TimeZone = 'UTC';
+SET LOCAL search_path = pg_catalog, pg_temp;
 """
 
 
@@ -128,9 +148,27 @@ def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction in which questions are asked: one snapshot, and errors as sentences."""
     who_may = partial(_who_may_ask, connection)
     with explained("asking the database", who_may), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        allow_record_of_question(connection)
         set_local(connection)
         yield
+
+
+def allow_record_of_question(connection: psycopg.Connection[Any]) -> None:
+    """A login whose transactions are read-only by default may ask all the same.
+
+    Each question is put on record. A standby, which cannot write, keeps it in its log. Comes
+    before the first query of the transaction.
+    """
+    is_read_only = _show(connection, b"SHOW transaction_read_only") == "on"
+    if is_read_only and _show(connection, b"SHOW in_hot_standby") == "off":
+        connection.execute(b"SET TRANSACTION READ WRITE")
+
+
+def _show(connection: psycopg.Connection[Any], statement: bytes) -> str:
+    """A setting, without the snapshot that a query takes."""
+    [(value,)] = connection.execute(statement).fetchall()
+    return str(value)
 
 
 def repeated(ask: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ else can be done is done first.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 
 from ctaudit.config import RetentionSection
 from ctaudit.database.connection import check_schema_version, connect, explained, set_local
+from ctaudit.database.limits import lift_limits
 from ctaudit.database.locks import NO_LOCK, Holder, retry_locked
 from ctaudit.errors import DatabaseError
 
@@ -104,12 +106,21 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
         )
 
 
+@contextmanager
+def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    with connection.transaction():
+        lift_limits(connection)
+        set_local(connection)
+        yield
+
+
 def _list_steps(connection: psycopg.Connection[Any], retention: RetentionSection) -> Iterator[Step]:
-    rows = connection.execute(
-        "SELECT step, parent, day, name, portion_until, counted "
-        "FROM ctaudit.due_steps(%s::integer, %s::integer)",
-        (retention.days, DAYS_AHEAD),
-    ).fetchall()
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT step, parent, day, name, portion_until, counted "
+            "FROM ctaudit.due_steps(%s::integer, %s::integer)",
+            (retention.days, DAYS_AHEAD),
+        ).fetchall()
     yield from (Step(*row) for row in rows)
     yield Step("inquiries", name="inquiry")
 
@@ -158,8 +169,7 @@ def _try(
     }
 
     def ask() -> list[tuple[Any, ...]]:
-        with connection.transaction():
-            set_local(connection)
+        with _transaction(connection):
             return connection.execute(_STATEMENTS[statement].encode(), values).fetchall()
 
     return retry_locked(ask, _TRY_AGAIN)
@@ -184,8 +194,9 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
 
 
 def _find_holders(connection: psycopg.Connection[Any], step: Step) -> tuple[Holder, ...]:
-    rows = connection.execute(
-        "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
-        (step.parent,),
-    ).fetchall()
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
+            (step.parent,),
+        ).fetchall()
     return tuple(Holder(*row) for row in rows)
