@@ -64,7 +64,7 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
 def _advise(error: psycopg.Error, role: str) -> str:
     text = str(error)
     if "too many connections for" in text:
-        return "; raise its CONNECTION LIMIT, or use a login that nobody else uses"
+        return "; end another session of it, or raise its CONNECTION LIMIT"
     if role and any(word in text for word in ("authentication", "role ", "permission denied")):
         return f"; the login must be a member of ctaudit_{role}"
     return ""
@@ -80,7 +80,17 @@ def describe_error(error: psycopg.Error) -> str:
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     words = [line for line in lines if not line.startswith("Is the server running")]
-    return "; ".join([*words, *_read_advice(error.diag.message_detail, error.diag.message_hint)])
+    advice = _read_advice(error.diag.message_detail, error.diag.message_hint)
+    return "; ".join([*words, *advice, *_name_limit(error)])
+
+
+def _name_limit(error: psycopg.Error) -> Iterator[str]:
+    """Which setting of the login or the database has ended a statement."""
+    match error:
+        case psycopg.errors.QueryCanceled() if "statement timeout" in str(error):
+            yield "it is the login's or the database's statement_timeout that ended it"
+        case psycopg.errors.ConfigurationLimitExceeded():
+            yield "it is the login's or the database's temp_file_limit that ended it"
 
 
 def _read_advice(detail: str | None, hint: str | None) -> Iterator[str]:
@@ -132,6 +142,7 @@ SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
 """
 
 

@@ -40,6 +40,10 @@ _FOREIGN_NODE = "CT005"  # the login does not record as this node
 # Classes of SQLSTATE that are about the data, not about the server's state or this program:
 # cardinality violation, data exception, integrity constraint violation, PL/pgSQL error.
 _REJECTED_CONTENT = ("21", "22", "23", "P0")
+# A RAISE without a code: what a site's procedure or trigger means by it is not known (docs/sql.md).
+_PLAIN_RAISE = ("P0000", "P0001")
+# Without the name of a constraint it is about partitions: none for the row, not even a default one.
+_CHECK_VIOLATION = "23514"
 
 
 class Fault(Enum):
@@ -58,9 +62,16 @@ def classify(error: Exception) -> Fault:
         return Fault.POSITION
     if state == _FOREIGN_NODE:
         return Fault.LOGIN
-    if state is not None and state.startswith(_REJECTED_CONTENT):
-        return Fault.CONTENT
-    return Fault.UNREACHABLE
+    return Fault.CONTENT if _is_about_data(error) else Fault.UNREACHABLE
+
+
+def _is_about_data(error: Exception) -> bool:
+    """Not what would set one event aside after the other (decision 0003)."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    if state is None or not state.startswith(_REJECTED_CONTENT) or state in _PLAIN_RAISE:
+        return False
+    assert isinstance(error, psycopg.Error)
+    return state != _CHECK_VIOLATION or error.diag.constraint_name is not None
 
 
 @dataclass(frozen=True)
