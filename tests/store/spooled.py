@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from ctaudit.conntrack.event import Kind
 from ctaudit.record.locate import list_paths
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session, open_store
+from ctaudit.spool.note import pack_drained
 from ctaudit.spool.writer import SpoolWriter
 from tests.unit.messages import build
 from tests.unit.spool_writing import write_frame
@@ -30,21 +32,20 @@ class Spooled:
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
-        """A receiver's life: one stream, from its start note to its stop note."""
+        """A receiver's life: one stream, from its start note and first dump to its stop note."""
         self._writer.begin_stream()
         self._writer.append_note("start", mode=self.config.mode)
+        self._writer.append_note("dump begin", cause="test")
+        self._writer.append_note("dump end", entries=0)
         yield
         self._writer.end_stream("test")
 
     def write(self, *ids: int) -> None:
-        """A NEW of each id, in one frame."""
-        write_frame(self._writer, *map(_message, ids))
+        """A NEW of each id, in one frame, and that there is nothing more until now."""
+        write_frame(self._writer, *map(_message, ids), pack_drained(time.time_ns()))
 
     def roll(self) -> None:
         self._writer.roll()
-
-    def sync(self) -> None:
-        self._writer.sync()
 
     def record(self, dsn: str, stop: Callable[[], bool] = lambda: True) -> int:
         """Runs a recorder until all is recorded, or it fails; returns how many events it took."""
