@@ -15,7 +15,7 @@ from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.store.gateway import let_record
 from tests.store.limits import be_slow
-from tests.store.scenario import BASE, Done, refuse, run, who
+from tests.store.scenario import BASE, COVERED, Done, refuse, run, who
 from tests.store.spooled import Spooled
 
 PLACE = "limited"
@@ -142,7 +142,7 @@ def test_auditor_is_answered_as_always(cluster: Cluster, whose: str) -> None:
 
 
 def ask(dsn: str) -> list[Done]:
-    listed = ("flows", "--from", BASE.isoformat(), "--until", BASE.replace(minute=59).isoformat())
+    listed = ("flows", "--from", BASE.isoformat(), "--until", COVERED.isoformat())
     return [who(dsn, "1.2.3.4:53500", 1, "--json"), run(*listed, "--json", "--dsn", dsn)]
 
 

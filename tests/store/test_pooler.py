@@ -16,7 +16,7 @@ from lab.pooler import Pooler, pooling
 from tests.store.conftest import LOGINS
 from tests.store.gateway import let_record
 from tests.store.limits import be_slow
-from tests.store.scenario import BASE, refuse, run, who
+from tests.store.scenario import BASE, COVERED, refuse, run, who
 from tests.store.spooled import Spooled
 
 TODAY = f"{BASE:%Y-%m-%d}"
@@ -122,8 +122,8 @@ def test_questions_are_answered_as_without_it(cluster: Cluster, place: str, pool
     ways = [cluster.dsn(place, user="audrey"), pooler.dsn(place, "audrey")] * 2
     for direct, pooled in (ways[:2], ways[2:]):
         for words in (
-            ("flows", "--from", BASE.isoformat(), "--until", BASE.replace(minute=59).isoformat()),
-            ("traffic", "--from", BASE.isoformat(), "--until", BASE.replace(minute=59).isoformat()),
+            ("flows", "--from", BASE.isoformat(), "--until", COVERED.isoformat()),
+            ("traffic", "--from", BASE.isoformat(), "--until", COVERED.isoformat()),
             ("node", "list"),
         ):
             answers = [run(*words, "--json", "--dsn", dsn) for dsn in (direct, pooled)]

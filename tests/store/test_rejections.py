@@ -68,9 +68,7 @@ def test_raise_with_a_code_of_the_data_sets_the_event_aside(
     assert count(cluster, place) == (7, 1)
 
 
-def test_check_of_a_site_sets_the_event_aside(
-    cluster: Cluster, place: str, tmp_path: Path
-) -> None:
+def test_check_of_a_site_sets_the_event_aside(cluster: Cluster, place: str, tmp_path: Path) -> None:
     gateway = Spooled(tmp_path, "gw-r")
     with gateway.receiving(), psycopg.connect(cluster.dsn(place), autocommit=True) as owner:
         gateway.write(*range(1, 9))

@@ -14,7 +14,7 @@ from ctaudit.database import schema
 from ctaudit.record.locate import list_paths
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
-from tests.store.scenario import BASE, run, who
+from tests.store.scenario import BASE, COVERED, run, who
 from tests.store.snapshot import can_dump, major_version
 from tests.store.spooled import Spooled
 
@@ -42,7 +42,8 @@ def psql(cluster: Cluster, *words: str) -> None:
 
 def client(cluster: Cluster, name: str, *words: str) -> None:
     place = ["-h", str(cluster.socket_directory), "-U", cluster.superuser]
-    done = subprocess.run([cluster.client(name), *place, *words], capture_output=True, text=True)
+    argv = [cluster.client(name), *place, *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
@@ -58,7 +59,7 @@ def restore(cluster: Cluster, place: str, file: Path) -> None:
 
 def ask(dsn: str) -> list[object]:
     found = [who(dsn, f"1.2.3.4:{port}", 1, "--json") for port in (53500, 53600, 1)]
-    listed = run("flows", "--from", BASE.isoformat(), "--until", BASE.replace(minute=59).isoformat(),
+    listed = run("flows", "--from", BASE.isoformat(), "--until", COVERED.isoformat(),
                  "--json", "--dsn", dsn)  # fmt: skip
     return [(done.status, done.out) for done in [*found, listed]]
 

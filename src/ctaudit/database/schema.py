@@ -39,6 +39,7 @@ from ctaudit.database.locks import (
     retry_locked,
 )
 from ctaudit.database.maintenance import DAYS_AHEAD
+from ctaudit.database.public_access import close_statements, find_open_database
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 
@@ -70,11 +71,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """What an installation did: migrations applied, partitions made."""
+    """What an installation did: migrations applied, partitions made.
+
+    ``to_close``: what the database's owner may run to keep other logins of the server out.
+    """
 
     version: int
     migrations: tuple[str, ...]
     partitions: tuple[str, ...]
+    to_close: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,10 @@ def install(dsn: str) -> Done:
         with holders_named(connection, _DOING):
             applied = [step for step in steps if retry_locked(partial(_run, connection, step))]
             made = retry_locked(partial(_make_partitions, connection))
-        return Done(version.EXPECTED_SCHEMA, tuple(step.name for step in applied), made)
+        database = find_open_database(connection)
+        to_close = close_statements(connection, database) if database else ()
+    names = tuple(step.name for step in applied)
+    return Done(version.EXPECTED_SCHEMA, names, made, tuple(to_close))
 
 
 def _refuse_newer(connection: psycopg.Connection[Any]) -> SchemaVersion:
