@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctaudit.config import BatchSection, Config, DatabaseSection, JournalSection
-from ctaudit.errors import DatabaseError, UsageError
+from ctaudit.config import BatchSection, Config, DatabaseSection, JournalSection, SpoolSection
+from ctaudit.errors import DatabaseError, SchemaError, UsageError
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.record import live_copy
 from ctaudit.record import recorder as recorder_module
@@ -703,3 +703,22 @@ def test_there_is_no_live_copy(bench: Bench, monkeypatch: pytest.MonkeyPatch, ca
     bench.spool([START, events(1, 2, 3), STOP])
     assert (bench.replay() if case == "replay" else bench.record()) == 3
     assert "refresh" not in bench.database.log
+
+
+def test_schema_that_does_not_fit_is_said_to_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def refuse(*_: object) -> None:
+        raise SchemaError("database ctaudit has ctaudit schema version 3; upgrade ctaudit")
+
+    monkeypatch.setattr(recorder_module, "notify", lambda *words: told.extend(words))
+    monkeypatch.setattr(recorder_module, "open_store", refuse)
+    config = Config(node=NODE, spool=SpoolSection(directory=tmp_path))
+    with pytest.raises(SchemaError):
+        recorder_module.run(config, "")
+    assert told[-1] == (
+        "STATUS=ended, events wait in the spool: database ctaudit has ctaudit schema version 3; "
+        "upgrade ctaudit"
+    )

@@ -62,16 +62,16 @@ def classify(error: Exception) -> Fault:
         return Fault.POSITION
     if state == _FOREIGN_NODE:
         return Fault.LOGIN
-    return Fault.CONTENT if _is_about_data(error) else Fault.UNREACHABLE
+    is_about_data = isinstance(error, psycopg.Error) and _is_about_data(error)
+    return Fault.CONTENT if is_about_data else Fault.UNREACHABLE
 
 
-def _is_about_data(error: Exception) -> bool:
+def _is_about_data(error: psycopg.Error) -> bool:
     """Not what would set one event aside after the other (decision 0003)."""
-    state = error.sqlstate if isinstance(error, psycopg.Error) else None
-    if state is None or not state.startswith(_REJECTED_CONTENT) or state in _PLAIN_RAISE:
-        return False
-    assert isinstance(error, psycopg.Error)
-    return state != _CHECK_VIOLATION or error.diag.constraint_name is not None
+    state = error.sqlstate or ""
+    if state == _CHECK_VIOLATION:
+        return error.diag.constraint_name is not None
+    return state.startswith(_REJECTED_CONTENT) and state not in _PLAIN_RAISE
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import psycopg
 
 from ctaudit.config import Config
 from ctaudit.database.connection import describe_error
-from ctaudit.errors import DatabaseError, UsageError
+from ctaudit.errors import DatabaseError, SchemaError, UsageError
 from ctaudit.host.systemd import Watchdog, notify, stop_signals
 from ctaudit.record.commits import Commits
 from ctaudit.record.live_log import EventLines, pick_writer
@@ -41,7 +41,12 @@ def run(config: Config, dsn: str) -> int:
         recorder = Recorder(config, session, lambda: list_paths(directory))
         notify("READY=1", "STATUS=recording")
         log.info("recording from %s through %s", directory, config.record_procedure)
-        recorder.work(lambda: bool(stop))
+        try:
+            recorder.work(lambda: bool(stop))
+        except SchemaError as error:
+            # systemd starts it again and again; systemctl status says why.
+            notify(f"STATUS=ended, events wait in the spool: {error}")
+            raise
         notify("STOPPING=1")
     return 0
 
