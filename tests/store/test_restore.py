@@ -84,6 +84,29 @@ def test_a_server_without_the_roles(cluster: Cluster, empty: Cluster, tmp_path: 
                 recorder.execute(statement)  # type: ignore[arg-type]
 
 
+def test_roles_and_limits_by_pg_dumpall(cluster: Cluster, tmp_path: Path) -> None:
+    """Logins, who may connect and what auditors are limited to come along."""
+    with psycopg.connect(cluster.dsn(), autocommit=True) as owner:
+        owner.execute("ALTER ROLE audrey IN DATABASE ctaudit SET temp_file_limit = '10GB'")
+        try:
+            client(cluster, "pg_dumpall", "--roles-only", "-f", str(tmp_path / "roles.sql"))
+            back_up(cluster, "ctaudit", tmp_path / "dump")
+        finally:
+            owner.execute("ALTER ROLE audrey IN DATABASE ctaudit RESET temp_file_limit")
+    with private_cluster(settings={"fsync": "off"}) as other:
+        # That the superuser is there already is the only error.
+        place = ["-h", str(other.socket_directory), "-U", other.superuser, "-q"]
+        subprocess.run(
+            [other.client("psql"), *place, "-d", "postgres", "-f", str(tmp_path / "roles.sql")],
+            capture_output=True, check=True,
+        )  # fmt: skip
+        client(other, "pg_restore", "--exit-on-error", "--create", "-d", "postgres",
+               str(tmp_path / "dump"))  # fmt: skip
+        assert ask(other.dsn(user="audrey")) == ask(cluster.dsn(user="audrey"))
+        with psycopg.connect(other.dsn(user="audrey")) as auditor:
+            assert auditor.execute("SHOW temp_file_limit").fetchone() == ("10GB",)
+
+
 @pytest.mark.parametrize("kept", ["kept", "deleted"])
 def test_a_stream_that_went_on_after_the_backup(
     cluster: Cluster, empty: Cluster, tmp_path: Path, kept: str

@@ -137,7 +137,7 @@ class Store:
         """Sends a batch. ``receive`` must come before anything else on this connection."""
         self._unlimited.begin()
         server = self._connection.pgconn
-        # Not prepared: behind a pooler a statement's name is another session's (decision 0030).
+        # Not prepared: behind a pooler a statement's name is another session's (decision 0032).
         server.send_query_params(self._record, call.values, call.types, call.formats)
         # The server reads a message whole before it begins to work on it.
         self._connection.wait(generators.send(server))
