@@ -62,7 +62,8 @@ class Step:
 class Maintained:
     """One thing that maintain did: "made", "moved", "dropped", "trimmed", ... ``object``.
 
-    "kept": nothing was done. "held": ``object`` is a case, ``rows`` counts its partitions.
+    "kept": nothing was done. "detached": a table of that name is no partition. "held":
+    ``object`` is a case, ``rows`` counts its partitions.
     """
 
     action: str
@@ -138,8 +139,22 @@ def _run(
     while True:
         rows = _try(connection, step.step, step, retention)
         yield from describe_step(step, rows)
+        if step.step == "make" and rows[0][0] is None and _is_detached(connection, step):
+            yield Maintained("detached", step.name or "")
         if step.step != "delete" or not rows[0][0]:
             return
+
+
+def _is_detached(connection: psycopg.Connection[Any], step: Step) -> bool:
+    """Whether a table of the partition's name is there and is no partition."""
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'ctaudit'"
+            " WHERE c.relname = %s AND NOT c.relispartition",
+            (step.name,),
+        ).fetchall()
+    return bool(rows)
 
 
 def _close(
