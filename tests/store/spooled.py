@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from ctaudit.config import Config, JournalSection, SpoolSection
@@ -18,6 +19,16 @@ from ctaudit.spool.writer import SpoolWriter
 from tests.unit.messages import build
 from tests.unit.spool_writing import write_frame
 from tests.unit.test_layout import ENTRY
+
+
+# Not one that the scenario of the commands asks about.
+CONNECTION = replace(
+    ENTRY,
+    kind=Kind.NEW,
+    orig=replace(ENTRY.orig, src=IPv4Address("192.168.9.9")),
+    reply=replace(ENTRY.reply, dst=IPv4Address("9.9.9.9")),
+    timestamps=None,
+)
 
 
 class Spooled:
@@ -55,5 +66,5 @@ class Spooled:
 
 
 def _message(ct_id: int) -> bytes:
-    made = build(replace(ENTRY, kind=Kind.NEW, ct_id=ct_id))
+    made = build(replace(CONNECTION, ct_id=ct_id))
     return made + bytes(-len(made) % 4)
