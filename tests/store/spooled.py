@@ -20,7 +20,6 @@ from tests.unit.messages import build
 from tests.unit.spool_writing import write_frame
 from tests.unit.test_layout import ENTRY
 
-
 # Not one that the scenario of the commands asks about.
 CONNECTION = replace(
     ENTRY,
