@@ -28,7 +28,7 @@ def test_upgrade_under_load_loses_nothing(
     gateway, machine = installed.gateway, installed.machine
     offer(machine, newer, tmp_path)
     edited = machine.path(_CONFIGURATION)
-    edited.write_text(edited.read_text().replace("rate = 50", "rate = 7"))
+    edited.write_text(edited.read_text().replace("rate = 10", "rate = 7"))
     gateway.wait_until_reconciled()
     before = {unit: machine.processes(unit) for unit in (RECEIVER, RECORDER)}
     first = gateway.opened

@@ -167,6 +167,47 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
 
 
+def test_setup_closes_the_database_that_it_makes(
+    fresh: Cluster, local: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that was there it says what to run: another program may use it."""
+    monkeypatch.setattr(setup_local, "DATABASE", "closed")
+    with psycopg.connect(fresh.dsn("postgres"), autocommit=True) as owner:
+        owner.execute("CREATE ROLE stranger LOGIN")
+    said = "\n".join(setup_local.set_up_local([], "gw1"))
+    assert "REVOKE" not in said
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(local.dsn("closed", user="stranger"))
+    for login in ("ctaudit", "ctaudit-maintain"):
+        with psycopg.connect(local.dsn("closed", user=login)) as connection:
+            assert connection.execute(
+                "SELECT has_database_privilege('closed', 'TEMPORARY')"
+            ).fetchone() == (False,)
+    assert "REVOKE" not in "\n".join(setup_local.set_up_local([], "gw1"))
+    fresh.create_database("open")
+    monkeypatch.setattr(setup_local, "DATABASE", "open")
+    said = "\n".join(setup_local.set_up_local([], "gw1"))
+    _, _, statements = said.partition("run as its owner: ")
+    psycopg.connect(local.dsn("open", user="stranger")).close()
+    with psycopg.connect(local.dsn("open"), autocommit=True) as owner:
+        for statement in statements.splitlines()[0].rstrip(";").split("; "):
+            owner.execute(statement)  # type: ignore[arg-type]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(local.dsn("open", user="stranger"))
+
+
+@pytest.mark.parametrize(
+    "setting", ["statement_timeout = '1ms'", "default_transaction_read_only = on"]
+)
+def test_setup_of_a_database_with_limits(local: Cluster, setting: str) -> None:
+    list(setup_local.set_up_local([], "gw1"))
+    name, _, _ = setting.partition(" ")
+    with psycopg.connect(local.dsn("postgres"), autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE ctaudit SET {setting}")  # type: ignore[arg-type]
+        list(setup_local.set_up_local(["root"], "gw2"))
+        owner.execute(f"ALTER DATABASE ctaudit RESET {name}")  # type: ignore[arg-type]
+
+
 def test_setup_limits_auditors(local: Cluster) -> None:
     """A site's own limits stay, and other databases of the server are not concerned."""
     list(setup_local.set_up_local(["root"], "gw1"))

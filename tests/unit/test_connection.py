@@ -48,6 +48,7 @@ def test_detail_and_hint(detail: str | None, hint: str | None, clauses: list[str
 )
 def test_who_may_not_ask_is_told_where(host: str, advice: str) -> None:
     connection: Any = MagicMock(info=SimpleNamespace(host=host, user="gw1"))
+    connection.execute.return_value.fetchall.return_value = [("off",)]
     connection.transaction.return_value.__exit__.return_value = False
     with pytest.raises(PrivilegeError) as caught, asking(connection):
         raise psycopg.errors.InsufficientPrivilege("permission denied for function who")
