@@ -42,7 +42,7 @@ def place(cluster: Cluster, request: pytest.FixtureRequest) -> str:
         pytest.param(_NO_PARTITIONS, _DEFAULT, id="partition"),
     ],
 )
-def test_what_hits_every_event_sets_none_aside(
+def test_what_hits_every_event_makes_none_undecodable(
     cluster: Cluster, place: str, tmp_path: Path, broken: str, mended: str
 ) -> None:
     dsn = cluster.dsn(place, user="rex")
@@ -57,7 +57,7 @@ def test_what_hits_every_event_sets_none_aside(
 
 
 @pytest.mark.parametrize("how", ["USING ERRCODE = '22023'"], ids=["code"])
-def test_raise_with_a_code_of_the_data_sets_the_event_aside(
+def test_raise_with_a_code_of_the_data_makes_the_event_undecodable(
     cluster: Cluster, place: str, tmp_path: Path, how: str
 ) -> None:
     gateway = Spooled(tmp_path, "gw-r")
@@ -68,7 +68,9 @@ def test_raise_with_a_code_of_the_data_sets_the_event_aside(
     assert count(cluster, place) == (7, 1)
 
 
-def test_check_of_a_site_sets_the_event_aside(cluster: Cluster, place: str, tmp_path: Path) -> None:
+def test_check_of_a_site_makes_the_event_undecodable(
+    cluster: Cluster, place: str, tmp_path: Path
+) -> None:
     gateway = Spooled(tmp_path, "gw-r")
     with gateway.receiving(), psycopg.connect(cluster.dsn(place), autocommit=True) as owner:
         gateway.write(*range(1, 9))
@@ -79,8 +81,8 @@ def test_check_of_a_site_sets_the_event_aside(cluster: Cluster, place: str, tmp_
 
 def count(cluster: Cluster, place: str) -> tuple[int, int]:
     with psycopg.connect(cluster.dsn(place)) as connection:
-        recorded, aside = connection.execute(
+        recorded, undecodable = connection.execute(
             "SELECT (SELECT count(*) FROM ctaudit.opening WHERE node = 'gw-r'),"
             " (SELECT count(*) FROM ctaudit.undecodable WHERE node = 'gw-r')"
         ).fetchone() or (0, 0)
-    return int(recorded), int(aside)
+    return int(recorded), int(undecodable)

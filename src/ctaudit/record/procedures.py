@@ -67,7 +67,7 @@ def classify(error: Exception) -> Fault:
 
 
 def _is_about_data(error: psycopg.Error) -> bool:
-    """Not what would set one event aside after the other (decision 0003)."""
+    """Not what would make one event after the other undecodable (decision 0033)."""
     state = error.sqlstate or ""
     if state == _CHECK_VIOLATION:
         return error.diag.constraint_name is not None
