@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 import psycopg
 import pytest
 
-from ctaudit.database.connection import _read_advice, asking
+from ctaudit.database.connection import _read_advice, asking, describe_error
 from ctaudit.errors import PrivilegeError
 
 
@@ -55,3 +55,16 @@ def test_who_may_not_ask_is_told_where(host: str, advice: str) -> None:
     assert str(caught.value) == (
         f"asking the database: permission denied for function who; {advice}"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        (psycopg.errors.QueryCanceled("due to statement timeout"), "statement_timeout"),
+        (psycopg.errors.ConfigurationLimitExceeded("exceeds 1024kB"), "temp_file_limit"),
+        (psycopg.errors.QueryCanceled("canceling statement due to user request"), None),
+    ],
+)  # fmt: skip
+def test_a_limit_is_named_with_its_setting(error: psycopg.Error, setting: str | None) -> None:
+    advice = f"; it is the login's or the database's {setting} that ended it" if setting else ""
+    assert describe_error(error) == f"{error}{advice}"
