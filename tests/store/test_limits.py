@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from ctaudit.database import schema
+from ctaudit.query import lookup
+from ctaudit.query.question import read_who
 from lab.cluster import Cluster
 from tests.store.gateway import let_record
 from tests.store.limits import be_slow
@@ -157,6 +161,27 @@ def test_auditors_statement_timeout_holds(cluster: Cluster, whose: str) -> None:
         ):
             said = refuse(5, *words, "--dsn", dsn)
             assert "statement timeout; it is the login's or the database's" in said
+
+
+@pytest.mark.parametrize(("own", "during"), [("0", "3s"), ("1s", "1s"), ("1min", "3s")])
+def test_hints_do_not_lift_an_auditors_statement_timeout(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, own: str, during: str
+) -> None:
+    question = read_who("1.2.3.4:1", at=BASE.isoformat())
+    seen: list[str] = []
+
+    def show(connection: psycopg.Connection[Any], *_: object) -> list[Any]:
+        seen.append(connection.execute("SHOW statement_timeout").fetchall()[0][0])
+        return []
+
+    monkeypatch.setattr(lookup, "select_rows", show)
+    monkeypatch.setattr(lookup, "find_hints", lambda asked, select, _: tuple(select(asked)))
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    with psycopg.connect(cluster.dsn(PLACE, user="la")) as connection:
+        connection.execute(f"SET statement_timeout = '{own}'")  # type: ignore[arg-type]
+        lookup._look_for_hints(connection, question)
+        show(connection)
+    assert seen == [during, own]
 
 
 def test_connection_limit_is_named(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ctaudit.admin import nodes
+from ctaudit.admin.check_database import check_database
 from ctaudit.database import schema
 from lab.cluster import Cluster
 from lab.pooler import Pooler, pooling
@@ -129,6 +130,16 @@ def test_questions_are_answered_as_without_it(cluster: Cluster, place: str, pool
             answers = [run(*words, "--json", "--dsn", dsn) for dsn in (direct, pooled)]
             assert answers[0] == answers[1]
         assert run("status", "--dsn", pooled).status == 0
+
+
+def test_check_finds_the_same_through_it(cluster: Cluster, place: str, pooler: Pooler) -> None:
+    ways = (cluster.dsn(place, user="rex"), pooler.dsn(place, "rex"))
+    direct, pooled = (
+        [(item.name, item.level) for item in check_database(dsn, "ctaudit.record_live", "gw1")]
+        for dsn in ways
+    )
+    assert direct == pooled
+    assert len(direct) > 5
 
 
 def test_schema_and_owner_through_it(cluster: Cluster, pooler: Pooler) -> None:

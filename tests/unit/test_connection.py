@@ -9,7 +9,13 @@ from unittest.mock import MagicMock
 import psycopg
 import pytest
 
-from ctaudit.database.connection import _ASK_THERE, _read_advice, asking, connect
+from ctaudit.database.connection import (
+    _ASK_THERE,
+    _read_advice,
+    asking,
+    connect,
+    describe_error,
+)
 from ctaudit.errors import DatabaseError, PrivilegeError
 
 
@@ -80,3 +86,16 @@ def test_a_login_that_is_refused_is_told_where_to_ask(
     with pytest.raises(DatabaseError) as caught:
         connect(dsn, role)
     assert str(caught.value).endswith(f"{refusal}; {advice}")
+
+
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        (psycopg.errors.QueryCanceled("due to statement timeout"), "statement_timeout"),
+        (psycopg.errors.ConfigurationLimitExceeded("exceeds 1024kB"), "temp_file_limit"),
+        (psycopg.errors.QueryCanceled("canceling statement due to user request"), None),
+    ],
+)  # fmt: skip
+def test_a_limit_is_named_with_its_setting(error: psycopg.Error, setting: str | None) -> None:
+    advice = f"; it is the login's or the database's {setting} that ended it" if setting else ""
+    assert describe_error(error) == f"{error}{advice}"
