@@ -40,21 +40,6 @@ def test_setup_makes_what_was_missing(installed: Installation) -> None:
     assert installed.machine.show("ctaudit-maintain.service", "Result") == "success"
 
 
-def test_a_database_s_host_without_a_gateway_is_fit(installed: Installation) -> None:
-    machine = installed.machine
-    machine.systemctl("disable", "--now", RECEIVER, RECORDER)
-    try:
-        said = installed.check()
-    finally:
-        machine.systemctl("enable", "--now", RECEIVER, RECORDER)
-    findings = said["findings"]
-    assert "ctaudit-receiver.service is disabled" in findings["gateway"]["found"]
-    assert "ctaudit-maintain.timer is active" in findings["maintenance"]["found"]
-    # The gateway that it was until now.
-    left = {name for name, item in findings.items() if item["level"] != "good"} - {"gateways"}
-    assert not left, findings
-
-
 def test_who_answers(installed: Installation) -> None:
     gateway = installed.gateway
     time.sleep(1.1 - time.time() % 1)
