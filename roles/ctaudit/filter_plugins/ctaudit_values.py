@@ -68,6 +68,25 @@ def find_namesakes(hosts: Iterable[Mapping[str, Any]], node: str) -> list[str]:
     return [str(host["inventory_hostname"]) for host in hosts if _node_of(host) == node]
 
 
+def list_variables(part: str) -> list[str]:
+    """Those that an entry point of the role goes by."""
+    return list(_load_specs()[part]["options"])
+
+
+def find_node_faults(node: str, name: str) -> list[str]:
+    """As the program's configuration has it."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", node):
+        return []
+    return [f"{name} is {_show(node)}; write 1 to 63 letters, digits, '.', '_' or '-'"]
+
+
+def find_login_faults(login: str, name: str) -> list[str]:
+    """What PostgreSQL takes for a role, and pg_hba.conf in quotes."""
+    if re.fullmatch(r"[^\x00-\x1f\"]+", login) and len(login.encode()) <= 63:
+        return []
+    return [f"{name} is {_show(login)}; write 1 to 63 characters without quotes"]
+
+
 def _node_of(host: Mapping[str, Any]) -> str | None:
     """As far as it is known before the host was asked for its name."""
     try:
@@ -80,9 +99,14 @@ def _node_of(host: Mapping[str, Any]) -> str | None:
 
 
 @lru_cache(maxsize=1)
+def _load_specs() -> dict[str, Any]:
+    specs: dict[str, Any] = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))
+    return specs["argument_specs"]
+
+
 def _load_options() -> dict[str, Option]:
-    specs = yaml.safe_load(_SPECS.read_text(encoding="utf-8"))["argument_specs"]
-    return {name: option for spec in specs.values() for name, option in spec["options"].items()}
+    specs = _load_specs().values()
+    return {name: option for spec in specs for name, option in spec["options"].items()}
 
 
 def _read(value: Any, option: Option, path: str) -> Any:
@@ -234,4 +258,7 @@ class FilterModule:
             "ctaudit_read": read_or_default,
             "ctaudit_faults": find_faults,
             "ctaudit_namesakes": find_namesakes,
+            "ctaudit_variables": list_variables,
+            "ctaudit_node_faults": find_node_faults,
+            "ctaudit_login_faults": find_login_faults,
         }
