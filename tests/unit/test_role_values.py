@@ -192,6 +192,7 @@ def test_namesakes() -> None:
         {"inventory_hostname": "c", "ansible_facts": {"nodename": "gw"}},
         {"inventory_hostname": "d", "ctaudit_config": {"node": "GW"}},
         {"inventory_hostname": "e", "ctaudit_config": "nonsense"},
-        {"inventory_hostname": "f"},
+        {"inventory_hostname": "gw"},
+        {"inventory_hostname": "gw", "ansible_facts": {"nodename": "other"}},
     ]
-    assert values.find_namesakes(hosts, "gw") == ["a", "b", "c"]
+    assert values.find_namesakes(hosts, "gw") == ["a", "b", "c", "gw"]

@@ -88,14 +88,13 @@ def find_login_faults(login: str, name: str) -> list[str]:
 
 
 def _node_of(host: Mapping[str, Any]) -> str | None:
-    """As far as it is known before the host was asked for its name."""
+    """Until the host was asked for its name, the inventory's is taken for it."""
     try:
         config = read_variable(host.get("ctaudit_config"), "ctaudit_config")
     except Misfit:
         return None  # that host's own preflight says so
     facts = host.get("ansible_facts") or {}
-    node = config.get("node") or facts.get("nodename")
-    return None if node is None else str(node)
+    return str(config.get("node") or facts.get("nodename") or host["inventory_hostname"])
 
 
 @lru_cache(maxsize=1)
