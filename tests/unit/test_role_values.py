@@ -115,8 +115,8 @@ def test_auditors(written: Any, names: list[str]) -> None:
         '{"node": "GW1.Example", "privacy": {"remote": false}, "batch": {"events": 10}}',
         "{'node': 'GW1.Example', 'privacy': {'remote': False}, 'batch': {'events': 10}}",
         "{node: GW1.Example, privacy: {remote: no}, batch: {events: 10}}",
-        "{'node': 'GW1.Example', 'privacy': {'remote': False}, 'batch': {'events': 10}, "
-        "'spool': None}",
+        "{'node': 'GW1.Example', 'privacy': {'remote': no}, 'batch': {'events': 10}}",
+        "{'pair': None, 'node': 'GW1.Example', 'privacy': {'remote': 0}, 'batch': {'events': 10}}",
         "{'node': 'GW1.Example', 'privacy': {'remote': false}, 'batch': {'events': '10'}}",
         {"node": "GW1.Example", "privacy": '{"remote": false}', "batch": {"events": "10"}},
         {"node": "GW1.Example", "privacy": {"remote": "no"}, "batch": {"events": 10.0},
