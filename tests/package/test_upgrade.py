@@ -87,6 +87,7 @@ def test_purge_leaves_nothing_but_the_database(installed: Installation) -> None:
         pytest.skip("autopkgtest's own package stays")
     machine = installed.machine
     rows = installed.gateway.query("SELECT count(*) AS n FROM ctaudit.opening")
+    machine.path("/etc/sysctl.d/60-ctaudit.conf").write_text("# the role's\n")
     apt(machine, "purge", "ctaudit")
     machine.path(LAB_DROP_IN).unlink()
     machine.path(LAB_DROP_IN).parent.rmdir()
