@@ -23,6 +23,8 @@ WRITTEN = [
     "postgresql://gw1@[2001:db8::1]:5432,[2001:db8::2]/ctaudit?password=q7x2k9",
     "postgresql://%2Fvar%2Frun%2Fpostgresql/ctaudit",
     "postgresql:///ctaudit?host=/tmp&user=gw1&application_name=a%20b+c",
+    "postgresql://gw1:?q7x2k9@db/ctaudit?sslmode=require",
+    "postgresql://gw1:q7?x2=k9@db?user=a@b",
     "postgresql://db?ssl=true",
     "postgresql://",
 ]
@@ -50,7 +52,17 @@ def test_without_its_password(written: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["nonsense", "host", "host=db password='q7x2k9", "postgresql://a:b:c", "= a"],
+    [
+        "nonsense",
+        "host",
+        "host=db password='q7x2k9",
+        "postgresql://a:b:c",
+        "= a",
+        # libpq would take it for the database's name, and each user would read it.
+        "postgresql://gw1:12/q7x2k9@db/ctaudit",
+        "postgresql://gw1:q7x2k9/@db/ctaudit",
+        "postgresql://gw1:q7x2k9%ff@db/ctaudit",
+    ],
 )
 def test_not_a_connection_string(written: str) -> None:
     [fault] = dsn.find_dsn_faults(written, "ctaudit_config.database.dsn")
@@ -62,6 +74,15 @@ def test_not_a_connection_string(written: str) -> None:
     ("written", "password", "words"),
     [
         ("host=db sslpassword=q7x2k9", "", "sslpassword"),
+        ("host=db passwd=q7x2k9", "", "has passwd"),
+        ("host=db pasword=q7x2k9", "", "has pasword"),
+        ("host=db PWD=q7x2k9", "", "has pwd"),
+        ("postgresql://db/ctaudit?Password=q7x2k9", "", "has Password"),
+        ("host=db oauth_client_secret=q7x2k9", "", "has oauth_client_secret"),
+        ("host=db scram_client_key=q7x2k9", "", "has scram_client_key"),
+        ("host=db;password=q7x2k9;user=gw1", "", "its host holds what may be a password"),
+        ("Server=db;Password=q7x2k9", "", "its server holds"),
+        ("dbname='postgresql://gw1:q7x2k9@db/ctaudit'", "", "its dbname holds"),
         ("host=db password=q7x2k9", "other", "different passwords"),
         ("host=db password=q7x2k9 passfile=/a", "", "passfile as well"),
         ("host=db passfile=/a", "q7x2k9", "passfile as well"),
@@ -90,6 +111,12 @@ def test_what_is_added_and_what_stands_already() -> None:
     also = {"sslrootcert": "/a b", "sslcert": "", "host": "other"}
     assert dsn.public_dsn("host=db", also) == "host=db sslrootcert='/a b'"
     assert dsn.public_dsn("nonsense", also) == ""
+
+
+def test_an_at_sign_in_the_password_is_not_the_hosts() -> None:
+    """libpq would end the password at the first one, and show the rest as the host's name."""
+    written = "postgresql://gw1:q7@x2@db/ctaudit"
+    assert "x2" not in dsn.public_dsn(written)
 
 
 def test_a_word_of_a_unit() -> None:

@@ -14,7 +14,15 @@ _SCHEME = re.compile(r"postgres(?:ql)?://")
 _PAIR = re.compile(
     r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.)*)(?=\s|$)", re.DOTALL
 )
-_ADVICE = 'write "host=... dbname=... user=..." or postgresql://user@host/dbname'
+_ADVICE = (
+    'write "host=... dbname=... user=..." or postgresql://user@host/dbname, where "@", "/", "?" and '
+    '"%" of a password are %40, %2F, %3F and %25'
+)
+# Keys of libpq that hold no secret though their names sound like it.
+_HARMLESS = {"passfile", "sslkey"}
+_SECRET_KEY = re.compile(r"pas|pwd|secret|key$")
+# A connection string, of libpq or of another driver, in a value of this one.
+_SECRET_VALUE = re.compile(r"(?i)(pass\w*|pwd)\s*=|://[^/]*:[^/]*@")
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:
@@ -68,11 +76,15 @@ def find_dsn_faults(dsn: str, name: str, password: str = "") -> list[str]:
     except ValueError as error:
         return [f"{name}: {error}"]
     faults = []
-    if "sslpassword" in parameters:
-        faults.append(
-            f"{name}: has sslpassword, which every user of the gateway could read; take a key "
-            "without a passphrase in a file that only ctaudit reads"
-        )
+    for key, value in parameters.items():
+        if key == "password":
+            continue
+        if _SECRET_KEY.search(key.lower()) and key not in _HARMLESS:
+            faults.append(
+                f"{name}: has {key}, which every user of the gateway could read; {_explain_key(key)}"
+            )
+        elif _SECRET_VALUE.search(value):
+            faults.append(f"{name}: its {key} holds what may be a password; {_ADVICE}")
     own = parameters.get("password", "")
     if own and password and own != password:
         faults.append(f"{name} and ctaudit_database_password have different passwords; set one")
@@ -82,6 +94,12 @@ def find_dsn_faults(dsn: str, name: str, password: str = "") -> list[str]:
     if any(ord(character) < 32 for character in secret):
         faults.append(f"{name}: its password has a line break or a control character")
     return faults
+
+
+def _explain_key(key: str) -> str:
+    if key == "sslpassword":
+        return "take a key without a passphrase in a file that only ctaudit reads"
+    return "take it out; the key of a password is password"
 
 
 def format_word(text: str) -> str:
@@ -107,33 +125,41 @@ def _parse_pairs(text: str) -> dict[str, str]:
 def _parse_uri(rest: str) -> dict[str, str]:
     """What stands after the scheme: user:password@host:port,host:port/dbname?key=value."""
     parameters = {}
+    # As libpq: an "@" before the first "/" ends the login, whatever stands before it.
+    login, at, rest = rest.partition("@") if "@" in rest.partition("/")[0] else ("", "", rest)
     front, _, query = rest.partition("?")
-    authority, _, database = front.partition("/")
-    login, at, hosts = authority.rpartition("@")
+    hosts, _, database = front.partition("/")
+    if "@" in front:  # of a password, most likely
+        raise ValueError(f"not a libpq connection string; {_ADVICE}")
     if at:
         user, colon, password = login.partition(":")
-        parameters["user"] = unquote(user)
+        parameters["user"] = _decode(user)
         if colon:
-            parameters["password"] = unquote(password)
+            parameters["password"] = _decode(password)
     pairs = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", part) for part in hosts.split(",")]
     if not all(pairs):
         raise ValueError(f"not a libpq connection string; {_ADVICE}")
-    names = [unquote(pair[1].strip("[]")) for pair in pairs if pair]
+    names = [_decode(pair[1].strip("[]")) for pair in pairs if pair]
     ports = [pair[2] or "" for pair in pairs if pair]
     if any(names):
         parameters["host"] = ",".join(names)
     if any(ports):
         parameters["port"] = ",".join(ports)
     if database:
-        parameters["dbname"] = unquote(database)
+        parameters["dbname"] = _decode(database)
     for pair in filter(None, query.split("&")):
         key, _, value = pair.partition("=")
         # JDBC's, which libpq takes as well.
         key, value = (
-            ("sslmode", "require") if pair == "ssl=true" else (unquote(key), unquote(value))
+            ("sslmode", "require") if pair == "ssl=true" else (_decode(key), _decode(value))
         )
         parameters[key] = value
     return {key: value for key, value in parameters.items() if value}
+
+
+def _decode(text: str) -> str:
+    """Raises ValueError for what is not UTF-8, which libpq would send byte by byte."""
+    return unquote(text, errors="strict")
 
 
 def _quote(value: str) -> str:
