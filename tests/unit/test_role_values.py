@@ -198,3 +198,40 @@ def test_namesakes() -> None:
         {"inventory_hostname": "gw", "ansible_facts": {"nodename": "other"}},
     ]
     assert values.find_namesakes(hosts, "gw") == ["a", "b", "c", "gw"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"database": "host=db password='q7 x2k9'"},
+        {"database": "host=db password = q7x2k9"},
+        {"database": "postgresql://gw1:q7@x2k9@db/ctaudit"},
+        {"database": {"password": "q7x2k9"}},
+        {"database": ["dsn=x2k9"]},
+        '{"database": {"pwd": "x2k9"',
+        "dsn=x2k9",
+    ],
+)
+def test_what_may_be_a_password_is_not_shown(written: Any) -> None:
+    [fault] = values.find_faults({"ctaudit_config": written})
+    assert "x2k9" not in fault
+
+
+@pytest.mark.parametrize("written", ["{[1]: 2}", "{" * 5000, "{'a': " + "[" * 5000])
+def test_no_dictionary_at_all(written: str) -> None:
+    [fault] = values.find_faults({"ctaudit_config": written})
+    assert fault.startswith("ctaudit_config")
+
+
+@pytest.mark.parametrize("written", [float("inf"), float("nan"), "1e3", 1.5, True])
+def test_no_whole_number(written: Any) -> None:
+    [fault] = values.find_faults({"ctaudit_check_retries": written})
+    assert fault.endswith("; write a whole number, such as 10")
+
+
+@pytest.mark.parametrize(
+    "written", ["- root\n- anna", "'root','anna'", "root;anna", "[root anna]", "(root)", [""]]
+)
+def test_no_names_of_users(written: Any) -> None:
+    [fault] = values.find_faults({"ctaudit_auditors": written})
+    assert "is not the name of a user; write" in fault

@@ -139,7 +139,8 @@ def _read_flag(value: Any, option: Option, path: str) -> bool:
 def _read_number(value: Any, option: Option, path: str) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]+\s*", value):
         return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value):
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if is_whole and not isinstance(value, bool):
         return int(value)
     raise _misfit(value, option, path)
 
@@ -170,7 +171,19 @@ def _read_list(value: Any, option: Option, path: str) -> list[Any]:
         raise _misfit(value, option, path)
     element = {"type": option.get("elements", "str")}
     items = [_read(_plain(item), element, f"{path}[{place}]") for place, item in enumerate(value)]
+    if path == "ctaudit_auditors":
+        return [_read_user(item, path) for item in items]
     return [_read_network(item, path) for item in items] if path in _NETWORKS else items
+
+
+def _read_user(text: str, path: str) -> str:
+    """A user of the system, perhaps of a directory, as PostgreSQL's peer authentication has it."""
+    if re.fullmatch(r"\w[\w.@\\+$-]*", text):
+        return text
+    raise Misfit(
+        f"{path}: {_show(text)} is not the name of a user; write a list of them, such as "
+        '["root", "anna"]'
+    )
 
 
 def _read_network(text: str, path: str) -> str:
@@ -226,7 +239,7 @@ def _parse(text: str) -> Any:
     for parse in (json.loads, ast.literal_eval, yaml.safe_load):
         try:
             return parse(text)
-        except (ValueError, SyntaxError, yaml.YAMLError):
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, yaml.YAMLError):
             continue
     return text
 
@@ -239,7 +252,8 @@ def _misfit(value: Any, option: Option, path: str, wanted: str = "") -> Misfit:
 def _show(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     # A DSN in what was not understood as a dictionary.
-    text = re.sub(r"(?i)(password\W*=|://[^:/@]*:)[^\s@&\"]*", r"\1***", text)
+    if re.search(r"(?i)pass|pwd|secret|dsn|://", text):
+        return "something that may hold a password"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
