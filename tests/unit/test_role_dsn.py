@@ -114,7 +114,7 @@ def test_what_is_added_and_what_stands_already() -> None:
 
 
 def test_an_at_sign_in_the_password_is_not_the_hosts() -> None:
-    """libpq would end the password at the first one, and show the rest as the host's name."""
+    """By libpq's reading the password ends at the first one, and the host's name has the rest."""
     written = "postgresql://gw1:q7@x2@db/ctaudit"
     assert "x2" not in dsn.public_dsn(written)
 

@@ -15,8 +15,8 @@ _PAIR = re.compile(
     r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.)*)(?=\s|$)", re.DOTALL
 )
 _ADVICE = (
-    'write "host=... dbname=... user=..." or postgresql://user@host/dbname, where "@", "/", "?" and '
-    '"%" of a password are %40, %2F, %3F and %25'
+    'write "host=... dbname=... user=..." or postgresql://user@host/dbname, where "@", "/", "?" '
+    'and "%" of a password are %40, %2F, %3F and %25'
 )
 # Keys of libpq that hold no secret though their names sound like it.
 _HARMLESS = {"passfile", "sslkey"}
@@ -81,7 +81,8 @@ def find_dsn_faults(dsn: str, name: str, password: str = "") -> list[str]:
             continue
         if _SECRET_KEY.search(key.lower()) and key not in _HARMLESS:
             faults.append(
-                f"{name}: has {key}, which every user of the gateway could read; {_explain_key(key)}"
+                f"{name}: has {key}, which every user of the gateway could read; "
+                f"{_explain_key(key)}"
             )
         elif _SECRET_VALUE.search(value):
             faults.append(f"{name}: its {key} holds what may be a password; {_ADVICE}")
