@@ -96,3 +96,11 @@ def test_what_is_received_meanwhile_does_not_matter(spool: Path) -> None:
 
 def test_no_spool_is_another_finding(tmp_path: Path) -> None:
     assert list(check_backlog(tmp_path / "none", Database(0).find)) == []
+
+
+def test_a_spool_without_a_segment_is_not_called_recorded(spool: Path) -> None:
+    for path in spool.glob("*.segment"):
+        path.write_bytes(b"no segment")
+    (finding,) = check_backlog(spool, Database(0).find)
+    assert finding.level is WARNING
+    assert finding.found == f"no segment in {spool} can be read"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ctaudit.admin.check_database import Site, check_database, check_database_host
 from ctaudit.admin.check_host import check_host, find_holder
-from ctaudit.admin.finding import Finding, Level
+from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.units import MAINTAIN_TIMER, States, Units, get_state, name_units, read_states
-from ctaudit.config import Config
-from ctaudit.database.dsn import find_remote_host
+from ctaudit.config import DEFAULT_PATH, Config
+from ctaudit.database.dsn import find_remote_host, has_secret
 
 
 def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
@@ -24,6 +27,7 @@ def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
         return [Finding("gateway", Level.GOOD, said), *check_database_host(dsn, site)]
     return [
         *check_host(config, units, states),
+        *check_secret(config, path or DEFAULT_PATH),
         *check_database(dsn, config.record_procedure, config.node, site),
     ]
 
@@ -32,3 +36,19 @@ def is_database_host(units: Units, states: States) -> bool:
     """Whether neither service is wanted here, as docs/install.md has it on the database's host."""
     services = (get_state(states, units.receiver), get_state(states, units.recorder))
     return all(state is not None and state.is_off for state in services)
+
+
+def check_secret(config: Config, path: Path) -> Iterator[Finding]:
+    """A finding where the configuration has a password; every user may read the packaged file."""
+    if not has_secret(config.database.dsn):
+        return
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        yield make_finding(
+            "password",
+            f"{path} has the database's password, mode {stat.S_IMODE(mode):04o}",
+            good=not mode & stat.S_IROTH,
+            wanted="a password that other users of this host cannot read",
+            remedy="write it into a file of mode 0400 of the user ctaudit, as libpq's passfile has "
+            f"it, and passfile= into database.dsn; or chgrp ctaudit {path} && chmod 640 {path}",
+        )

@@ -89,6 +89,15 @@ def check_backlog(
         published = read_published(directory)
     except OSError:
         return
+    if not published:
+        yield Finding(
+            "backlog",
+            Level.WARNING,
+            f"no segment in {directory} can be read",
+            "segments of a receiver at work",
+            "the reason is in the finding on the receiver, or in journalctl -u of its unit",
+        )
+        return
     began = monotonic()
     positions = _ask(published, find_position)
     before = waiting = _count_waiting(published, positions)

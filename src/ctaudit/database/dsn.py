@@ -13,7 +13,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ctaudit.errors import UsageError
 
-_SECRETS = {"password", "sslpassword"}
+# The last three are of libpq 18.
+_SECRETS = {
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+}
 _VARIABLES = {
     "service": "PGSERVICE",
     "host": "PGHOST",
@@ -39,13 +46,18 @@ def parse_dsn(dsn: str, name: str = "connection string") -> dict[str, Any]:
 
 def check_dsn(dsn: str, name: str, *, public: bool = False) -> str:
     """Returns ``dsn`` or raises UsageError; ``public``: every user can see it, so no password."""
-    parameters = parse_dsn(dsn, name)
-    if public and _SECRETS & parameters.keys():
+    parse_dsn(dsn, name)
+    if public and has_secret(dsn):
         raise UsageError(
             f"{name}: contains a password, which every user of this machine can see there; "
             "put it into ~/.pgpass or a file that PGPASSFILE names"
         )
     return dsn
+
+
+def has_secret(dsn: str) -> bool:
+    """Whether who reads the connection string may connect by it. Raises UsageError."""
+    return bool(_SECRETS & parse_dsn(dsn).keys())
 
 
 def find_remote_host(dsn: str) -> str | None:
