@@ -10,7 +10,7 @@ from ctaudit.admin.check import check_secret
 from ctaudit.admin.finding import Level
 from ctaudit.config import Config, DatabaseSection
 
-SECRET = "postgresql://gw1:hunter2@db/ctaudit"
+DSN = "postgresql://gw1:hunter2@db/ctaudit"
 
 
 @pytest.mark.parametrize(("mode", "level"), [(0o644, Level.WARNING), (0o640, Level.GOOD)])
@@ -18,7 +18,7 @@ def test_who_may_read_it(tmp_path: Path, mode: int, level: Level) -> None:
     path = tmp_path / "ctaudit.toml"
     path.touch()
     path.chmod(mode)
-    [finding] = check_secret(Config(node="gw1", database=DatabaseSection(SECRET)), path)
+    [finding] = check_secret(Config(node="gw1", database=DatabaseSection(DSN)), path)
     assert finding.level is level
     assert f"mode 0{mode:o}" in finding.found
     assert "hunter2" not in str(finding)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.admin.check import is_database_host
+from ctaudit.admin.check import describe_absence, is_database_host, list_instances
 from ctaudit.admin.check_units import (
     Service,
     judge_maintenance,
@@ -179,3 +179,16 @@ def test_a_database_host(receiver: UnitState, recorder: UnitState, is_one: bool)
     states = {units.receiver: receiver, units.recorder: recorder}
     assert is_database_host(units, states) is is_one
     assert not is_database_host(units, None)
+
+
+def test_a_host_of_instances_is_not_said_to_have_no_gateway(tmp_path: Path) -> None:
+    for name in ("ctaudit.toml", "gw2.toml", "gw3.toml", "namespace-sysctl.conf"):
+        (tmp_path / name).touch()
+    others = list_instances(tmp_path)
+    assert [path.name for path in others] == ["gw2.toml", "gw3.toml"]
+    assert "none on this host" in describe_absence(Units(), [])
+    said = describe_absence(Units(), others)
+    assert "none on this host" not in said
+    assert said.endswith(
+        f"--config {tmp_path}/gw2.toml, ctaudit check --config {tmp_path}/gw3.toml"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from ctaudit.database.dsn import check_dsn, describe_target, find_remote_host, parse_dsn
@@ -67,6 +69,9 @@ def test_target(
         ("host=127.0.0.1", None),
         ("host=::1", None),
         ("hostaddr=192.0.2.1", "192.0.2.1"),
+        ("host=localhost hostaddr=192.0.2.1", "localhost"),
+        ("host=db.example hostaddr=127.0.0.1", None),
+        ("host=a,b hostaddr=127.0.0.1,192.0.2.1", "b"),
         ("host=db.example", "db.example"),
         ("postgresql://gw1@db1,db2/ctaudit?target_session_attrs=read-write", "db1, db2"),
         ("host=/run/postgresql,db2", "db2"),
@@ -81,3 +86,13 @@ def test_where_the_database_is(
     monkeypatch.setenv("PGHOST", "db9")
     assert find_remote_host("dbname=a") == "db9"
     assert find_remote_host("service=ctaudit") is None
+
+
+def test_an_address_of_this_host() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        try:
+            route.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this host has no route, and no address but loopback's")
+        own = route.getsockname()[0]
+    assert find_remote_host(f"host={own}") is None

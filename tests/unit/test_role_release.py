@@ -49,3 +49,7 @@ def test_others(text: str, words: tuple[str, ...], unsaid: str) -> None:
     assert "ctaudit is made for Debian 12 and 13" in said
     assert all(word in said for word in words), said
     assert unsaid not in said
+
+
+def test_a_quote_without_its_other_half() -> None:
+    assert release.explain_release('ID=debian\nVERSION_ID=12\nNAME="Debian', ["12"]) == ""

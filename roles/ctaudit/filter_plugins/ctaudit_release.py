@@ -40,7 +40,10 @@ def _read_fields(text: str) -> dict[str, str]:
     for line in text.splitlines():
         key, equals, value = line.strip().partition("=")
         if equals and not key.startswith("#"):
-            words = shlex.split(value)
+            try:
+                words = shlex.split(value)
+            except ValueError:  # a quote without its other half
+                words = [value.strip("\"'")]
             fields[key] = words[0] if words else ""
     return fields
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,8 +23,9 @@ def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
     site = Site(config.spool.directory, elsewhere, get_state(states, MAINTAIN_TIMER))
     is_listening = find_holder(config.spool.directory, "receiver") is not None
     if not is_listening and elsewhere is None and is_database_host(units, states):
-        said = f"none on this host: {units.receiver} is disabled and nothing is received here"
-        return [Finding("gateway", Level.GOOD, said), *check_database_host(dsn, site)]
+        others = [found for found in list_instances() if found != path]
+        gateway = Finding("gateway", Level.GOOD, describe_absence(units, others))
+        return [gateway, *check_database_host(dsn, site)]
     return [
         *check_host(config, units, states),
         *check_secret(config, path or DEFAULT_PATH),
@@ -36,6 +37,19 @@ def is_database_host(units: Units, states: States) -> bool:
     """Whether neither service is wanted here, as docs/install.md has it on the database's host."""
     services = (get_state(states, units.receiver), get_state(states, units.recorder))
     return all(state is not None and state.is_off for state in services)
+
+
+def list_instances(folder: Path = DEFAULT_PATH.parent) -> list[Path]:
+    """The configurations of gateways that are instances on this host."""
+    return sorted(path for path in folder.glob("*.toml") if path.name != DEFAULT_PATH.name)
+
+
+def describe_absence(units: Units, instances: Sequence[Path]) -> str:
+    said = f"{units.receiver} is disabled and nothing is received by it"
+    if not instances:
+        return f"none on this host: {said}"
+    commands = ", ".join(f"ctaudit check --config {path}" for path in instances)
+    return f"{said}; of this host's other gateways: {commands}"
 
 
 def check_secret(config: Config, path: Path) -> Iterator[Finding]:

@@ -63,27 +63,45 @@ def has_secret(dsn: str) -> bool:
 def find_remote_host(dsn: str) -> str | None:
     """The hosts of the database as the connection string or the environment has them.
 
-    None: it is on this host, by a socket file or a loopback address, or where it is stands in a
+    None: it is on this host, by a socket file or one of its addresses, or where it is stands in a
     service file.
     """
     parameters = parse_dsn(dsn)
-    named = parameters.get("host") or parameters.get("hostaddr")
-    if named is None and not (parameters.get("service") or os.environ.get("PGSERVICE")):
-        named = os.environ.get("PGHOST") or os.environ.get("PGHOSTADDR")
-    hosts = [host.strip() for host in str(named or "").split(",") if host.strip()]
-    remote = [host for host in hosts if not is_local_host(host)]
-    return ", ".join(remote) or None
+    hosts, addresses = parameters.get("host"), parameters.get("hostaddr")
+    is_named = hosts or addresses or parameters.get("service") or os.environ.get("PGSERVICE")
+    if not is_named:
+        hosts, addresses = os.environ.get("PGHOST"), os.environ.get("PGHOSTADDR")
+    # libpq connects to hostaddr; host is then the name of it in the server's certificate.
+    reached = _split_hosts(addresses or hosts)
+    shown = _split_hosts(hosts)
+    names = shown if len(shown) == len(reached) else reached
+    pairs = zip(names, reached, strict=True)
+    return ", ".join(name for name, host in pairs if not is_local_host(host)) or None
+
+
+def _split_hosts(text: object) -> list[str]:
+    return [host.strip() for host in str(text or "").split(",") if host.strip()]
 
 
 def is_local_host(host: str) -> bool:
-    """A socket file, this host's name or a loopback address; "" is libpq's default, a socket."""
+    """A socket file, this host's name or an address of it; "" is libpq's default, a socket."""
     own = {"", "localhost", socket.gethostname().lower()}
     if host.startswith(("/", "@")) or host.lower() in own:
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    return address.is_loopback or _is_own_address(host, address.version)
+
+
+def _is_own_address(host: str, family: int) -> bool:
+    try:
+        with socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as trial:
+            trial.bind((host, 0))
+    except OSError:
+        return False
+    return True
 
 
 def describe_target(parameters: Mapping[str, Any]) -> str:
