@@ -139,7 +139,8 @@ def test_scope_service() -> None:
     ("elsewhere", "timer", "ahead", "level", "words"),
     [
         (None, RUNNING, 7, GOOD, "ctaudit-maintain.timer is active; last run on 2026-02-22"),
-        (None, RUNNING, None, GOOD, "it has never made a partition"),
+        (None, RUNNING, None, WARNING, "it has never made a partition"),
+        (None, RUNNING, -50, WARNING, "is active; last run on 2025-12-27 at the latest"),
         (None, UnitState(active="inactive"), 7, WARNING, "is inactive; last run on 2026-02-22"),
         (None, NOT_FOUND, 7, WARNING, "not installed"),
         (None, None, 7, GOOD, "no systemd here"),
@@ -157,6 +158,21 @@ def test_who_runs_the_maintenance(
     assert (finding.level, words in finding.found) == (level, True), finding
     if elsewhere and level is WARNING:
         assert finding.remedy.startswith("on db.example: ")
+
+
+def test_a_maintenance_that_fails_every_night() -> None:
+    finding = judge_maintenance(None, RUNNING, TODAY + timedelta(days=7), TODAY, "exit-code")
+    assert finding.level is WARNING
+    assert finding.found.endswith("; the last run of ctaudit-maintain.service failed (exit-code)")
+    assert finding.remedy.startswith("systemctl start ctaudit-maintain.service; the reason")
+
+
+def test_a_service_that_works_on_another_spool() -> None:
+    service = Service("recorder", "ctaudit.service", None, UnitState(status="recording"))
+    finding = judge_service(service, SPOOL, None)
+    assert finding.level is UNFIT
+    assert finding.found == "not on /x, though ctaudit.service says: recording"
+    assert finding.remedy.startswith("systemctl restart ctaudit.service")
 
 
 OFF = UnitState(active="inactive", enabled="disabled")

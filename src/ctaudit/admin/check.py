@@ -10,7 +10,15 @@ from pathlib import Path
 from ctaudit.admin.check_database import Site, check_database, check_database_host
 from ctaudit.admin.check_host import check_host, find_holder
 from ctaudit.admin.finding import Finding, Level, make_finding
-from ctaudit.admin.units import MAINTAIN_TIMER, States, Units, get_state, name_units, read_states
+from ctaudit.admin.units import (
+    MAINTAIN_SERVICE,
+    MAINTAIN_TIMER,
+    States,
+    Units,
+    get_state,
+    name_units,
+    read_states,
+)
 from ctaudit.config import DEFAULT_PATH, Config
 from ctaudit.database.dsn import find_remote_host, has_secret
 
@@ -18,9 +26,12 @@ from ctaudit.database.dsn import find_remote_host, has_secret
 def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
     """The findings; ``path``: of the configuration, as it was given."""
     units = name_units(path)
-    states = read_states((units.receiver, units.recorder, units.scope, units.timer, MAINTAIN_TIMER))
+    maintaining = (MAINTAIN_TIMER, MAINTAIN_SERVICE)
+    states = read_states((units.receiver, units.recorder, units.scope, units.timer, *maintaining))
     elsewhere = find_remote_host(dsn)
-    site = Site(config.spool.directory, elsewhere, get_state(states, MAINTAIN_TIMER))
+    timer, last_run = (get_state(states, name) for name in maintaining)
+    result = last_run.result if last_run else ""
+    site = Site(config.spool.directory, elsewhere, timer, result)
     is_listening = find_holder(config.spool.directory, "receiver") is not None
     if not is_listening and elsewhere is None and is_database_host(units, states):
         others = [found for found in list_instances() if found != path]

@@ -60,12 +60,13 @@ class Site:
     """What this host is to the database.
 
     ``spool``: its directory; ``elsewhere``: the database's host, None: it is this one;
-    ``maintain_timer``: None where there is no systemd.
+    ``maintain_timer``: None where there is no systemd; ``maintain_result``: of the last run here.
     """
 
     spool: Path
     elsewhere: str | None = None
     maintain_timer: UnitState | None = None
+    maintain_result: str = ""
 
 
 def check_database(dsn: str, procedure: str, node: str, site: Site | None = None) -> list[Finding]:
@@ -127,7 +128,8 @@ def _judge_maintenance(
     # A service file may have named the host.
     host = connection.info.host or ""
     elsewhere = site.elsewhere or (None if is_local_host(host) else host)
-    return judge_maintenance(elsewhere, site.maintain_timer, until, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    return judge_maintenance(elsewhere, site.maintain_timer, until, today, site.maintain_result)
 
 
 def _ask(

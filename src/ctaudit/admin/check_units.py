@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from ctaudit.admin.finding import Finding, Level, make_finding
-from ctaudit.admin.units import MAINTAIN_TIMER, UnitState
+from ctaudit.admin.units import MAINTAIN_SERVICE, MAINTAIN_TIMER, UnitState
 from ctaudit.database.maintenance import DAYS_AHEAD
 
 _NOT_SEEN, _RUN_AS_ROOT = "cannot be checked as this user", "run as root"
@@ -53,6 +53,15 @@ def judge_service(service: Service, directory: Path, most_user_namespaces: int |
             f"running on {directory}, process {service.process}" + ("" if is_good else f": {said}"),
             good=is_good,
             remedy=f"the sentence says what is wrong; more in journalctl -xu {unit}",
+            level=Level.UNFIT,
+        )
+    if said.startswith(_AT_WORK):
+        return make_finding(
+            name,
+            f"not on {directory}, though {unit} says: {said}",
+            good=False,
+            wanted=f"running on {directory}",
+            remedy=f"systemctl restart {unit}, since the configuration is another one by now",
             level=Level.UNFIT,
         )
     if said:
@@ -112,12 +121,16 @@ def judge_scope_service(unit: str, service: UnitState) -> Iterator[Finding]:
 
 
 def judge_maintenance(
-    elsewhere: str | None, timer: UnitState | None, until: date | None, today: date
+    elsewhere: str | None,
+    timer: UnitState | None,
+    until: date | None,
+    today: date,
+    result: str = "",
 ) -> Finding:
     """Who runs ``maintain``, which drops what is past retention and makes partitions.
 
     ``elsewhere``: the database's host, None: it is this one; ``until``: the last day that has a
-    partition, from which the last run is known.
+    partition, from which the last run is known; ``result``: of the service's last run here.
     """
     last = None if until is None else until - timedelta(days=DAYS_AHEAD)
     known = "it has never made a partition" if last is None else f"last run on {last} at the latest"
@@ -140,12 +153,17 @@ def judge_maintenance(
             wanted="one run a day",
             remedy="run ctaudit maintain once a day",
         )
+    has_failed = result not in ("", "success")
+    failure = f"; the last run of {MAINTAIN_SERVICE} failed ({result})" if has_failed else ""
     return make_finding(
         "maintenance",
-        f"{MAINTAIN_TIMER} is {_describe_timer(timer)}; {known}",
-        good=_runs(timer),
-        wanted="active, with a next time",
-        remedy=f"systemctl enable --now {MAINTAIN_TIMER}",
+        f"{MAINTAIN_TIMER} is {_describe_timer(timer)}; {known}{failure}",
+        good=_runs(timer) and is_recent and not has_failed,
+        wanted="one run a day that ends well" if _runs(timer) else "active, with a next time",
+        remedy=f"systemctl start {MAINTAIN_SERVICE}; the reason is in journalctl -u "
+        f"{MAINTAIN_SERVICE}"
+        if _runs(timer)
+        else f"systemctl enable --now {MAINTAIN_TIMER}",
     )
 
 
