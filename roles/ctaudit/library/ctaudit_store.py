@@ -84,11 +84,21 @@ def _bring_about(module: AnsibleModule) -> tuple[list[str], str, str]:
         due = _is_due(module, mark, before)
     if due:
         actions.append(_install(module, mark))
-    if not known and not module.check_mode:
+    # Also where an earlier run was broken off in between.
+    if known and _keeps_ours_out(module):
+        actions.append("let the roles of ctaudit connect")
+    if not module.check_mode and (not known or _keeps_ours_out(module)):
         run_sql(module, f"GRANT CONNECT ON DATABASE {DATABASE} TO {_ROLES}")
     state = f"schema from {before or 'elsewhere'}\n" if known else "no database\n"
     wanted = f"schema from {mark or 'the package'}\n" if due else state
     return actions, state, wanted
+
+
+def _keeps_ours_out(module: AnsibleModule) -> bool:
+    names = ", ".join(quote_text(name.strip()) for name in _ROLES.split(","))
+    refused = f"NOT has_database_privilege(oid, {quote_text(DATABASE)}, 'CONNECT')"
+    statement = f"EXISTS (SELECT FROM pg_roles WHERE rolname IN ({names}) AND {refused})"
+    return bool(ask(module, statement))
 
 
 def _is_there(module: AnsibleModule) -> bool:
