@@ -85,3 +85,14 @@ def test_the_sandbox_that_is_tried_is_the_recorders() -> None:
     unit = UNIT.read_text().splitlines()
     assert [line for line in lines if not line.startswith("User=") and line not in unit] == []
     assert "PrivateUsers=yes" in lines
+
+
+def test_the_diff_of_a_file_shows_no_line_of_others() -> None:
+    before = "host all all ::/0 ldap ldapbindpasswd=q7x2k9\n"
+    after = block.replace_block(before, "gateway gw1", ["hostssl ctaudit gw1"])
+    assert block.differing_lines(before, after) == (
+        "",
+        "# BEGIN gateway gw1\nhostssl ctaudit gw1\n# END gateway gw1\n",
+    )
+    again = block.replace_block(after, "gateway gw1", [])
+    assert "q7x2k9" not in "".join(block.differing_lines(after, again))

@@ -49,7 +49,7 @@ hba_file:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ctaudit_block import replace_block
+from ansible.module_utils.ctaudit_block import differing_lines, replace_block
 from ansible.module_utils.ctaudit_postgres import find_server, refuse_wrong, replaced
 from ansible.module_utils.ctaudit_psql import Refused
 
@@ -79,7 +79,8 @@ def main() -> None:
                 refuse_wrong(module, found)
     except Refused as refused:
         module.fail_json(msg=f"PostgreSQL on this host: {refused}")
-    diff = {"before": before, "after": after, "before_header": str(path), "after_header": str(path)}
+    gone, come = differing_lines(before, after)
+    diff = {"before": gone, "after": come, "before_header": str(path), "after_header": str(path)}
     module.exit_json(changed=after != before, hba_file=str(path), diff=diff)
 
 

@@ -20,3 +20,11 @@ def replace_block(text: str, name: str, lines: Sequence[str]) -> str:
     else:
         kept = [*block, *there]
     return "".join(f"{line}\n" for line in kept)
+
+
+def differing_lines(before: str, after: str) -> tuple[str, str]:
+    """The lines of each that the other has not: others may hold a secret, as ldapbindpasswd."""
+    old, new = before.splitlines(), after.splitlines()
+    gone = [line for line in old if line not in new]
+    come = [line for line in new if line not in old]
+    return "".join(f"{line}\n" for line in gone), "".join(f"{line}\n" for line in come)
