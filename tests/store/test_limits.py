@@ -107,6 +107,29 @@ def test_recorder(
             assert gateway.record(dsn) == 3
 
 
+def test_recorder_of_a_quiet_gateway(
+    cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its session is idle for longer than the login's limit, and stays."""
+    dsn = cluster.dsn(PLACE, user="lr")
+    let_record(dsn, "gw-q")
+    gateway = Spooled(tmp_path, "gw-q")
+    looks = 0
+
+    def stop() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 5:
+            time.sleep(0.5)
+            gateway.write(4)
+        return looks > 10
+
+    with gateway.receiving(), setting(cluster, "ROLE lr", "idle_session_timeout", "100ms"):
+        gateway.write(1, 2, 3)
+        assert gateway.record(dsn, stop) == 4
+    assert "unreachable" not in caplog.text
+
+
 @contextmanager
 def locked(cluster: Cluster) -> Iterator[None]:
     """Locks the streams for 0.3 s from now on."""

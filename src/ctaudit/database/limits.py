@@ -58,6 +58,10 @@ class Unlimited:
         pid, is_limited = connection.execute(_IS_LIMITED.encode()).fetchall()[0]
         # A pooler tells its clients a process of its own making.
         is_pooled = pid != connection.info.backend_pid
+        if not is_pooled:
+            # This session is ours, and idle as long as the gateway is. A pooler's own sessions
+            # are for the pooler to begin anew.
+            connection.execute(b"SET idle_session_timeout = 0")
         begin = f"{_BEGIN}; {_settings(connection)}".encode()
         self._begin = begin if is_limited or is_pooled else None
 
