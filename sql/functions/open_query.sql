@@ -154,8 +154,10 @@ BEGIN
         $query$ END, $query$
         unended AS (
             SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE coalesce(s.ct_id <> ALL <again>, true)
-                AND NOT EXISTS (
+            WHERE $query$, CASE WHEN v_has_again THEN $query$
+                coalesce(s.ct_id <> ALL <again>, true) AND
+                $query$ END, $query$
+                NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
                     WHERE <ends> AND f.ct_id = s.ct_id
                         AND $query$, CASE WHEN v_is_filtered THEN $query$

@@ -37,7 +37,9 @@ BEGIN
         WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
             AND d.dump_id = h.gone_dump_id AND s.dump_id = h.dump_id AND NOT s.by_rows
         RETURNING h.* INTO v_search;
-        v_search := coalesce(v_search, p_search);
+        IF NOT FOUND THEN
+            v_search := p_search;
+        END IF;
     END IF;
     IF NOT v_search.by_copy THEN
         RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);

@@ -4599,8 +4599,10 @@ AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
         $query$ END, $query$
         unended AS (
             SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE coalesce(s.ct_id <> ALL <again>, true)
-                AND NOT EXISTS (
+            WHERE $query$, CASE WHEN v_has_again THEN $query$
+                coalesce(s.ct_id <> ALL <again>, true) AND
+                $query$ END, $query$
+                NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
                     WHERE <ends> AND f.ct_id = s.ct_id
                         AND $query$, CASE WHEN v_is_filtered THEN $query$
@@ -5700,7 +5702,9 @@ BEGIN
         WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
             AND d.dump_id = h.gone_dump_id AND s.dump_id = h.dump_id AND NOT s.by_rows
         RETURNING h.* INTO v_search;
-        v_search := coalesce(v_search, p_search);
+        IF NOT FOUND THEN
+            v_search := p_search;
+        END IF;
     END IF;
     IF NOT v_search.by_copy THEN
         RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
