@@ -81,6 +81,7 @@ BEGIN
     copied_until := greatest(
         v_from, CASE WHEN taken > p_rows THEN v_last ELSE coalesce(p_until, v_last) END
     );
+    PERFORM ctaudit.summarize(v_from, copied_until);
     INSERT INTO ctaudit.live_copy AS c (
         node_id, dump_id, stream, copied_until, stored, others, made_in, begun_for
     )
@@ -106,9 +107,9 @@ BEGIN
         )
         SELECT
             $1, $12, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
-            array_agg(
+            CASE WHEN $13 IS NULL THEN array_agg(
                 CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
-            )
+            ) ELSE '{}' END
         FROM unended AS s
         GROUP BY s.relation
         ON CONFLICT (node_id, dump_id, relation) DO UPDATE SET
@@ -117,7 +118,7 @@ BEGIN
     $query$
     USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
         v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at, v_again,
-        v_dump;
+        v_dump, p_for;
     DELETE FROM ctaudit.live_place AS k
     WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump
         AND k.copied_until < advance_copy.copied_until;

@@ -3,13 +3,14 @@
 -- leaves to ctaudit.compare_entries those that are not of a connection recorded as open. Nearly all
 -- are: so they are joined with the copy of what has been open since the dump before
 -- (ctaudit.advance_copy, ctaudit.match_by_copy). Where there is no copy, each is looked up by index
--- (ctaudit.match_by_rows).
+-- (ctaudit.match_by_rows); so it is of a node that records less than a 64th of all events.
 -- Parameters:
 --   p_stream    the row of the stream
 --   p_dump      the dump
 --   p_earlier   the dump_id of the one before it that was reconciled, or NULL
---   p_rows      how much to do: 1 for ten openings of the copy, for five entries, or for one that is
---               looked up. Those received at the same moment are taken together
+--   p_rows      how much to do: 1 for ten openings of the copy (of a node that is not alone, fewer),
+--               for five entries, or for one that is looked up. Those received at the same moment
+--               are taken together
 -- Returns: how much was done; less than p_rows: all entries are matched
 -- Tables touched: unmatched_entry, dump, live_copy, live_place; opening_row, dump_entry_row, flow_row,
 --   stream, clock_doubt (read)
@@ -28,7 +29,10 @@ DECLARE
     v_since CONSTANT record := ctaudit.recorded_since(
         p_stream.node, p_earlier, p_stream.covered_until
     );
-    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live';
+    v_share CONSTANT double precision := ctaudit.share_of(p_stream);
+    v_window CONSTANT bigint := ceil(10 * p_rows * greatest(v_share, 1 / 64.0));
+    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
+        OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -48,13 +52,13 @@ BEGIN
                 ) THEN p_dump.ended_at
                 -- What was sent before the dump's end is received soon.
                 ELSE least(p_stream.covered_until, p_dump.ended_at + interval '2 s')
-            END, 10 * p_rows
+            END, v_window
         );
         v_by_rows := v_step.copied_until IS NULL;
-        IF v_step.taken > 10 * p_rows THEN
+        IF v_step.taken > v_window THEN
             RETURN p_rows;
         END IF;
-        v_done := v_step.taken / 10;
+        v_done := p_rows * v_step.taken / v_window;
         v_each := 5;
     END IF;
     EXECUTE $query$

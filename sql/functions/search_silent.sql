@@ -9,7 +9,7 @@
 -- Parameters:
 --   p_stream   the row of the stream
 --   p_search   the search
---   p_rows     how much to do: 1 for ten openings of the copy, or for a row that is looked up
+--   p_rows     how much to do: as of ctaudit.match_entries
 -- Returns: how much was done; fewer than p_rows: this part is over, the last one where
 --   search.openings_until is set
 -- Tables touched: search, dump, unended_row, flow_row, live_copy, live_place; opening_row,
@@ -25,6 +25,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_search ctaudit.search := p_search;
+    v_window CONSTANT bigint := ceil(
+        10 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+    );
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
@@ -47,7 +50,7 @@ BEGIN
         RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
     END IF;
     v_step := ctaudit.advance_copy(
-        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, 10 * p_rows
+        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
     );
     IF v_step.copied_until IS NULL THEN
         UPDATE ctaudit.dump AS d SET by_rows = true WHERE d.dump_id = v_search.dump_id;
@@ -55,12 +58,12 @@ BEGIN
         WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells
         RETURNING h.* INTO v_search;
         RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
-    ELSIF v_step.taken > 10 * p_rows THEN
+    ELSIF v_step.taken > v_window THEN
         RETURN p_rows;
     END IF;
     PERFORM ctaudit.find_unended(p_stream, v_search);
     UPDATE ctaudit.search AS h SET openings_until = v_search.entries_until
     WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells;
-    RETURN least(v_step.taken / 10, p_rows - 1);
+    RETURN least(p_rows * v_step.taken / v_window, p_rows - 1);
 END
 $function$;

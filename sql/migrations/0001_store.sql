@@ -583,7 +583,8 @@ CREATE TABLE ctaudit.live_place (
     relation oid NOT NULL,
     filenode oid NOT NULL,
     copied_until timestamptz NOT NULL,
-    -- One element a row: its ctid, and the internal end of the connection.
+    -- One element a row: its ctid, and the internal end of the connection; hosts is empty once the
+    -- next dump is being compared, and this copy not asked any more.
     places tid[] NOT NULL,
     hosts inet[] NOT NULL,
     PRIMARY KEY (node_id, dump_id, relation),

@@ -440,6 +440,7 @@ BEGIN
     copied_until := greatest(
         v_from, CASE WHEN taken > p_rows THEN v_last ELSE coalesce(p_until, v_last) END
     );
+    PERFORM ctaudit.summarize(v_from, copied_until);
     INSERT INTO ctaudit.live_copy AS c (
         node_id, dump_id, stream, copied_until, stored, others, made_in, begun_for
     )
@@ -465,9 +466,9 @@ BEGIN
         )
         SELECT
             $1, $12, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
-            array_agg(
+            CASE WHEN $13 IS NULL THEN array_agg(
                 CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
-            )
+            ) ELSE '{}' END
         FROM unended AS s
         GROUP BY s.relation
         ON CONFLICT (node_id, dump_id, relation) DO UPDATE SET
@@ -476,7 +477,7 @@ BEGIN
     $query$
     USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
         v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at, v_again,
-        v_dump;
+        v_dump, p_for;
     DELETE FROM ctaudit.live_place AS k
     WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump
         AND k.copied_until < advance_copy.copied_until;
@@ -3977,7 +3978,10 @@ DECLARE
     v_since CONSTANT record := ctaudit.recorded_since(
         p_stream.node, p_earlier, p_stream.covered_until
     );
-    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live';
+    v_share CONSTANT double precision := ctaudit.share_of(p_stream);
+    v_window CONSTANT bigint := ceil(10 * p_rows * greatest(v_share, 1 / 64.0));
+    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
+        OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -3997,13 +4001,13 @@ BEGIN
                 ) THEN p_dump.ended_at
                 -- What was sent before the dump's end is received soon.
                 ELSE least(p_stream.covered_until, p_dump.ended_at + interval '2 s')
-            END, 10 * p_rows
+            END, v_window
         );
         v_by_rows := v_step.copied_until IS NULL;
-        IF v_step.taken > 10 * p_rows THEN
+        IF v_step.taken > v_window THEN
             RETURN p_rows;
         END IF;
-        v_done := v_step.taken / 10;
+        v_done := p_rows * v_step.taken / v_window;
         v_each := 5;
     END IF;
     EXECUTE $query$
@@ -5690,6 +5694,9 @@ CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.
 AS $$
 DECLARE
     v_search ctaudit.search := p_search;
+    v_window CONSTANT bigint := ceil(
+        10 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+    );
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
@@ -5712,7 +5719,7 @@ BEGIN
         RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
     END IF;
     v_step := ctaudit.advance_copy(
-        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, 10 * p_rows
+        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
     );
     IF v_step.copied_until IS NULL THEN
         UPDATE ctaudit.dump AS d SET by_rows = true WHERE d.dump_id = v_search.dump_id;
@@ -5720,13 +5727,13 @@ BEGIN
         WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells
         RETURNING h.* INTO v_search;
         RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
-    ELSIF v_step.taken > 10 * p_rows THEN
+    ELSIF v_step.taken > v_window THEN
         RETURN p_rows;
     END IF;
     PERFORM ctaudit.find_unended(p_stream, v_search);
     UPDATE ctaudit.search AS h SET openings_until = v_search.entries_until
     WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells;
-    RETURN least(v_step.taken / 10, p_rows - 1);
+    RETURN least(p_rows * v_step.taken / v_window, p_rows - 1);
 END
 $$;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
@@ -5894,6 +5901,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.share_of(p_stream ctaudit.stream) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(
+        sum(r.rate) FILTER (WHERE r.stream = p_stream.stream) / nullif(sum(r.rate), 0), 1
+    )
+    FROM (
+        SELECT s.stream, (1 + s.stored) / greatest(
+            extract(epoch FROM s.covered_until - s.started_at)::double precision, 60
+        ) AS rate
+        FROM ctaudit.stream AS s
+        WHERE s.stream = p_stream.stream OR s.committed_at > now() - interval '1 hour'
+    ) AS r;
+$$;
+ALTER FUNCTION ctaudit.share_of(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6174,6 +6197,37 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '1'
+AS $$
+DECLARE
+    v_index regclass;
+BEGIN
+    FOR v_index IN
+        SELECT i.inhrelid
+        FROM pg_inherits AS i JOIN pg_index AS x ON x.indexrelid = i.inhrelid
+        JOIN pg_class AS c ON c.oid = x.indrelid
+        WHERE i.inhparent IN (
+            'ctaudit.opening_received_at'::regclass, 'ctaudit.flow_received_at'::regclass
+        ) AND c.relname IN (
+            SELECT ctaudit.partition_name(t.name, d.day::date)
+            FROM unnest('{opening,flow}'::text[]) AS t (name), generate_series(
+                date_trunc('day', p_from), p_until, interval '1 day'
+            ) AS d (day)
+        )
+    LOOP
+        BEGIN
+            PERFORM brin_summarize_new_values(v_index);
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8379,6 +8433,7 @@ REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own b
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.share_of(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.shell_word(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
@@ -8388,6 +8443,7 @@ REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;
