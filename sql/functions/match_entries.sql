@@ -8,7 +8,7 @@
 --   p_stream    the row of the stream
 --   p_dump      the dump
 --   p_earlier   the dump_id of the one before it that was reconciled, or NULL
---   p_rows      how much to do: 1 for ten openings of the copy (of a node that is not alone, fewer),
+--   p_rows      how much to do: 1 for fifteen openings of the copy (of a node that is not alone, fewer),
 --               for five entries, or for one that is looked up. Those received at the same moment
 --               are taken together
 -- Returns: how much was done; less than p_rows: all entries are matched
@@ -30,7 +30,7 @@ DECLARE
         p_stream.node, p_earlier, p_stream.covered_until
     );
     v_share CONSTANT double precision := ctaudit.share_of(p_stream);
-    v_window CONSTANT bigint := ceil(10 * p_rows * greatest(v_share, 1 / 64.0));
+    v_window CONSTANT bigint := ceil(15 * p_rows * greatest(v_share, 1 / 64.0));
     v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
         OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
     v_step record;

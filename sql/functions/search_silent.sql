@@ -26,7 +26,7 @@ AS $function$
 DECLARE
     v_search ctaudit.search := p_search;
     v_window CONSTANT bigint := ceil(
-        10 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+        15 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
     );
     v_step record;
 BEGIN

@@ -3979,7 +3979,7 @@ DECLARE
         p_stream.node, p_earlier, p_stream.covered_until
     );
     v_share CONSTANT double precision := ctaudit.share_of(p_stream);
-    v_window CONSTANT bigint := ceil(10 * p_rows * greatest(v_share, 1 / 64.0));
+    v_window CONSTANT bigint := ceil(15 * p_rows * greatest(v_share, 1 / 64.0));
     v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
         OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
     v_step record;
@@ -5695,7 +5695,7 @@ AS $$
 DECLARE
     v_search ctaudit.search := p_search;
     v_window CONSTANT bigint := ceil(
-        10 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+        15 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
     );
     v_step record;
 BEGIN

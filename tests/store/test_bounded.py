@@ -14,6 +14,7 @@ from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.store.gateway import Event, Gateway, ended, opened, tuples
 
+SECOND = timedelta(seconds=1)
 PORTION = 10_000  # rows, sql/functions/reconcile.sql
 BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
 
@@ -51,9 +52,8 @@ RELIABLE = """UPDATE ctaudit.stream SET detail = detail || '{"reliable": true}'"
 OPENINGS = "SELECT count(*) FROM ctaudit.opening"
 PENDING = "SELECT count(*) FROM ctaudit.stream WHERE pending_dump_id IS NOT NULL"
 UNOBSERVED = "SELECT count(*) FROM ctaudit.flow WHERE provenance = 'unobserved'"
-LEFT = (
-    "SELECT (SELECT count(*) FROM ctaudit.unmatched_entry) + (SELECT count(*) FROM ctaudit.search)"
-)
+LEFT = """SELECT (SELECT count(*) FROM ctaudit.unmatched_entry)
+    + (SELECT count(*) FROM ctaudit.unended_row) + (SELECT count(*) FROM ctaudit.search)"""
 
 
 def test_a_first_dump_is_taken_in_portions(gateway: Gateway) -> None:
@@ -92,24 +92,55 @@ def test_what_an_abandoned_dump_left_is_deleted(gateway: Gateway) -> None:
     gateway.note("dump begin", BEGIN + timedelta(seconds=1), {})
     rows = [{**entry, "kind": 4, "received_at": BEGIN} for entry in entries(range(10))]
     gateway.record(rows, BEGIN + timedelta(seconds=1))
-    assert one(gateway, LEFT) == 10
+    gateway.connection.execute(HALF_DONE)
+    assert one(gateway, LEFT) == 21
     gateway.note("overrun", BEGIN + timedelta(seconds=2), {"lost": 1})
     gateway.note("dump begin", BEGIN + timedelta(seconds=3), {})
     assert one(gateway, LEFT) == 0
 
 
-def test_an_entry_that_is_known_is_not_looked_at_again(gateway: Gateway) -> None:
+HALF_DONE = """
+INSERT INTO ctaudit.unmatched_entry SELECT * FROM ctaudit.dump_entry_row;
+INSERT INTO ctaudit.unended_row SELECT e.*, 'k', NULL, true, true FROM ctaudit.dump_entry_row AS e;
+INSERT INTO ctaudit.search (dump_id, gone_dump_id, tells)
+    SELECT dump_id, dump_id, true FROM ctaudit.dump
+"""
+MATCH = """
+SELECT ctaudit.match_entries(s, d, (SELECT min(dump_id) FROM ctaudit.dump), 10000)
+FROM ctaudit.stream AS s JOIN ctaudit.dump AS d ON d.dump_id = s.pending_dump_id
+"""
+
+
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_an_entry_that_is_known_is_not_looked_at_again(gateway: Gateway, by_rows: bool) -> None:
     gateway.dump(BEGIN + timedelta(seconds=1), entries(range(10)))
     gateway.record([], BEGIN + timedelta(seconds=5))
     begun = BEGIN + timedelta(seconds=6)
     gateway.record([opened(connection(n), begun) for n in range(10, 20)], begun)
-    gateway.note("dump begin", BEGIN + timedelta(minutes=3), {})
-    seen = BEGIN + timedelta(minutes=3)
     new = [{**connection(n), "start_sent": begun} for n in range(10, 20)]
-    rows = [{**e, "kind": 4, "received_at": seen} for e in [*entries(range(11)), *new]]
-    gateway.record(rows, seen)
+    gateway.dump(BEGIN + timedelta(minutes=3), [*entries(range(11)), *new])
+    if by_rows:
+        gateway.connection.execute("UPDATE ctaudit.dump SET by_rows = true")
+    assert one(gateway, MATCH) < 10000
     # Connection 10 of the earlier hour is not the one that began since: their starts differ.
     assert one(gateway, LEFT) == 1
+    assert one(gateway, "SELECT bool_and(by_rows) FROM ctaudit.dump") == by_rows
+
+
+def test_an_entry_that_ends_before_it_is_compared_is_known(gateway: Gateway) -> None:
+    """A busy gateway ends within seconds all that a dump shows."""
+    gateway.dump(BEGIN + timedelta(seconds=1))
+    gateway.record([], BEGIN + timedelta(seconds=5))
+    begun, seen = BEGIN + timedelta(seconds=6), BEGIN + timedelta(minutes=3)
+    gateway.record([opened(connection(n), begun) for n in range(10)], begun)
+    gateway.note("dump begin", seen, {})
+    rows = [{**connection(n), "start_sent": begun, "kind": 4, "received_at": seen} for n in range(10)]
+    gateway.record(rows, seen)
+    gateway.record([ended(connection(n), begun, seen) for n in range(10)], seen)
+    gateway.note("dump end", seen + timedelta(seconds=1), {"entries": 10})
+    gateway.connection.execute("UPDATE ctaudit.stream SET covered_until = %s", (seen + 5 * SECOND,))
+    assert one(gateway, MATCH) < 10000
+    assert one(gateway, LEFT) == 0
 
 
 @pytest.fixture

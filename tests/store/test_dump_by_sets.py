@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from lab.cluster import Cluster
+from tests.store.histories.features import FEATURES
 from tests.store.histories.recording import record
 from tests.store.histories.sending import Store, open_store
 from tests.store.histories.truth import History
@@ -16,8 +17,10 @@ from tests.store.histories.world import make_history
 from tests.store.test_live_copy import days_of, make_days
 
 HISTORIES = 40
-# All portions in one CALL, so that both ways have the same before them: one row, ten openings of the
-# copy, five entries each.
+# What leaves connections without an end: every other history has nothing else.
+SILENT = frozenset(["silent end", "dropped", "missing", "power loss", "twins", "unstamped"])
+# All portions in one CALL, so that both ways have the same before them: of one row each, or of
+# fifteen openings of the copy, of five entries.
 IN_PORTIONS = """
 ALTER FUNCTION ctaudit.reconcile(text, uuid, bigint) RENAME TO reconcile_portion;
 CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid) RETURNS void LANGUAGE plpgsql AS $$
@@ -41,7 +44,6 @@ SAID = {
     "gaps": f"SELECT {_ROW} FROM ctaudit.gap AS r",
     "dumps": "SELECT (d.began_at, d.unannounced, d.reconciled_at IS NULL)::text FROM ctaudit.dump AS d",
 }
-# The dumps that were compared by a copy, and of these how many had a search by one.
 BY_COPY = """
 SELECT count(*) FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
 WHERE s.mode = 'live' AND d.reconciled_at IS NOT NULL AND NOT d.by_rows
@@ -78,7 +80,7 @@ def tell(store: Store, history: History, rows: int, days: set[Any]) -> tuple[int
 def test_both_say_the_same(store: Store) -> None:
     used = found = 0
     for seed in range(HISTORIES):
-        history = make_history(seed)
+        history = make_history(seed, SILENT if seed % 2 else FEATURES)
         by_rows = tell(store, history, 10_000, set())
         by_sets = tell(store, history, 1, days_of(record(history)))
         assert by_rows[0] == 0
@@ -86,4 +88,4 @@ def test_both_say_the_same(store: Store) -> None:
         used += by_sets[0]
         found += len(by_sets[1]["ends"])
     assert used > 2 * HISTORIES
-    assert found > HISTORIES
+    assert found > HISTORIES // 2
