@@ -558,7 +558,7 @@ CREATE TABLE ctaudit.unended_row (
 -- with a dump need read what came before: ctaudit.advance_copy. A copy that does not fit the record
 -- any more is not used: ctaudit.is_usable.
 CREATE TABLE ctaudit.live_copy (
-    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id),
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id) ON DELETE CASCADE,
     -- The complete dump from which it was made, 0: none, since the node's first stream; the stream
     -- that is recorded.
     dump_id bigint NOT NULL,

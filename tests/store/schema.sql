@@ -8213,7 +8213,7 @@ ALTER TABLE ONLY ctaudit.import_opening
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.live_copy
-    ADD CONSTRAINT live_copy_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+    ADD CONSTRAINT live_copy_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.live_place
     ADD CONSTRAINT live_place_node_id_dump_id_fkey FOREIGN KEY (node_id, dump_id) REFERENCES ctaudit.live_copy(node_id, dump_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
