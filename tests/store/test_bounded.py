@@ -127,6 +127,23 @@ def test_an_entry_that_is_known_is_not_looked_at_again(gateway: Gateway, by_rows
     assert one(gateway, "SELECT bool_and(by_rows) FROM ctaudit.dump") == by_rows
 
 
+def test_a_small_node_beside_a_busy_one_is_compared_by_rows(gateway: Gateway) -> None:
+    """The ends of all nodes are read for a copy."""
+    busy = Gateway(gateway.connection.info.dsn, "gw2")
+    busy.note("start", BEGIN, {"mode": "live", "timestamp": 1, "events": 1})
+    busy.close()
+    by_rows = "SELECT by_rows FROM ctaudit.dump ORDER BY dump_id DESC LIMIT 1"
+    for stored, expected in ((60, False), (600, True)):
+        gateway.connection.execute(
+            "UPDATE ctaudit.stream SET stored = %s, received = %s, covered_until = started_at"
+            " WHERE node = 'gw2'",
+            (stored, stored),
+        )
+        gateway.dump(BEGIN + timedelta(seconds=stored), entries(range(1)))
+        gateway.record([], BEGIN + timedelta(seconds=stored + 1))
+        assert one(gateway, by_rows) == expected
+
+
 def test_an_entry_that_ends_before_it_is_compared_is_known(gateway: Gateway) -> None:
     """A busy gateway ends within seconds all that a dump shows."""
     gateway.dump(BEGIN + timedelta(seconds=1))
@@ -134,7 +151,9 @@ def test_an_entry_that_ends_before_it_is_compared_is_known(gateway: Gateway) -> 
     begun, seen = BEGIN + timedelta(seconds=6), BEGIN + timedelta(minutes=3)
     gateway.record([opened(connection(n), begun) for n in range(10)], begun)
     gateway.note("dump begin", seen, {})
-    rows = [{**connection(n), "start_sent": begun, "kind": 4, "received_at": seen} for n in range(10)]
+    rows = [
+        {**connection(n), "start_sent": begun, "kind": 4, "received_at": seen} for n in range(10)
+    ]
     gateway.record(rows, seen)
     gateway.record([ended(connection(n), begun, seen) for n in range(10)], seen)
     gateway.note("dump end", seen + timedelta(seconds=1), {"entries": 10})

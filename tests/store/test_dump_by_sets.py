@@ -1,4 +1,4 @@
-"""Dumps are compared by sets where there is a copy, else by looking up each row: both say the same."""
+"""A dump is compared by sets where there is a copy, else row by row: both ways say the same."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SAID = {
     "openings": f"SELECT {_ROW} FROM ctaudit.opening_row AS r WHERE provenance = 'd'",
     "ends": f"SELECT {_ROW} FROM ctaudit.flow_row AS r WHERE provenance = 'u'",
     "gaps": f"SELECT {_ROW} FROM ctaudit.gap AS r",
-    "dumps": "SELECT (d.began_at, d.unannounced, d.reconciled_at IS NULL)::text FROM ctaudit.dump AS d",
+    "dumps": "SELECT (r.began_at, r.unannounced, r.heard_until)::text FROM ctaudit.dump AS r",
 }
 BY_COPY = """
 SELECT count(*) FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
