@@ -70,7 +70,7 @@ BEGIN
     v_from := coalesce(v_copy.copied_until, v_since.began_at);
     EXECUTE $query$
         SELECT count(*), max(p.received) FROM (
-            SELECT ctaudit.receipt(r.received_at) AS received
+            SELECT r.received_at AS received
             FROM ctaudit.opening_row AS r
             WHERE - r.node_id = - $1 AND r.received_at > $2 AND r.received_at < $4
                 AND ctaudit.receipt(r.received_at) > $2 AND ctaudit.receipt(r.received_at) < $4

@@ -1,7 +1,7 @@
 -- Function: ctaudit.summarize
 -- Summarizes for BRIN what was received in a span, before it is read in portions: what is not yet
 -- summarized would be read with each of them. VACUUM does it too, a minute later or more; while it
--- works on a partition, that one is left to it.
+-- works on a partition, that one is left to it, and so are all where the caller does not own them.
 -- Parameters: p_from, p_until   times of receipt
 -- Returns: nothing
 -- Tables touched: opening_row, flow_row (their indexes by receipt)
@@ -31,7 +31,7 @@ BEGIN
     LOOP
         BEGIN
             PERFORM brin_summarize_new_values(v_index);
-        EXCEPTION WHEN lock_not_available THEN
+        EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
             NULL;
         END;
     END LOOP;
