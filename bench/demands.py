@@ -24,7 +24,7 @@ class Demand:
 
 
 DEMANDS = (
-    Demand("history, events/s ÷ ulogd2 PGSQL synchronous", "history", "ulogd-sync", 25),
+    Demand("history, events/s ÷ ulogd2 PGSQL synchronous", "history", "ulogd-sync", 42),
     Demand("history, events/s ÷ ulogd2 PGSQL asynchronous", "history", "ulogd-async", 9),
     Demand("history, events/s ÷ ulogd2 JSON to a file", "history", "ulogd-json", 1.1),
     Demand("history, events/s ÷ binary COPY, same rows and indexes", "history", "copy", 0.55),

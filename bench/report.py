@@ -29,6 +29,7 @@ _HEAD = """\
 
 Written by `make bench` and `make bench-long` from the results in `bench/results`; change
 `bench/report.py`, not this file. How it was measured is below the tables.
+How much a site of so many households takes: [operations.md](operations.md#how-much-it-takes).
 """
 
 _METHOD = """\

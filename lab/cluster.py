@@ -121,18 +121,18 @@ class Cluster:
 def private_cluster(
     directory: str | Path | None = None,
     settings: Mapping[str, str | int] | None = None,
+    binaries: Path | None = None,
 ) -> Iterator[Cluster]:
     """A started cluster during the body, gone with its directory afterwards.
 
     directory: a fresh directory below /tmp unless given; a given one must be empty or absent
     and is removed at the end as well. settings: postgresql.conf names and values; fsync stays
-    on unless said otherwise.
+    on unless said otherwise. binaries: of another server than find_binaries gives.
     """
-    binaries = find_binaries()
     user = system_user()
     remove_leftovers()
     place = _make_directory(directory, user)
-    cluster = Cluster(place, place / "socket", binaries, user)
+    cluster = Cluster(place, place / "socket", binaries or find_binaries(), user)
     try:
         _initialise(cluster, settings or {})
         cluster.start()

@@ -1,7 +1,8 @@
 -- Function: ctaudit.advance
 -- Moves the position, the counters and the coverage of a stream over one batch. Each record
 -- procedure calls it first. It locks the row of the stream, so two recorders of one stream
--- take turns.
+-- take turns. A dump that has ended is reconciled a portion a call; while the recorder is behind,
+-- that takes a tenth of the time at most, so that recording goes on.
 -- Parameters:
 --   p_node, p_stream   whose stream
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that the batch was read from
@@ -35,6 +36,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_stream ctaudit.stream;
+    v_began timestamptz;
+    v_next timestamptz;
 BEGIN
     PERFORM ctaudit.refuse_foreign(p_node);
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
@@ -66,8 +69,14 @@ BEGIN
         RAISE EXCEPTION 'stream % of node % is committed until %, the batch begins at %',
             p_stream, p_node, v_stream.position, p_from USING ERRCODE = 'CT001';
     END IF;
-    IF v_stream.pending_dump_id IS NOT NULL THEN
+    v_next := v_stream.next_portion_at;
+    IF v_stream.pending_dump_id IS NOT NULL AND (
+        NOT ctaudit.is_behind(p_events, coalesce(p_covered_until, v_stream.covered_until))
+        OR coalesce(v_next <= clock_timestamp(), true)
+    ) THEN
+        v_began := clock_timestamp();
         PERFORM ctaudit.reconcile(p_node, p_stream);
+        v_next := clock_timestamp() + 9 * (clock_timestamp() - v_began);
     END IF;
     UPDATE ctaudit.stream AS s SET
         position = p_until,
@@ -76,7 +85,8 @@ BEGIN
         covered_until = greatest(s.covered_until, p_covered_until),
         received = s.received + p_events,
         stored = s.stored + p_stored,
-        filtered = s.filtered + p_events - p_stored
+        filtered = s.filtered + p_events - p_stored,
+        next_portion_at = v_next
     WHERE s.node = p_node AND s.stream = p_stream;
     IF v_stream.stopped_at < p_covered_until THEN
         PERFORM ctaudit.extend_twin_gap(v_stream, p_covered_until);

@@ -150,6 +150,8 @@ CREATE TABLE ctaudit.stream (
     -- The dump that is running, and the ended one that is not reconciled yet.
     dump_id bigint,
     pending_dump_id bigint,
+    -- While the recorder is behind, the next portion of that dump is not taken before this time.
+    next_portion_at timestamptz,
     -- Counts of events.
     received bigint NOT NULL DEFAULT 0,
     stored bigint NOT NULL DEFAULT 0,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ctaudit import output
 from ctaudit.arguments import parse_arguments
 from ctaudit.commands import administration, daemons, database, questions
+from ctaudit.commands.patience import wait_before_restart
 from ctaudit.errors import INTERRUPTED, CtauditError, PipeClosedError
 
 COMMANDS = {
@@ -51,8 +52,9 @@ def _set_zone(args: Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status. An unforeseen exception is __main__'s."""
     output.prepare()
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = parse_arguments(sys.argv[1:] if argv is None else argv)
+        args = parse_arguments(words)
         if args.command not in _SERVICES:
             output.require()
         _set_zone(args)
@@ -62,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except CtauditError as error:
         output.complain(str(error))
+        if words[:1] and words[0] in _SERVICES:
+            wait_before_restart()
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -179,7 +179,8 @@ class SpoolSection:
 
 @dataclass(frozen=True)
 class JournalSection:
-    rate: int = _key(50, _whole(0, 100_000))
+    rate: int = _key(10, _whole(0, 100_000))
+    burst: int = _key(200, _whole(0, 100_000))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from ctaudit.admin.ruleset import Action, read_ruleset
 from ctaudit.admin.scope import read_learned
 from ctaudit.admin.surroundings import read_addresses, read_links, read_routes
 from ctaudit.conntrack.statistics import count_clashes
-from ctaudit.host.privileges import in_network_of
+from ctaudit.host.privileges import in_network, network_of
 from ctaudit.host.seen_scope import SAVED
 from lab.cluster import Cluster
 from lab.namespaces import Lab, popen_in, run_in
@@ -104,7 +104,7 @@ def inside(lab: Lab) -> Iterator[None]:
             own, other = Path("/proc/self/ns/net"), Path(f"/proc/{process.pid}/ns/net")
             while other.readlink() == own.readlink():
                 assert process.poll() is None
-            with in_network_of(process.pid):
+            with in_network(network_of(process.pid)):
                 yield
         finally:
             process.kill()

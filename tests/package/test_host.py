@@ -244,3 +244,15 @@ def test_reboot(host: Host) -> None:
     [gap] = gateway.gaps()[gaps:]
     assert gap["cause"] == "not listening"
     assert gap["gap_until"] is not None
+
+
+def test_a_database_s_host_without_a_gateway_is_fit(host: Host) -> None:
+    """As docs/install.md makes one; the gateway that it was until now has gone silent."""
+    host.machine.systemctl("disable", "--now", RECEIVER, RECORDER)
+    said = check(host.machine)
+    findings = said["findings"]
+    assert "ctaudit-receiver.service is disabled" in findings["gateway"]["found"]
+    assert "ctaudit-maintain.timer is active" in findings["maintenance"]["found"]
+    left = {name for name, item in findings.items() if item["level"] != "good"} - {"gateways"}
+    assert not left, findings
+    assert said["status"] in (0, 1)

@@ -18,8 +18,10 @@ def test_installed_package_says_what_is_missing(installed: Installation) -> None
     assert findings["database"]["level"] == "not fit"
     assert findings["database"]["remedy"].startswith("ctaudit setup --local")
     # It receives already.
-    for name in ("connection tracking", "receiver", "recorder", "spool", "receive buffer"):
+    for name in ("connection tracking", "receiver", "spool", "receive buffer", "timer"):
         assert findings[name]["level"] == "good", findings[name]
+    # It waits, and says what for.
+    assert "database unreachable" in findings["recorder"]["found"]
 
 
 def test_setup_makes_what_was_missing(installed: Installation) -> None:

@@ -65,9 +65,9 @@ class Played:
         )
 
 
-def play(inventory: Path, *words: str) -> Played:
+def play(inventory: Path, *words: str, book: Path = ROOT / "site.yml") -> Played:
     done = subprocess.run(
-        _command(inventory, words), cwd=ROOT, env=_SETTINGS, capture_output=True, text=True,
+        _command(inventory, words, book), cwd=ROOT, env=_SETTINGS, capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=300, check=False,
     )  # fmt: skip
     return Played(done.returncode, done.stdout + done.stderr)
@@ -102,8 +102,8 @@ def break_off(inventory: Path, seconds: float, *words: str) -> bool:
     return False
 
 
-def _command(inventory: Path, words: Sequence[str]) -> list[str]:
-    return [str(_VENV / "bin/ansible-playbook"), "-i", str(inventory), "site.yml", *words]
+def _command(inventory: Path, words: Sequence[str], book: Path = ROOT / "site.yml") -> list[str]:
+    return [str(_VENV / "bin/ansible-playbook"), "-i", str(inventory), str(book), *words]
 
 
 def _kill_session(leader: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,18 @@ def test_removal(site: Site) -> None:
     assert _play_foreseen(site).changed("r1") > 0
     machine = site.machine("r1")
     assert not machine.path("/usr/bin/ctaudit").exists()
-    assert not machine.path("/var/lib/ctaudit/.pgpass").exists()
+    left = machine.run(["find", "/etc", "/var", "-path", "*ctaudit*", "-not", "-path", "*/dpkg/*"])
+    kept = {
+        line
+        for line in left.stdout.split()
+        if not line.startswith(("/var/lib/ctaudit/spool", "/var/lib/systemd", "/etc/ctaudit/"))
+        and ".wants/" not in line  # what deb-systemd-helper keeps until the purge
+    }
+    assert kept == {"/etc/ctaudit", "/var/lib/ctaudit"}
     assert machine.path("/var/lib/ctaudit/spool").is_dir()
     database = site.machine("rdb")
+    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)
+    assert {row["node"]: bool(row["retired_at"]) for row in listed} == {"r1": True, "r2": False}
     words = ["psql", "-XAtq", "-c", "SELECT rolname FROM pg_roles WHERE rolname ~ '^r[12]$'"]
     assert database.run(words, user="postgres").stdout.split() == ["r2"]
     hba = database.run(["sh", "-c", "cat /etc/postgresql/*/main/pg_hba.conf"]).stdout
@@ -65,6 +75,29 @@ def test_removal(site: Site) -> None:
     assert not machine.path("/var/lib/ctaudit").exists()
     assert not machine.path("/etc/ctaudit").exists()
     _assert_settled(site)
+
+
+def test_removal_leaves_a_spool_elsewhere(site: Site) -> None:
+    """A flag as text, on a release that nobody could install on."""
+    machine = site.machine("r1")
+    site.write(r1={"ctaudit_config": {"spool": {"directory": "/srv/spool"}}})
+    assert_done(play(site.inventory, ONE))
+    file = machine.path("/usr/lib/os-release")
+    release = file.read_text()
+    file.write_text("PRETTY_NAME='Devuan 5'\nID=devuan\nID_LIKE=debian\n")
+    try:
+        run = play(
+            site.inventory, ONE, "-e", "ctaudit_state=absent", "-e", "ctaudit_purge=false",
+            "-e", "ctaudit_package_file=",
+        )  # fmt: skip
+        assert_done(run)
+        assert list(machine.path("/srv/spool").glob("*.segment"))
+        assert not machine.path("/etc/systemd/system/ctaudit.service.d").exists()
+        purged = play(site.inventory, ONE, "-e", "ctaudit_state=absent", "-e", "ctaudit_purge=yes")
+        assert_done(purged)
+        assert not machine.path("/srv/spool").exists()
+    finally:
+        file.write_text(release)
 
 
 def test_from_a_url(site: Site) -> None:

@@ -254,6 +254,7 @@ CREATE TABLE ctaudit.stream (
     covered_from timestamp with time zone,
     dump_id bigint,
     pending_dump_id bigint,
+    next_portion_at timestamp with time zone,
     received bigint DEFAULT 0 NOT NULL,
     stored bigint DEFAULT 0 NOT NULL,
     filtered bigint DEFAULT 0 NOT NULL,
@@ -326,6 +327,8 @@ CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_unt
 AS $$
 DECLARE
     v_stream ctaudit.stream;
+    v_began timestamptz;
+    v_next timestamptz;
 BEGIN
     PERFORM ctaudit.refuse_foreign(p_node);
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
@@ -357,8 +360,14 @@ BEGIN
         RAISE EXCEPTION 'stream % of node % is committed until %, the batch begins at %',
             p_stream, p_node, v_stream.position, p_from USING ERRCODE = 'CT001';
     END IF;
-    IF v_stream.pending_dump_id IS NOT NULL THEN
+    v_next := v_stream.next_portion_at;
+    IF v_stream.pending_dump_id IS NOT NULL AND (
+        NOT ctaudit.is_behind(p_events, coalesce(p_covered_until, v_stream.covered_until))
+        OR coalesce(v_next <= clock_timestamp(), true)
+    ) THEN
+        v_began := clock_timestamp();
         PERFORM ctaudit.reconcile(p_node, p_stream);
+        v_next := clock_timestamp() + 9 * (clock_timestamp() - v_began);
     END IF;
     UPDATE ctaudit.stream AS s SET
         position = p_until,
@@ -367,7 +376,8 @@ BEGIN
         covered_until = greatest(s.covered_until, p_covered_until),
         received = s.received + p_events,
         stored = s.stored + p_stored,
-        filtered = s.filtered + p_events - p_stored
+        filtered = s.filtered + p_events - p_stored,
+        next_portion_at = v_next
     WHERE s.node = p_node AND s.stream = p_stream;
     IF v_stream.stopped_at < p_covered_until THEN
         PERFORM ctaudit.extend_twin_gap(v_stream, p_covered_until);
@@ -3295,6 +3305,10 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) RETURNS boolean
+    LANGUAGE sql
+    RETURN ((p_events >= 500) AND (p_covered_until < (clock_timestamp() - '00:00:02'::interval)));
+ALTER FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_offloaded(p_status integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((COALESCE(p_status, 0) & 49152) <> 0);
@@ -8332,6 +8346,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_own(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_settled(p_day date) FROM PUBLIC;

@@ -88,6 +88,29 @@ def test_silent_ends_are_found_in_portions(gateway: Gateway) -> None:
     assert one(gateway, "SELECT count(*) FROM ctaudit.live('gw1')") == 100
 
 
+def test_a_recorder_that_is_behind_takes_few_portions(gateway: Gateway) -> None:
+    """Each large batch of the past took one before: with it the recorder fell behind further."""
+    gateway.dump(BEGIN + timedelta(seconds=1), entries(range(3 * PORTION)))
+    gateway.record([], BEGIN + timedelta(seconds=2))
+    first = one(gateway, OPENINGS)
+    assert 0 < first <= PORTION
+    gateway.connection.execute(
+        "UPDATE ctaudit.stream SET next_portion_at = clock_timestamp() + interval '1 h'"
+    )
+    begun = BEGIN + timedelta(seconds=3)
+    many = [opened(connection(n), begun) for n in range(40_000, 40_500)]
+    gateway.record(many, begun)
+    assert one(gateway, OPENINGS) == first + 500
+    gateway.connection.execute("UPDATE ctaudit.stream SET next_portion_at = clock_timestamp()")
+    gateway.record(many, begun + timedelta(seconds=1))
+    second = one(gateway, OPENINGS)
+    assert first + 1000 < second <= first + 1000 + PORTION
+    waits = "SELECT next_portion_at > clock_timestamp() FROM ctaudit.stream"
+    assert one(gateway, waits)
+    gateway.record(many, datetime.now(UTC))
+    assert second + 500 < one(gateway, OPENINGS) <= second + 500 + PORTION
+
+
 def test_what_an_abandoned_dump_left_is_deleted(gateway: Gateway) -> None:
     gateway.note("dump begin", BEGIN + timedelta(seconds=1), {})
     rows = [{**entry, "kind": 4, "received_at": BEGIN} for entry in entries(range(10))]

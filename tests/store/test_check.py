@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from ctaudit.admin import check_database, setup_local
+from ctaudit.admin import check_backlog, check_database, setup_local
 from ctaudit.admin.finding import Finding, Level
+from ctaudit.admin.units import UnitState
+from ctaudit.config import Config, SpoolSection
 from ctaudit.errors import PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user
+from ctaudit.spool.writer import SpoolWriter
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
 from tests.store.scenario import run
@@ -25,6 +30,7 @@ NODE = "unannounced"
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user ctaudit of this host is a stranger to the private server."""
     monkeypatch.setattr(check_database, "RECORDER_USER", "no-such-user")
+    monkeypatch.setattr(check_database, "MAINTAINER_USER", "no-such-user")
 
 
 def findings(dsn: str, procedure: str = PROCEDURE) -> dict[str, Finding]:
@@ -88,6 +94,36 @@ def test_command_names_what_is_missing(tmp_path: Path) -> None:
     assert {levels[name] for name in ("spool", "receiver", "recorder", "database")} == {"not fit"}
 
 
+def test_a_spool_that_nobody_records(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then with a recorder that has committed it: as the database says, not the spool."""
+    monkeypatch.setattr(check_backlog, "PATIENCE", 0.3)
+    dsn = cluster.dsn(user="rex")
+    let_record(dsn, NODE)
+    writer = SpoolWriter(Config(node=NODE, spool=SpoolSection(tmp_path)), time.monotonic)
+    writer.begin_stream()
+    writer.append_note("start", mode="live")
+    site = check_database.Site(tmp_path)
+
+    def look() -> Finding:
+        found = check_database.check_database(dsn, PROCEDURE, NODE, site)
+        return {item.name: item for item in found}["backlog"]
+
+    try:
+        assert look().level is Level.UNFIT
+        [stream] = check_backlog.read_published(tmp_path)
+        with psycopg.connect(dsn) as connection:
+            connection.execute(
+                "CALL ctaudit.record_note(%s::text, %s, 0::bigint, %s::bigint, now(),"
+                " 'start'::text, %s::jsonb)",
+                (NODE, stream.stream, stream.end, json.dumps({"mode": "live"})),
+            )
+        assert look() == Finding("backlog", Level.GOOD, "the database has all that was received")
+    finally:
+        writer.close()
+
+
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Cluster]:
     with private_cluster(settings={"fsync": "off"}) as made:
@@ -129,6 +165,47 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
         ("root", "ctaudit_auditor", True, False),
     ]
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_closes_the_database_that_it_makes(
+    fresh: Cluster, local: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that was there it says what to run: another program may use it."""
+    monkeypatch.setattr(setup_local, "DATABASE", "closed")
+    with psycopg.connect(fresh.dsn("postgres"), autocommit=True) as owner:
+        owner.execute("CREATE ROLE stranger LOGIN")
+    said = "\n".join(setup_local.set_up_local([], "gw1"))
+    assert "REVOKE" not in said
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(local.dsn("closed", user="stranger"))
+    for login in ("ctaudit", "ctaudit-maintain"):
+        with psycopg.connect(local.dsn("closed", user=login)) as connection:
+            assert connection.execute(
+                "SELECT has_database_privilege('closed', 'TEMPORARY')"
+            ).fetchone() == (False,)
+    assert "REVOKE" not in "\n".join(setup_local.set_up_local([], "gw1"))
+    fresh.create_database("open")
+    monkeypatch.setattr(setup_local, "DATABASE", "open")
+    said = "\n".join(setup_local.set_up_local([], "gw1"))
+    _, _, statements = said.partition("run as its owner: ")
+    psycopg.connect(local.dsn("open", user="stranger")).close()
+    with psycopg.connect(local.dsn("open"), autocommit=True) as owner:
+        for statement in statements.splitlines()[0].rstrip(";").split("; "):
+            owner.execute(statement)  # type: ignore[arg-type]
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(local.dsn("open", user="stranger"))
+
+
+@pytest.mark.parametrize(
+    "setting", ["statement_timeout = '1ms'", "default_transaction_read_only = on"]
+)
+def test_setup_of_a_database_with_limits(local: Cluster, setting: str) -> None:
+    list(setup_local.set_up_local([], "gw1"))
+    name, _, _ = setting.partition(" ")
+    with psycopg.connect(local.dsn("postgres"), autocommit=True) as owner:
+        owner.execute(f"ALTER DATABASE ctaudit SET {setting}")  # type: ignore[arg-type]
+        list(setup_local.set_up_local(["root"], "gw2"))
+        owner.execute(f"ALTER DATABASE ctaudit RESET {name}")  # type: ignore[arg-type]
 
 
 def test_setup_limits_auditors(local: Cluster) -> None:
@@ -176,6 +253,21 @@ def test_setup_gives_a_login_its_role_back(local: Cluster) -> None:
     assert "Granted ctaudit_recorder to login ctaudit (recorder)." in setup_local.set_up_local(
         [], "gw1"
     )
+
+
+def test_a_database_host_is_judged_by_the_maintainer_s_login(local: Cluster) -> None:
+    list(setup_local.set_up_local(["root"], "gw1"))
+    running = UnitState(elapses=True)
+    site = check_database.Site(Path("/nowhere"), maintain_timer=running)
+    found = check_database.check_database_host(local.dsn(user="ctaudit-maintain"), site)
+    assert [item.name for item in found] == [
+        "database", "schema", "encoding", "server log", "partitions", "locks", "maintenance",
+    ]  # fmt: skip
+    assert {item.level for item in found} == {Level.GOOD}, found
+    stopped = check_database.Site(Path("/nowhere"), maintain_timer=UnitState(active="inactive"))
+    found = check_database.check_database_host(local.dsn(user="ctaudit-maintain"), stopped)
+    assert found[-1].level is Level.WARNING
+    assert found[-1].remedy == "systemctl enable --now ctaudit-maintain.timer"
 
 
 @pytest.mark.usefixtures("local")

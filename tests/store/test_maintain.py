@@ -369,3 +369,13 @@ def test_recording_goes_on_meanwhile(dsn: str) -> None:
     ]
     maintain(dsn, 30)
     assert fetch(dsn, "SELECT count(*) FROM ctaudit.flow_default") == [(0,)]
+
+
+def test_a_detached_partition_is_named(dsn: str) -> None:
+    tomorrow = name("opening", -1)
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(f"ALTER TABLE ctaudit.opening_row DETACH PARTITION ctaudit.{tomorrow}")  # type: ignore[arg-type]
+    assert maintain(dsn, 30) == [Maintained("detached", tomorrow)]
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(f"ALTER TABLE ctaudit.{tomorrow} RENAME TO kept_apart")  # type: ignore[arg-type]
+    assert maintain(dsn, 30) == [Maintained("made", tomorrow)]

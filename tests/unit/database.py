@@ -129,7 +129,7 @@ class FakeStore(Store):
         database.meet("answer")
         events = [row["ct_id"] for row in rows_of(call.batch)]
         if database.rejects & set(events):
-            raise server_error("23514", "no such port")
+            raise server_error("22023", "no such port")
         if database.advance(call.span):
             database.events += events
             database.batches.append(len(events))

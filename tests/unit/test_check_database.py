@@ -10,11 +10,13 @@ from ctaudit.admin.check_database import (
     Rights,
     Unannounced,
     judge_announcements,
+    judge_pair,
+    judge_rights,
+)
+from ctaudit.admin.check_server import (
     judge_encoding,
     judge_locks,
-    judge_pair,
     judge_partitions,
-    judge_rights,
     judge_schema,
 )
 from ctaudit.admin.finding import Finding, Level

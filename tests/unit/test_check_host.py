@@ -11,14 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.admin.check_host import (
-    find_holder,
+from ctaudit.admin.check_host import find_holder, judge_clock, judge_spool
+from ctaudit.admin.check_kernel import (
     judge_buffer,
-    judge_clock,
     judge_drops,
     judge_interface,
-    judge_service,
-    judge_spool,
     judge_sysctls,
     judge_table,
 )
@@ -69,9 +66,6 @@ def test_sysctls_by_mode() -> None:
         (judge_clock(None), WARNING),
         (judge_spool(SPOOL, 1 << 30, 1 << 30), GOOD),
         (judge_spool(SPOOL, 1 << 30, (1 << 30) - 1), WARNING),
-        (judge_service("receiver", "a.service", Path("/x"), 12), GOOD),
-        (judge_service("receiver", "a.service", Path("/x"), None), UNFIT),
-        (judge_service("receiver", "a.service", Path("/x"), 0), WARNING),
     ],
     ids=lambda value: value.found if isinstance(value, Finding) else value.name,
 )
@@ -93,10 +87,6 @@ def test_words() -> None:
     (events, *_) = judge_sysctls("nat", {"nf_conntrack_events": None})
     assert events.found == "nf_conntrack_events does not exist: no events for any connection"
     assert judge_drops(None).found == "no receiver socket is open"
-    receiver = [
-        judge_service("receiver", "a.service", Path("/x"), process) for process in (12, None)
-    ]
-    assert [item.found for item in receiver] == ["running on /x, process 12", "not running"]
 
 
 def test_who_holds_a_spool(tmp_path: Path) -> None:

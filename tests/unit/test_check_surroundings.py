@@ -12,6 +12,7 @@ import pytest
 from ctaudit.admin import check_surroundings, surroundings
 from ctaudit.admin.check_surroundings import judge_legacy_tables, judge_network, judge_rules
 from ctaudit.admin.finding import Finding, Level
+from ctaudit.admin.place import HERE
 from ctaudit.admin.ruleset import Action, Effect, Flowtable, Rule, Ruleset
 from ctaudit.admin.surroundings import Address, Link, Route
 
@@ -153,7 +154,7 @@ def test_rules_that_cannot_be_read(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(check_surroundings, "read_ruleset", fail)
-    rules = next(check_surroundings._check_rules("live"))
+    rules = next(check_surroundings._check_rules("live", HERE))
     assert (rules.name, rules.level, rules.found, rules.remedy) == ("rules", level, found, remedy)
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from ctaudit.config import Config, ScopeSection, check_node, format_size, load_config
+from ctaudit.config import (
+    Config,
+    JournalSection,
+    ScopeSection,
+    check_node,
+    format_size,
+    load_config,
+)
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
@@ -108,17 +115,22 @@ def test_the_least_configuration(tmp_path: Path) -> None:
     file.write_text(
         'node = "gw1"\nmode = "live"\n[database]\ndsn = "host=/var/run/postgresql dbname=ctaudit"\n'
         '[spool]\ndirectory = "/var/lib/ctaudit/spool"\nmax_bytes = "2GiB"\n'
-        "[journal]\nrate = 50\n[retention]\ndays = 365\n"
+        "[journal]\nrate = 10\n[retention]\ndays = 365\n"
     )
     config = load_config(file)
-    assert (config.node, config.spool.max_bytes, config.journal.rate) == ("gw1", 2 << 30, 50)
+    assert (config.node, config.spool.max_bytes, config.journal) == (
+        "gw1", 2 << 30, JournalSection(10, 200)
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ('nodes = "a"', ["nodes: unknown key", "allowed at the top level: node, mode"]),
-        ("[journal]\nrates = 1", ["journal.rates: unknown key", "allowed in [journal]: rate"]),
+        (
+            "[journal]\nrates = 1",
+            ["journal.rates: unknown key", "allowed in [journal]: rate, burst"],
+        ),
         ("[nothing]", ["nothing: unknown key"]),
         ("journal = 5", ["journal = 5", "must be a section, [journal]"]),
         ('[scope]\npublic = "1.2.3.4"', ["scope.public = '1.2.3.4'", "must be a list"]),

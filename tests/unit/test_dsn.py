@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctaudit.database.dsn import check_dsn, describe_target, parse_dsn
+from ctaudit.database.dsn import check_dsn, describe_target, find_remote_host, parse_dsn
 from ctaudit.errors import UsageError
 
 
@@ -56,3 +56,28 @@ def test_target(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert describe_target(parse_dsn(dsn)) == target
+
+
+@pytest.mark.parametrize(
+    ("dsn", "remote"),
+    [
+        ("", None),
+        ("host=/run/postgresql dbname=a", None),
+        ("host=localhost", None),
+        ("host=127.0.0.1", None),
+        ("host=::1", None),
+        ("hostaddr=192.0.2.1", "192.0.2.1"),
+        ("host=db.example", "db.example"),
+        ("postgresql://gw1@db1,db2/ctaudit?target_session_attrs=read-write", "db1, db2"),
+        ("host=/run/postgresql,db2", "db2"),
+        ("service=ctaudit", None),
+    ],
+)
+def test_where_the_database_is(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, remote: str | None
+) -> None:
+    monkeypatch.delenv("PGHOST", raising=False)
+    assert find_remote_host(dsn) == remote
+    monkeypatch.setenv("PGHOST", "db9")
+    assert find_remote_host("dbname=a") == "db9"
+    assert find_remote_host("service=ctaudit") is None

@@ -55,9 +55,9 @@ def values_of(entry: Entry) -> dict[str, Any]:
     return describe_row(layout, row)
 
 
-def start(rate: int) -> tuple[EventLines, Page, Clock]:
+def start(rate: int, burst: int = 0) -> tuple[EventLines, Page, Clock]:
     page, clock = Page(), Clock()
-    return EventLines(rate, page.write, clock), page, clock
+    return EventLines(rate, burst, page.write, clock), page, clock
 
 
 END = replace(ENTRY, kind=Kind.DESTROY)
@@ -102,8 +102,21 @@ def test_sum_is_not_lost_at_the_end() -> None:
     assert page.lines[1:] == ["… and 2 more events, not shown (2 NEW)"]
 
 
-def test_no_line_at_rate_zero_but_the_sum() -> None:
-    lines, page, clock = start(0)
+def test_quiet_time_leaves_lines_for_a_burst() -> None:
+    """Ten a second on average, and no more than 30 in one second."""
+    lines, page, clock = start(10, 30)
+    shown = []
+    for wait in (0, 1, 1, 2, 60):
+        clock.now += wait
+        before = len(page.lines)
+        lines.show(batch_of(*[ENTRY] * 100))
+        shown.append(len([line for line in page.lines[before:] if line.startswith("NEW")]))
+    assert shown == [30, 10, 10, 20, 30]
+
+
+@pytest.mark.parametrize("burst", [0, 200])
+def test_no_line_at_rate_zero_but_the_sum(burst: int) -> None:
+    lines, page, clock = start(0, burst)
     lines.show(batch_of(*[ENTRY] * 3))
     clock.now += 1
     lines.turn()

@@ -47,6 +47,13 @@ def test_what_a_step_did(step: str, rows: list[tuple[Any, ...]], done: list[Main
     [
         (Maintained("dropped", NAME), f"dropped {NAME}"),
         (Maintained("moved", NAME, 3), f"moved {NAME}, 3 rows"),
+        (
+            Maintained("detached", NAME),
+            (
+                f"cannot make {NAME}: a table of that name was detached; attach or rename it, "
+                "until then rows of that day stay in the default partition"
+            ),
+        ),
         (Maintained("held", "2026-17", 3), "kept 3 partitions that are held for case 2026-17"),
         (
             Waiting(Step("drop", "opening", DAY, NAME), (AUDREY, FREE)),

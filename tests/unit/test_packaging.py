@@ -162,3 +162,50 @@ def test_catalog_explains_each_fault() -> None:
     entries = dict(re.findall(r"(?m)^-- ([0-9a-f]{32})\nSubject: (.+)$", text))
     assert entries.keys() == set(MESSAGE_IDS.values())
     assert len(set(entries.values())) == len(entries)
+
+
+# What the unit of an instance says otherwise than the plain one, or in addition.
+_OWN = {
+    "ctaudit-receiver": {
+        "Description", "Wants", "ExecStart", "ExecStartPre", "ReadWritePaths", "StateDirectory",
+        "StateDirectoryMode",
+    },
+    "ctaudit": {"Description", "Wants", "After", "ExecStart", "ReadWritePaths"},
+    "ctaudit-scope": {"Description", "ExecStart"},
+}  # fmt: skip
+
+
+def directives(unit: str, own: set[str]) -> list[str]:
+    lines = (PACKAGING / unit).read_text().splitlines()
+    return [line for line in lines if line[:1] not in ("#", "") and line.split("=")[0] not in own]
+
+
+@pytest.mark.parametrize("name", _OWN)
+def test_an_instance_s_unit_is_the_plain_one(name: str) -> None:
+    own = _OWN[name]
+    assert directives(f"{name}@.service", own) == directives(f"{name}.service", own)
+    words = (PACKAGING / f"{name}@.service").read_text()
+    assert "%i" in re.search(r"(?m)^ExecStart=.*", words)[0]  # type: ignore[index]
+    assert f"--name={name}@ --no-enable" in (PACKAGING / "rules").read_text()
+
+
+def test_a_service_is_back_within_a_second_of_a_kill() -> None:
+    for unit in ("ctaudit.service", "ctaudit-receiver.service"):
+        lines = directives(unit, set())
+        assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+def test_the_receiver_brings_the_clock_s_timer() -> None:
+    assert "Wants=ctaudit-clock.timer" in directives("ctaudit-receiver.service", set())
+
+
+def test_an_example_switches_off_what_a_unit_switches_on() -> None:
+    """Each line that needs a namespace, in any of the units."""
+    relaxed = (ROOT / "packaging/examples/no-namespaces.conf").read_text().splitlines()
+    off = {line.split("=")[0] for line in relaxed if "=" in line and line[0] != "#"}
+    needing = re.compile(r"(Private\w+|Protect(?!Clock)\w+|ProcSubset|ReadWritePaths)=")
+    for path in PACKAGING.glob("*.service"):
+        used = {found[1] for found in map(needing.match, path.read_text().splitlines()) if found}
+        assert used <= off, path.name
+    users = (ROOT / "packaging/examples/no-user-namespaces.conf").read_text()
+    assert users.endswith("[Service]\nPrivateUsers=no\n")

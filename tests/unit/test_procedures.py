@@ -16,10 +16,13 @@ from tests.unit.database import lost_connection, server_error
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (psycopg.errors.CheckViolation("a constraint"), Fault.CONTENT),
+        (psycopg.errors.NotNullViolation("a column"), Fault.CONTENT),
+        # Of a check its constraint would be named: tests/store/test_rejections.py.
+        (psycopg.errors.CheckViolation("no partition of relation"), Fault.UNREACHABLE),
         (psycopg.errors.NumericValueOutOfRange("smallint"), Fault.CONTENT),
         (psycopg.errors.CardinalityViolation("more than one row"), Fault.CONTENT),
-        (psycopg.errors.RaiseException("a trigger's"), Fault.CONTENT),
+        (psycopg.errors.NoDataFound("INTO STRICT"), Fault.CONTENT),
+        (psycopg.errors.RaiseException("a trigger's"), Fault.UNREACHABLE),
         (server_error("CT001"), Fault.POSITION),
         (server_error("CT002"), Fault.POSITION),
         (server_error("CT003"), Fault.UNREACHABLE),

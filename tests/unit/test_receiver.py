@@ -721,14 +721,15 @@ def test_a_socket_is_stored_once_its_stream_has_begun(
         def finish(self, *, going_on: bool) -> None:
             done.append(f"finish, going_on={going_on}")
 
-    def store(*_: object) -> bool:
-        done.append("store")
-        return True
+    class Store:
+        def keep(self, *_: object) -> bool:
+            done.append("store")
+            return True
 
     monkeypatch.setattr(process, "Receiver", lambda *_: Fake())
     monkeypatch.setattr(process, "EventSource", lambda *_: None)
-    monkeypatch.setattr(process, "_event_socket", lambda _: nullcontext((None, False)))
-    monkeypatch.setattr(process, "stop_signals", lambda: nullcontext([15]))
-    monkeypatch.setattr(process, "store_socket", store)
-    assert process.run(Config(node="gw1", spool=SpoolSection(tmp_path))) == 0
+    monkeypatch.setattr(process, "_event_socket", lambda *_: nullcontext((None, False)))
+    config: Any = Config(node="gw1", spool=SpoolSection(tmp_path))
+    store: Any = Store()
+    assert process.run(config, [15], store) == 0
     assert done == ["begin, inherited=False", "store", "finish, going_on=True"]

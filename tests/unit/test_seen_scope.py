@@ -44,6 +44,17 @@ def test_another_network_namespace_is_another_gateway(tmp_path: Path) -> None:
     assert read_scope(file) == UNKNOWN
 
 
+def test_gateways_on_one_host_have_a_file_each(tmp_path: Path) -> None:
+    """The one of the caller's network namespace counts, whatever it is called."""
+    file, other = tmp_path / "scope.json", tmp_path / "scope-gw2.json"
+    save_scope(seen(["1.2.3.4/32"], 0), file)
+    saved = json.loads(file.read_text())
+    file.write_text(json.dumps({**saved, "namespace": saved["namespace"] + 1}))
+    own = seen(["5.6.7.8/32"], 0)
+    save_scope(own, other)
+    assert read_scope(file) == own
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"namespace": 1}', "null"])
 def test_a_damaged_file_says_nothing(tmp_path: Path, text: str) -> None:
     file = tmp_path / "scope.json"

@@ -12,6 +12,7 @@ from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 from ctaudit.host.log import MESSAGE_IDS
+from ctaudit.record import procedures
 from ctaudit.record import session as module
 from ctaudit.record.notices import log_notice
 from ctaudit.record.procedures import Store
@@ -149,6 +150,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
     monkeypatch.setattr(module, "connect", lambda *_: made)
     monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
     monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
+    monkeypatch.setattr(procedures, "Unlimited", lambda _: None)
     return made
 
 

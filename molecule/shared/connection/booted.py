@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,8 @@ DOCUMENTATION = """
 name: booted
 short_description: run in a machine that stands on this host
 description:
-  - Enters the namespaces of a machine that C(python3 -m lab.fleet up) has booted, as root.
+  - Enters the namespaces of a machine that C(python3 -m lab.fleet up) has booted, as root or as
+    another of its users.
   - The machine's first process is looked up for each command, since a reboot changes it.
 author: ctaudit
 extends_documentation_fragment:
@@ -27,6 +29,11 @@ options:
     vars:
       - name: inventory_hostname
       - name: ansible_host
+  remote_user:
+    description: The user there.
+    default: root
+    vars:
+      - name: ansible_user
 """
 
 RECORDS = Path("/run/ctaudit-machines")
@@ -51,7 +58,9 @@ class Connection(ConnectionBase):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         variables = [f"{name}={value}" for name, value in _ENVIRONMENT.items()]
         words = ["nsenter", f"--target={self._find_leader()}", "--all", "env", "-i", *variables]
-        # Become works without a password here, since all of this runs as root.
+        if self._user != "root":
+            words += ["runuser", "-u", self._user, "--", "env", f"HOME=/home/{self._user}"]
+        # Become works without a password: the machines' sudo asks for none.
         done = subprocess.run(
             [*words, "/bin/sh", "-c", cmd], input=in_data or b"", capture_output=True, check=False
         )
@@ -61,7 +70,11 @@ class Connection(ConnectionBase):
         super().put_file(in_path, out_path)
         if not Path(in_path).exists():
             raise AnsibleFileNotFound(f"{in_path} does not exist")
-        shutil.copyfile(in_path, self._place(out_path))
+        target = self._place(out_path)
+        shutil.copyfile(in_path, target)
+        if self._user != "root":
+            home = self._place(f"/home/{self._user}").stat()
+            os.chown(target, home.st_uid, home.st_gid)
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         super().fetch_file(in_path, out_path)
@@ -79,6 +92,10 @@ class Connection(ConnectionBase):
     @property
     def _name(self) -> str:
         return str(self.get_option("remote_addr"))
+
+    @property
+    def _user(self) -> str:
+        return str(self.get_option("remote_user"))
 
     def _place(self, path: str) -> Path:
         """Where this host sees a file of the machine, its mounts included."""

@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: ctaudit_store
 short_description: Make the database of ctaudit and bring its schema to the package's version
 description:
-  - The database is made in UTF8 with the C locale, as C(ctaudit setup --local) does it.
+  - The database is made in UTF8 with the C locale, and none but our roles may connect to it, as
+    C(ctaudit setup --local) does it.
   - The schema comes from C(ctaudit schema install) of the package on this host. It runs when the
     schema is not the one that program expects, and when its SQL files are others than those of
     the last time, whose fingerprint is kept as the schema's comment.
@@ -48,6 +49,7 @@ from ansible.module_utils.ctaudit_psql import (
 
 _COMMAND = "/usr/bin/ctaudit"
 _FILES = Path("/usr/share/ctaudit/sql")
+_ROLES = "ctaudit_owner, ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer"
 
 
 def main() -> None:
@@ -73,6 +75,7 @@ def _bring_about(module: AnsibleModule) -> tuple[list[str], str, str]:
                 module,
                 f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'",
             )
+            run_sql(module, f"REVOKE CONNECT, TEMPORARY ON DATABASE {DATABASE} FROM PUBLIC")
     mark = _fingerprint()
     before = _read_mark(module) if known else ""
     if module.check_mode:
@@ -81,6 +84,8 @@ def _bring_about(module: AnsibleModule) -> tuple[list[str], str, str]:
         due = _is_due(module, mark, before)
     if due:
         actions.append(_install(module, mark))
+    if not known and not module.check_mode:
+        run_sql(module, f"GRANT CONNECT ON DATABASE {DATABASE} TO {_ROLES}")
     state = f"schema from {before or 'elsewhere'}\n" if known else "no database\n"
     wanted = f"schema from {mark or 'the package'}\n" if due else state
     return actions, state, wanted

@@ -13,7 +13,7 @@ from typing import Any
 
 DATABASE = "ctaudit"
 DSN = "host=/var/run/postgresql dbname=ctaudit"
-_SUPERUSER = "postgres"
+SUPERUSER = "postgres"
 # What Debian's releases bring, for what is foreseen before it is installed.
 _RELEASES = {"12": "15", "13": "17"}
 
@@ -28,7 +28,7 @@ def is_installed() -> bool:
 
 def as_superuser(module: Any, argv: list[str], text: str = "") -> tuple[int, str, str]:
     """Runs a command as postgres; ``text`` is its standard input."""
-    words = ["runuser", "-u", _SUPERUSER, "--", *argv]
+    words = ["runuser", "-u", SUPERUSER, "--", *argv]
     settings = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
     done: tuple[int, str, str] = module.run_command(
         words, data=text, cwd="/", environ_update=settings

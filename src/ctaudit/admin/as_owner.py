@@ -15,6 +15,7 @@ from ctaudit.database.connection import (
     explained,
     set_local,
 )
+from ctaudit.database.limits import lift_limits
 from ctaudit.errors import UsageError
 from ctaudit.query.value_text import localise_times
 
@@ -31,6 +32,7 @@ def acting_as_owner(
         check_schema_version(connection)
         try:
             with explained(doing), _refusing(refusals), connection.transaction():
+                lift_limits(connection)
                 set_local(connection)
                 connection.execute("SET LOCAL ROLE ctaudit_owner")
                 yield connection

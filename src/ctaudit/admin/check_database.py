@@ -8,26 +8,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
+from ctaudit.admin.check_backlog import check_backlog
 from ctaudit.admin.check_login import check_login
+from ctaudit.admin.check_server import check_server, describe_server, judge_schema, read_row
+from ctaudit.admin.check_units import judge_maintenance
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.nodes import judge_nodes, list_nodes
+from ctaudit.admin.units import UnitState
 from ctaudit.database.connection import connect, explained, read_schema_version
-from ctaudit.database.locks import LockRoom, count_relations, read_lock_room
+from ctaudit.database.dsn import is_local_host
 from ctaudit.database.schema import read_partitions_until
-from ctaudit.database.version import OLDEST_RECORDED, Mismatch, SchemaVersion
 from ctaudit.errors import CtauditError, DatabaseError, SchemaError
-from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
+from ctaudit.host.privileges import acting_as, has_user, is_root
 
-RECORDER_USER = "ctaudit"
+RECORDER_USER, MAINTAINER_USER = "ctaudit", "ctaudit-maintain"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
-_DAYS_AHEAD = 3  # of the DAYS_AHEAD that maintain makes every day
 
 
 @dataclass(frozen=True)
@@ -50,23 +55,51 @@ class Unannounced:
     gap_until: datetime | None
 
 
-def check_database(dsn: str, procedure: str, node: str) -> list[Finding]:
-    """Findings on the database; they end with the first that makes the others impossible.
+@dataclass(frozen=True)
+class Site:
+    """What this host is to the database.
 
-    ``node``: the gateway, whose recent translations are held against its scope.
-
-    As root it connects as the recorder's user, for peer authentication.
+    ``spool``: its directory; ``elsewhere``: the database's host, None: it is this one;
+    ``maintain_timer``: None where there is no systemd.
     """
-    with contextlib.ExitStack() as acting:
-        if is_root() and has_user(RECORDER_USER):
-            acting.enter_context(acting_as(RECORDER_USER))
+
+    spool: Path
+    elsewhere: str | None = None
+    maintain_timer: UnitState | None = None
+
+
+def check_database(dsn: str, procedure: str, node: str, site: Site | None = None) -> list[Finding]:
+    """Findings of a gateway on its database, with the recorder's login.
+
+    They end with the first that makes the others impossible. As root it connects as the
+    recorder's user, for peer authentication. ``node``: the gateway, whose recent translations are
+    held against its scope. ``site`` None: neither backlog nor maintenance is looked at.
+    """
+    with _acting_as(RECORDER_USER):
         try:
             with connect(dsn, "recorder") as connection:
-                found = [*_ask(connection, procedure, node)]
+                found = [*_ask(connection, procedure, node, site)]
         except DatabaseError as error:
             remedy = _SETUP if is_root() else f"{_SETUP}; run as root to connect as the recorder"
             return [Finding("database", Level.UNFIT, str(error), remedy=remedy)]
     return [*found, *_check_nodes(dsn)]
+
+
+def check_database_host(dsn: str, site: Site) -> list[Finding]:
+    """Findings of a host that has the database and is no gateway, with the maintainer's login."""
+    with _acting_as(MAINTAINER_USER):
+        try:
+            with connect(dsn, "maintainer") as connection:
+                found = [*_ask_server(connection, site)]
+        except CtauditError as error:
+            return [Finding("database", Level.UNFIT, str(error), remedy=_SETUP)]
+    return [*found, *_check_nodes(dsn)]
+
+
+@contextlib.contextmanager
+def _acting_as(user: str) -> Iterator[None]:
+    with acting_as(user) if is_root() and has_user(user) else contextlib.nullcontext():
+        yield
 
 
 def _check_nodes(dsn: str) -> list[Finding]:
@@ -78,11 +111,29 @@ def _check_nodes(dsn: str) -> list[Finding]:
         return []
 
 
-def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iterator[Finding]:
-    info = connection.info
-    version = f"{info.server_version // 10000}.{info.server_version % 10000}"
-    where = f"{info.dbname} on {info.host or 'the local socket'} as {info.user or current_user()}"
-    yield Finding("database", Level.GOOD, f"PostgreSQL {version}, {where}")
+def _ask_server(connection: psycopg.Connection[Any], site: Site) -> Iterator[Finding]:
+    yield describe_server(connection)
+    found = read_schema_version(connection)
+    yield judge_schema(found)
+    if found.installed is not None:
+        until = read_partitions_until(connection)
+        yield from check_server(connection, until)
+        yield _judge_maintenance(connection, site, until)
+
+
+def _judge_maintenance(
+    connection: psycopg.Connection[Any], site: Site, until: date | None
+) -> Finding:
+    # A service file may have named the host.
+    host = connection.info.host or ""
+    elsewhere = site.elsewhere or (None if is_local_host(host) else host)
+    return judge_maintenance(elsewhere, site.maintain_timer, until, datetime.now(UTC).date())
+
+
+def _ask(
+    connection: psycopg.Connection[Any], procedure: str, node: str, site: Site | None
+) -> Iterator[Finding]:
+    yield describe_server(connection)
     try:
         found = read_schema_version(connection)
         yield judge_schema(found)
@@ -90,39 +141,33 @@ def _ask(connection: psycopg.Connection[Any], procedure: str, node: str) -> Iter
             return
         rights = _read_rights(connection, procedure)
         yield judge_rights(procedure, rights)
-        yield judge_encoding(_read_one(connection, "SHOW server_encoding"))
-        yield judge_log(_read_one(connection, "SHOW log_min_messages"))
-        yield judge_partitions(read_partitions_until(connection), datetime.now(UTC).date())
-        yield judge_locks(read_lock_room(connection), count_relations(connection))
+        until = read_partitions_until(connection)
+        yield from check_server(connection, until)
+        if site is not None:
+            yield _judge_maintenance(connection, site, until)
         if rights.execute:
             yield (login := check_login(connection, node))
             if login.level is Level.UNFIT:
                 return
+            if site is not None:
+                yield from check_backlog(site.spool, partial(_find_position, connection))
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
             yield from judge_pair(*_read_pair(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
     except CtauditError as error:
-        wanted = f"{info.user} a member of ctaudit_recorder"
+        wanted = f"{connection.info.user} a member of ctaudit_recorder"
         yield _refuse("privileges", str(error), wanted)
 
 
-def judge_schema(found: SchemaVersion) -> Finding:
-    """A warning where the recorder goes on: the upgrade is under way."""
-    mismatch = Mismatch.NEWER if found.is_newer else found.mismatch
-    remedy = mismatch.value if mismatch else ""
-    if mismatch in (Mismatch.MISSING, Mismatch.OLDER):
-        remedy += " --dsn DSN as the schema's owner, or ctaudit setup --local"
-    goes_on = found.find_mismatch(OLDEST_RECORDED) is None
-    return make_finding(
-        "schema",
-        "no schema" if found.installed is None else f"version {found.installed}",
-        good=mismatch is None,
-        wanted=f"version {found.expected}",
-        remedy=remedy,
-        level=Level.WARNING if goes_on else Level.UNFIT,
-    )
+def _find_position(connection: psycopg.Connection[Any], node: str, stream: UUID) -> int | None:
+    """Of a stream of this login's gateways; None: not known, or another login's."""
+    try:
+        row = read_row(connection, "SELECT ctaudit.resume_position(%s, %s)", node, stream)
+    except DatabaseError:
+        return None
+    return row[0] if row else None
 
 
 def judge_rights(procedure: str, rights: Rights) -> Finding:
@@ -148,51 +193,6 @@ def judge_rights(procedure: str, rights: Rights) -> Finding:
         good=not rights.superuser and not rights.read,
         wanted="a login that may record and nothing else",
         remedy='CREATE ROLE "..." LOGIN IN ROLE ctaudit_recorder, and use it in database.dsn',
-    )
-
-
-def judge_encoding(encoding: str) -> Finding:
-    return make_finding(
-        "encoding",
-        encoding,
-        good=encoding == "UTF8",
-        wanted="UTF8",
-        remedy="create a new one: createdb -T template0 -E UTF8 --locale=C ctaudit",
-    )
-
-
-def judge_log(level: str) -> Finding:
-    """``level``: log_min_messages. Each question is a line of level LOG in the server's log."""
-    return make_finding(
-        "server log",
-        f"log_min_messages = {level}",
-        good=level not in ("fatal", "panic"),
-        wanted="log or lower, so that each question is in the log",
-        remedy="ALTER SYSTEM RESET log_min_messages; SELECT pg_reload_conf(); as a superuser",
-    )
-
-
-def judge_partitions(until: date | None, today: date) -> Finding:
-    """``until``: as read_partitions_until returns it."""
-    return make_finding(
-        "partitions",
-        "none" if until is None else f"until {until}",
-        good=until is not None and until >= today + timedelta(days=_DAYS_AHEAD),
-        wanted=f"at least {_DAYS_AHEAD} days ahead",
-        remedy="systemctl enable --now ctaudit-maintain.timer on the database's host",
-    )
-
-
-def judge_locks(room: LockRoom, relations: int) -> Finding:
-    """``relations``: the schema's tables and indexes, all of which a migration may lock at once."""
-    wanted = room.wanted(relations)
-    return make_finding(
-        "locks",
-        f"max_locks_per_transaction = {room.per_transaction}, {relations:,} tables and indexes",
-        good=room.has_room(relations),
-        wanted=f"{wanted} or more, for migrations",
-        remedy=f"ALTER SYSTEM SET max_locks_per_transaction = {wanted}; as a superuser, then "
-        "restart PostgreSQL",
     )
 
 
@@ -249,23 +249,13 @@ def _refuse(name: str, found: str, wanted: str, remedy: str = _SETUP) -> Finding
     return Finding(name, Level.UNFIT, found, wanted, remedy)
 
 
-def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
-    row = _read_row(connection, statement)
-    return row[0] if row else None
-
-
-def _read_row(connection: psycopg.Connection[Any], statement: str, *values: object) -> Any:
-    with explained("asking the database"), connection.transaction():
-        return connection.execute(statement.encode(), values or None).fetchone()
-
-
 def _count_outside_scope(connection: psycopg.Connection[Any], node: str) -> tuple[int, int]:
-    return _read_row(connection, "SELECT * FROM ctaudit.outside_scope(%s)", node) or (0, 0)
+    return read_row(connection, "SELECT * FROM ctaudit.outside_scope(%s)", node) or (0, 0)
 
 
 def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | None, bool, bool]:
     statement = "SELECT pair, is_known, is_mutual FROM ctaudit.pairs(%s)"
-    return _read_row(connection, statement, node) or (None, False, False)
+    return read_row(connection, statement, node) or (None, False, False)
 
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:

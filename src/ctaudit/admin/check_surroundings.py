@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.legacy_tables import read_legacy_tables
+from ctaudit.admin.place import HERE, Place
 from ctaudit.admin.ruleset import (
     Action,
     Effect,
@@ -72,11 +73,13 @@ _WORDS = {
 }
 
 
-def check_surroundings(mode: str, scope: ScopeSection | None = None) -> list[Finding]:
-    """The findings of the caller's network namespace."""
+def check_surroundings(
+    mode: str, scope: ScopeSection | None = None, place: Place = HERE
+) -> list[Finding]:
+    """The findings of the caller's network namespace; ``place``: which one it is."""
     return [
         _check_network(),
-        *_check_rules(mode),
+        *_check_rules(mode, place),
         judge_scope(scope or ScopeSection(), read_learned()),
     ]
 
@@ -88,16 +91,16 @@ def _check_network() -> Finding:
         return _unknown("network", error)
 
 
-def _check_rules(mode: str) -> Iterator[Finding]:
+def _check_rules(mode: str, place: Place) -> Iterator[Finding]:
     try:
-        yield from judge_rules(mode, read_ruleset(), count_clashes())
+        yield from judge_rules(mode, read_ruleset(), count_clashes(), place)
     except OSError as error:
         if error.errno == errno.EINVAL:
             yield Finding("rules", Level.GOOD, "this kernel has no nftables")
         else:
             yield _unknown("rules", error)
     try:
-        yield from judge_legacy_tables(read_legacy_tables())
+        yield from judge_legacy_tables(read_legacy_tables(), place)
     except OSError as error:
         yield _unknown("legacy rules", error)
 
@@ -157,7 +160,9 @@ def judge_scope(configured: ScopeSection, learned: Learned) -> Finding:
     )
 
 
-def judge_rules(mode: str, ruleset: Ruleset, clashes: int | None) -> Iterator[Finding]:
+def judge_rules(
+    mode: str, ruleset: Ruleset, clashes: int | None, place: Place = HERE
+) -> Iterator[Finding]:
     """A finding for each action that hides something from ``mode``, or one good one.
 
     ``clashes``: what count_clashes says, None where it is not known.
@@ -176,7 +181,7 @@ def judge_rules(mode: str, ruleset: Ruleset, clashes: int | None) -> Iterator[Fi
             found += f"; {clashes:,} clashes so far"
         yield Finding(
             str(action), Level.WARNING, found, words.wanted,
-            "nft -a list ruleset shows the rules; change or delete them",
+            f"{place.enter}nft -a list ruleset shows the rules; change or delete them",
         )  # fmt: skip
 
 
@@ -197,7 +202,9 @@ def _format_total(total: int) -> str:
     )
 
 
-def judge_legacy_tables(tables: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+def judge_legacy_tables(
+    tables: Mapping[str, Sequence[str]], place: Place = HERE
+) -> Iterator[Finding]:
     """``tables``: names by IP version of what nftables does not show."""
     shown = [f"{version} {', '.join(names)}" for version, names in tables.items() if names]
     if shown:
@@ -206,7 +213,8 @@ def judge_legacy_tables(tables: Mapping[str, Sequence[str]]) -> Iterator[Finding
             Level.WARNING,
             f"tables of iptables-legacy ({'; '.join(shown)}): their rules are not checked",
             "rules in nftables, which iptables-nft makes too",
-            "look for NOTRACK, CT and --random in iptables-legacy-save and ip6tables-legacy-save",
+            f"look for NOTRACK, CT and --random in {place.enter}iptables-legacy-save and "
+            f"{place.enter}ip6tables-legacy-save",
         )
 
 

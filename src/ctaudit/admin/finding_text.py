@@ -25,13 +25,15 @@ def format_findings(findings: Sequence[Finding]) -> Iterator[str]:
 def _format_verdict(findings: Sequence[Finding]) -> str:
     errors = _count(findings, Level.UNFIT, "error")
     warnings = _count(findings, Level.WARNING, "warning")
+    # A database's host without a receiver records nothing itself.
+    done = "Ready" if any(item.name == "gateway" for item in findings) else "Recording"
     match worst(findings):
         case Level.UNFIT:
             return f"Not ready: {errors}, {warnings}."
         case Level.WARNING:
-            return f"Recording, with {warnings}."
+            return f"{done}, with {warnings}."
         case Level.GOOD:
-            return "Recording, without errors and warnings."
+            return f"{done}, without errors and warnings."
 
 
 def _count(findings: Sequence[Finding], level: Level, noun: str) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,7 +25,9 @@ from ctaudit.database.connection import (
     connect,
     describe_error,
     explained,
+    set_local,
 )
+from ctaudit.database.limits import lift_limits
 from ctaudit.database.locks import holders_named, retry_locked
 from ctaudit.errors import UsageError
 
@@ -96,7 +98,6 @@ def import_ulogd(
     with connect(dsn, "owner") as store, explained("importing"):
         store.autocommit = True
         check_schema_version(store)
-        store.execute("SET ROLE ctaudit_owner")
         node, position = _begin(store, node, source.name, detail)
         writer = _Writer(store, node, _find_limits(retention_days))
         for batch in source.read_batches(position):
@@ -105,11 +106,22 @@ def import_ulogd(
             run.share = batch.share
             show(run)
         _end_openings(writer, position, source, run)
-        read, refused = store.execute(
-            "SELECT read, refused FROM ctaudit.import WHERE node = %s", (node,)
-        ).fetchall()[0]
+        with _transaction(store):
+            read, refused = store.execute(
+                "SELECT read, refused FROM ctaudit.import WHERE node = %s", (node,)
+            ).fetchall()[0]
         overlooked = max(0, source.count_passed(position) - read)
     return Imported(node, source.name, read, refused, overlooked, run)
+
+
+@contextmanager
+def _transaction(store: psycopg.Connection[Any]) -> Iterator[None]:
+    """As the owner."""
+    with store.transaction():
+        lift_limits(store)
+        set_local(store)
+        store.execute("SET LOCAL ROLE ctaudit_owner")
+        yield
 
 
 def _find_limits(retention_days: int) -> Limits:
@@ -124,10 +136,11 @@ def _begin(
 ) -> tuple[str, int]:
     """Returns the node's name as it is now, and the position."""
     try:
-        row = store.execute(
-            "SELECT node, position FROM ctaudit.begin_import(%s::text, 'ulogd2', %s::text, %s)",
-            (node, source, Jsonb(detail)),
-        ).fetchall()[0]
+        with _transaction(store):
+            row = store.execute(
+                "SELECT node, position FROM ctaudit.begin_import(%s::text, 'ulogd2', %s::text, %s)",
+                (node, source, Jsonb(detail)),
+            ).fetchall()[0]
     except (psycopg.errors.UniqueViolation, psycopg.errors.InvalidParameterValue) as error:
         raise UsageError(f"--node {node}: {describe_error(error)}") from None
     now, position = row
@@ -166,7 +179,9 @@ class _Writer:
             for reason, count in here.refused.items()
         }
         columns: Sequence[Sequence[Any]] = list(zip(*taken, strict=True)) or [()] * len(_TYPES)
-        self.store.execute(_BATCH, (self.node, first, until, Jsonb(refused), *map(list, columns)))
+        with _transaction(self.store):
+            values = (self.node, first, until, Jsonb(refused), *map(list, columns))
+            self.store.execute(_BATCH, values)
         if until > first:
             run.read += len(taken) + here.refused.total()
             run.taken += len(taken)
@@ -184,7 +199,7 @@ class _Writer:
 
     def _make_partition(self, table: str, day: date) -> None:
         # Another session, such as ctaudit maintain, may make it at this moment.
-        with suppress(psycopg.errors.DuplicateTable):
+        with suppress(psycopg.errors.DuplicateTable), _transaction(self.store):
             self.store.execute("SELECT ctaudit.make_partition(%s::text, %s::date)", (table, day))
 
 
@@ -198,9 +213,10 @@ def _end_openings(writer: _Writer, position: int, source: Source, run: Run) -> N
 
 
 def _list_openings(writer: _Writer, after: int) -> list[int]:
-    rows = writer.store.execute(
-        "SELECT number FROM ctaudit.import_opening WHERE node = %s AND number > %s "
-        "ORDER BY number LIMIT %s",
-        (writer.node, after, BATCH),
-    ).fetchall()
+    with _transaction(writer.store):
+        rows = writer.store.execute(
+            "SELECT number FROM ctaudit.import_opening WHERE node = %s AND number > %s "
+            "ORDER BY number LIMIT %s",
+            (writer.node, after, BATCH),
+        ).fetchall()
     return [row[0] for row in rows]

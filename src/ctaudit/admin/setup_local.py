@@ -10,6 +10,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ctaudit.admin.auditor_limits import AUDITOR_CONNECTIONS, limit_auditor
 from ctaudit.admin.check_database import RECORDER_USER
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
+from ctaudit.database.public_access import close_to_public
 from ctaudit.database.schema_text import format_installed
 from ctaudit.errors import DatabaseError, PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
@@ -30,11 +32,13 @@ MAINTAINER_USER = "ctaudit-maintain"
 TIMER = "ctaudit-maintain.timer"
 RECORDER_UNIT = "ctaudit.service"
 _SOCKET = "/var/run/postgresql"
+# What the database or the superuser's role is limited to is not for its set-up.
+_NO_LIMITS = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
 _PATIENCE = 15.0  # seconds until a restarted recorder has committed something
 
 
 def local_dsn(name: str) -> str:
-    return f"host={_SOCKET} dbname={name} user={SUPERUSER}"
+    return f"host={_SOCKET} dbname={name} user={SUPERUSER} options='{_NO_LIMITS}'"
 
 
 def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
@@ -53,10 +57,15 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
             f"setup --local: runs as {current_user()}; run it as root or as {SUPERUSER}"
         )
     with acting_as(SUPERUSER) if is_root() else contextlib.nullcontext():
-        yield _create_database(DATABASE)
-        yield format_installed(schema.install(local_dsn(DATABASE)))
+        is_new, sentence = _create_database(DATABASE)
+        yield sentence
+        done = schema.install(local_dsn(DATABASE))
+        yield format_installed(replace(done, to_close=()) if is_new else done)
         with connect(local_dsn(DATABASE)) as connection:
             connection.autocommit = True
+            if is_new:
+                close_to_public(connection, DATABASE)
+                yield "Only members of ctaudit's roles may connect to it."
             for name in auditors:
                 yield _create_login(connection, name, "ctaudit_auditor", "auditor")
                 limit_auditor(connection, name, DATABASE)
@@ -67,7 +76,8 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
     yield from _start_services(node)
 
 
-def _create_database(name: str) -> str:
+def _create_database(name: str) -> tuple[bool, str]:
+    """Whether it is new, and a sentence about it."""
     with connect(local_dsn("postgres")) as connection, explained("creating the database"):
         connection.autocommit = True
         row = connection.execute(
@@ -75,7 +85,7 @@ def _create_database(name: str) -> str:
             (name,),
         ).fetchone()
         if row is not None:
-            return f"Database {name} exists already, with encoding {row[0]}."
+            return False, f"Database {name} exists already, with encoding {row[0]}."
         with contextlib.suppress(psycopg.errors.DuplicateDatabase):
             # Independent of the cluster's locale: text compares by bytes, and no upgrade of the C
             # library changes the order of an index.
@@ -84,7 +94,7 @@ def _create_database(name: str) -> str:
                     sql.Identifier(name)
                 )
             )
-    return f"Created database {name}."
+    return True, f"Created database {name}."
 
 
 def _create_login(connection: psycopg.Connection[Any], name: str, role: str, purpose: str) -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.receiver import Receiver
-from ctaudit.config import Config
-from ctaudit.conntrack.netlink import groups_of, open_event_socket, set_reliable
-from ctaudit.host.systemd import Watchdog, notify, stop_signals, store_socket, take_stored
+from ctaudit.config import Config, format_size
+from ctaudit.conntrack.netlink import (
+    groups_of,
+    open_event_socket,
+    rmem_max_for,
+    set_receive_buffer,
+    set_reliable,
+)
+from ctaudit.host.systemd import SocketStore, Watchdog, notify
 from ctaudit.spool.lock import spool_lock
 
 log = logging.getLogger(__name__)
@@ -20,18 +26,20 @@ log = logging.getLogger(__name__)
 _NAMESPACE = Path("/proc/self/ns/net")
 
 
-def run(config: Config) -> int:
-    """Receives until SIGTERM or SIGINT. Raises PrivilegeError, DiskError, UsageError."""
+def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
+    """Receives until ``stop`` holds something. Raises PrivilegeError, DiskError, UsageError.
+
+    It may be called again after an error, with the same ``store``: the stream goes on.
+    """
     with (
         spool_lock(config.spool.directory, "receiver"),
-        _event_socket(config) as (events, inherited),
-        stop_signals() as stop,
+        _event_socket(config, store) as (events, inherited),
     ):
         receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
         receiver.begin(inherited=inherited)
         # From here on systemd keeps the socket open across a kill, if it has a store. Not before
         # its stream has begun: the next receiver would continue the stream of an earlier socket.
-        stored = store_socket(events, _name_socket(config))
+        stored = store.keep(events, _name_socket(config))
         notify("READY=1", f"STATUS=receiving, mode {config.mode}")
         log.info(
             "receiving conntrack events of mode %s into %s", config.mode, config.spool.directory
@@ -42,7 +50,8 @@ def run(config: Config) -> int:
                 receiver.turn()
                 watchdog.feed()
         finally:
-            notify("STOPPING=1")
+            if stop:
+                notify("STOPPING=1")
             receiver.finish(going_on=stored)
     return 0
 
@@ -58,11 +67,29 @@ def _name_socket(config: Config) -> str:
 
 
 @contextlib.contextmanager
-def _event_socket(config: Config) -> Iterator[tuple[socket.socket, bool]]:
-    """The event socket, and whether it was subscribed before this process began."""
-    stored = take_stored(_name_socket(config))
-    groups = groups_of(config.mode, config.socket)
-    with stored or open_event_socket(groups, config.socket.receive_buffer) as events:
+def _event_socket(config: Config, store: SocketStore) -> Iterator[tuple[socket.socket, bool]]:
+    """The event socket, and whether it was subscribed before; open afterwards if it is stored."""
+    stored = store.take(_name_socket(config))
+    wanted = config.socket.receive_buffer
+    events = stored or open_event_socket(groups_of(config.mode, config.socket), wanted)
+    try:
         events.setblocking(False)
         set_reliable(events, wanted=config.socket.reliable)
+        given = events.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        if given < wanted:
+            given = set_receive_buffer(events, wanted)
+        if given < wanted:
+            log.warning("%s", describe_buffer(wanted, given))
         yield events, stored is not None
+    finally:
+        if not store.holds(events):
+            events.close()
+
+
+def describe_buffer(asked: int, given: int) -> str:
+    """A receive buffer smaller than asked for, as a sentence; sizes in bytes."""
+    return (
+        f"the receive buffer has {format_size(given)} of the {format_size(asked)} of "
+        "socket.receive_buffer, since only the host's root may exceed net.core.rmem_max: run "
+        f"sysctl -w net.core.rmem_max={rmem_max_for(asked)} on the host, and restart the receiver"
+    )

@@ -11,14 +11,12 @@ from ctaudit.errors import SUCCESS, UsageError
 
 
 def run_check(args: Namespace) -> int:
-    from ctaudit.admin.check_database import check_database
-    from ctaudit.admin.check_host import check_host
+    from ctaudit.admin.check import check
     from ctaudit.admin.finding import worst
     from ctaudit.admin.finding_text import format_findings, plain_findings
 
     config = load_config(args.config)
-    dsn = pick_dsn(args, config)
-    findings = [*check_host(config), *check_database(dsn, config.record_procedure, config.node)]
+    findings = check(config, args.config, pick_dsn(args, config))
     if args.json:
         output.print_json(plain_findings(findings))
     else:

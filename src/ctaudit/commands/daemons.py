@@ -1,30 +1,55 @@
-"""receive and record: the two processes of a gateway."""
+"""receive and record: the two processes of a gateway.
+
+Everything that may fail is in what run_service repeats, the imports and the configuration too.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 
+from ctaudit.commands.patience import run_service
 from ctaudit.commands.source import pick_dsn
-from ctaudit.config import check_node, load_config
+from ctaudit.config import Config, check_node, load_config
 
 
 def run_receive(args: Namespace) -> int:
-    from ctaudit.capture import process
     from ctaudit.host.log import start_logging
+    from ctaudit.host.systemd import SocketStore
 
-    config = load_config(args.config)
     start_logging("ctaudit-receiver")
-    return process.run(config)
+    store = SocketStore()
+
+    def receive(stop: Sequence[int]) -> int:
+        from ctaudit.capture import process
+
+        return process.run(load_config(args.config), stop, store)
+
+    return run_service(receive)
 
 
 def run_record(args: Namespace) -> int:
     from ctaudit.host.log import start_logging
+
+    start_logging("ctaudit")
+
+    def record(stop: Sequence[int]) -> int:
+        from ctaudit.record import recorder
+
+        config = _load_recorder_config(args)
+        return recorder.run(config, pick_dsn(args, config), stop)
+
+    if args.replay is None:
+        return run_service(record)
     from ctaudit.record import recorder
 
+    config = _load_recorder_config(args)
+    return recorder.replay(config, pick_dsn(args, config), args.replay)
+
+
+def _load_recorder_config(args: Namespace) -> Config:
     config = load_config(args.config)
-    if args.node is not None:
-        config = replace(config, node=check_node(args.node, "--node"))
-    dsn = pick_dsn(args, config)
-    start_logging("ctaudit")
-    return recorder.replay(config, dsn, args.replay) if args.replay else recorder.run(config, dsn)
+    if args.node is None:
+        return config
+    return replace(config, node=check_node(args.node, "--node"))

@@ -71,11 +71,18 @@ def clear_congestion(events: socket.socket) -> None:
 def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.socket:
     """A non-blocking socket that has joined ``groups``.
 
-    Raises PrivilegeError without CAP_NET_ADMIN in this network namespace.
+    Its buffer may be smaller than asked for. Raises PrivilegeError without CAP_NET_ADMIN in this
+    network namespace, and where the kernel has no such events.
     """
-    events = socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
-    )
+    try:
+        events = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, NETLINK_NETFILTER
+        )
+    except OSError as error:
+        raise PrivilegeError(
+            f"this kernel or sandbox offers no conntrack events ({error.strerror}): load "
+            "nf_conntrack_netlink, and allow AF_NETLINK in RestrictAddressFamilies="
+        ) from None
     try:
         events.bind((0, 0))
         set_receive_buffer(events, receive_buffer)
@@ -94,16 +101,22 @@ def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.so
 
 
 def set_receive_buffer(events: socket.socket, size: int) -> int:
-    """Sets the buffer, also beyond net.core.rmem_max; returns its size in bytes."""
+    """Sets the buffer; returns the size that it got, in bytes.
+
+    Beyond net.core.rmem_max only with CAP_NET_ADMIN in the first user namespace (sock.c,
+    SO_RCVBUFFORCE), which a container's root lacks; the kernel lowers the rest without a word.
+    """
     # The kernel doubles the value, to allow for its overhead, and reports the doubled one.
     try:
         events.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, size // 2)
     except PermissionError:
-        raise PrivilegeError(
-            f"a receive buffer of {size} bytes needs CAP_NET_ADMIN: "
-            "run as root or through ctaudit-receiver.service"
-        ) from None
+        events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size // 2)
     return events.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def rmem_max_for(size: int) -> int:
+    """The least net.core.rmem_max with which SO_RCVBUF gives a buffer of ``size`` bytes."""
+    return size // 2
 
 
 def count_drops(events: socket.socket) -> int:

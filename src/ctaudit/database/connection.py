@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from ctaudit.database import version
-from ctaudit.database.dsn import describe_target, parse_dsn
+from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
@@ -27,6 +27,13 @@ _ROLES = (
     "the login must be a member of ctaudit_auditor to ask, of ctaudit_recorder to record, "
     "of ctaudit_maintainer to maintain, of ctaudit_owner to install"
 )
+_ASK_THERE = (
+    "ask on the database's host {}, or give --dsn with a login that is a member of ctaudit_auditor"
+)
+
+# Whose work no default of the login or the database may hinder; an auditor's limits hold.
+_UNLIMITED = ("recorder", "maintainer", "owner")
+_STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
 
 T = TypeVar("T")
 
@@ -44,25 +51,56 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     for name, value in _KEEPALIVES.items():
         parameters.setdefault(name, value)
     try:
-        return psycopg.connect(**parameters)
+        # A pooler gives the next transaction to another session, which knows no statement's name.
+        connection = psycopg.connect(**parameters, prepare_threshold=None)
     except psycopg.Error as error:
-        hint = f"; the login must be a member of ctaudit_{role}"
         raise DatabaseError(
             f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
-            f"{describe_error(error)}{hint if role and _is_refused_login(error) else ''}"
+            f"{describe_error(error)}{_advise(error, role, dsn)}"
         ) from None
+    if role in _UNLIMITED:
+        connection.read_only = False
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
 
 
-def _is_refused_login(error: psycopg.Error) -> bool:
-    return any(word in str(error) for word in ("authentication", "role ", "permission denied"))
+_REFUSALS = ("authentication", "role ", "permission denied", "no password supplied")
+
+
+def _advise(error: psycopg.Error, role: str, dsn: str) -> str:
+    """On a gateway whose database is elsewhere only the recorder has the login's password."""
+    text = str(error)
+    if "too many connections for" in text:
+        return "; end another session of it, or raise its CONNECTION LIMIT"
+    if not role or not any(word in text for word in _REFUSALS):
+        return ""
+    host = find_remote_host(dsn)
+    if role != "auditor" or host is None:
+        return f"; the login must be a member of ctaudit_{role}"
+    return f"; {_ASK_THERE.format(host)}"
 
 
 def describe_error(error: psycopg.Error) -> str:
     """An error of the server or of libpq as one line, with the server's DETAIL and HINT."""
     text = error.diag.message_primary or str(error) or type(error).__name__
+    if _STATEMENT_POOLING in text:
+        return (
+            "PgBouncer pools single statements here, and each answer takes a transaction; set "
+            "pool_mode = transaction, or session, for this database"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     words = [line for line in lines if not line.startswith("Is the server running")]
-    return "; ".join([*words, *_read_advice(error.diag.message_detail, error.diag.message_hint)])
+    advice = _read_advice(error.diag.message_detail, error.diag.message_hint)
+    return "; ".join([*words, *advice, *_name_limit(error)])
+
+
+def _name_limit(error: psycopg.Error) -> Iterator[str]:
+    """Which setting of the login or the database has ended a statement."""
+    match error:
+        case psycopg.errors.QueryCanceled() if "statement timeout" in str(error):
+            yield "it is the login's or the database's statement_timeout that ended it"
+        case psycopg.errors.ConfigurationLimitExceeded():
+            yield "it is the login's or the database's temp_file_limit that ended it"
 
 
 def _read_advice(detail: str | None, hint: str | None) -> Iterator[str]:
@@ -100,18 +138,18 @@ def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
     info = connection.info
     if not info.host or info.host.startswith("/"):
         return f"the login {info.user} must be a member of ctaudit_auditor to ask"
-    return (
-        f"the login {info.user} is not an auditor's; ask on the database's host {info.host}, or "
-        "give --dsn with a login that is a member of ctaudit_auditor"
-    )
+    return f"the login {info.user} is not an auditor's; {_ASK_THERE.format(info.host)}"
 
 
 # What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
-# PGOPTIONS) and the settings of a role or a database may say otherwise.
+# PGOPTIONS) and the settings of a role or a database may say otherwise. Names without a schema are
+# the server's own.
 _SETTINGS = """
 SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL TimeZone = 'UTC';
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
 """
 
 
@@ -128,9 +166,27 @@ def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction in which questions are asked: one snapshot, and errors as sentences."""
     who_may = partial(_who_may_ask, connection)
     with explained("asking the database", who_may), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        allow_record_of_question(connection)
         set_local(connection)
         yield
+
+
+def allow_record_of_question(connection: psycopg.Connection[Any]) -> None:
+    """A login whose transactions are read-only by default may ask all the same.
+
+    Each question is put on record. A standby, which cannot write, keeps it in its log. Comes
+    before the first query of the transaction.
+    """
+    is_read_only = _show(connection, b"SHOW transaction_read_only") == "on"
+    if is_read_only and _show(connection, b"SHOW in_hot_standby") == "off":
+        connection.execute(b"SET TRANSACTION READ WRITE")
+
+
+def _show(connection: psycopg.Connection[Any], statement: bytes) -> str:
+    """A setting, without the snapshot that a query takes."""
+    [(value,)] = connection.execute(statement).fetchall()
+    return str(value)
 
 
 def repeated(ask: Callable[[], T]) -> T:

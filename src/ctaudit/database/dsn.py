@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 
 from psycopg import ProgrammingError
@@ -44,6 +46,32 @@ def check_dsn(dsn: str, name: str, *, public: bool = False) -> str:
             "put it into ~/.pgpass or a file that PGPASSFILE names"
         )
     return dsn
+
+
+def find_remote_host(dsn: str) -> str | None:
+    """The hosts of the database as the connection string or the environment has them.
+
+    None: it is on this host, by a socket file or a loopback address, or where it is stands in a
+    service file.
+    """
+    parameters = parse_dsn(dsn)
+    named = parameters.get("host") or parameters.get("hostaddr")
+    if named is None and not (parameters.get("service") or os.environ.get("PGSERVICE")):
+        named = os.environ.get("PGHOST") or os.environ.get("PGHOSTADDR")
+    hosts = [host.strip() for host in str(named or "").split(",") if host.strip()]
+    remote = [host for host in hosts if not is_local_host(host)]
+    return ", ".join(remote) or None
+
+
+def is_local_host(host: str) -> bool:
+    """A socket file, this host's name or a loopback address; "" is libpq's default, a socket."""
+    own = {"", "localhost", socket.gethostname().lower()}
+    if host.startswith(("/", "@")) or host.lower() in own:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def describe_target(parameters: Mapping[str, Any]) -> str:

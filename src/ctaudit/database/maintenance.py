@@ -7,6 +7,7 @@ else can be done is done first.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 
 from ctaudit.config import RetentionSection
 from ctaudit.database.connection import check_schema_version, connect, explained, set_local
+from ctaudit.database.limits import lift_limits
 from ctaudit.database.locks import NO_LOCK, Holder, retry_locked
 from ctaudit.errors import DatabaseError
 
@@ -60,7 +62,8 @@ class Step:
 class Maintained:
     """One thing that maintain did: "made", "moved", "dropped", "trimmed", ... ``object``.
 
-    "kept": nothing was done. "held": ``object`` is a case, ``rows`` counts its partitions.
+    "kept": nothing was done. "detached": a table of that name is no partition. "held":
+    ``object`` is a case, ``rows`` counts its partitions.
     """
 
     action: str
@@ -104,12 +107,21 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
         )
 
 
+@contextmanager
+def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    with connection.transaction():
+        lift_limits(connection)
+        set_local(connection)
+        yield
+
+
 def _list_steps(connection: psycopg.Connection[Any], retention: RetentionSection) -> Iterator[Step]:
-    rows = connection.execute(
-        "SELECT step, parent, day, name, portion_until, counted "
-        "FROM ctaudit.due_steps(%s::integer, %s::integer)",
-        (retention.days, DAYS_AHEAD),
-    ).fetchall()
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT step, parent, day, name, portion_until, counted "
+            "FROM ctaudit.due_steps(%s::integer, %s::integer)",
+            (retention.days, DAYS_AHEAD),
+        ).fetchall()
     yield from (Step(*row) for row in rows)
     yield Step("inquiries", name="inquiry")
 
@@ -127,8 +139,22 @@ def _run(
     while True:
         rows = _try(connection, step.step, step, retention)
         yield from describe_step(step, rows)
+        if step.step == "make" and rows[0][0] is None and _is_detached(connection, step):
+            yield Maintained("detached", step.name or "")
         if step.step != "delete" or not rows[0][0]:
             return
+
+
+def _is_detached(connection: psycopg.Connection[Any], step: Step) -> bool:
+    """Whether a table of the partition's name is there and is no partition."""
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT FROM pg_catalog.pg_class AS c"
+            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'ctaudit'"
+            " WHERE c.relname = %s AND NOT c.relispartition",
+            (step.name,),
+        ).fetchall()
+    return bool(rows)
 
 
 def _close(
@@ -158,8 +184,7 @@ def _try(
     }
 
     def ask() -> list[tuple[Any, ...]]:
-        with connection.transaction():
-            set_local(connection)
+        with _transaction(connection):
             return connection.execute(_STATEMENTS[statement].encode(), values).fetchall()
 
     return retry_locked(ask, _TRY_AGAIN)
@@ -184,8 +209,9 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
 
 
 def _find_holders(connection: psycopg.Connection[Any], step: Step) -> tuple[Holder, ...]:
-    rows = connection.execute(
-        "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
-        (step.parent,),
-    ).fetchall()
+    with _transaction(connection):
+        rows = connection.execute(
+            "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
+            (step.parent,),
+        ).fetchall()
     return tuple(Holder(*row) for row in rows)

@@ -31,6 +31,11 @@ def format_maintained(done: Iterable[Maintained | Waiting]) -> Iterator[str]:
 def _format_done(item: Maintained) -> str:
     if item.action == "held":
         return f"kept {item.rows} partitions that are held for case {item.object}"
+    if item.action == "detached":
+        return (
+            f"cannot make {item.object}: a table of that name was detached; attach or rename it, "
+            "until then rows of that day stay in the default partition"
+        )
     return f"{item.action} {item.object}" + ("" if item.rows is None else f", {item.rows} rows")
 
 

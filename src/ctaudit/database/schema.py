@@ -2,7 +2,8 @@
 
 Each migration runs once, in a transaction of its own; functions, procedures and grants are
 replaced after the migrations, in one transaction. Every command may be repeated at any time, and
-two may run at once. Gateways record meanwhile: no step waits longer than two seconds for a lock,
+two may run at once: they take turns step by step, by a lock that ends with the transaction, as a
+pooler needs it. Gateways record meanwhile: no step waits longer than two seconds for a lock,
 and with it those who come after it.
 """
 
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -25,7 +27,9 @@ from ctaudit.database.connection import (
     describe_error,
     explained,
     read_schema_version,
+    set_local,
 )
+from ctaudit.database.limits import lift_limits
 from ctaudit.database.locks import (
     NO_LOCK,
     LockRoom,
@@ -35,6 +39,7 @@ from ctaudit.database.locks import (
     retry_locked,
 )
 from ctaudit.database.maintenance import DAYS_AHEAD
+from ctaudit.database.public_access import close_statements, find_open_database
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 
@@ -66,11 +71,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Done:
-    """What an installation did: migrations applied, partitions made."""
+    """What an installation did: migrations applied, partitions made.
+
+    ``to_close``: what the database's owner may run to keep other logins of the server out.
+    """
 
     version: int
     migrations: tuple[str, ...]
     partitions: tuple[str, ...]
+    to_close: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,23 +128,40 @@ def install(dsn: str) -> Done:
     steps = read_steps(find_sql())
     with connect(dsn, "owner") as connection, explained(_DOING):
         connection.autocommit = True
-        connection.execute("SET client_min_messages = warning")
-        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        found = read_schema_version(connection)
-        if found.is_newer:
-            raise SchemaError(
-                f"database {connection.info.dbname} has ctaudit schema version {found.installed}, "
-                f"newer than this program's {found.expected}; upgrade ctaudit"
-            )
+        with _step(connection):
+            found = _refuse_newer(connection)
         pending = list_pending(steps, found.installed)
         if found.installed is not None:
             _refuse_without_room(connection, pending)
         with holders_named(connection, _DOING):
-            for step in steps:
-                if step.migration is None or step in pending:
-                    retry_locked(partial(_run, connection, step))
+            applied = [step for step in steps if retry_locked(partial(_run, connection, step))]
             made = retry_locked(partial(_make_partitions, connection))
-        return Done(version.EXPECTED_SCHEMA, tuple(step.name for step in pending), made)
+        database = find_open_database(connection)
+        to_close = close_statements(connection, database) if database else ()
+    names = tuple(step.name for step in applied)
+    return Done(version.EXPECTED_SCHEMA, names, made, tuple(to_close))
+
+
+def _refuse_newer(connection: psycopg.Connection[Any]) -> SchemaVersion:
+    found = read_schema_version(connection)
+    if found.is_newer:
+        raise SchemaError(
+            f"database {connection.info.dbname} has ctaudit schema version {found.installed}, "
+            f"newer than this program's {found.expected}; upgrade ctaudit"
+        )
+    return found
+
+
+@contextmanager
+def _step(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction beside which no other installer has one."""
+    with connection.transaction():
+        lift_limits(connection)
+        set_local(connection)
+        connection.execute("SET LOCAL client_min_messages = warning")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
+        yield
 
 
 def upgrade(dsn: str) -> Done:
@@ -176,7 +202,7 @@ def read_partitions_until(connection: psycopg.Connection[Any]) -> date | None:
 
 
 def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-    with connection.transaction():
+    with _step(connection):
         connection.execute("SET LOCAL ROLE ctaudit_owner")
         rows = connection.execute(
             "SELECT partition FROM ctaudit.make_partitions(%s::integer)", (DAYS_AHEAD,)
@@ -184,12 +210,17 @@ def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
-def _run(connection: psycopg.Connection[Any], step: Step) -> None:
-    """Runs a step's files in one transaction."""
-    with connection.transaction():
-        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
+def _run(connection: psycopg.Connection[Any], step: Step) -> bool:
+    """Runs a step's files in one transaction; True where it is a migration that was pending.
+
+    Between two steps another installer may have had its turn, of a newer program even.
+    """
+    with _step(connection):
+        _refuse_newer(connection)
         if step.as_owner:
             connection.execute("SET LOCAL ROLE ctaudit_owner")
+        if step.migration is not None and _is_applied(connection, step.migration):
+            return False
         for file in step.files:
             try:
                 connection.execute(file.read_bytes())
@@ -197,6 +228,13 @@ def _run(connection: psycopg.Connection[Any], step: Step) -> None:
                 raise
             except psycopg.Error as error:
                 raise DatabaseError(f"{file}: {describe_error(error)}") from None
+    return step.migration is not None
+
+
+def _is_applied(connection: psycopg.Connection[Any], number: int) -> bool:
+    return bool(
+        connection.execute("SELECT FROM ctaudit.migration WHERE number = %s", (number,)).fetchall()
+    )
 
 
 def _refuse_without_room(connection: psycopg.Connection[Any], pending: Sequence[Step]) -> None:

@@ -20,8 +20,15 @@ def format_schema(status: SchemaStatus) -> str:
 
 
 def format_installed(done: Done) -> str:
+    """With what is left to the database's owner: another program may need the database too."""
     applied = ", ".join(done.migrations) or "no migration"
-    return (
+    sentence = (
         f"The schema is version {done.version}: applied {applied}, "
         f"made {len(done.partitions)} partitions."
+    )
+    if not done.to_close:
+        return sentence
+    return (
+        f"{sentence}\nEach login of the server may connect to this database; if nothing else is in "
+        f"it, run as its owner: {'; '.join(done.to_close)};"
     )

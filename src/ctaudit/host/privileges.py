@@ -10,8 +10,10 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000  # linux/sched.h
+_OWN_NETWORK = Path("/proc/thread-self/ns/net")
 
 
 def is_root() -> bool:
@@ -34,6 +36,14 @@ def has_user(name: str) -> bool:
     return True
 
 
+def read_most_user_namespaces() -> int | None:
+    """user.max_user_namespaces; None where it cannot be read."""
+    try:
+        return int(Path("/proc/sys/user/max_user_namespaces").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 @contextmanager
 def acting_as(name: str) -> Iterator[None]:
     """Within it the process has this user's effective identity and HOME. It must be root's."""
@@ -54,12 +64,22 @@ def acting_as(name: str) -> Iterator[None]:
             os.environ["HOME"] = home
 
 
+def network_of(process: int) -> Path:
+    """The file that is the network namespace of ``process``."""
+    return Path(f"/proc/{process}/ns/net")
+
+
+def is_own_network(namespace: Path) -> bool:
+    """Whether the caller is in that network namespace. Raises OSError."""
+    return namespace.stat().st_ino == _OWN_NETWORK.stat().st_ino
+
+
 @contextmanager
-def in_network_of(process: int) -> Iterator[None]:
-    """Within it the process is in the network namespace of ``process``. Raises OSError."""
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+def in_network(namespace: Path) -> Iterator[None]:
+    """Within it the process is in that network namespace. Raises OSError."""
+    own = os.open(_OWN_NETWORK, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        other = os.open(f"/proc/{process}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        other = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _set_network(other)
         finally:

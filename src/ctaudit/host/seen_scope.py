@@ -15,6 +15,7 @@ from typing import Any
 from ctaudit.host.clock import replace_file
 
 SAVED = Path("/run/ctaudit/scope.json")
+_INSTANCES = "scope-*.json"
 _NAMESPACE = Path("/proc/self/ns/net")
 _VALID = 2 * 3600 * 10**9  # nanoseconds
 
@@ -58,9 +59,11 @@ def save_scope(seen: SeenScope, file: Path) -> None:
 def read_scope(file: Path = SAVED) -> SeenScope:
     """What was seen last; UNKNOWN where nothing was seen in this network namespace.
 
-    What was seen more than two hours ago is not known any more: since then.
+    In ``file``, or in those beside it that the units of other gateways on this host save. What
+    was seen more than two hours ago is not known any more: since then.
     """
-    seen = _read(file)
+    found = (_read(each) for each in (file, *file.parent.glob(_INSTANCES)))
+    seen = max((each for each in found if each), key=lambda each: each.seen_at, default=None)
     if seen is None:
         return UNKNOWN
     if not 0 <= time.time_ns() - seen.seen_at <= _VALID:

@@ -42,31 +42,62 @@ def notify(*lines: str) -> bool:
     return bool(_daemon is not None and _daemon.notify("\n".join(lines)))
 
 
-def take_stored(name: str) -> socket.socket | None:
-    """The stored socket of that name. All others are closed and removed from the store."""
-    if _daemon is None:
-        return None
-    taken = None
-    for descriptor, given in _daemon.listen_fds_with_names().items():
-        kept = socket.socket(fileno=descriptor)
-        if given == name and taken is None:
-            taken = kept
-            continue
-        kept.close()
-        _daemon.notify(f"FDSTOREREMOVE=1\nFDNAME={given}")
-    return taken
+def is_service() -> bool:
+    """Whether a service manager waits for this process to say that it is ready."""
+    return _daemon is not None and "NOTIFY_SOCKET" in os.environ
 
 
-def store_socket(kept: socket.socket, name: str) -> bool:
-    """Puts a socket into systemd's store, so that it stays open when this process is killed.
+class SocketStore:
+    """The sockets that systemd keeps for this service, open in this process as well.
 
-    FDPOLL=0: otherwise systemd removes it at the first overrun, since a pending ENOBUFS is
-    EPOLLERR. False if there is no service manager.
+    They belong to the process, not to one attempt to start in it: the descriptors are handed over
+    once.
     """
-    if _daemon is None:
-        return False
-    state = f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0"
-    return bool(_daemon.notify(state, fds=[kept.fileno()]))
+
+    def __init__(self) -> None:
+        self._kept: dict[str, socket.socket] | None = None
+
+    def take(self, name: str) -> socket.socket | None:
+        """The stored socket of that name. All others are closed and removed from the store."""
+        if self._kept is None:
+            self._kept = _inherit_sockets()
+        for other in self._kept.keys() - {name}:
+            _remove(self._kept.pop(other), other)
+        return self._kept.get(name)
+
+    def keep(self, kept: socket.socket, name: str) -> bool:
+        """Puts a socket into systemd's store, so that it stays open when this process is killed.
+
+        FDPOLL=0: otherwise systemd removes it at the first overrun, since a pending ENOBUFS is
+        EPOLLERR. False if there is no service manager.
+        """
+        if _daemon is None:
+            return False
+        state = f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0"
+        if not _daemon.notify(state, fds=[kept.fileno()]):
+            return False
+        self._kept = {**(self._kept or {}), name: kept}
+        return True
+
+    def holds(self, kept: socket.socket) -> bool:
+        return kept in (self._kept or {}).values()
+
+
+def _inherit_sockets() -> dict[str, socket.socket]:
+    inherited: dict[str, socket.socket] = {}
+    if _daemon is not None:
+        for descriptor, name in _daemon.listen_fds_with_names().items():
+            given = socket.socket(fileno=descriptor)
+            if name in inherited:
+                _remove(given, name)
+            else:
+                inherited[name] = given
+    return inherited
+
+
+def _remove(kept: socket.socket, name: str) -> None:
+    kept.close()
+    _daemon.notify(f"FDSTOREREMOVE=1\nFDNAME={name}")
 
 
 class Watchdog:

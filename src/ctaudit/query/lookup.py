@@ -5,9 +5,9 @@ status asks for rows of its own in the same way (select_rows).
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,10 +17,17 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from ctaudit.conntrack.endpoint import Address
-from ctaudit.database.connection import asking, explained, repeated, set_local
+from ctaudit.database.connection import (
+    allow_record_of_question,
+    asking,
+    explained,
+    repeated,
+    set_local,
+)
 from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.behind import Follower
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
+from ctaudit.query.kept_rows import KeptRows
 from ctaudit.query.path import begin_of
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
@@ -116,13 +123,15 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
     """Within _HINTS_MAX seconds; what takes longer is given up, and the transaction goes on."""
     last = time.monotonic() + _HINTS_MAX
 
+    own = _read_own_limit(connection)
+
     def select(source: sql.SQL, asked: WhoQuestion) -> list[Answer]:
         left = round((last - time.monotonic()) * 1000)
         if left <= 0:
             raise TooSlow
         try:
             with connection.transaction():
-                connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(left)])
+                _limit_statements(connection, min(left, own or left))
                 return select_rows(
                     connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
                 )
@@ -130,8 +139,21 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
             raise TooSlow from None
 
     hints = find_hints(question, partial(select, _WHO_ALONE), partial(select, _NEARBY))
-    connection.execute("SET LOCAL statement_timeout TO DEFAULT")
+    _limit_statements(connection, own)
     return hints
+
+
+def _read_own_limit(connection: psycopg.Connection[Any]) -> int:
+    """The login's own statement_timeout in milliseconds, 0: none; the hints do not lift it."""
+    [(value,)] = connection.execute(
+        "SELECT s.setting::integer FROM pg_catalog.pg_settings AS s"
+        " WHERE s.name = 'statement_timeout'"
+    ).fetchall()
+    return int(value)
+
+
+def _limit_statements(connection: psycopg.Connection[Any], milliseconds: int) -> None:
+    connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
 
 
 def _select_answers(
@@ -156,7 +178,11 @@ def _select_by_protocol(
 
 
 def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> Iterator[Answer]:
-    """Streams the flows, _FETCH rows at a time, after the question has been committed."""
+    """The flows, after the question has been committed.
+
+    They wait in a temporary file of this side: a reader who stops reading keeps no transaction
+    open, and a cursor that outlives its transaction does not work behind a pooler.
+    """
     values = {
         "host": _text(question.host),
         "nat": _text(question.nat),
@@ -169,34 +195,21 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "zone": question.zone,
     }
 
-    def ask() -> psycopg.ServerCursor[Answer]:
-        """The rows are all found when the transaction ends."""
-        cursor = connection.cursor("flows", row_factory=class_row(Answer), withhold=True)
-        with _closing_failed(cursor), explained("asking the database"), connection.transaction():
+    def ask(kept: KeptRows[Answer]) -> None:
+        kept.forget()
+        with explained("asking the database"), connection.transaction():
+            allow_record_of_question(connection)
             set_local(connection)
-            cursor.execute(_columns(Answer, _FLOWS), values)
-        return cursor
+            # Behind a pooler an older program may have left a cursor called flows.
+            name = f"flows_{secrets.token_hex(8)}"
+            with connection.cursor(name, row_factory=class_row(Answer)) as cursor:
+                cursor.execute(_columns(Answer, _FLOWS), values)
+                while rows := cursor.fetchmany(_FETCH):
+                    kept.add(rows)
 
-    cursor = repeated(ask)
-    with explained("asking the database"):
-        try:
-            set_local(connection)
-            cursor.itersize = _FETCH
-            yield from cursor
-        finally:
-            # After an error the server has no such cursor any more; that is not the error.
-            with suppress(psycopg.Error):
-                cursor.close()
-
-
-@contextmanager
-def _closing_failed(cursor: psycopg.ServerCursor[Any]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        # On this side only: with its transaction the server's is gone.
-        psycopg.Cursor.close(cursor)
-        raise
+    with KeptRows[Answer]() as kept:
+        repeated(partial(ask, kept))
+        yield from kept
 
 
 def _text(value: object) -> str | None:

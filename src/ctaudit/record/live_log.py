@@ -42,16 +42,20 @@ def pick_writer() -> Writer:
 
 
 class EventLines:
-    """Writes at most ``rate`` event lines a second, and once a second a sum of the others."""
+    """Writes ``rate`` event lines a second, and once a second a sum of the others.
+
+    What a quiet time has not used is left for later, up to ``burst`` lines in one second.
+    """
 
     def __init__(
-        self, rate: int, write: Writer, clock: Callable[[], float] = time.monotonic
+        self, rate: int, burst: int, write: Writer, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._rate = rate
+        self._most = max(rate, burst) if rate else 0
         self._write = write
         self._clock = clock
         self._second = clock()
-        self._left = rate
+        self._left = self._most
         self._unshown: Counter[Kind] = Counter()
         self._shown: dict[UUID, int] = {}
 
@@ -76,12 +80,12 @@ class EventLines:
                 self._unshown[layout.kind] += len(rows) - shown
 
     def turn(self) -> None:
-        """Once a second: writes the sum of what was not shown, and renews the budget."""
+        """Once a second: writes the sum of what was not shown, and adds to the budget."""
         now = self._clock()
         if now - self._second < 1.0:
             return
+        self._left = min(self._most, self._left + int((now - self._second) * self._rate))
         self._second = now
-        self._left = self._rate
         self.finish()
 
     def finish(self) -> None:

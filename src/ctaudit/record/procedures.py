@@ -25,12 +25,12 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from ctaudit.conntrack.event import COLUMNS
+from ctaudit.database.limits import Unlimited
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.positions import Span
 from ctaudit.spool.decoder import Batch
 from ctaudit.spool.note import Note
 
-_STATEMENT = b"record"
 _PLACE = 5  # parameters before the columns: node, stream, from, until, covered_until
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,6 +40,10 @@ _FOREIGN_NODE = "CT005"  # the login does not record as this node
 # Classes of SQLSTATE that are about the data, not about the server's state or this program:
 # cardinality violation, data exception, integrity constraint violation, PL/pgSQL error.
 _REJECTED_CONTENT = ("21", "22", "23", "P0")
+# A RAISE without a code: what a site's procedure or trigger means by it is not known (docs/sql.md).
+_PLAIN_RAISE = ("P0000", "P0001")
+# Without the name of a constraint it is about partitions: none for the row, not even a default one.
+_CHECK_VIOLATION = "23514"
 
 
 class Fault(Enum):
@@ -58,9 +62,16 @@ def classify(error: Exception) -> Fault:
         return Fault.POSITION
     if state == _FOREIGN_NODE:
         return Fault.LOGIN
-    if state is not None and state.startswith(_REJECTED_CONTENT):
-        return Fault.CONTENT
-    return Fault.UNREACHABLE
+    is_about_data = isinstance(error, psycopg.Error) and _is_about_data(error)
+    return Fault.CONTENT if is_about_data else Fault.UNREACHABLE
+
+
+def _is_about_data(error: psycopg.Error) -> bool:
+    """Not what would make one event after the other undecodable (decision 0033)."""
+    state = error.sqlstate or ""
+    if state == _CHECK_VIOLATION:
+        return error.diag.constraint_name is not None
+    return state.startswith(_REJECTED_CONTENT) and state not in _PLAIN_RAISE
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ class Store:
         placeholders = ", ".join(f"${number + 1}" for number in range(_PLACE + taken))
         # config has checked the name: a schema and a procedure, lower case.
         self._record = f"CALL {procedure}({placeholders})".encode()
-        self._is_prepared = False
+        self._unlimited = Unlimited(connection)
 
     def encode(self, span: Span, batch: Batch) -> Call:
         """The batch as ``send`` takes it. An empty one advances position and coverage only."""
@@ -124,44 +135,45 @@ class Store:
 
     def send(self, call: Call) -> None:
         """Sends a batch. ``receive`` must come before anything else on this connection."""
+        self._unlimited.begin()
         server = self._connection.pgconn
-        if not self._is_prepared:
-            _raise_for(server.prepare(_STATEMENT, self._record, call.types))
-            self._is_prepared = True
-        server.send_query_prepared(_STATEMENT, call.values, call.formats)
+        # Not prepared: behind a pooler a statement's name is another session's (decision 0032).
+        server.send_query_params(self._record, call.values, call.types, call.formats)
         # The server reads a message whole before it begins to work on it.
         self._connection.wait(generators.send(server))
 
     def receive(self) -> None:
         """Waits for the answer to what was sent. Raises psycopg.Error if it is an error."""
-        for result in self._connection.wait(generators.fetch_many(self._connection.pgconn)):
-            _raise_for(result)
+        with self._unlimited.ending():
+            for result in self._connection.wait(generators.fetch_many(self._connection.pgconn)):
+                _raise_for(result)
 
     def record_note(self, span: Span, note: Note) -> None:
         """Records a note whose bytes are ``span``."""
-        self._connection.execute(
-            "CALL ctaudit.record_note(%s, %s, %s, %s, %s, %s, %s)",
-            (
-                span.node,
-                span.stream,
-                Int8(span.first),
-                Int8(span.until),
-                to_time(note.at),
-                note.name,
-                Jsonb(note.detail),
-            ),
+        values = (
+            span.node,
+            span.stream,
+            Int8(span.first),
+            Int8(span.until),
+            to_time(note.at),
+            note.name,
+            Jsonb(note.detail),
         )
+        with self._unlimited.transaction():
+            self._connection.execute("CALL ctaudit.record_note(%s, %s, %s, %s, %s, %s, %s)", values)
 
     def find_position(self, node: str, stream: UUID) -> int | None:
         """The position committed last; None: the database does not know the stream."""
-        row = self._connection.execute(
-            "SELECT ctaudit.resume_position(%s, %s)", (node, stream)
-        ).fetchone()
+        with self._unlimited.transaction():
+            row = self._connection.execute(
+                "SELECT ctaudit.resume_position(%s, %s)", (node, stream)
+            ).fetchone()
         return None if row is None else row[0]
 
     def refresh_live_copy(self, node: str, stream: UUID) -> None:
         """Brings the copy of what is open nearer to what is recorded."""
-        self._connection.execute("SELECT ctaudit.refresh_live_copy(%s, %s)", (node, stream))
+        with self._unlimited.transaction():
+            self._connection.execute("SELECT ctaudit.refresh_live_copy(%s, %s)", (node, stream))
 
     @property
     def is_broken(self) -> bool:

@@ -7,10 +7,11 @@ twice and nothing is left out, whichever side of a commit a connection broke on.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,7 @@ import psycopg
 from ctaudit.config import Config
 from ctaudit.database.connection import describe_error
 from ctaudit.errors import DatabaseError, UsageError
-from ctaudit.host.systemd import Watchdog, notify, stop_signals
+from ctaudit.host.systemd import Watchdog, notify
 from ctaudit.record.commits import Commits
 from ctaudit.record.live_log import EventLines, pick_writer
 from ctaudit.record.locate import list_paths
@@ -33,11 +34,11 @@ _LOOK_EVERY = 0.2  # seconds between two looks at a segment that has nothing new
 _LONGEST_STOP = 10.0  # seconds that the recorder goes on recording after a signal, at most
 
 
-def run(config: Config, dsn: str) -> int:
-    """Records until SIGTERM or SIGINT. Raises SchemaError, UsageError, DiskError."""
+def run(config: Config, dsn: str, stop: Sequence[int]) -> int:
+    """Records until ``stop`` holds something. Raises SchemaError, UsageError, DiskError."""
     directory = config.spool.directory
     session = Session(lambda: open_store(dsn, config.record_procedure))
-    with spool_lock(directory, "recorder"), stop_signals() as stop:
+    with spool_lock(directory, "recorder"), contextlib.closing(session):
         recorder = Recorder(config, session, lambda: list_paths(directory))
         notify("READY=1", "STATUS=recording")
         log.info("recording from %s through %s", directory, config.record_procedure)
@@ -72,7 +73,7 @@ class Recorder:
         self._idle = min(_LOOK_EVERY, config.batch.wait)
         self._session = session
         self._commits = Commits(session)
-        self._lines = EventLines(config.journal.rate, pick_writer())
+        self._lines = EventLines(config.journal.rate, config.journal.burst, pick_writer())
         self._pipeline = Pipeline(config, self._commits, self._lines, list_segments, replay=replay)
         self._watchdog = Watchdog()
         self._conflict_after: int | None = None

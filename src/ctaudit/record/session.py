@@ -29,6 +29,7 @@ def open_store(dsn: str, procedure: str) -> Store:
         found = check_schema_version(connection, version.OLDEST_RECORDED)
         with explained(f"reading the parameters of {procedure}"):
             taken = read_taken_columns(connection, procedure)
+        store = Store(connection, procedure, taken)
     except BaseException:
         connection.close()
         raise
@@ -42,7 +43,7 @@ def open_store(dsn: str, procedure: str) -> Store:
             found.installed,
             ", ".join(missing),
         )
-    return Store(connection, procedure, taken)
+    return store
 
 
 def longest_delay(failures: int) -> float:

@@ -1,0 +1,158 @@
+"""Connection strings of libpq ("Connection Strings"), with the password apart from the rest.
+
+What stands in ctaudit.toml every user of a gateway reads; the password goes into a file of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+_SCHEME = re.compile(r"postgres(?:ql)?://")
+_PAIR = re.compile(
+    r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.)*)(?=\s|$)", re.DOTALL
+)
+_ADVICE = 'write "host=... dbname=... user=..." or postgresql://user@host/dbname'
+
+
+def parse_dsn(dsn: str) -> dict[str, str]:
+    """Its parameters. Raises ValueError, whose text repeats nothing of it."""
+    if not _SCHEME.match(dsn):
+        return _parse_pairs(dsn)
+    try:
+        return _parse_uri(_SCHEME.sub("", dsn, count=1))
+    except UnicodeDecodeError:
+        raise ValueError(f"not a libpq connection string; {_ADVICE}") from None
+
+
+def public_dsn(dsn: str, also: Mapping[str, str] | None = None) -> str:
+    """The same without its password, and with those of ``also`` that it does not have.
+
+    As it is where nothing changes; "" for what is no connection string.
+    """
+    try:
+        given = parse_dsn(dsn)
+    except ValueError:
+        return ""  # find_dsn_faults says so
+    public = {key: value for key, value in given.items() if key != "password"}
+    for key, value in (also or {}).items():
+        if value:
+            public.setdefault(key, value)
+    return dsn if public == given else format_dsn(public)
+
+
+def find_password(dsn: str) -> str:
+    """That of the connection string; "" where there is none."""
+    try:
+        return parse_dsn(dsn).get("password", "")
+    except ValueError:
+        return ""
+
+
+def format_dsn(parameters: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={_quote(value)}" for key, value in parameters.items())
+
+
+def format_passfile(dsn: str, password: str) -> str:
+    """The line of a passfile (libpq, "The Password File") for this connection's user."""
+    user = parse_dsn(dsn).get("user", "*")
+    return f"*:*:*:{_escape(user)}:{_escape(password)}"
+
+
+def find_dsn_faults(dsn: str, name: str, password: str = "") -> list[str]:
+    """Sentences on what the role cannot do with it; ``password``: that of a variable beside it."""
+    try:
+        parameters = parse_dsn(dsn)
+    except ValueError as error:
+        return [f"{name}: {error}"]
+    faults = []
+    if "sslpassword" in parameters:
+        faults.append(
+            f"{name}: has sslpassword, which every user of the gateway could read; take a key "
+            "without a passphrase in a file that only ctaudit reads"
+        )
+    own = parameters.get("password", "")
+    if own and password and own != password:
+        faults.append(f"{name} and ctaudit_database_password have different passwords; set one")
+    secret = own or password
+    if secret and "passfile" in parameters:
+        faults.append(f"{name}: has a password and passfile as well; take one of them")
+    if any(ord(character) < 32 for character in secret):
+        faults.append(f"{name}: its password has a line break or a control character")
+    return faults
+
+
+def format_word(text: str) -> str:
+    """As one word of a unit's ExecStart=, systemd.service(5)."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(character, escaped)
+    return f'"{text}"'
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    parameters = {}
+    place = 0
+    while text[place:].strip():
+        found = _PAIR.match(text, place)
+        if found is None:
+            raise ValueError(f"not a libpq connection string; {_ADVICE}")
+        value = found[2][1:-1] if found[2].startswith("'") else found[2]
+        parameters[found[1].lower()] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+        place = found.end()
+    return parameters
+
+
+def _parse_uri(rest: str) -> dict[str, str]:
+    """What stands after the scheme: user:password@host:port,host:port/dbname?key=value."""
+    parameters = {}
+    front, _, query = rest.partition("?")
+    authority, _, database = front.partition("/")
+    login, at, hosts = authority.rpartition("@")
+    if at:
+        user, colon, password = login.partition(":")
+        parameters["user"] = unquote(user)
+        if colon:
+            parameters["password"] = unquote(password)
+    pairs = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", part) for part in hosts.split(",")]
+    if not all(pairs):
+        raise ValueError(f"not a libpq connection string; {_ADVICE}")
+    names = [unquote(pair[1].strip("[]")) for pair in pairs if pair]
+    ports = [pair[2] or "" for pair in pairs if pair]
+    if any(names):
+        parameters["host"] = ",".join(names)
+    if any(ports):
+        parameters["port"] = ",".join(ports)
+    if database:
+        parameters["dbname"] = unquote(database)
+    for pair in filter(None, query.split("&")):
+        key, _, value = pair.partition("=")
+        # JDBC's, which libpq takes as well.
+        key, value = (
+            ("sslmode", "require") if pair == "ssl=true" else (unquote(key), unquote(value))
+        )
+        parameters[key] = value
+    return {key: value for key, value in parameters.items() if value}
+
+
+def _quote(value: str) -> str:
+    if re.fullmatch(r"[^\s'\\]+", value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _escape(field: str) -> str:
+    return field.replace("\\", "\\\\").replace(":", "\\:")
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "ctaudit_public_dsn": public_dsn,
+            "ctaudit_dsn_password": find_password,
+            "ctaudit_dsn_faults": find_dsn_faults,
+            "ctaudit_dsn": format_dsn,
+            "ctaudit_word": format_word,
+            "ctaudit_passfile": format_passfile,
+        }

@@ -1,0 +1,200 @@
+"""What people write as variables of the role: read in the type that is meant, or refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from tests.unit.role_filters import load_role_file
+
+pytest.importorskip("yaml")
+values = load_role_file("filter_plugins/ctaudit_values.py")
+
+
+class _Vaulted:
+    """As ansible-core 2.14 hands over a vaulted value: no string."""
+
+    def __str__(self) -> str:
+        return "10.20.1.2"
+
+
+@pytest.mark.parametrize("written", [True, "yes", "Yes", "on", "True", "1", 1, "y", " yes "])
+def test_flag_set(written: Any) -> None:
+    assert values.read_variable(written, "ctaudit_purge") is True
+
+
+@pytest.mark.parametrize("written", [False, "no", "False", "false", "off", "0", 0, "n", None])
+def test_flag_not_set(written: Any) -> None:
+    assert values.read_variable(written, "ctaudit_purge") is False
+
+
+@pytest.mark.parametrize("written", ["maybe", "", 2, [], ["yes"], {}])
+def test_flag_refused(written: Any) -> None:
+    with pytest.raises(values.Misfit, match=r"ctaudit_purge is .*; write true or false"):
+        values.read_variable(written, "ctaudit_purge")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10.20.1.2",
+        "10.20.1.2/32",
+        ["10.20.1.2"],
+        ("10.20.1.2",),
+        "10.20.1.2,",
+        " 10.20.1.2 ",
+        "['10.20.1.2']",
+        '["10.20.1.2"]',
+        "[10.20.1.2]",
+        "[ '10.20.1.2', ]",
+        _Vaulted(),
+        [_Vaulted()],
+    ],
+)
+def test_one_address(written: Any) -> None:
+    assert values.read_variable(written, "ctaudit_gateway_addresses") == ["10.20.1.2/32"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "10.0.0.0/8,2001:db8::1",
+        "10.0.0.0/8, 2001:db8::1,",
+        "10.0.0.0/8 2001:db8::1",
+        "10.0.0.0/8\n2001:DB8::1\n",
+        '["10.0.0.0/8", "2001:db8:0::1"]',
+        "['10.0.0.0/255.0.0.0', '2001:db8::1/128']",
+    ],
+)
+def test_several_networks(written: Any) -> None:
+    read = values.read_variable(written, "ctaudit_gateway_addresses")
+    assert read == ["10.0.0.0/8", "2001:db8::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("10.20.1.2/24", 'write the network as "10.20.1.0/24", or the address as "10.20.1.2"'),
+        ("gw1.example.net", "is not an address or a network; write a list of them"),
+        ("fe80::1%eth0", "is not an address"),
+        (["10.0.0.1, 10.0.0.2"], '"10.0.0.1, 10.0.0.2" is not an address'),
+        (10, '"10" is not an address'),
+        (10.2, "is 10.2; write text, in quotes"),
+        ([True], r"ctaudit_gateway_addresses[0] is true; write text"),
+        ({"a": 1}, "write a list"),
+        ("[10.0.0.1", "write a list"),
+        ([["10.0.0.1"]], "write text"),
+    ],
+)
+def test_addresses_refused(written: Any, words: str) -> None:
+    [fault] = values.find_faults({"ctaudit_gateway_addresses": written})
+    assert fault.startswith("ctaudit_gateway_addresses")
+    assert words in fault
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("anna", ["anna"]),
+        ("anna,ben", ["anna", "ben"]),
+        ("", []),
+        (None, ["root"]),
+        (1000, ["1000"]),
+        (["anna", "Ben.Smith"], ["anna", "Ben.Smith"]),
+    ],
+)
+def test_auditors(written: Any, names: list[str]) -> None:
+    assert values.read_variable(written, "ctaudit_auditors") == names
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"node": "GW1.Example", "privacy": {"remote": false}, "batch": {"events": 10}}',
+        "{'node': 'GW1.Example', 'privacy': {'remote': False}, 'batch': {'events': 10}}",
+        "{node: GW1.Example, privacy: {remote: no}, batch: {events: 10}}",
+        "{'node': 'GW1.Example', 'privacy': {'remote': no}, 'batch': {'events': 10}}",
+        "{'pair': None, 'node': 'GW1.Example', 'privacy': {'remote': 0}, 'batch': {'events': 10}}",
+        "{'node': 'GW1.Example', 'privacy': {'remote': false}, 'batch': {'events': '10'}}",
+        {"node": "GW1.Example", "privacy": '{"remote": false}', "batch": {"events": "10"}},
+        {"node": "GW1.Example", "privacy": {"remote": "no"}, "batch": {"events": 10.0},
+         "spool": None, "retention": {"days": None}},
+    ],
+)  # fmt: skip
+def test_configuration(written: Any) -> None:
+    read = values.read_variable(written, "ctaudit_config")
+    assert {key: value for key, value in read.items() if value} == {
+        "node": "GW1.Example", "privacy": {"remote": False}, "batch": {"events": 10},
+        **({"retention": {}} if read.pop("retention", None) else {}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("node=gw1", "ctaudit_config is "),
+        ('{"node": "gw1"', "ctaudit_config is "),
+        ({"nodes": "gw1"}, "ctaudit_config.nodes: there is no such key; there are node, pair"),
+        ({"node": False}, "ctaudit_config.node is false; write text, in quotes"),
+        ({"node": 1.10}, "ctaudit_config.node is 1.1; write text, in quotes"),
+        ({"node": dt.date(2026, 2, 22)}, "ctaudit_config.node is "),
+        ({"mode": "Live"}, 'ctaudit_config.mode is "Live"; write one of live, nat, history'),
+        ({"batch": {"events": "many"}}, "ctaudit_config.batch.events is "),
+        ({"batch": {"events": True}}, "ctaudit_config.batch.events is true; write a whole number"),
+        ({"spool": ["a"]}, "ctaudit_config.spool is "),
+        ({"scope": {"public": "1.2.3.4/24"}}, "ctaudit_config.scope.public: "),
+    ],
+)
+def test_configuration_refused(written: Any, words: str) -> None:
+    [fault] = values.find_faults({"ctaudit_config": written})
+    assert fault.startswith(words)
+    assert len(fault) < 200
+
+
+def test_whole_numbers_stay_what_they_are() -> None:
+    read = values.read_variable({"node": 12, "spool": {"max_bytes": 2147483648}}, "ctaudit_config")
+    assert read == {"node": "12", "spool": {"max_bytes": "2147483648"}}
+
+
+def test_settings_as_the_kernel_reads_them() -> None:
+    written = {"net.a": True, "net.b": "1024  65535", "net.c": 5}
+    read = values.read_variable(written, "ctaudit_sysctls")
+    assert read == {"net.a": "1", "net.b": "1024 65535", "net.c": "5"}
+    [fault] = values.find_faults({"ctaudit_sysctls": {"net.a": [1]}})
+    assert fault == "ctaudit_sysctls.net.a is [1]; write a number or text, such as 1"
+
+
+@pytest.mark.parametrize("written", [12345678, 0x10, 1e5, True, ["secret"]])
+def test_no_secret_is_repeated(written: Any) -> None:
+    [fault] = values.find_faults({"ctaudit_database_password": written})
+    assert fault.startswith("ctaudit_database_password is something else; write text, in quotes")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["database.dsn=postgresql://gw1:q7x2k9@db/ctaudit", "{'dsn': 'password=q7x2k9'"],
+)
+def test_no_password_in_what_is_not_understood(written: str) -> None:
+    [fault] = values.find_faults({"ctaudit_config": written})
+    assert "q7x2k9" not in fault
+
+
+def test_all_defaults_are_read() -> None:
+    left_out = dict.fromkeys(values._load_options())
+    del left_out["ctaudit_database_authentication"]  # worked out
+    assert values.find_faults(left_out) == []
+
+
+def test_namesakes() -> None:
+    hosts = [
+        {"inventory_hostname": "a", "ctaudit_config": {"node": "gw"}},
+        {"inventory_hostname": "b", "ctaudit_config": '{"node": "gw"}'},
+        {"inventory_hostname": "c", "ansible_facts": {"nodename": "gw"}},
+        {"inventory_hostname": "d", "ctaudit_config": {"node": "GW"}},
+        {"inventory_hostname": "e", "ctaudit_config": "nonsense"},
+        {"inventory_hostname": "gw"},
+        {"inventory_hostname": "gw", "ansible_facts": {"nodename": "other"}},
+    ]
+    assert values.find_namesakes(hosts, "gw") == ["a", "b", "c", "gw"]
