@@ -52,6 +52,7 @@ class Stream:
     position: int = 0
     spent: list[float] = field(default_factory=list)  # milliseconds of each CALL
     locks: int = 0  # relations locked by a CALL, at most
+    used: float = 0.0  # the server's process, milliseconds of CPU, at the last figures
 
     def note(self, at: datetime, note: str, **detail: object) -> None:
         first, self.position = self.position, self.position + 1000
@@ -83,8 +84,18 @@ class Stream:
         """Of the CALLs since the last figures: milliseconds of the longest and of all."""
         spent, self.spent = self.spent, []
         locks, self.locks = self.locks, 0
+        used = self.cpu() - self.used
         return {"calls": len(spent), "longest_ms": round(max(spent), 1),
-                "all_ms": round(sum(spent), 1), "locks": locks}  # fmt: skip
+                "all_ms": round(sum(spent), 1), "cpu_ms": round(used), "locks": locks}  # fmt: skip
+
+    def begin_figures(self) -> None:
+        self.spent.clear()
+        self.used = self.cpu()
+
+    def cpu(self) -> float:
+        """Milliseconds that the server's process has used."""
+        spent = Path(f"/proc/{self.connection.info.backend_pid}/schedstat")
+        return int(spent.read_text().split()[0]) / 1e6
 
 
 class Store:
@@ -127,7 +138,7 @@ class Store:
             f"SELECT n, 4, timestamptz '{began}' + n / 100 % 500 * interval '1 ms', started_at"
             f" FROM ({entries}) AS e (n, started_at)",
         )  # fmt: skip
-        stream.spent.clear()
+        stream.begin_figures()
         stream.note(began, "dump begin", cause="bench")
         for number in range(count):
             stream.send(began, name, number)
@@ -201,6 +212,8 @@ def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, 
             alive = f"{alive} UNION ALL {kept}"
             yield f"dump after {count} openings", store.dump(gateways[0], alive)
             yield f"live after the dump of {count}", store.ask("ctaudit.live('gw1')")
+            store.now += timedelta(minutes=3)
+            yield f"the next dump after {count} openings", store.dump(gateways[0], alive)
         joined = store.start("gw3", store.now)
         yield "first dump of a gateway that joins", store.dump(joined, alive)
         for reliable in (False, True):
@@ -243,7 +256,7 @@ def _measure_ends(store: Store, *, reliable: bool) -> Iterator[tuple[str, dict[s
         f"SELECT n, 3, timestamptz '{store.now}', timestamptz '{started}'"
         f" FROM generate_series({begun}, {begun + count - 1}) AS n",
     )  # fmt: skip
-    stream.spent.clear()
+    stream.begin_figures()
     for number in range(calls):
         stream.send(store.now, node, number)
     figures = stream.figures()

@@ -7,7 +7,7 @@
 --   p_host   the internal end; NULL: any
 --   p_port   the port of the public side; NULL: any
 -- Returns: connections in state 'open'; last_seen_at is a time at which each was alive
--- Errors: as ctaudit.refuse_rewritten
+-- Errors: 40001 as ctaudit.refuse_rewritten, ctaudit.refuse_moved
 -- Tables touched: dump, stream, clock_doubt, live_copy, live_place, opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.alive(
     p_node text,
@@ -96,9 +96,6 @@ BEGIN
         v_since.received_until, p_host, p_port, v_from, v_ended_at, v_again, p_node;
     PERFORM ctaudit.refuse_rewritten();
     -- Now the partitions are locked, and no row can have been given another place meanwhile.
-    IF v_copy.node_id IS NOT NULL AND NOT ctaudit.is_usable(v_copy, p_node, p_dump) THEN
-        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
-            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
-    END IF;
+    PERFORM ctaudit.refuse_moved(v_copy, p_node, p_dump);
 END
 $function$;

@@ -3,7 +3,7 @@
 -- is deleted: of one that was abandoned, or overtaken by the next.
 -- Parameters: as of ctaudit.record_note
 -- Returns: nothing
--- Tables touched: dump, stream, unmatched_entry, search
+-- Tables touched: dump, stream, unmatched_entry, unended_row, search
 CREATE OR REPLACE FUNCTION ctaudit.begin_dump(
     p_node text,
     p_stream uuid,
@@ -32,6 +32,7 @@ BEGIN
         )
     LOOP
         DELETE FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = v_left;
+        DELETE FROM ctaudit.unended_row AS u WHERE u.dump_id = v_left;
         DELETE FROM ctaudit.search AS h WHERE h.dump_id = v_left;
     END LOOP;
 END

@@ -1,10 +1,11 @@
 -- Function: ctaudit.end_search
--- Ends a search. Where it tells, connections whose end the kernel did not announce make a gap.
+-- Ends a search. Where it tells, connections whose end the kernel did not announce make a gap, and
+-- the copy of what has been open since its earlier dump is not needed any more.
 -- Parameters:
 --   p_stream   the row of the stream
 --   p_search   the search that is over
 -- Returns: nothing
--- Tables touched: search, gap; dump (read)
+-- Tables touched: search, gap, live_copy, live_place; dump (read)
 CREATE OR REPLACE FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search)
 RETURNS void
 LANGUAGE plpgsql
@@ -17,6 +18,10 @@ BEGIN
     DELETE FROM ctaudit.search AS h
     WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
     RETURNING h.* INTO v_found;
+    IF v_found.tells THEN
+        DELETE FROM ctaudit.live_copy AS c
+        WHERE c.node_id = p_stream.node_id AND c.dump_id <= coalesce(v_found.since_dump_id, 0);
+    END IF;
     SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = v_found.gone_dump_id;
     -- A DESTROY that was lost within a minute of the dump is none that was never sent.
     IF v_found.tells AND v_found.number > 0 AND NOT EXISTS (

@@ -1,6 +1,6 @@
 -- Function: ctaudit.is_usable
 -- Whether what a copy says of the time before copied_until is still what the record says.
--- Parameters: p_copy   its row; p_node; p_dump   the dump from which is read
+-- Parameters: p_copy   its row; p_node; p_dump   the dump from which is read, NULL: none
 -- Returns: false where it is of another dump, where another stream of the node has gone on since,
 --   and where rows do not stand in their places any more: the database was restored, or a
 --   partition written anew, exchanged or dropped
@@ -15,7 +15,7 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT coalesce(p_copy.dump_id = p_dump, false)
+    SELECT coalesce(p_copy.dump_id = coalesce(p_dump, 0), false)
         AND p_copy.made_in = ctaudit.database_identity()
         AND NOT EXISTS (
             SELECT FROM ctaudit.stream AS s
@@ -24,7 +24,7 @@ AS $function$
         )
         AND NOT EXISTS (
             SELECT FROM ctaudit.live_place AS k
-            WHERE k.node_id = p_copy.node_id AND (
+            WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id AND (
                 k.filenode IS DISTINCT FROM pg_relation_filenode(k.relation)::oid
                 OR NOT EXISTS (
                     SELECT FROM pg_inherits AS i

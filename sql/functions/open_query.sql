@@ -78,13 +78,14 @@ DECLARE
     v_places CONSTANT text := CASE WHEN v_is_filtered THEN
         '(ARRAY(SELECT p.place FROM place AS p WHERE p.relation = %2$s))'
         ELSE '((SELECT k.places FROM ctaudit.live_place AS k '
-            'WHERE k.node_id = $1 AND k.relation = %2$s)::tid[])'
+            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) AND k.relation = %2$s)::tid[])'
     END;
     -- In the select list, since in FROM each array is stored once more.
     v_asked_places CONSTANT text := CASE WHEN v_is_filtered AND p_copy.node_id IS NOT NULL THEN
         'place AS MATERIALIZED (SELECT p.relation, p.place FROM ('
             'SELECT k.relation, unnest(k.places) AS place, unnest(k.hosts) AS host '
-            'FROM ctaudit.live_place AS k WHERE k.node_id = $1 OFFSET 0'
+            'FROM ctaudit.live_place AS k '
+            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) OFFSET 0'
         ') AS p WHERE p.host <<= $7) '
     END;
     v_again CONSTANT text := CASE WHEN v_is_filtered THEN
@@ -119,7 +120,7 @@ BEGIN
             ) FILTER (WHERE i.inhparent = 'ctaudit.opening_row'::regclass)
         INTO v_before, v_opened
         FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
-        WHERE k.node_id = p_copy.node_id;
+        WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id;
     END IF;
     IF p_again IS NULL AND NOT v_is_filtered THEN
         RETURN replace(concat($query$
@@ -153,8 +154,10 @@ BEGIN
         $query$ END, $query$
         unended AS (
             SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE coalesce(s.ct_id <> ALL <again>, true)
-                AND NOT EXISTS (
+            WHERE $query$, CASE WHEN v_has_again THEN $query$
+                coalesce(s.ct_id <> ALL <again>, true) AND
+                $query$ END, $query$
+                NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
                     WHERE <ends> AND f.ct_id = s.ct_id
                         AND $query$, CASE WHEN v_is_filtered THEN $query$

@@ -123,6 +123,10 @@ CREATE TABLE ctaudit.dump (
     -- The stream's covered_until once its entries were compared: what was sent before its end had
     -- been received by then.
     heard_until timestamptz,
+    -- Its entries that were received until then are matched (ctaudit.match_entries).
+    matched_until timestamptz NOT NULL DEFAULT '-infinity',
+    -- It is compared by looking up each row, since there is no copy (ctaudit.advance_copy).
+    by_rows boolean NOT NULL DEFAULT false,
     UNIQUE (node, stream, position)
 );
 CREATE INDEX dump_unreconciled ON ctaudit.dump (node) WHERE reconciled_at IS NULL;
@@ -510,8 +514,8 @@ CREATE TABLE ctaudit.closed_partition (
     PRIMARY KEY (parent, day)
 );
 
--- The entries of a dump that is running or not reconciled yet, of which nothing else was recorded
--- when they came (ctaudit.insert_entries): its columns, and the order in which they came.
+-- The entries of a dump that is being reconciled, of which nothing else is recorded
+-- (ctaudit.match_entries): its columns, and the order in which they came.
 CREATE TABLE ctaudit.unmatched_entry (
     LIKE ctaudit.dump_entry_row INCLUDING DEFAULTS,
     unmatched_id bigint GENERATED ALWAYS AS IDENTITY,
@@ -534,15 +538,31 @@ CREATE TABLE ctaudit.search (
     openings_until timestamptz,
     number bigint NOT NULL DEFAULT 0,
     last_seen_at timestamptz,
+    -- What is left to decide is found in a copy: it goes to entries_until, and openings_until is set
+    -- when the rows are in unended_row.
+    by_copy boolean NOT NULL DEFAULT false,
     PRIMARY KEY (dump_id, tells)
 );
 
--- Where the connections stand that were open at a time, so that ctaudit.live need not read what came
--- before: ctaudit.refresh_live_copy. A copy that does not fit the record any more is not used:
--- ctaudit.is_usable.
+-- What a copy shows as open, and no dump: openings and entries that ctaudit.search_silent has still
+-- to decide about. dump_id and tells are those of the search.
+CREATE TABLE ctaudit.unended_row (
+    LIKE ctaudit.dump_entry_row INCLUDING DEFAULTS,
+    started_source "char" NOT NULL,
+    started_after timestamptz,
+    is_entry boolean NOT NULL,
+    tells boolean NOT NULL,
+    unended_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (dump_id, tells, unended_id)
+);
+
+-- Where the connections stand that were open at a time, so that neither ctaudit.live nor a comparison
+-- with a dump need read what came before: ctaudit.advance_copy. A copy that does not fit the record
+-- any more is not used: ctaudit.is_usable.
 CREATE TABLE ctaudit.live_copy (
-    node_id smallint PRIMARY KEY REFERENCES ctaudit.node (node_id),
-    -- The last complete dump, from which it was made, and its stream.
+    node_id smallint NOT NULL REFERENCES ctaudit.node (node_id) ON DELETE CASCADE,
+    -- The complete dump from which it was made, 0: none, since the node's first stream; the stream
+    -- that is recorded.
     dump_id bigint NOT NULL,
     stream uuid NOT NULL,
     -- Openings and ends received before this time are accounted for.
@@ -552,19 +572,25 @@ CREATE TABLE ctaudit.live_copy (
     -- The positions of the node's other streams: {stream: position}.
     others jsonb NOT NULL,
     -- ctaudit.database_identity
-    made_in text NOT NULL
+    made_in text NOT NULL,
+    -- The dump for whose comparison it was begun; NULL: for ctaudit.live.
+    begun_for bigint,
+    PRIMARY KEY (node_id, dump_id)
 );
 
 -- Of each partition the rows that are open, none of a default partition, since rows move out of it.
 CREATE TABLE ctaudit.live_place (
-    node_id smallint NOT NULL REFERENCES ctaudit.live_copy ON DELETE CASCADE,
+    node_id smallint NOT NULL,
+    dump_id bigint NOT NULL,
     relation oid NOT NULL,
     filenode oid NOT NULL,
     copied_until timestamptz NOT NULL,
-    -- One element a row: its ctid, and the internal end of the connection.
+    -- One element a row: its ctid, and the internal end of the connection; hosts is empty once the
+    -- next dump is being compared, and this copy not asked any more.
     places tid[] NOT NULL,
     hosts inet[] NOT NULL,
-    PRIMARY KEY (node_id, relation)
+    PRIMARY KEY (node_id, dump_id, relation),
+    FOREIGN KEY (node_id, dump_id) REFERENCES ctaudit.live_copy ON DELETE CASCADE
 );
 -- Addresses and places hardly compress, and each step writes them anew.
 ALTER TABLE ctaudit.live_place

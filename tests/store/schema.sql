@@ -396,6 +396,114 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_hashjoin TO 'on'
+    SET enable_bitmapscan TO 'on'
+    SET enable_nestloop TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_seqscan TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_dump CONSTANT bigint := coalesce(p_dump, 0);
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_dump, p_stream.covered_until
+    );
+    v_ended_at CONSTANT timestamptz := (
+        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_dump
+    );
+    v_copy ctaudit.live_copy;
+    v_from timestamptz;
+    v_last timestamptz;
+    v_again bigint[];
+BEGIN
+    taken := 0;
+    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
+    WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump FOR UPDATE;
+    IF NOT v_since.is_ordered OR NOT ctaudit.is_usable(v_copy, p_stream.node, p_dump) THEN
+        DELETE FROM ctaudit.live_copy AS c
+        WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump;
+        IF NOT v_since.is_ordered OR v_copy.begun_for = p_for THEN
+            RETURN;
+        END IF;
+        v_copy := NULL;
+    END IF;
+    IF v_copy.copied_until >= p_until THEN
+        copied_until := v_copy.copied_until;
+        RETURN;
+    END IF;
+    v_from := coalesce(v_copy.copied_until, v_since.began_at);
+    EXECUTE $query$
+        SELECT count(*), max(p.received) FROM (
+            SELECT r.received_at AS received
+            FROM ctaudit.opening_row AS r
+            WHERE - r.node_id = - $1 AND r.received_at > $2 AND r.received_at < $4
+                AND ctaudit.receipt(r.received_at) > $2 AND ctaudit.receipt(r.received_at) < $4
+            ORDER BY ctaudit.receipt(r.received_at) LIMIT $3 + 1
+        ) AS p
+    $query$ INTO taken, v_last USING p_stream.node_id, v_from, p_rows, coalesce(p_until, 'infinity');
+    -- What is received at the last time may not be recorded in whole.
+    copied_until := greatest(
+        v_from, CASE WHEN taken > p_rows THEN v_last ELSE coalesce(p_until, v_last) END
+    );
+    PERFORM ctaudit.summarize(v_from, copied_until);
+    INSERT INTO ctaudit.live_copy AS c (
+        node_id, dump_id, stream, copied_until, stored, others, made_in, begun_for
+    )
+    SELECT
+        p_stream.node_id, v_dump, p_stream.stream, advance_copy.copied_until,
+        CASE WHEN taken <= p_rows AND p_until IS NULL THEN p_stream.stored END,
+        coalesce(
+            jsonb_object_agg(s.stream, s.position) FILTER (WHERE s.stream <> p_stream.stream), '{}'
+        ),
+        ctaudit.database_identity(), p_for
+    FROM ctaudit.stream AS s WHERE s.node = p_stream.node
+    ON CONFLICT (node_id, dump_id) DO UPDATE SET
+        copied_until = excluded.copied_until, stored = excluded.stored;
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
+    USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at;
+    v_again := coalesce(v_again, '{}');
+    -- Now the partitions are locked.
+    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_dump);
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, v_again) || $query$
+        INSERT INTO ctaudit.live_place AS k (
+            node_id, dump_id, relation, filenode, copied_until, places, hosts
+        )
+        SELECT
+            $1, $12, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
+            CASE WHEN $13 IS NULL THEN array_agg(
+                CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
+            ) ELSE '{}' END
+        FROM unended AS s
+        GROUP BY s.relation
+        ON CONFLICT (node_id, dump_id, relation) DO UPDATE SET
+            copied_until = excluded.copied_until, places = excluded.places,
+            hosts = excluded.hosts
+    $query$
+    USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at, v_again,
+        v_dump, p_for;
+    DELETE FROM ctaudit.live_place AS k
+    WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump
+        AND k.copied_until < advance_copy.copied_until;
+    IF EXISTS (
+        SELECT FROM ctaudit.live_place AS k
+        WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump AND k.relation IN (
+            'ctaudit.opening_default'::regclass, 'ctaudit.dump_entry_default'::regclass
+        )
+    ) THEN
+        DELETE FROM ctaudit.live_copy AS c
+        WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump;
+        copied_until := NULL;
+    END IF;
+END
+$_$;
+ALTER FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -476,10 +584,7 @@ BEGIN
         v_since.received_until, p_host, p_port, v_from, v_ended_at, v_again, p_node;
     PERFORM ctaudit.refuse_rewritten();
     -- Now the partitions are locked, and no row can have been given another place meanwhile.
-    IF v_copy.node_id IS NOT NULL AND NOT ctaudit.is_usable(v_copy, p_node, p_dump) THEN
-        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
-            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
-    END IF;
+    PERFORM ctaudit.refuse_moved(v_copy, p_node, p_dump);
 END
 $_$;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) OWNER TO ctaudit_owner;
@@ -732,6 +837,7 @@ BEGIN
         )
     LOOP
         DELETE FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = v_left;
+        DELETE FROM ctaudit.unended_row AS u WHERE u.dump_id = v_left;
         DELETE FROM ctaudit.search AS h WHERE h.dump_id = v_left;
     END LOOP;
 END
@@ -801,7 +907,9 @@ CREATE TABLE ctaudit.dump (
     entries bigint,
     cause text,
     unannounced bigint DEFAULT 0 NOT NULL,
-    heard_until timestamp with time zone
+    heard_until timestamp with time zone,
+    matched_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    by_rows boolean DEFAULT false NOT NULL
 );
 ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) RETURNS void
@@ -1019,90 +1127,105 @@ CREATE FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.
 AS $_$
 DECLARE
     v_since record;
+    v_done bigint := ctaudit.match_entries(p_stream, p_dump, p_earlier, p_rows);
+    v_began_at CONSTANT timestamptz := clock_timestamp();
+    v_portion bigint;
     v_taken bigint;
     v_unannounced bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id) THEN
-        RETURN 0;
+    IF v_done >= p_rows
+        OR NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id)
+    THEN
+        RETURN least(v_done, p_rows);
     END IF;
     v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
-    EXECUTE $query$
-        WITH taken AS (
-            DELETE FROM ctaudit.unmatched_entry AS u
-            WHERE u.dump_id = $7 AND u.unmatched_id IN (
-                SELECT m.unmatched_id FROM ctaudit.unmatched_entry AS m
-                WHERE m.dump_id = $7 ORDER BY m.unmatched_id LIMIT $9
-            )
-            RETURNING u.*
-        ),
-        added AS (
-            INSERT INTO ctaudit.opening_row (
-                received_at, started_at, started_source, provenance, ct_id, mark, zones,
-                orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto, state,
-                orig_src, orig_dst, reply_src, reply_dst, helper, labels
-            )
-            SELECT DISTINCT ON (
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-                e.started_at
-            )
-                e.received_at, coalesce(e.started_at, e.received_at),
-                CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id,
-                e.mark, e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport,
-                e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
-                e.reply_dst, e.helper, e.labels
-            FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
-                OFFSET 0
-            ) AS known (sightings)
-            WHERE (known.sightings IS NULL OR NOT EXISTS (
-                SELECT FROM ctaudit.lives(known.sightings) AS l
-                WHERE l.gone_at IS NULL AND ctaudit.is_one(
-                    NULL, l.started_at, l.start_from, l.start_until, l.alive_at,
-                    NULL, e.started_at, ctaudit.start_from(e.started_at, 'kernel', NULL),
-                    ctaudit.start_until(e.started_at, 'kernel', e.received_at), e.received_at
+    v_portion := 250;
+    LOOP
+        v_portion := least(v_portion, p_rows - v_done);
+        EXECUTE $query$
+            WITH taken AS (
+                DELETE FROM ctaudit.unmatched_entry AS u
+                WHERE u.dump_id = $7 AND u.unmatched_id IN (
+                    SELECT m.unmatched_id FROM ctaudit.unmatched_entry AS m
+                    WHERE m.dump_id = $7 ORDER BY m.unmatched_id LIMIT $9
                 )
-            ))
-            AND NOT EXISTS (
-                SELECT FROM unnest(known.sightings) AS f
-                WHERE f.kind IN ('end', 'unobserved') AND f.received_at >= $8
-                    AND ctaudit.closes(
-                        $8, e.started_at, 'kernel', NULL, f.received_at, f.started_at
+                RETURNING u.*
+            ),
+            added AS (
+                INSERT INTO ctaudit.opening_row (
+                    received_at, started_at, started_source, provenance, ct_id, mark, zones,
+                    orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto, state,
+                    orig_src, orig_dst, reply_src, reply_dst, helper, labels
+                )
+                SELECT DISTINCT ON (
+                    e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                    e.started_at
+                )
+                    e.received_at, coalesce(e.started_at, e.received_at),
+                    CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id,
+                    e.mark, e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport,
+                    e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
+                    e.reply_dst, e.helper, e.labels
+                FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
+                    OFFSET 0
+                ) AS known (sightings)
+                WHERE (known.sightings IS NULL OR NOT EXISTS (
+                    SELECT FROM ctaudit.lives(known.sightings) AS l
+                    WHERE l.gone_at IS NULL AND ctaudit.is_one(
+                        NULL, l.started_at, l.start_from, l.start_until, l.alive_at,
+                        NULL, e.started_at, ctaudit.start_from(e.started_at, 'kernel', NULL),
+                        ctaudit.start_until(e.started_at, 'kernel', e.received_at), e.received_at
                     )
-            )
-            ORDER BY
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-                e.started_at, e.received_at
-            RETURNING
-                started_at, started_source, proto, status, orig_src, orig_dst, orig_sport,
-                orig_dport, reply_dst, reply_dport
-        )
-        SELECT
-            (SELECT count(*) FROM taken),
-            (SELECT count(*) FROM added AS a
-            WHERE a.started_source = 'k' AND a.started_at >= $10
-                -- IPS_NAT_CLASH: the note of the clash may come after the dump.
-                AND coalesce(a.status & 4096, 0) = 0
-                AND NOT EXISTS (
-                    SELECT FROM ctaudit.gap AS g
-                    WHERE g.node = $11 AND g.hides_openings
-                        AND g.gap_from - interval '2 s' <= a.started_at
-                        AND (g.proto IS NULL OR g.proto = a.proto)
-                        AND coalesce(g.sound_from, 'infinity') >= a.started_at
-                )
-                -- What the other of a pair has recorded may have been injected without a NEW.
-                AND NOT ctaudit.opened_on(
-                    $12, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
-                    a.reply_dport
                 ))
-    $query$ INTO v_taken, v_unannounced
-    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, p_rows,
-        p_stream.started_at + interval '1 s', p_stream.node,
-        ctaudit.declared_pair(p_stream);
-    IF v_unannounced > 0 THEN
-        UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
-        WHERE d.dump_id = p_dump.dump_id;
-    END IF;
-    RETURN v_taken;
+                AND NOT EXISTS (
+                    SELECT FROM unnest(known.sightings) AS f
+                    WHERE f.kind IN ('end', 'unobserved') AND f.received_at >= $8
+                        AND ctaudit.closes(
+                            $8, e.started_at, 'kernel', NULL, f.received_at, f.started_at
+                        )
+                )
+                ORDER BY
+                    e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
+                    e.started_at, e.received_at
+                RETURNING
+                    started_at, started_source, proto, status, orig_src, orig_dst, orig_sport,
+                    orig_dport, reply_dst, reply_dport
+            )
+            SELECT
+                (SELECT count(*) FROM taken),
+                (SELECT count(*) FROM added AS a
+                WHERE a.started_source = 'k' AND a.started_at >= $10
+                    -- IPS_NAT_CLASH: the note of the clash may come after the dump.
+                    AND coalesce(a.status & 4096, 0) = 0
+                    AND NOT EXISTS (
+                        SELECT FROM ctaudit.gap AS g
+                        WHERE g.node = $11 AND g.hides_openings
+                            AND g.gap_from - interval '2 s' <= a.started_at
+                            AND (g.proto IS NULL OR g.proto = a.proto)
+                            AND coalesce(g.sound_from, 'infinity') >= a.started_at
+                    )
+                    -- What the other of a pair has recorded may have been injected without a NEW.
+                    AND NOT ctaudit.opened_on(
+                        $12, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
+                        a.reply_dport
+                    ))
+        $query$ INTO v_taken, v_unannounced
+        USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
+            v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, v_portion,
+            p_stream.started_at + interval '1 s', p_stream.node,
+            ctaudit.declared_pair(p_stream);
+        IF v_unannounced > 0 THEN
+            UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
+            WHERE d.dump_id = p_dump.dump_id;
+        END IF;
+        v_done := v_done + v_taken;
+        EXIT WHEN v_taken < v_portion OR v_done = p_rows;
+        IF clock_timestamp() > v_began_at + interval '0.2 s' THEN
+            RETURN p_rows;
+        END IF;
+        v_portion := 4 * v_portion;
+    END LOOP;
+    RETURN v_done;
 END
 $_$;
 ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
@@ -1678,6 +1801,87 @@ AS $$
     FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database();
 $$;
 ALTER FUNCTION ctaudit.database_identity() OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.search (
+    dump_id bigint NOT NULL,
+    gone_dump_id bigint NOT NULL,
+    since_dump_id bigint,
+    tells boolean NOT NULL,
+    entries_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    openings_until timestamp with time zone,
+    number bigint DEFAULT 0 NOT NULL,
+    last_seen_at timestamp with time zone,
+    by_copy boolean DEFAULT false NOT NULL
+);
+ALTER TABLE ctaudit.search OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_search.since_dump_id, p_stream.covered_until
+    );
+    v_began_at CONSTANT timestamptz := clock_timestamp();
+    v_portion bigint := 250;
+    v_done bigint := 0;
+    v_are_entries boolean;
+    v_shown ctaudit.dump;
+    v_gone ctaudit.dump;
+    v_taken bigint;
+    v_number bigint;
+    v_seen_at timestamptz;
+BEGIN
+    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
+    LOOP
+        SELECT u.is_entry INTO v_are_entries FROM ctaudit.unended_row AS u
+        WHERE u.dump_id = p_search.dump_id AND u.tells = p_search.tells
+        ORDER BY u.unended_id LIMIT 1;
+        IF NOT FOUND THEN
+            RETURN v_done;
+        END IF;
+        IF v_done = p_rows OR clock_timestamp() > v_began_at + interval '0.2 s' THEN
+            RETURN p_rows;
+        END IF;
+        v_portion := least(v_portion, p_rows - v_done);
+        EXECUTE ctaudit.silent_query($query$
+            DELETE FROM ctaudit.unended_row AS u
+            WHERE u.dump_id = $12 AND u.tells = $20 AND u.unended_id IN (
+                SELECT n.unended_id FROM ctaudit.unended_row AS n
+                WHERE n.dump_id = $12 AND n.tells = $20 AND n.is_entry = $21
+                ORDER BY n.unended_id LIMIT $7
+            )
+            RETURNING
+                u.is_entry, u.received_at, u.started_at, u.started_source, u.started_after,
+                CASE WHEN u.is_entry THEN $3 ELSE u.received_at END AS seen_at,
+                CASE WHEN u.is_entry THEN $3 ELSE coalesce(u.started_after, u.started_at) END
+                    AS last_seen_at,
+                CASE WHEN u.is_entry THEN $3 ELSE greatest($3, u.received_at - interval '1 min') END
+                    AS ends_from,
+                u.ct_id, u.mark, u.zones, u.orig_sport, u.orig_dport, u.reply_sport, u.reply_dport,
+                u.status, u.node_id, u.proto, u.state, u.orig_src, u.orig_dst, u.reply_src,
+                u.reply_dst, u.helper, u.labels
+        $query$) INTO v_taken, v_number, v_seen_at
+        USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+            v_since.entries_until, v_since.received_until, v_portion, NULL::text, NULL::text,
+            v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
+            least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
+            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, true,
+            p_stream.node, v_since.began_at, p_search.tells, v_are_entries;
+        UPDATE ctaudit.search AS h SET
+            number = h.number + v_number, last_seen_at = least(h.last_seen_at, v_seen_at)
+        WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells;
+        v_done := v_done + v_taken;
+        v_portion := 4 * v_portion;
+    END LOOP;
+END
+$_$;
+ALTER FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2122,17 +2326,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.search (
-    dump_id bigint NOT NULL,
-    gone_dump_id bigint NOT NULL,
-    since_dump_id bigint,
-    tells boolean NOT NULL,
-    entries_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
-    openings_until timestamp with time zone,
-    number bigint DEFAULT 0 NOT NULL,
-    last_seen_at timestamp with time zone
-);
-ALTER TABLE ctaudit.search OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2144,6 +2337,10 @@ BEGIN
     DELETE FROM ctaudit.search AS h
     WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
     RETURNING h.* INTO v_found;
+    IF v_found.tells THEN
+        DELETE FROM ctaudit.live_copy AS c
+        WHERE c.node_id = p_stream.node_id AND c.dump_id <= coalesce(v_found.since_dump_id, 0);
+    END IF;
     SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = v_found.gone_dump_id;
     -- A DESTROY that was lost within a minute of the dump is none that was never sent.
     IF v_found.tells AND v_found.number > 0 AND NOT EXISTS (
@@ -2422,6 +2619,72 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_hashjoin TO 'on'
+    SET enable_bitmapscan TO 'on'
+    SET enable_nestloop TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_seqscan TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_search.since_dump_id, p_stream.covered_until
+    );
+    v_shown ctaudit.dump;
+    v_gone ctaudit.dump;
+    v_copy ctaudit.live_copy;
+BEGIN
+    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
+    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
+    SELECT c.* INTO STRICT v_copy FROM ctaudit.live_copy AS c
+    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_search.since_dump_id, 0);
+    -- In the copy one end has closed one opening, so no id is looked at again. What was found when
+    -- the one dump was reconciled bears its time.
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, '{}') || $query$
+        INSERT INTO ctaudit.unended_row (
+            received_at, started_at, dump_id, ct_id, mark, zones, orig_sport, orig_dport,
+            reply_sport, reply_dport, status, node_id, proto, state, orig_src, orig_dst, reply_src,
+            reply_dst, helper, labels, started_source, started_after, is_entry, tells
+        )
+        SELECT
+            s.received_at, s.started_at, $12, s.ct_id, s.mark, s.zones, s.orig_sport, s.orig_dport,
+            s.reply_sport, s.reply_dport, s.status, $1, s.proto, s.state, s.orig_src, s.orig_dst,
+            s.reply_src, s.reply_dst, s.helper, s.labels, left(s.started_source::text, 1)::"char",
+            s.started_after, s.kind = 'entry', $13
+        FROM unended AS s
+        WHERE coalesce(s.started_at, s.last_seen_at) < $14
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.dump_entry_row AS e
+                WHERE - e.dump_id = ANY ($15) AND e.node_id = $1
+                    AND e.received_at BETWEEN $16 AND $17
+                    AND e.ct_id = s.ct_id AND e.orig_sport = s.orig_sport
+                    AND ctaudit.same_tuple(
+                        s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
+                        s.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    ) IS TRUE
+                    AND ctaudit.closes(
+                        s.last_seen_at, s.started_at, s.started_source, s.started_after,
+                        e.received_at, e.started_at
+                    )
+            )
+        ORDER BY s.kind, s.received_at
+    $query$
+    USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_copy.copied_until, NULL::inet, NULL::integer, v_copy.copied_until,
+        v_gone.ended_at, NULL::bigint[], p_search.dump_id, p_search.tells, v_gone.began_at,
+        ARRAY[- v_gone.dump_id, - v_shown.dump_id],
+        least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
+        v_shown.ended_at + interval '2 hours';
+    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_search.since_dump_id);
+END
+$_$;
+ALTER FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2874,99 +3137,29 @@ ALTER FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_c
 CREATE FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    SET enable_bitmapscan TO 'off'
-    SET jit TO 'off'
-AS $_$
-DECLARE
-    v_added CONSTANT text := $query$
-        INSERT INTO ctaudit.dump_entry_row (
-            received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
-            ct_id, mark, zones, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, node_id, proto, state,
-            orig_src, orig_dst, reply_src, reply_dst, helper, labels
-        )
-        SELECT
-            e.received_at, e.start_sent, $3,
-            e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-            coalesce(e.ct_id, -1), nullif(e.mark, 0),
-            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-            coalesce(e.orig_sport, -1),
-            ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-            ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-            coalesce(e.reply_dport, -1), e.status, $2, e.proto, e.state,
-            e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-        FROM ctaudit.events($1) AS e
-        WHERE e.kind = 4
-    $query$;
-    v_dump record;
-    v_earlier bigint;
-    v_since record;
+    SET plan_cache_mode TO 'force_generic_plan'
+AS $$
 BEGIN
-    SELECT d.node, d.began_at, s.mode, max(r.received_at) AS received_at INTO v_dump
-    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream),
-        unnest(p_columns.received_at) AS r (received_at)
-    WHERE d.dump_id = p_dump_id AND s.mode <> 'history'
-    GROUP BY d.node, d.began_at, s.mode;
-    IF NOT FOUND THEN
-        EXECUTE v_added USING p_columns, p_node_id, p_dump_id;
-        RETURN;
-    END IF;
-    v_earlier := ctaudit.last_dump(v_dump.node, v_dump.began_at, true);
-    v_since := ctaudit.recorded_since(v_dump.node, v_earlier, v_dump.received_at);
-    EXECUTE 'WITH added AS (' || v_added || $query$ RETURNING *)
-        INSERT INTO ctaudit.unmatched_entry
-        SELECT e.* FROM added AS e
-        WHERE NOT (
-            EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r
-                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
-                    AND r.dump_id = $4 AND r.node_id = $2 AND r.received_at BETWEEN $6 AND $7
-                    AND ctaudit.same_tuple(
-                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        $5, r.started_at, 'kernel', NULL, e.received_at, e.started_at
-                    )
-                OFFSET 0
-            )
-            OR EXISTS (
-                SELECT FROM ctaudit.opening_row AS r
-                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
-                    AND r.node_id = $2
-                    AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
-                    AND r.received_at >= $5 AND r.received_at < $8
-                    AND ctaudit.same_tuple(
-                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        coalesce(r.started_after, r.started_at), r.started_at,
-                        ctaudit.time_source_of(r.started_source), r.started_after,
-                        e.received_at, e.started_at
-                    )
-                OFFSET 0
-            )
-        )
-        OR EXISTS (
-            SELECT FROM ctaudit.flow_row AS r
-            WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst AND r.node_id = $2
-                AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($5)
-                AND r.received_at >= $5 AND r.received_at < $8
-                AND ctaudit.same_tuple(
-                    r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                    r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                    e.orig_dport, e.ct_id
-                )
-            OFFSET 0
-        )
-    $query$ USING p_columns, p_node_id, p_dump_id, v_earlier, v_since.began_at,
-        v_since.entries_from, v_since.entries_until, v_since.received_until;
+    INSERT INTO ctaudit.dump_entry_row (
+        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
+        ct_id, mark, zones, orig_sport, orig_dport,
+        reply_sport, reply_dport, status, node_id, proto, state,
+        orig_src, orig_dst, reply_src, reply_dst, helper, labels
+    )
+    SELECT
+        e.received_at, e.start_sent, p_dump_id,
+        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
+        coalesce(e.ct_id, -1), nullif(e.mark, 0),
+        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
+        coalesce(e.orig_sport, -1),
+        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
+        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
+        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
+        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
+    FROM ctaudit.events(p_columns) AS e
+    WHERE e.kind = 4;
 END
-$_$;
+$$;
 ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) RETURNS bigint
     LANGUAGE plpgsql
@@ -3206,14 +3399,15 @@ CREATE TABLE ctaudit.live_copy (
     copied_until timestamp with time zone NOT NULL,
     stored bigint,
     others jsonb NOT NULL,
-    made_in text NOT NULL
+    made_in text NOT NULL,
+    begun_for bigint
 );
 ALTER TABLE ctaudit.live_copy OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT coalesce(p_copy.dump_id = p_dump, false)
+    SELECT coalesce(p_copy.dump_id = coalesce(p_dump, 0), false)
         AND p_copy.made_in = ctaudit.database_identity()
         AND NOT EXISTS (
             SELECT FROM ctaudit.stream AS s
@@ -3222,7 +3416,7 @@ AS $$
         )
         AND NOT EXISTS (
             SELECT FROM ctaudit.live_place AS k
-            WHERE k.node_id = p_copy.node_id AND (
+            WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id AND (
                 k.filenode IS DISTINCT FROM pg_relation_filenode(k.relation)::oid
                 OR NOT EXISTS (
                     SELECT FROM pg_inherits AS i
@@ -3656,6 +3850,207 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_hashjoin TO 'on'
+    SET enable_bitmapscan TO 'on'
+    SET enable_nestloop TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
+    SET enable_seqscan TO 'off'
+    SET work_mem TO '64MB'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_earlier, p_stream.covered_until
+    );
+    v_copy ctaudit.live_copy;
+BEGIN
+    SELECT c.* INTO STRICT v_copy FROM ctaudit.live_copy AS c
+    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_earlier, 0);
+    -- In the copy one end has closed one opening, so no id is looked at again.
+    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, '{}') || $query$
+        INSERT INTO ctaudit.unmatched_entry
+        SELECT e.* FROM ctaudit.dump_entry_row AS e
+        WHERE - e.dump_id = - $12 AND e.node_id = $1 AND e.received_at BETWEEN $13 AND $14
+            AND e.received_at > $15 AND e.received_at <= $16
+            AND NOT EXISTS (
+                SELECT FROM unended AS s
+                WHERE s.ct_id = e.ct_id AND s.orig_sport = e.orig_sport
+                    AND ctaudit.same_tuple(
+                        s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
+                        s.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    ) IS TRUE
+                    AND ctaudit.closes(
+                        s.last_seen_at, s.started_at, s.started_source, s.started_after,
+                        e.received_at, e.started_at
+                    )
+            )
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.flow_row AS f
+                WHERE f.node_id = $1 AND f.received_at >= $17 AND f.received_at < $6
+                    AND f.ct_id = e.ct_id AND f.orig_sport = e.orig_sport
+                    AND ctaudit.same_tuple(
+                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                        f.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    ) IS TRUE
+                    AND ctaudit.closes(
+                        $17, e.started_at, 'kernel', NULL, f.received_at, f.started_at
+                    )
+            )
+    $query$
+    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_copy.copied_until, NULL::inet, NULL::integer, v_copy.copied_until,
+        NULL::timestamptz, NULL::bigint[], p_dump.dump_id, p_dump.began_at - interval '2 hours',
+        p_dump.ended_at + interval '2 hours', p_dump.matched_until, p_until, p_dump.began_at;
+    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_earlier);
+END
+$_$;
+ALTER FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+AS $_$
+DECLARE
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_earlier, p_stream.covered_until
+    );
+BEGIN
+    EXECUTE $query$
+        INSERT INTO ctaudit.unmatched_entry
+        SELECT e.* FROM ctaudit.dump_entry_row AS e
+        WHERE - e.dump_id = - $7 AND e.node_id = $1 AND e.received_at BETWEEN $8 AND $9
+            AND e.received_at > $10 AND e.received_at <= $11
+            AND (NOT (
+                EXISTS (
+                    SELECT FROM ctaudit.dump_entry_row AS r
+                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                        AND r.dump_id = $2 AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5
+                        AND ctaudit.same_tuple(
+                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                        AND ctaudit.closes(
+                            $3, r.started_at, 'kernel', NULL, e.received_at, e.started_at
+                        )
+                    OFFSET 0
+                )
+                OR EXISTS (
+                    SELECT FROM ctaudit.opening_row AS r
+                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
+                        AND r.node_id = $1
+                        AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
+                        AND r.received_at >= $3 AND r.received_at < $6
+                        AND ctaudit.same_tuple(
+                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                            e.orig_dport, e.ct_id
+                        )
+                        AND ctaudit.closes(
+                            coalesce(r.started_after, r.started_at), r.started_at,
+                            ctaudit.time_source_of(r.started_source), r.started_after,
+                            e.received_at, e.started_at
+                        )
+                    OFFSET 0
+                )
+            )
+            OR EXISTS (
+                SELECT FROM ctaudit.flow_row AS r
+                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst AND r.node_id = $1
+                    AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
+                    AND r.received_at >= $3 AND r.received_at < $6
+                    AND ctaudit.same_tuple(
+                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
+                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                OFFSET 0
+            ))
+    $query$
+    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
+        v_since.entries_until, v_since.received_until, p_dump.dump_id,
+        CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours' ELSE '-infinity' END,
+        CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours' ELSE 'infinity' END,
+        p_dump.matched_until, p_until;
+END
+$_$;
+ALTER FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+AS $_$
+DECLARE
+    v_since CONSTANT record := ctaudit.recorded_since(
+        p_stream.node, p_earlier, p_stream.covered_until
+    );
+    v_share CONSTANT double precision := ctaudit.share_of(p_stream);
+    v_window CONSTANT bigint := ceil(15 * p_rows * greatest(v_share, 1 / 64.0));
+    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
+        OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
+    v_step record;
+    v_done bigint := 0;
+    v_each bigint := 1;
+    v_entries bigint;
+    v_until timestamptz;
+BEGIN
+    IF p_dump.matched_until = 'infinity' THEN
+        RETURN 0;
+    END IF;
+    IF NOT v_by_rows THEN
+        v_step := ctaudit.advance_copy(
+            p_stream, p_earlier, p_dump.dump_id, CASE
+                WHEN EXISTS (
+                    SELECT FROM ctaudit.live_copy AS c
+                    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_earlier, 0)
+                        AND c.copied_until >= p_dump.ended_at
+                ) THEN p_dump.ended_at
+                -- What was sent before the dump's end is received soon.
+                ELSE least(p_stream.covered_until, p_dump.ended_at + interval '2 s')
+            END, v_window
+        );
+        v_by_rows := v_step.copied_until IS NULL;
+        IF v_step.taken > v_window THEN
+            RETURN p_rows;
+        END IF;
+        v_done := p_rows * v_step.taken / v_window;
+        v_each := 5;
+    END IF;
+    EXECUTE $query$
+        SELECT count(*), CASE WHEN count(*) = $6 THEN max(p.received_at) ELSE 'infinity' END
+        FROM (
+            SELECT e.received_at FROM ctaudit.dump_entry_row AS e
+            WHERE - e.dump_id = - $2 AND e.node_id = $1 AND e.received_at BETWEEN $3 AND $4
+                AND e.received_at > $5
+            ORDER BY e.received_at LIMIT $6
+        ) AS p
+    $query$ INTO v_entries, v_until
+    USING p_stream.node_id, p_dump.dump_id,
+        CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours' ELSE '-infinity' END,
+        CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours' ELSE 'infinity' END,
+        p_dump.matched_until, v_each * p_rows;
+    IF v_entries > 0 AND v_by_rows THEN
+        PERFORM ctaudit.match_by_rows(p_stream, p_dump, p_earlier, v_until);
+    ELSIF v_entries > 0 THEN
+        PERFORM ctaudit.match_by_copy(p_stream, p_dump, p_earlier, v_until);
+    END IF;
+    UPDATE ctaudit.dump AS d SET matched_until = v_until, by_rows = v_by_rows
+    WHERE d.dump_id = p_dump.dump_id;
+    IF v_until < 'infinity' THEN
+        RETURN p_rows;
+    END IF;
+    RETURN least(v_done + v_entries / v_each, p_rows - 1);
+END
+$_$;
+ALTER FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4145,13 +4540,14 @@ DECLARE
     v_places CONSTANT text := CASE WHEN v_is_filtered THEN
         '(ARRAY(SELECT p.place FROM place AS p WHERE p.relation = %2$s))'
         ELSE '((SELECT k.places FROM ctaudit.live_place AS k '
-            'WHERE k.node_id = $1 AND k.relation = %2$s)::tid[])'
+            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) AND k.relation = %2$s)::tid[])'
     END;
     -- In the select list, since in FROM each array is stored once more.
     v_asked_places CONSTANT text := CASE WHEN v_is_filtered AND p_copy.node_id IS NOT NULL THEN
         'place AS MATERIALIZED (SELECT p.relation, p.place FROM ('
             'SELECT k.relation, unnest(k.places) AS place, unnest(k.hosts) AS host '
-            'FROM ctaudit.live_place AS k WHERE k.node_id = $1 OFFSET 0'
+            'FROM ctaudit.live_place AS k '
+            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) OFFSET 0'
         ') AS p WHERE p.host <<= $7) '
     END;
     v_again CONSTANT text := CASE WHEN v_is_filtered THEN
@@ -4186,7 +4582,7 @@ BEGIN
             ) FILTER (WHERE i.inhparent = 'ctaudit.opening_row'::regclass)
         INTO v_before, v_opened
         FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
-        WHERE k.node_id = p_copy.node_id;
+        WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id;
     END IF;
     IF p_again IS NULL AND NOT v_is_filtered THEN
         RETURN replace(concat($query$
@@ -4221,8 +4617,10 @@ AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
         $query$ END, $query$
         unended AS (
             SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE coalesce(s.ct_id <> ALL <again>, true)
-                AND NOT EXISTS (
+            WHERE $query$, CASE WHEN v_has_again THEN $query$
+                coalesce(s.ct_id <> ALL <again>, true) AND
+                $query$ END, $query$
+                NOT EXISTS (
                     SELECT FROM ctaudit.flow_row AS f
                     WHERE <ends> AND f.ct_id = s.ct_id
                         AND $query$, CASE WHEN v_is_filtered THEN $query$
@@ -4994,25 +5392,10 @@ ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timest
 CREATE FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint DEFAULT 500000) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET enable_nestloop TO 'off'
-    SET enable_mergejoin TO 'off'
-    SET enable_sort TO 'off'
-    SET enable_seqscan TO 'off'
-    SET work_mem TO '64MB'
-    SET jit TO 'off'
-AS $_$
+AS $$
 DECLARE
-    v_times CONSTANT text := 'SELECT ctaudit.receipt(r.received_at) FROM ctaudit.opening_row AS r '
-        'WHERE - r.node_id = - $1 AND r.received_at > $2 AND ctaudit.receipt(r.received_at) > $2 '
-        'ORDER BY ctaudit.receipt(r.received_at)';
     v_stream ctaudit.stream;
     v_dump ctaudit.dump;
-    v_since record;
-    v_copy ctaudit.live_copy;
-    v_from timestamptz;
-    v_until timestamptz;
-    v_is_last boolean;
-    v_again bigint[];
 BEGIN
     p_node := ctaudit.own_node(p_node, p_stream);
     SELECT s.* INTO v_stream FROM ctaudit.stream AS s
@@ -5023,73 +5406,9 @@ BEGIN
     IF v_dump.heard_until IS NULL THEN
         RETURN NULL;
     END IF;
-    v_since := ctaudit.recorded_since(p_node, v_dump.dump_id, v_stream.covered_until);
-    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
-    WHERE c.node_id = v_stream.node_id FOR UPDATE;
-    IF NOT v_since.is_ordered OR NOT ctaudit.is_usable(v_copy, p_node, v_dump.dump_id) THEN
-        DELETE FROM ctaudit.live_copy AS c WHERE c.node_id = v_stream.node_id;
-        v_copy := NULL;
-    END IF;
-    IF NOT v_since.is_ordered THEN
-        RETURN NULL;
-    END IF;
-    v_from := coalesce(v_copy.copied_until, v_dump.began_at);
-    v_is_last := coalesce(v_stream.stored - v_copy.stored <= 2 * p_rows, false);
-    IF NOT v_is_last THEN
-        EXECUTE v_times || ' OFFSET $3 LIMIT 1'
-        INTO v_until USING v_stream.node_id, v_from, p_rows;
-        v_is_last := v_until IS NULL;
-    END IF;
-    IF v_is_last THEN
-        -- What is received at that time may not be recorded in whole.
-        EXECUTE v_times || ' DESC LIMIT 1' INTO v_until USING v_stream.node_id, v_from;
-    END IF;
-    v_until := coalesce(v_until, v_from);
-    INSERT INTO ctaudit.live_copy AS c (
-        node_id, dump_id, stream, copied_until, stored, others, made_in
-    )
-    SELECT
-        v_stream.node_id, v_dump.dump_id, p_stream, v_until,
-        CASE WHEN v_is_last THEN v_stream.stored END,
-        coalesce(jsonb_object_agg(s.stream, s.position) FILTER (WHERE s.stream <> p_stream), '{}'),
-        ctaudit.database_identity()
-    FROM ctaudit.stream AS s WHERE s.node = p_node
-    ON CONFLICT (node_id) DO UPDATE SET copied_until = v_until, stored = excluded.stored;
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
-    USING v_stream.node_id, v_dump.dump_id, v_dump.began_at, v_since.entries_from,
-        v_since.entries_until, v_until, NULL::inet, NULL::integer, v_from, v_dump.ended_at;
-    v_again := coalesce(v_again, '{}');
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, v_again) || $query$
-        INSERT INTO ctaudit.live_place AS k (
-            node_id, relation, filenode, copied_until, places, hosts
-        )
-        SELECT
-            $1, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
-            array_agg(
-                CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
-            )
-        FROM unended AS s
-        GROUP BY s.relation
-        ON CONFLICT (node_id, relation) DO UPDATE SET
-            copied_until = excluded.copied_until, places = excluded.places,
-            hosts = excluded.hosts
-    $query$
-    USING v_stream.node_id, v_dump.dump_id, v_dump.began_at, v_since.entries_from,
-        v_since.entries_until, v_until, NULL::inet, NULL::integer, v_from, v_dump.ended_at, v_again;
-    DELETE FROM ctaudit.live_place AS k
-    WHERE k.node_id = v_stream.node_id AND k.copied_until < v_until;
-    IF EXISTS (
-        SELECT FROM ctaudit.live_place AS k
-        WHERE k.node_id = v_stream.node_id AND k.relation IN (
-            'ctaudit.opening_default'::regclass, 'ctaudit.dump_entry_default'::regclass
-        )
-    ) THEN
-        DELETE FROM ctaudit.live_copy AS c WHERE c.node_id = v_stream.node_id;
-        RETURN NULL;
-    END IF;
-    RETURN v_until;
+    RETURN (ctaudit.advance_copy(v_stream, v_dump.dump_id, NULL, NULL, p_rows)).copied_until;
 END
-$_$;
+$$;
 ALTER FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_foreign(p_node text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -5108,6 +5427,18 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.refuse_foreign(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_copy.node_id IS NOT NULL AND NOT ctaudit.is_usable(p_copy, p_node, p_dump) THEN
+        RAISE EXCEPTION 'rows of the record were moved while they were read'
+            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5287,7 +5618,7 @@ AS $$
         AND s.noted_at < p_until + interval '2 hours';
 $$;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
+CREATE FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -5306,7 +5637,7 @@ DECLARE
     v_after CONSTANT timestamptz := coalesce(p_search.openings_until, p_search.entries_until);
     v_rows CONSTANT text := CASE WHEN v_are_entries THEN $query$
         SELECT
-            r.received_at, r.started_at,
+            true AS is_entry, r.received_at, r.started_at,
             CASE WHEN r.started_at IS NULL THEN 'd'::"char" ELSE 'k' END AS started_source,
             NULL::timestamptz AS started_after, $3 AS seen_at, $3 AS last_seen_at, $3 AS ends_from,
             r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
@@ -5317,7 +5648,7 @@ DECLARE
             AND r.received_at > $7 AND r.received_at <= $8
     $query$ ELSE $query$
         SELECT
-            r.received_at, r.started_at, r.started_source, r.started_after,
+            false AS is_entry, r.received_at, r.started_at, r.started_source, r.started_after,
             r.received_at AS seen_at, coalesce(r.started_after, r.started_at) AS last_seen_at,
             CASE WHEN $9 THEN greatest($3, r.received_at - interval '1 min') ELSE $3 END
                 AS ends_from,
@@ -5347,111 +5678,12 @@ BEGIN
     USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
         v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered, p_rows;
     IF v_looked > 0 THEN
-        EXECUTE 'WITH portion AS MATERIALIZED (' || v_rows || $query$),
-            looked AS MATERIALIZED (
-                SELECT c.*, ended.number AS ends, ended.timed,
-                    count(*) OVER (PARTITION BY c.ct_id) > 1 AS again
-                FROM portion AS c, LATERAL (
-                    SELECT count(*) AS number, bool_and(f.started_at IS NOT NULL) AS timed
-                    FROM ctaudit.flow_row AS f
-                    WHERE f.reply_dport = c.reply_dport AND f.reply_dst = c.reply_dst
-                        AND f.node_id = $1
-                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(c.ends_from)
-                        AND f.received_at >= $19 AND f.received_at < $6
-                        AND ctaudit.same_tuple(
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
-                            c.orig_dport, c.ct_id
-                        )
-                        AND ctaudit.closes(
-                            c.seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
-                            c.started_after, f.received_at, f.started_at
-                        )
-                ) AS ended
-                -- The start is no later than a receiver's time of it, so these had begun before the
-                -- dump. One that the receiver read later may have begun, or ended, while the dump ran.
-                WHERE coalesce(c.started_at, c.last_seen_at) < $10
-            ),
-            loose AS MATERIALIZED (
-                SELECT c.* FROM looked AS c
-                -- One end closes one opening.
-                WHERE c.ends = 0 OR (c.again OR NOT c.timed) AND EXISTS (
-                    SELECT FROM ctaudit.opening_row AS o
-                    WHERE o.reply_dport = c.reply_dport AND o.reply_dst = c.reply_dst
-                        AND o.node_id = $1
-                        AND ctaudit.index_time(o.received_at) >= ctaudit.index_time($3)
-                        AND o.received_at >= $3 AND o.received_at < $6
-                        AND ctaudit.same_tuple(
-                            o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-                            o.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
-                            c.orig_dport, c.ct_id
-                        )
-                    OFFSET 1
-                )
-            ),
-            doubtful AS MATERIALIZED (
-                SELECT c.* FROM loose AS c
-                WHERE NOT EXISTS (
-                    SELECT FROM ctaudit.dump_entry_row AS e
-                    WHERE e.reply_dport = c.reply_dport AND e.reply_dst = c.reply_dst
-                        AND e.dump_id IN ($11, $12) AND e.node_id = $1
-                        AND e.received_at BETWEEN $13 AND $14
-                        AND ctaudit.same_tuple(
-                            c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport,
-                            c.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                            e.orig_dport, e.ct_id
-                        )
-                        AND ctaudit.closes(
-                            c.last_seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
-                            c.started_after, e.received_at, e.started_at
-                        )
-                )
-            ),
-            added AS (
-                INSERT INTO ctaudit.flow_row (
-                    received_at, started_at, started_source, ended_after, ended_before, provenance,
-                    ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status,
-                    node_id, proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-                )
-                SELECT DISTINCT ON (
-                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
-                )
-                    $15, c.started_at, c.started_source, c.last_seen_at, $16, 'u', c.ct_id, c.mark,
-                    c.zones, c.orig_sport, c.orig_dport, c.reply_sport, c.reply_dport, c.status,
-                    c.node_id, c.proto, c.state, c.orig_src, c.orig_dst, c.reply_src, c.reply_dst,
-                    c.helper, c.labels
-                FROM doubtful AS c, LATERAL (SELECT $query$
-                    || ctaudit.sightings_query('c', 'c.ends_from') || $query$ OFFSET 0
-                ) AS known (sightings)
-                WHERE EXISTS (
-                    SELECT FROM ctaudit.lives(known.sightings) AS l
-                    WHERE l.gone_at IS NULL
-                        AND CASE
-                            WHEN NOT $17 THEN l.opened_at = c.received_at
-                            -- Where its opening knows more, that is looked at later.
-                            ELSE l.entry IS NOT NULL
-                                AND (c.started_at IS NOT NULL OR l.opening IS NULL)
-                        END
-                )
-                ORDER BY
-                    c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
-                    c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
-                RETURNING started_at, ended_after
-            )
-            SELECT
-                (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
-            -- What began while events were off announces no end, even after they are on again.
-            WHERE NOT EXISTS (
-                SELECT FROM ctaudit.gap AS g
-                WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
-                    AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
-            )
-        $query$ INTO v_looked, v_number, v_seen_at
+        EXECUTE ctaudit.silent_query(v_rows) INTO v_looked, v_number, v_seen_at
         USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
             v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered,
             v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
             least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
-            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, v_are_entries,
+            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, false,
             p_stream.node, CASE
                 WHEN v_are_entries OR NOT v_since.is_ordered THEN v_since.began_at
                 ELSE greatest(v_since.began_at, v_after - interval '1 min')
@@ -5469,6 +5701,55 @@ BEGIN
     RETURN v_looked;
 END
 $_$;
+ALTER FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_search ctaudit.search := p_search;
+    v_window CONSTANT bigint := ceil(
+        15 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+    );
+    v_step record;
+BEGIN
+    IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
+        AND v_search.openings_until IS NULL
+    THEN
+        UPDATE ctaudit.search AS h SET
+            by_copy = true,
+            entries_until = least(d.heard_until + interval '1 min', p_stream.covered_until)
+        FROM ctaudit.dump AS d, ctaudit.dump AS s
+        WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
+            AND d.dump_id = h.gone_dump_id AND s.dump_id = h.dump_id AND NOT s.by_rows
+        RETURNING h.* INTO v_search;
+        IF NOT FOUND THEN
+            v_search := p_search;
+        END IF;
+    END IF;
+    IF NOT v_search.by_copy THEN
+        RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
+    ELSIF v_search.openings_until IS NOT NULL THEN
+        RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
+    END IF;
+    v_step := ctaudit.advance_copy(
+        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
+    );
+    IF v_step.copied_until IS NULL THEN
+        UPDATE ctaudit.dump AS d SET by_rows = true WHERE d.dump_id = v_search.dump_id;
+        UPDATE ctaudit.search AS h SET by_copy = false, entries_until = '-infinity'
+        WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells
+        RETURNING h.* INTO v_search;
+        RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
+    ELSIF v_step.taken > v_window THEN
+        RETURN p_rows;
+    END IF;
+    PERFORM ctaudit.find_unended(p_stream, v_search);
+    UPDATE ctaudit.search AS h SET openings_until = v_search.entries_until
+    WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells;
+    RETURN least(p_rows * v_step.taken / v_window, p_rows - 1);
+END
+$$;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
     LANGUAGE plpgsql STABLE
@@ -5634,6 +5915,22 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.share_of(p_stream ctaudit.stream) RETURNS double precision
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce(
+        sum(r.rate) FILTER (WHERE r.stream = p_stream.stream) / nullif(sum(r.rate), 0), 1
+    )
+    FROM (
+        SELECT s.stream, (1 + s.stored) / greatest(
+            extract(epoch FROM s.covered_until - s.started_at)::double precision, 60
+        ) AS rate
+        FROM ctaudit.stream AS s
+        WHERE s.stream = p_stream.stream OR s.committed_at > now() - interval '1 hour'
+    ) AS r;
+$$;
+ALTER FUNCTION ctaudit.share_of(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5713,6 +6010,112 @@ AS $$
     WHERE n.node = p_node;
 $$;
 ALTER FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.silent_query(p_portion text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $_$
+    SELECT 'WITH portion AS MATERIALIZED (' || p_portion || $query$),
+        looked AS MATERIALIZED (
+            SELECT c.*, ended.number AS ends, ended.timed,
+                count(*) OVER (PARTITION BY c.ct_id) > 1 AS again
+            FROM portion AS c, LATERAL (
+                SELECT count(*) AS number, bool_and(f.started_at IS NOT NULL) AS timed
+                FROM ctaudit.flow_row AS f
+                WHERE f.reply_dport = c.reply_dport AND f.reply_dst = c.reply_dst
+                    AND f.node_id = $1
+                    AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(c.ends_from)
+                    AND f.received_at >= $19 AND f.received_at < $6
+                    AND ctaudit.same_tuple(
+                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
+                        f.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                        c.orig_dport, c.ct_id
+                    )
+                    AND ctaudit.closes(
+                        c.seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                        c.started_after, f.received_at, f.started_at
+                    )
+            ) AS ended
+            -- The start is no later than a receiver's time of it, so these had begun before the
+            -- dump. One that the receiver read later may have begun, or ended, while the dump ran.
+            WHERE coalesce(c.started_at, c.last_seen_at) < $10
+        ),
+        loose AS MATERIALIZED (
+            SELECT c.* FROM looked AS c
+            -- One end closes one opening.
+            WHERE c.ends = 0 OR (c.again OR NOT c.timed OR $17) AND EXISTS (
+                SELECT FROM ctaudit.opening_row AS o
+                WHERE o.reply_dport = c.reply_dport AND o.reply_dst = c.reply_dst
+                    AND o.node_id = $1
+                    AND ctaudit.index_time(o.received_at) >= ctaudit.index_time($3)
+                    AND o.received_at >= $3 AND o.received_at < $6
+                    AND ctaudit.same_tuple(
+                        o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
+                        o.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
+                        c.orig_dport, c.ct_id
+                    )
+                OFFSET 1
+            )
+        ),
+        doubtful AS MATERIALIZED (
+            SELECT c.* FROM loose AS c
+            WHERE NOT EXISTS (
+                SELECT FROM ctaudit.dump_entry_row AS e
+                WHERE e.reply_dport = c.reply_dport AND e.reply_dst = c.reply_dst
+                    AND e.dump_id IN ($11, $12) AND e.node_id = $1
+                    AND e.received_at BETWEEN $13 AND $14
+                    AND ctaudit.same_tuple(
+                        c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport,
+                        c.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
+                        e.orig_dport, e.ct_id
+                    )
+                    AND ctaudit.closes(
+                        c.last_seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
+                        c.started_after, e.received_at, e.started_at
+                    )
+            )
+        ),
+        added AS (
+            INSERT INTO ctaudit.flow_row (
+                received_at, started_at, started_source, ended_after, ended_before, provenance,
+                ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status,
+                node_id, proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
+            )
+            SELECT DISTINCT ON (
+                c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
+            )
+                $15, c.started_at, c.started_source, c.last_seen_at, $16, 'u', c.ct_id, c.mark,
+                c.zones, c.orig_sport, c.orig_dport, c.reply_sport, c.reply_dport, c.status,
+                c.node_id, c.proto, c.state, c.orig_src, c.orig_dst, c.reply_src, c.reply_dst,
+                c.helper, c.labels
+            FROM doubtful AS c, LATERAL (SELECT $query$
+        || ctaudit.sightings_query('c', 'c.ends_from') || $query$ OFFSET 0
+            ) AS known (sightings)
+            WHERE EXISTS (
+                SELECT FROM ctaudit.lives(known.sightings) AS l
+                WHERE l.gone_at IS NULL
+                    AND CASE
+                        WHEN NOT c.is_entry THEN l.opened_at = c.received_at
+                        -- Where its opening knows more, that is looked at later.
+                        ELSE l.entry IS NOT NULL
+                            AND (c.started_at IS NOT NULL OR l.opening IS NULL)
+                    END
+            )
+            ORDER BY
+                c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
+                c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
+            RETURNING started_at, ended_after
+        )
+        SELECT
+            (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
+        -- What began while events were off announces no end, even after they are on again.
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.gap AS g
+            WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
+                AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+        )
+    $query$;
+$_$;
+ALTER FUNCTION ctaudit.silent_query(p_portion text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.spoil_copy() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5808,6 +6211,37 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET lock_timeout TO '1'
+AS $$
+DECLARE
+    v_index regclass;
+BEGIN
+    FOR v_index IN
+        SELECT i.inhrelid
+        FROM pg_inherits AS i JOIN pg_index AS x ON x.indexrelid = i.inhrelid
+        JOIN pg_class AS c ON c.oid = x.indrelid
+        WHERE i.inhparent IN (
+            'ctaudit.opening_received_at'::regclass, 'ctaudit.flow_received_at'::regclass
+        ) AND c.relname IN (
+            SELECT ctaudit.partition_name(t.name, d.day::date)
+            FROM unnest('{opening,flow}'::text[]) AS t (name), generate_series(
+                date_trunc('day', p_from), p_until, interval '1 day'
+            ) AS d (day)
+        )
+    LOOP
+        BEGIN
+            PERFORM brin_summarize_new_values(v_index);
+        EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7152,6 +7586,7 @@ CREATE TABLE ctaudit.late_read (
 ALTER TABLE ctaudit.late_read OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.live_place (
     node_id smallint NOT NULL,
+    dump_id bigint NOT NULL,
     relation oid NOT NULL,
     filenode oid NOT NULL,
     copied_until timestamp with time zone NOT NULL,
@@ -7565,6 +8000,46 @@ ALTER TABLE ctaudit.undecodable ALTER COLUMN undecodable_id ADD GENERATED ALWAYS
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE ctaudit.unended_row (
+    received_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    dump_id bigint NOT NULL,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    ct_id bigint DEFAULT '-1'::integer NOT NULL,
+    mark bigint,
+    zones integer DEFAULT 0 NOT NULL,
+    orig_sport integer DEFAULT '-1'::integer NOT NULL,
+    orig_dport integer DEFAULT '-1'::integer NOT NULL,
+    reply_sport integer DEFAULT '-1'::integer NOT NULL,
+    reply_dport integer DEFAULT '-1'::integer NOT NULL,
+    status integer,
+    node_id smallint NOT NULL,
+    proto smallint NOT NULL,
+    state smallint,
+    orig_src inet NOT NULL,
+    orig_dst inet NOT NULL,
+    reply_src inet NOT NULL,
+    reply_dst inet NOT NULL,
+    helper text,
+    labels bytea,
+    started_source "char" NOT NULL,
+    started_after timestamp with time zone,
+    is_entry boolean NOT NULL,
+    tells boolean NOT NULL,
+    unended_id bigint NOT NULL
+);
+ALTER TABLE ctaudit.unended_row OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.unended_row ALTER COLUMN unended_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.unended_row_unended_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE ctaudit.unmatched_entry (
     received_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
@@ -7632,9 +8107,9 @@ ALTER TABLE ONLY ctaudit.inquiry
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_pkey PRIMARY KEY (node, stream, sent_from);
 ALTER TABLE ONLY ctaudit.live_copy
-    ADD CONSTRAINT live_copy_pkey PRIMARY KEY (node_id);
+    ADD CONSTRAINT live_copy_pkey PRIMARY KEY (node_id, dump_id);
 ALTER TABLE ONLY ctaudit.live_place
-    ADD CONSTRAINT live_place_pkey PRIMARY KEY (node_id, relation);
+    ADD CONSTRAINT live_place_pkey PRIMARY KEY (node_id, dump_id, relation);
 ALTER TABLE ONLY ctaudit.login_change
     ADD CONSTRAINT login_change_pkey PRIMARY KEY (login_change_id);
 ALTER TABLE ONLY ctaudit.migration
@@ -7663,6 +8138,8 @@ ALTER TABLE ONLY ctaudit.summed_day
     ADD CONSTRAINT summed_day_pkey PRIMARY KEY (node_id, day);
 ALTER TABLE ONLY ctaudit.undecodable
     ADD CONSTRAINT undecodable_pkey PRIMARY KEY (undecodable_id);
+ALTER TABLE ONLY ctaudit.unended_row
+    ADD CONSTRAINT unended_row_pkey PRIMARY KEY (dump_id, tells, unended_id);
 ALTER TABLE ONLY ctaudit.unmatched_entry
     ADD CONSTRAINT unmatched_entry_pkey PRIMARY KEY (dump_id, unmatched_id);
 CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
@@ -7750,9 +8227,9 @@ ALTER TABLE ONLY ctaudit.import_opening
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.live_copy
-    ADD CONSTRAINT live_copy_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+    ADD CONSTRAINT live_copy_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.live_place
-    ADD CONSTRAINT live_place_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.live_copy(node_id) ON DELETE CASCADE;
+    ADD CONSTRAINT live_place_node_id_dump_id_fkey FOREIGN KEY (node_id, dump_id) REFERENCES ctaudit.live_copy(node_id, dump_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.node_change
     ADD CONSTRAINT node_change_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.note
@@ -7777,6 +8254,7 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
@@ -7815,6 +8293,7 @@ GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudi
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.database_identity() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
@@ -7840,6 +8319,7 @@ REVOKE ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) FROM
 GRANT ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
@@ -7886,6 +8366,9 @@ GRANT ALL ON FUNCTION ctaudit.lock_holders(p_table text) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
@@ -7941,6 +8424,7 @@ REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_unti
 REVOKE ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.refuse_foreign(p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
@@ -7957,20 +8441,24 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.share_of(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.shell_word(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.silent_query(p_portion text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.spoil_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;

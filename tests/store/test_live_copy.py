@@ -29,8 +29,10 @@ SELECT count(*) FROM ctaudit.live_copy AS c JOIN ctaudit.node AS n USING (node_i
 WHERE ctaudit.is_usable(c, n.node, ctaudit.last_dump(n.node))
     AND NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = n.node AND s.mode <> 'live')
 """
-COPY = "SELECT copied_until FROM ctaudit.live_copy"
-PLACES = "SELECT coalesce(sum(cardinality(places)), 0) FROM ctaudit.live_place"
+_LAST = "dump_id = (SELECT max(d.dump_id) FROM ctaudit.dump AS d WHERE d.ended_at IS NOT NULL)"
+COPY = f"SELECT copied_until FROM ctaudit.live_copy WHERE {_LAST}"
+COPIES = f"SELECT count(*) FROM ctaudit.live_copy WHERE {_LAST}"
+PLACES = f"SELECT coalesce(sum(cardinality(places)), 0) FROM ctaudit.live_place WHERE {_LAST}"
 
 
 def connection(number: int) -> Event:
@@ -236,7 +238,7 @@ def test_rows_that_may_be_moved_make_no_copy(gateway: Gateway) -> None:
     assert refresh(gateway)
     fill(gateway, 20, 2.5 * 86400)
     assert refresh(gateway) is None
-    assert one(gateway.connection, "SELECT count(*) FROM ctaudit.live_copy") == 0
+    assert one(gateway.connection, COPIES) == 0
     assert live_ids(gateway) == [*range(10), 10, 12, 13, 20, 22, 23]
 
 
@@ -273,7 +275,7 @@ def test_a_copy_that_does_not_fit_is_not_used(gateway: Gateway, change: str) -> 
     # After a step of the clock times of receipt are no order until the next dump.
     assert (refresh(gateway) is None) == (change == "clock")
     if change == "clock":
-        assert one(gateway.connection, "SELECT count(*) FROM ctaudit.live_copy") == 0
+        assert one(gateway.connection, COPIES) == 0
     assert live_ids(gateway) == sorted(ids)
 
 
@@ -307,7 +309,7 @@ def test_an_old_copy_goes_with_the_rows(gateway: Gateway) -> None:
     fill(gateway, 10, 10)
     refresh(gateway)
     gateway.connection.execute("SELECT * FROM ctaudit.trim_before(30)")
-    assert one(gateway.connection, "SELECT count(*) FROM ctaudit.live_copy") == 1
+    assert one(gateway.connection, COPIES) == 1
     old = "UPDATE ctaudit.live_copy SET copied_until = now() - interval '40 days'"
     gateway.connection.execute(old)
     gateway.connection.execute("SELECT * FROM ctaudit.trim_before(30)")
@@ -361,7 +363,7 @@ def test_a_restored_database(own: Cluster) -> None:
     gateway.close()
     with psycopg.connect(own.dsn("restored"), autocommit=True) as restored:
         gateway.connection = restored
-        assert one(restored, "SELECT count(*) FROM ctaudit.live_copy") == 1
+        assert one(restored, COPIES) == 1
         assert one(restored, USABLE) == 0
         assert live_ids(gateway) == told
         assert refresh(gateway)
