@@ -8,9 +8,8 @@
 --   p_stream    the row of the stream
 --   p_dump      the dump
 --   p_earlier   the dump_id of the one before it that was reconciled, or NULL
---   p_rows      how much to do: 1 for fifteen openings of the copy (of a node that is not alone, fewer),
---               for five entries, or for one that is looked up. Those received at the same moment
---               are taken together
+--   p_rows      how much to do: 1 for fifteen openings of the copy (ctaudit.copy_window), for five entries,
+--               or for one that is looked up. Those received at the same moment are taken together
 -- Returns: how much was done; less than p_rows: all entries are matched
 -- Tables touched: unmatched_entry, dump, live_copy, live_place; opening_row, dump_entry_row, flow_row,
 --   stream, clock_doubt (read)
@@ -29,10 +28,9 @@ DECLARE
     v_since CONSTANT record := ctaudit.recorded_since(
         p_stream.node, p_earlier, p_stream.covered_until
     );
-    v_share CONSTANT double precision := ctaudit.share_of(p_stream);
-    v_window CONSTANT bigint := ceil(15 * p_rows * greatest(v_share, 1 / 64.0));
+    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_earlier, p_rows);
     v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
-        OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
+        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;

@@ -25,9 +25,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_search ctaudit.search := p_search;
-    v_window CONSTANT bigint := ceil(
-        15 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
-    );
+    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_search.since_dump_id, p_rows);
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'

@@ -1646,6 +1646,19 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.copy_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ceil(
+        greatest(ctaudit.share_of(p_stream), 1 / 64.0)
+        -- A place takes six bytes.
+        * least(greatest(15 * p_rows, coalesce(sum(pg_column_size(k.places)) / 6, 0)), 30 * p_rows)
+    )
+    FROM ctaudit.live_place AS k
+    WHERE k.node_id = p_stream.node_id AND k.dump_id = coalesce(p_dump, 0);
+$$;
+ALTER FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3992,10 +4005,9 @@ DECLARE
     v_since CONSTANT record := ctaudit.recorded_since(
         p_stream.node, p_earlier, p_stream.covered_until
     );
-    v_share CONSTANT double precision := ctaudit.share_of(p_stream);
-    v_window CONSTANT bigint := ceil(15 * p_rows * greatest(v_share, 1 / 64.0));
+    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_earlier, p_rows);
     v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
-        OR p_dump.matched_until = '-infinity' AND v_share < 1 / 64.0;
+        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -5708,9 +5720,7 @@ CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.
 AS $$
 DECLARE
     v_search ctaudit.search := p_search;
-    v_window CONSTANT bigint := ceil(
-        15 * p_rows * greatest(ctaudit.share_of(p_stream), 1 / 64.0)
-    );
+    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_search.since_dump_id, p_rows);
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
@@ -8290,6 +8300,7 @@ GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with ti
 REVOKE ALL ON FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.database_identity() FROM PUBLIC;
