@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import pytest
 
 from tests.unit.role_filters import ROLE
+
+yaml = pytest.importorskip("yaml")
 
 
 def list_tasks(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
