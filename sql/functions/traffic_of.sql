@@ -62,7 +62,7 @@ BEGIN
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
         coalesce(v_before.began_at - interval '1 min', p_from),
         coalesce(v_after.ended_at + interval '1 min', 'infinity'),
-        coalesce(v_last, '-infinity');
+        coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
     PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -18,6 +18,7 @@
 --   $8, $9    received_at of flows
 --   $10, $11  received_at of entries
 --   $12       when the last complete dump of these began: what it does not show is over
+--   $13       whether a dump before the span is read: what it does not show began later
 -- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row, aggregate_row
 CREATE OR REPLACE FUNCTION ctaudit.traffic_query(p_by text, p_asked text)
 RETURNS text
@@ -88,7 +89,7 @@ AS $function$
         -- Shown by no dump: all of it between its start and its end.
         SELECT
             c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
-            c.started_at IS NULL AS is_moment,
+            true AS is_begun, c.started_at IS NULL AS is_moment,
             false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
             coalesce(c.gone_at, 'infinity') AS until_at,
             CASE WHEN c.has_end AND NOT c.is_offloaded
@@ -102,6 +103,8 @@ AS $function$
         SELECT
             c.zones, c.address, c.proto, c.port, 1,
             s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            -- Whether it began before the first dump that is read, none can say.
+            s.step_from IS NOT NULL OR $13,
             -- What flowed before the first sighting of a connection whose start is not known.
             s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
             s.packets, s.bytes
@@ -110,7 +113,8 @@ AS $function$
         UNION ALL
         -- From the last time at which the counters are known until its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true),
+            c.started_at IS NOT NULL OR $13, false,
             coalesce(s.was_reset, false) AND NOT s.is_start,
             coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
         FROM many AS c
@@ -122,7 +126,7 @@ AS $function$
         UNION ALL
         -- Stored as one row: all of it between the first start and the last end.
         SELECT
-            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            <party>, c.connections, true, true, false, false, c.first_start, c.last_end,
             c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
         FROM (
             SELECT
@@ -165,7 +169,7 @@ AS $function$
         SELECT
             s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
             s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
-            s.share_from = s.low AS is_beginning, s.is_first,
+            s.share_from = s.low AS is_beginning, s.is_first, s.is_begun,
             -- Each connection once a bucket: where the bucket begins, or where it does.
             s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
                 OR s.is_first AS is_alive,
@@ -184,7 +188,9 @@ AS $function$
     SELECT
         $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
         coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
-        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (
+            WHERE p.is_first AND p.is_beginning AND p.is_begun
+        ), 0)::bigint,
         coalesce(sum(p.connections) FILTER (WHERE
             CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
         coalesce(sum(p.connections) FILTER (WHERE p.is_beginning

@@ -6558,7 +6558,7 @@ BEGIN
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
         coalesce(v_before.began_at - interval '1 min', p_from),
         coalesce(v_after.ended_at + interval '1 min', 'infinity'),
-        coalesce(v_last, '-infinity');
+        coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
     PERFORM ctaudit.refuse_rewritten();
 END
 $$;
@@ -6630,7 +6630,7 @@ AS $_$
         -- Shown by no dump: all of it between its start and its end.
         SELECT
             c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
-            c.started_at IS NULL AS is_moment,
+            true AS is_begun, c.started_at IS NULL AS is_moment,
             false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
             coalesce(c.gone_at, 'infinity') AS until_at,
             CASE WHEN c.has_end AND NOT c.is_offloaded
@@ -6644,6 +6644,8 @@ AS $_$
         SELECT
             c.zones, c.address, c.proto, c.port, 1,
             s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
+            -- Whether it began before the first dump that is read, none can say.
+            s.step_from IS NOT NULL OR $13,
             -- What flowed before the first sighting of a connection whose start is not known.
             s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
             s.packets, s.bytes
@@ -6652,7 +6654,8 @@ AS $_$
         UNION ALL
         -- From the last time at which the counters are known until its end.
         SELECT
-            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true), false,
+            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true),
+            c.started_at IS NOT NULL OR $13, false,
             coalesce(s.was_reset, false) AND NOT s.is_start,
             coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
         FROM many AS c
@@ -6664,7 +6667,7 @@ AS $_$
         UNION ALL
         -- Stored as one row: all of it between the first start and the last end.
         SELECT
-            <party>, c.connections, true, false, false, c.first_start, c.last_end,
+            <party>, c.connections, true, true, false, false, c.first_start, c.last_end,
             c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
         FROM (
             SELECT
@@ -6707,7 +6710,7 @@ AS $_$
         SELECT
             s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
             s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
-            s.share_from = s.low AS is_beginning, s.is_first,
+            s.share_from = s.low AS is_beginning, s.is_first, s.is_begun,
             -- Each connection once a bucket: where the bucket begins, or where it does.
             s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
                 OR s.is_first AS is_alive,
@@ -6726,7 +6729,9 @@ AS $_$
     SELECT
         $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
         coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
-        coalesce(sum(p.connections) FILTER (WHERE p.is_first AND p.is_beginning), 0)::bigint,
+        coalesce(sum(p.connections) FILTER (
+            WHERE p.is_first AND p.is_beginning AND p.is_begun
+        ), 0)::bigint,
         coalesce(sum(p.connections) FILTER (WHERE
             CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
         coalesce(sum(p.connections) FILTER (WHERE p.is_beginning

@@ -15,6 +15,7 @@ from ctaudit.admin import check_backlog, check_database, setup_local
 from ctaudit.admin.finding import Finding, Level
 from ctaudit.admin.units import UnitState
 from ctaudit.config import Config, SpoolSection
+from ctaudit.database import schema
 from ctaudit.errors import PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user
 from ctaudit.spool.writer import SpoolWriter
@@ -99,7 +100,9 @@ def test_a_spool_that_nobody_records(
 ) -> None:
     """Then with a recorder that has committed it: as the database says, not the spool."""
     monkeypatch.setattr(check_backlog, "PATIENCE", 0.3)
-    dsn = cluster.dsn(user="rex")
+    cluster.create_database("unrecorded")
+    schema.install(cluster.dsn("unrecorded"))
+    dsn = cluster.dsn("unrecorded", user="rex")
     let_record(dsn, NODE)
     writer = SpoolWriter(Config(node=NODE, spool=SpoolSection(tmp_path)), time.monotonic)
     writer.begin_stream()

@@ -408,7 +408,7 @@ def sum_days(dsn: str) -> list[int | None]:
 
 @st.composite
 def long_pasts(draw: st.DrawFn) -> Past:
-    """Over two days, with dumps now and then."""
+    """Over two days, with dumps now and then, and one in each two days."""
     until = 60 * HOUR
     moments = st.integers(1, until)
     lives = []
@@ -423,8 +423,17 @@ def long_pasts(draw: st.DrawFn) -> Past:
             )
         )
         lives.append(Life(number, start, stop, tuple(sorted(carried))))
-    dumps = draw(st.sets(moments, max_size=12))
-    return Past(tuple(lives), tuple(sorted({*dumps, 58 * HOUR})), draw(st.booleans()), until)
+    dumps = draw(st.sets(moments, max_size=12)) | {20 * HOUR, 58 * HOUR}
+    return Past(tuple(lives), tuple(sorted(dumps)), draw(st.booleans()), until)
+
+
+def test_what_the_first_dump_shows_does_not_begin_there(owner_dsn: str) -> None:
+    """Its opening is older than what is read of a stream without time stamps and dumps."""
+    forget(owner_dsn)
+    record(owner_dsn, Past((Life(0, 1, None, ()),), (58 * HOUR,), is_timed=False, until=60 * HOUR))
+    late = traffic(owner_dsn, 57 * HOUR, 59 * HOUR, HOUR)
+    assert [(row["began"], row["connections"]) for row in late if row["connections"]] == [(0, 1)]
+    assert sum(row["began"] for row in traffic(owner_dsn, 0, 60 * HOUR, HOUR)) == 1
 
 
 @settings(max_examples=max(EXAMPLES // 4, 10), deadline=None)
