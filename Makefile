@@ -52,7 +52,7 @@ unit: setup-test ## tests without root and without a database (40 s, and with th
 
 # What is asked and said in SQL: no other driver changes it.
 SQL_ALONE := $(patsubst %,tests/store/test_%.py,histories situations lives scenarios rows schema \
-    aggregate bounded closing counters live_copy many_partitions pairs traffic)
+    aggregate bounded closing counters dump_by_sets live_copy many_partitions pairs restore traffic)
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (3 min, and what the driver sees again)
 	@echo '== database tests'

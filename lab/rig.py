@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
 
 from lab.cluster import Cluster, ClusterError
 from lab.namespaces import ROOT, Lab
@@ -28,6 +30,17 @@ from lab.waiting import wait_until
 COMMAND = (sys.executable, "-m", "ctaudit")
 RECORDER, AUDITOR = "lab_recorder", "lab_auditor"
 TEMPLATE = "rig_template"
+_ENDS = {
+    b"infinity": datetime.max.replace(tzinfo=UTC),
+    b"-infinity": datetime.min.replace(tzinfo=UTC),
+}
+
+
+class _AnyTime(TimestamptzLoader):
+    """Infinite times as well, as the nearest that Python has."""
+
+    def load(self, data: Buffer) -> datetime:
+        return _ENDS.get(bytes(data)) or super().load(data)
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,7 @@ class Rig:
     def rows(self, table: str) -> list[dict[str, Any]]:
         """A table of the store, column name to value."""
         with psycopg.connect(self.owner_dsn, row_factory=dict_row) as connection:
+            connection.adapters.register_loader("timestamptz", _AnyTime)
             return connection.execute(f"SELECT * FROM ctaudit.{table}").fetchall()
 
     def rows_of(self, table: str, source_port: int) -> list[dict[str, Any]]:

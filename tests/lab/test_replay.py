@@ -28,7 +28,7 @@ TABLES = (
     "undecodable",
 )
 # When a database took a row, and what it calls it, is its own affair.
-OWN = {"committed_at", "reconciled_at", "dump_id", "sent_after"}
+OWN = {"committed_at", "reconciled_at", "dump_id", "next_portion_at", "sent_after"}
 
 
 @pytest.fixture(scope="module")
