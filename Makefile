@@ -75,7 +75,7 @@ lab: setup-test ## real traffic through a real gateway in network namespaces (7 
 	@echo '== lab: a gateway seen through the newest pyroute2'
 	$(NEWEST) $(PYTEST) -q tests/lab/test_surroundings.py -k 'not receiver'
 
-machine: setup-test setup-package ## a booted Debian with real systemd (2 min)
+machine: setup-test setup-package ## a booted Debian with real systemd (3 min)
 	@echo '== machine: a booted Debian with real systemd'
 	$(PYTHON) $(PYTEST) -v tests/machine
 

@@ -60,10 +60,12 @@ def test_a_receiver_with_a_wrong_configuration_keeps_its_socket(booted: BootedGa
     ("unit", "lines", "said"),
     [
         (RECEIVER, "CapabilityBoundingSet=\nAmbientCapabilities=", "CAP_NET_ADMIN"),
-        (RECEIVER, "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX", "AF_NETLINK"),
-        (RECEIVER, "ReadWritePaths=\nReadOnlyPaths=/var/lib/ctaudit/spool", "spool"),
-        (RECEIVER, _WRONG_CALL.format("receive"), "wrong options"),
-        (RECORDER, _WRONG_CALL.format("record"), "wrong options"),
+        torture(
+            RECEIVER, "RestrictAddressFamilies=\nRestrictAddressFamilies=AF_UNIX", "AF_NETLINK"
+        ),
+        torture(RECEIVER, "ReadWritePaths=\nReadOnlyPaths=/var/lib/ctaudit/spool", "spool"),
+        torture(RECEIVER, _WRONG_CALL.format("receive"), "wrong options"),
+        torture(RECORDER, _WRONG_CALL.format("record"), "wrong options"),
         (RECORDER, _NO_LIBRARY.format("psycopg"), "install ctaudit and what it depends on"),
     ],
 )
