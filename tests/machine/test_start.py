@@ -10,6 +10,7 @@ import pytest
 
 from lab.machines.gateway import RECEIVER, RECORDER, BootedGateway
 from lab.machines.kills import ROOMY, check_nothing_lost
+from tests.markers import torture
 
 _MOST_LINES = 20  # in the journal, of a service that cannot start, in its first ten seconds
 _NO_LIBRARY = "InaccessiblePaths=/usr/lib/python3/dist-packages/{}"
