@@ -20,7 +20,7 @@ of the event.
 """
 _PRESSURE = """\
 ## {minutes:.1f} minutes under load
-{connections:,} connections at {sent:,.0f} a second, ended twice a second: {rate:,.0f} events/s, all
+{connections:,} connections at {sent:,.0f} a second, ended {often}: {rate:,.0f} events/s, all
 of them stored, no gap. Default configuration, mode live. CPU an event: {costs}. The database grew
 to {size:.1f} GB.{unannounced}
 """
@@ -91,6 +91,7 @@ def _write_pressure(result: Mapping[str, Any]) -> str:
             minutes=(result["sent_until"] - result["began"]) / 60,
             connections=result["connections"],
             sent=result["sent_rate"],
+            often=f"every {result.get('ended_every', 0.5):g} s",
             rate=result["events"] / result["seconds"],
             costs=costs,
             unannounced=_tell_unannounced(result),
@@ -109,7 +110,24 @@ def _write_pressure(result: Mapping[str, Any]) -> str:
     ):
         cells = [_middle_and_most(some, key, scale, unit) for some in (first, last)]
         rows.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows) + "\n" + _tell_dumps(result)
+
+
+def _tell_dumps(result: Mapping[str, Any]) -> str:
+    """The dumps of the load, and the most lag from the begin of one until it was compared."""
+    told = [
+        f"{one['entries']:,} entries, compared within {one['seconds']:.0f} s, lag at most "
+        f"{_most_lag(result, one):.1f} s"
+        for one in result.get("dumps", [])
+        if one["seconds"] is not None
+    ]
+    return f"\nDumps of the table meanwhile: {'; '.join(told)}.\n" if told else ""
+
+
+def _most_lag(result: Mapping[str, Any], dump: Mapping[str, float]) -> float:
+    until = dump["began"] + dump["seconds"]
+    lags = [s["lag"] for s in result["samples"] if dump["began"] <= s["at"] <= until + 1]
+    return max(lags, default=0.0)
 
 
 def _middle_and_most(

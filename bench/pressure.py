@@ -158,6 +158,7 @@ def run_load(
         if found is None or found.drops or rig.count("gap") > 1 or rig.count("undecodable"):
             raise BenchError(f"events were lost: {found}, {rig.rows('gap')}")
         result["cpu_us_per_event"] = {part: used / events / 1000 for part, used in cpu.items()}
+        result["ended_every"] = flush_every
         result["peak"] = {name: peak_memory(pid) for name, pid in pids.items()}
     return result
 
@@ -189,7 +190,11 @@ def _sum_up(
         committed, commits = last_commit(connection, *(f"{table}_row" for table in _TABLES))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         dumps = [
-            {"began": began - sampled.began, "seconds": compared - began, "entries": entries}
+            {
+                "began": began - sampled.began,
+                "seconds": None if compared is None else compared - began,
+                "entries": entries,
+            }
             for began, compared, entries in connection.execute(_DUMPS)
         ]
     left = 2 * sent.count - stored_at_end
