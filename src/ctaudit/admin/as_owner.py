@@ -13,9 +13,8 @@ from ctaudit.database.connection import (
     connect,
     describe_error,
     explained,
-    set_local,
 )
-from ctaudit.database.limits import lift_limits
+from ctaudit.database.limits import unlimited
 from ctaudit.errors import UsageError
 from ctaudit.query.value_text import localise_times
 
@@ -31,13 +30,18 @@ def acting_as_owner(
     with connect(dsn, "owner") as connection:
         check_schema_version(connection)
         try:
-            with explained(doing), _refusing(refusals), connection.transaction():
-                lift_limits(connection)
-                set_local(connection)
-                connection.execute("SET LOCAL ROLE ctaudit_owner")
+            with explained(doing), _refusing(refusals), as_owner(connection):
                 yield connection
         finally:
             connection.rollback()
+
+
+@contextmanager
+def as_owner(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction of its own as the owner, which no limit ends."""
+    with unlimited(connection):
+        connection.execute("SET LOCAL ROLE ctaudit_owner")
+        yield
 
 
 @contextmanager

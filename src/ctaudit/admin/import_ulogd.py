@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ctaudit.admin.as_owner import as_owner
 from ctaudit.admin.ulogd_row import Connection, Limits, RawRow, Refused, read_row
 from ctaudit.admin.ulogd_source import BATCH, Source
 from ctaudit.database.connection import (
@@ -25,9 +26,7 @@ from ctaudit.database.connection import (
     connect,
     describe_error,
     explained,
-    set_local,
 )
-from ctaudit.database.limits import lift_limits
 from ctaudit.database.locks import holders_named, retry_locked
 from ctaudit.errors import UsageError
 
@@ -106,22 +105,12 @@ def import_ulogd(
             run.share = batch.share
             show(run)
         _end_openings(writer, position, source, run)
-        with _transaction(store):
+        with as_owner(store):
             read, refused = store.execute(
                 "SELECT read, refused FROM ctaudit.import WHERE node = %s", (node,)
             ).fetchall()[0]
         overlooked = max(0, source.count_passed(position) - read)
     return Imported(node, source.name, read, refused, overlooked, run)
-
-
-@contextmanager
-def _transaction(store: psycopg.Connection[Any]) -> Iterator[None]:
-    """As the owner."""
-    with store.transaction():
-        lift_limits(store)
-        set_local(store)
-        store.execute("SET LOCAL ROLE ctaudit_owner")
-        yield
 
 
 def _find_limits(retention_days: int) -> Limits:
@@ -136,7 +125,7 @@ def _begin(
 ) -> tuple[str, int]:
     """Returns the node's name as it is now, and the position."""
     try:
-        with _transaction(store):
+        with as_owner(store):
             row = store.execute(
                 "SELECT node, position FROM ctaudit.begin_import(%s::text, 'ulogd2', %s::text, %s)",
                 (node, source, Jsonb(detail)),
@@ -179,7 +168,7 @@ class _Writer:
             for reason, count in here.refused.items()
         }
         columns: Sequence[Sequence[Any]] = list(zip(*taken, strict=True)) or [()] * len(_TYPES)
-        with _transaction(self.store):
+        with as_owner(self.store):
             values = (self.node, first, until, Jsonb(refused), *map(list, columns))
             self.store.execute(_BATCH, values)
         if until > first:
@@ -199,7 +188,7 @@ class _Writer:
 
     def _make_partition(self, table: str, day: date) -> None:
         # Another session, such as ctaudit maintain, may make it at this moment.
-        with suppress(psycopg.errors.DuplicateTable), _transaction(self.store):
+        with suppress(psycopg.errors.DuplicateTable), as_owner(self.store):
             self.store.execute("SELECT ctaudit.make_partition(%s::text, %s::date)", (table, day))
 
 
@@ -213,7 +202,7 @@ def _end_openings(writer: _Writer, position: int, source: Source, run: Run) -> N
 
 
 def _list_openings(writer: _Writer, after: int) -> list[int]:
-    with _transaction(writer.store):
+    with as_owner(writer.store):
         rows = writer.store.execute(
             "SELECT number FROM ctaudit.import_opening WHERE node = %s AND number > %s "
             "ORDER BY number LIMIT %s",

@@ -18,7 +18,8 @@ import psycopg
 from psycopg import sql
 
 from ctaudit.admin.auditor_limits import AUDITOR_CONNECTIONS, limit_auditor
-from ctaudit.admin.check_database import RECORDER_USER
+from ctaudit.admin.check_database import MAINTAINER_USER, RECORDER_USER
+from ctaudit.admin.units import MAINTAIN_TIMER, Units
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
 from ctaudit.database.public_access import close_to_public
@@ -28,9 +29,7 @@ from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
 DATABASE = "ctaudit"
 SUPERUSER = "postgres"
-MAINTAINER_USER = "ctaudit-maintain"
-TIMER = "ctaudit-maintain.timer"
-RECORDER_UNIT = "ctaudit.service"
+RECORDER_UNIT = Units().recorder
 _SOCKET = "/var/run/postgresql"
 # What the database or the superuser's role is limited to is not for its set-up.
 _NO_LIMITS = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
@@ -149,14 +148,15 @@ def _take_ownership_away(connection: psycopg.Connection[Any], name: str) -> None
 
 def _start_services(node: str) -> Iterator[str]:
     """Enables the daily maintenance, and restarts the recorder so that it connects now."""
-    if not Path("/run/systemd/system").is_dir() or not _has_unit(TIMER):
+    if not Path("/run/systemd/system").is_dir() or not _has_unit(MAINTAIN_TIMER):
         yield "No systemd timer here: run ctaudit maintain once a day."
         return
     if not is_root():
-        yield f"Run as root: systemctl enable --now {TIMER} && systemctl restart {RECORDER_UNIT}"
+        enabling = f"systemctl enable --now {MAINTAIN_TIMER}"
+        yield f"Run as root: {enabling} && systemctl restart {RECORDER_UNIT}"
         return
-    _run_systemctl("enable", "--now", "--quiet", TIMER)
-    yield f"{TIMER} runs ctaudit maintain every day."
+    _run_systemctl("enable", "--now", "--quiet", MAINTAIN_TIMER)
+    yield f"{MAINTAIN_TIMER} runs ctaudit maintain every day."
     if not _is_active(RECORDER_UNIT):
         yield f"{RECORDER_UNIT} is not running; run: systemctl enable --now {RECORDER_UNIT}"
         return

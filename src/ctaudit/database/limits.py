@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from ctaudit.database.connection import set_local
+
 _TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _SINCE_17 = "transaction_timeout"
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -36,12 +38,17 @@ def list_timeouts(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
     return (*_TIMEOUTS, _SINCE_17) if has_newest else _TIMEOUTS
 
 
-def lift_limits(connection: psycopg.Connection[Any]) -> None:
-    """Until the transaction ends. Names without a schema are the server's own."""
-    connection.execute(_settings(connection).encode())
+@contextmanager
+def unlimited(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction that no limit ends, with the settings that are relied on (set_local)."""
+    with connection.transaction():
+        connection.execute(_settings(connection).encode())
+        set_local(connection)
+        yield
 
 
 def _settings(connection: psycopg.Connection[Any]) -> str:
+    """Until the transaction ends. Names without a schema are the server's own."""
     timeouts = "".join(f"SET LOCAL {name} = 0; " for name in list_timeouts(connection))
     return f"{timeouts}SET LOCAL search_path = pg_catalog, pg_temp"
 

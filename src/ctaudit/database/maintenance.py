@@ -7,7 +7,6 @@ else can be done is done first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 import psycopg
 
 from ctaudit.config import RetentionSection
-from ctaudit.database.connection import check_schema_version, connect, explained, set_local
-from ctaudit.database.limits import lift_limits
+from ctaudit.database.connection import check_schema_version, connect, explained
+from ctaudit.database.limits import unlimited
 from ctaudit.database.locks import NO_LOCK, Holder, retry_locked
 from ctaudit.errors import DatabaseError
 
@@ -107,16 +106,8 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
         )
 
 
-@contextmanager
-def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    with connection.transaction():
-        lift_limits(connection)
-        set_local(connection)
-        yield
-
-
 def _list_steps(connection: psycopg.Connection[Any], retention: RetentionSection) -> Iterator[Step]:
-    with _transaction(connection):
+    with unlimited(connection):
         rows = connection.execute(
             "SELECT step, parent, day, name, portion_until, counted "
             "FROM ctaudit.due_steps(%s::integer, %s::integer)",
@@ -147,7 +138,7 @@ def _run(
 
 def _is_detached(connection: psycopg.Connection[Any], step: Step) -> bool:
     """Whether a table of the partition's name is there and is no partition."""
-    with _transaction(connection):
+    with unlimited(connection):
         rows = connection.execute(
             "SELECT FROM pg_catalog.pg_class AS c"
             " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'ctaudit'"
@@ -184,7 +175,7 @@ def _try(
     }
 
     def ask() -> list[tuple[Any, ...]]:
-        with _transaction(connection):
+        with unlimited(connection):
             return connection.execute(_STATEMENTS[statement].encode(), values).fetchall()
 
     return retry_locked(ask, _TRY_AGAIN)
@@ -209,7 +200,7 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
 
 
 def _find_holders(connection: psycopg.Connection[Any], step: Step) -> tuple[Holder, ...]:
-    with _transaction(connection):
+    with unlimited(connection):
         rows = connection.execute(
             "SELECT pid, login, application, state, seconds FROM ctaudit.lock_holders(%s::text)",
             (step.parent,),

@@ -27,9 +27,8 @@ from ctaudit.database.connection import (
     describe_error,
     explained,
     read_schema_version,
-    set_local,
 )
-from ctaudit.database.limits import lift_limits
+from ctaudit.database.limits import unlimited
 from ctaudit.database.locks import (
     NO_LOCK,
     LockRoom,
@@ -155,9 +154,7 @@ def _refuse_newer(connection: psycopg.Connection[Any]) -> SchemaVersion:
 @contextmanager
 def _step(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction beside which no other installer has one."""
-    with connection.transaction():
-        lift_limits(connection)
-        set_local(connection)
+    with unlimited(connection):
         connection.execute("SET LOCAL client_min_messages = warning")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
