@@ -25,12 +25,9 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $function$
 DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_earlier, p_stream.covered_until
-    );
-    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_earlier, p_rows);
-    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
-        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
+    v_since record;
+    v_window bigint;
+    v_by_rows boolean;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -40,7 +37,11 @@ BEGIN
     IF p_dump.matched_until = 'infinity' THEN
         RETURN 0;
     END IF;
+    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    v_by_rows := p_dump.by_rows OR p_stream.mode <> 'live'
+        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
     IF NOT v_by_rows THEN
+        v_window := ctaudit.copy_window(p_stream, p_earlier, p_rows);
         v_step := ctaudit.advance_copy(
             p_stream, p_earlier, p_dump.dump_id, CASE
                 WHEN EXISTS (

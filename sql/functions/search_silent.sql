@@ -25,7 +25,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_search ctaudit.search := p_search;
-    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_search.since_dump_id, p_rows);
+    v_window bigint;
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
@@ -47,6 +47,7 @@ BEGIN
     ELSIF v_search.openings_until IS NOT NULL THEN
         RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
     END IF;
+    v_window := ctaudit.copy_window(p_stream, v_search.since_dump_id, p_rows);
     v_step := ctaudit.advance_copy(
         p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
     );

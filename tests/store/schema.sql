@@ -4002,12 +4002,9 @@ CREATE FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.du
     SET enable_seqscan TO 'off'
 AS $_$
 DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_earlier, p_stream.covered_until
-    );
-    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_earlier, p_rows);
-    v_by_rows boolean := p_dump.by_rows OR p_stream.mode <> 'live'
-        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
+    v_since record;
+    v_window bigint;
+    v_by_rows boolean;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -4017,7 +4014,11 @@ BEGIN
     IF p_dump.matched_until = 'infinity' THEN
         RETURN 0;
     END IF;
+    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    v_by_rows := p_dump.by_rows OR p_stream.mode <> 'live'
+        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
     IF NOT v_by_rows THEN
+        v_window := ctaudit.copy_window(p_stream, p_earlier, p_rows);
         v_step := ctaudit.advance_copy(
             p_stream, p_earlier, p_dump.dump_id, CASE
                 WHEN EXISTS (
@@ -5720,7 +5721,7 @@ CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.
 AS $$
 DECLARE
     v_search ctaudit.search := p_search;
-    v_window CONSTANT bigint := ctaudit.copy_window(p_stream, p_search.since_dump_id, p_rows);
+    v_window bigint;
     v_step record;
 BEGIN
     IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
@@ -5742,6 +5743,7 @@ BEGIN
     ELSIF v_search.openings_until IS NOT NULL THEN
         RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
     END IF;
+    v_window := ctaudit.copy_window(p_stream, v_search.since_dump_id, p_rows);
     v_step := ctaudit.advance_copy(
         p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
     );
