@@ -35,12 +35,7 @@ def run_live(openings: Sequence[int]) -> Iterator[dict[str, Any]]:
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
         store = Store(cluster.dsn(), now)
         install_functions(store.connection)
-        for table in ("opening", "flow", "dump_entry"):
-            for day in (-1, 0, 1):
-                store.connection.execute(
-                    "SELECT ctaudit.make_partition(%s, %s)",
-                    (table, (now + timedelta(days=day)).date()),
-                )
+        store.make_partitions([(now + timedelta(days=day)).date() for day in (-1, 0, 1)])
         stream = store.start("gw1", now)
         store.dump(stream, f"SELECT n, timestamptz '{now}' FROM generate_series(-1000, -1) AS n")
         yield {"what": "record_live", **_measure_calls(store, stream)}

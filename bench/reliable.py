@@ -33,8 +33,7 @@ def run_reliable(openings: int) -> Iterator[dict[str, Any]]:
         day -= timedelta(days=1)
         store = Store(cluster.dsn(), day + timedelta(hours=23, minutes=30))
         install_functions(store.connection)
-        for table in ("opening", "flow", "dump_entry"):
-            store.connection.execute("SELECT ctaudit.make_partition(%s, %s)", (table, day.date()))
+        store.make_partitions([day.date()])
         stream = store.start("gw1", day)
         _fill(store, openings, day)
         yield {"what": "nothing lost", "openings": openings} | _measure(store, stream)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ LOCKS = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND relation
 PORTS = "n * 7919 % 64000"  # in store.sql: the public ports are taken in turn
 PAST = 2_000  # connections of each earlier day, of each gateway
 LASTING = timedelta(seconds=30)
+TABLES = ("opening", "flow", "dump_entry")
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ class Store:
         stream = Stream(node, psycopg.connect(self.dsn, autocommit=True))
         stream.note(at, "start", mode="live", timestamp=1, events=1, **detail)
         return stream
+
+    def make_partitions(self, days: Iterable[date], tables: Sequence[str] = TABLES) -> None:
+        for table in tables:
+            for day in days:
+                self.connection.execute("SELECT ctaudit.make_partition(%s, %s)", (table, day))
 
     def fill(
         self, node: str, count: int, since: datetime, span: timedelta, kept: int = KEPT
@@ -223,12 +229,8 @@ def run_store(size: Size, live: Sequence[str]) -> Iterator[tuple[str, dict[str, 
 
 def _fill_past(store: Store, size: Size) -> list[Stream]:
     today = store.now.replace(hour=0, minute=0, second=0)
-    for table in ("opening", "flow", "dump_entry"):
-        for day in range(-size.days - size.empty, 3):
-            store.connection.execute(
-                "SELECT ctaudit.make_partition(%s, %s)",
-                (table, (today + timedelta(days=day)).date()),
-            )
+    days = range(-size.days - size.empty, 3)
+    store.make_partitions([(today + timedelta(days=day)).date() for day in days])
     gateways = [store.start(n, today - timedelta(days=size.days)) for n in ("gw1", "gw2")]
     for day in range(-size.days, 0):
         for stream in gateways:

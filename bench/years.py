@@ -22,7 +22,17 @@ from typing import Any
 import psycopg
 
 from bench.stage import BenchError
-from bench.store import BATCH, LASTING, LOCKS, STANDING, Store, Stream, install_functions, one
+from bench.store import (
+    BATCH,
+    LASTING,
+    LOCKS,
+    STANDING,
+    TABLES,
+    Store,
+    Stream,
+    install_functions,
+    one,
+)
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.endpoint import Endpoint
 from ctaudit.database import schema
@@ -106,10 +116,8 @@ def _fill(cluster: Cluster, store: Store, connections: int, days: int) -> tuple[
     for gateway in gateways:
         gateway.send(begun + timedelta(minutes=1))
     plan = _plan(connections, days, today)
-    for table in ("opening", "flow", "dump_entry", "aggregate"):
-        for day in range(days):
-            at = (begun + timedelta(days=day)).date()
-            store.connection.execute("SELECT ctaudit.make_partition(%s, %s)", (table, at))
+    dates = [(begun + timedelta(days=day)).date() for day in range(days)]
+    store.make_partitions(dates, (*TABLES, "aggregate"))
     live_from = today - timedelta(days=LIVE_DAYS)
 
     def fill(node: str) -> None:
