@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -15,8 +10,8 @@ import pytest
 
 from ctaudit.database import schema
 from lab.cluster import Cluster, private_cluster
+from tests.store.role_modules import load_module
 
-ROLE = Path(__file__).parents[2] / "roles" / "ctaudit"
 PASSWORD = "a secret"  # noqa: S105
 LIMITS = {"statement_timeout": "10min", "temp_file_limit": "10GB", "connections": 3}
 
@@ -52,39 +47,12 @@ def server() -> Iterator[Cluster]:
         yield made
 
 
-def load(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def ctaudit_login(
     server: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, Any]]:
     """Runs the module with these parameters; what it tells Ansible."""
-    basic = ModuleType("ansible.module_utils.basic")
-    basic.__dict__["AnsibleModule"] = _Module
-    for name in ("ansible", "ansible.module_utils"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.basic", basic)
-    psql = load("ansible.module_utils.ctaudit_psql", ROLE / "module_utils" / "ctaudit_psql.py")
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.ctaudit_psql", psql)
-
-    def as_superuser(_: object, argv: list[str], text: str = "") -> tuple[int, str, str]:
-        words = [server.client("psql"), *argv[1:], "-U", server.superuser]
-        done = subprocess.run(
-            [*words, "-h", str(server.socket_directory)],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
-
-    monkeypatch.setattr(psql, "as_superuser", as_superuser)
-    monkeypatch.setattr(psql, "is_installed", lambda: True)
-    module = load("ctaudit_login", ROLE / "library" / "ctaudit_login.py")
+    module = load_module("ctaudit_login", _Module, server, monkeypatch)
 
     def run(**given: object) -> dict[str, Any]:
         monkeypatch.setattr(_Module, "given", given, raising=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 
@@ -12,7 +10,7 @@ import pytest
 
 from ctaudit.database import schema
 from lab.cluster import Cluster, private_cluster
-from tests.store.test_role_login import ROLE, load
+from tests.store.role_modules import load_module
 
 
 @pytest.fixture
@@ -23,25 +21,7 @@ def server() -> Iterator[Cluster]:
 
 @pytest.fixture
 def store(server: Cluster, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    basic = ModuleType("ansible.module_utils.basic")
-    basic.__dict__["AnsibleModule"] = object
-    for name in ("ansible", "ansible.module_utils"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.basic", basic)
-    psql = load("ansible.module_utils.ctaudit_psql", ROLE / "module_utils" / "ctaudit_psql.py")
-    monkeypatch.setitem(sys.modules, "ansible.module_utils.ctaudit_psql", psql)
-
-    def as_superuser(_: object, argv: list[str], text: str = "") -> tuple[int, str, str]:
-        words = [server.client("psql"), *argv[1:], "-U", server.superuser]
-        done = subprocess.run(
-            [*words, "-h", str(server.socket_directory)],
-            input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
-
-    monkeypatch.setattr(psql, "as_superuser", as_superuser)
-    monkeypatch.setattr(psql, "is_installed", lambda: True)
-    return load("ctaudit_store", ROLE / "library" / "ctaudit_store.py")
+    return load_module("ctaudit_store", object, server, monkeypatch)
 
 
 def test_a_run_after_one_that_was_broken_off(
