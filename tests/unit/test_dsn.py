@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 
 import pytest
 
+from ctaudit.database import dsn as module
 from ctaudit.database.dsn import check_dsn, describe_target, find_remote_host, parse_dsn
 from ctaudit.errors import UsageError
 
@@ -81,6 +84,7 @@ def test_target(
 def test_where_the_database_is(
     monkeypatch: pytest.MonkeyPatch, dsn: str, remote: str | None
 ) -> None:
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.0)
     monkeypatch.delenv("PGHOST", raising=False)
     assert find_remote_host(dsn) == remote
     monkeypatch.setenv("PGHOST", "db9")
@@ -96,3 +100,47 @@ def test_an_address_of_this_host() -> None:
             pytest.skip("this host has no route, and no address but loopback's")
         own = route.getsockname()[0]
     assert find_remote_host(f"host={own}") is None
+
+
+NAMES = {
+    "gw1.example": ["127.0.1.1"],
+    "db-here.example": ["::1", "127.0.0.1"],
+    "pair.example": ["127.0.0.1", "192.0.2.1"],
+    "db.example": ["192.0.2.1"],
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "remote"),
+    [
+        ("gw1.example", None),
+        ("db-here.example", None),
+        ("pair.example", "pair.example"),
+        ("db.example", "db.example"),
+        ("nowhere.example", "nowhere.example"),
+        ("a" * 70 + ".example", "a" * 70 + ".example"),
+        ("gw1.example,db.example", "db.example"),
+    ],
+)
+def test_a_name_of_this_host(
+    monkeypatch: pytest.MonkeyPatch, host: str, remote: str | None
+) -> None:
+    def resolve(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if len(name.partition(".")[0]) > 63:
+            raise UnicodeError("label too long")
+        if name not in NAMES:
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in NAMES[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert find_remote_host(f"host={host}") == remote
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if answered.wait(30) else [])
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.1)
+    began = time.monotonic()
+    assert find_remote_host("host=db.example") == "db.example"
+    assert time.monotonic() - began < 2
+    answered.set()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from ipaddress import ip_address
+from threading import Thread
 from typing import Any
 
 from psycopg import ProgrammingError
@@ -21,6 +24,7 @@ _SECRETS = {
     "scram_client_key",
     "scram_server_key",
 }
+_DNS_PATIENCE = 1.0  # seconds
 _VARIABLES = {
     "service": "PGSERVICE",
     "host": "PGHOST",
@@ -84,21 +88,47 @@ def _split_hosts(text: object) -> list[str]:
 
 
 def is_local_host(host: str) -> bool:
-    """A socket file, this host's name or an address of it; "" is libpq's default, a socket."""
+    """A socket file, a name of this host or an address of it; "" is libpq's default, a socket."""
     own = {"", "localhost", socket.gethostname().lower()}
     if host.startswith(("/", "@")) or host.lower() in own:
         return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or _is_own_address(host, address.version)
+    addresses = _list_addresses(host)
+    return bool(addresses) and all(map(_is_own_address, addresses))
 
 
-def _is_own_address(host: str, family: int) -> bool:
+def _list_addresses(host: str) -> set[str]:
+    """None where the name is not known, or its server has not answered after _DNS_PATIENCE."""
+    with suppress(ValueError):
+        return {str(ip_address(host))}
+    asked: Future[set[str]] = Future()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            asked.set_result(set())
+        else:
+            asked.set_result({str(address[0]) for *_, address in found})
+
+    # Whoever waits for a name cannot be interrupted; a daemon's thread ends with the program.
+    Thread(target=ask, daemon=True).start()
+    with suppress(TimeoutError):
+        return asked.result(_DNS_PATIENCE)
+    return set()
+
+
+def _is_own_address(host: str) -> bool:
+    """Whether a socket may have this address. Connected to itself, so that it is refused where
+    net.ipv4.ip_nonlocal_bind lets a socket have any.
+    """
+    address = ip_address(host)
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
-        with socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as trial:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
             trial.bind((host, 0))
+            trial.connect((host, 9))  # sends nothing
     except OSError:
         return False
     return True
