@@ -91,8 +91,10 @@ def test_unreachable_and_back_are_said_once(
     session.confirm()
     session.confirm()
     assert statuses == [
-        "STATUS=database unreachable: no route to host", "STATUS=recording",
-    ]  # fmt: skip
+        "STATUS=database unreachable: no route to host",
+        "STATUS=database unreachable: connection refused",
+        "STATUS=recording",
+    ]
     told = [(record.levelname, record.__dict__["MESSAGE_ID"]) for record in caplog.records]
     assert told == [
         ("ERROR", MESSAGE_IDS["database unreachable"]), ("INFO", MESSAGE_IDS["database back"]),
