@@ -138,7 +138,12 @@ def test_a_name_of_this_host(
 
 def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if answered.wait(30) else [])
+
+    def wait(*_: object, **__: object) -> list[object]:
+        answered.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
     monkeypatch.setattr(module, "_DNS_PATIENCE", 0.1)
     began = time.monotonic()
     assert find_remote_host("host=db.example") == "db.example"

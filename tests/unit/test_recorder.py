@@ -157,12 +157,12 @@ def test_a_database_that_only_answers_questions_is_not_back(
     told: list[str] = []
     monkeypatch.setattr("ctaudit.record.session.notify", told.append)
     bench.spool([START, events(1)], sealed=False)
-    bench.database.fault = lambda moment: refuse(moment)
 
     def refuse(moment: str) -> None:
         if moment == "send":
             raise server_error("53100", "disk full")
 
+    bench.database.fault = refuse
     bench.record(turns=60)
     assert bench.waits[-1] > 1
     assert told == ["STATUS=database unreachable: disk full"]

@@ -12,12 +12,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-from ctaudit.admin.check_backlog import check_backlog
-from ctaudit.admin.check_login import check_login
+from ctaudit.admin.check_backlog import check_backlog, list_earlier_names
+from ctaudit.admin.check_login import check_earlier_names, check_login, find_position
 from ctaudit.admin.check_server import check_server, describe_server, judge_schema, read_row
 from ctaudit.admin.check_units import judge_maintenance
 from ctaudit.admin.finding import Finding, Level, make_finding
@@ -26,11 +25,12 @@ from ctaudit.admin.units import UnitState
 from ctaudit.database.connection import connect, explained, read_schema_version
 from ctaudit.database.dsn import is_local_host
 from ctaudit.database.schema import read_partitions_until
-from ctaudit.errors import CtauditError, DatabaseError, SchemaError
+from ctaudit.errors import CtauditError, DatabaseError, PrivilegeError, SchemaError
 from ctaudit.host.privileges import acting_as, has_user, is_root
 
 RECORDER_USER, MAINTAINER_USER = "ctaudit", "ctaudit-maintain"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
+_IN_SERVER_LOG = "more is in the server's log"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
 
@@ -152,24 +152,27 @@ def _ask(
             if login.level is Level.UNFIT:
                 return
             if site is not None:
-                yield from check_backlog(site.spool, partial(_find_position, connection))
+                yield from _check_spool(connection, node, site.spool)
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
             yield from judge_pair(*_read_pair(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
-    except CtauditError as error:
+    except PrivilegeError as error:
         wanted = f"{connection.info.user} a member of ctaudit_recorder"
         yield _refuse("privileges", str(error), wanted)
+    except CtauditError as error:
+        yield _refuse("database", str(error), "answers to what check asks", _IN_SERVER_LOG)
 
 
-def _find_position(connection: psycopg.Connection[Any], node: str, stream: UUID) -> int | None:
-    """Of a stream of this login's gateways; None: not known, or another login's."""
-    try:
-        row = read_row(connection, "SELECT ctaudit.resume_position(%s, %s)", node, stream)
-    except DatabaseError:
-        return None
-    return row[0] if row else None
+def _check_spool(
+    connection: psycopg.Connection[Any], node: str, directory: Path
+) -> Iterator[Finding]:
+    """What waits for a login's right waits for ever; then how much it is tells nothing."""
+    refused = [*check_earlier_names(connection, list_earlier_names(directory, node))]
+    yield from refused
+    if not refused:
+        yield from check_backlog(directory, partial(find_position, connection))
 
 
 def judge_rights(procedure: str, rights: Rights) -> Finding:

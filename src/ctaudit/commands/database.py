@@ -40,7 +40,7 @@ def run_setup(args: Namespace) -> int:
 
     config = load_config(args.config)
     auditors = list(dict.fromkeys(["root", *args.auditor]))
-    for line in set_up_local(auditors, config.node):
+    for line in set_up_local(auditors, config.node, config.spool.directory):
         output.print_lines([line])
         output.flush()
     return SUCCESS
