@@ -9,7 +9,13 @@ import time
 import pytest
 
 from ctaudit.database import dsn as module
-from ctaudit.database.dsn import check_dsn, describe_target, find_remote_host, parse_dsn
+from ctaudit.database.dsn import (
+    check_dsn,
+    describe_target,
+    find_remote_host,
+    parse_dsn,
+    pick_local_dsn,
+)
 from ctaudit.errors import UsageError
 
 
@@ -90,6 +96,25 @@ def test_where_the_database_is(
     monkeypatch.setenv("PGHOST", "db9")
     assert find_remote_host("dbname=a") == "db9"
     assert find_remote_host("service=ctaudit") is None
+
+
+@pytest.mark.parametrize(
+    ("dsn", "local"),
+    [
+        ("", {"dbname": "ctaudit"}),
+        ("host=/var/run/postgresql dbname=audit user=gw1", {
+            "host": "/var/run/postgresql", "dbname": "audit",
+        }),
+        ("postgresql://gw1:hunter2@localhost:5433/audit?sslmode=require", {
+            "port": "5433", "dbname": "audit",
+        }),
+        ("host=192.0.2.1 dbname=audit", {"dbname": "ctaudit"}),
+        ("host=/var/run/postgresql,192.0.2.1 dbname=audit", {"dbname": "ctaudit"}),
+        ("service=audit", {"dbname": "ctaudit"}),
+    ],
+)  # fmt: skip
+def test_the_database_that_this_host_maintains(dsn: str, local: dict[str, str]) -> None:
+    assert parse_dsn(pick_local_dsn(dsn)) == local
 
 
 def test_an_address_of_this_host() -> None:

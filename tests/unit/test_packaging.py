@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
+from ctaudit.cli import main
 from ctaudit.database.schema import read_steps
 from ctaudit.errors import (
     CHECK_GOOD,
@@ -193,6 +194,26 @@ def test_a_service_is_back_within_a_second_of_a_kill() -> None:
     for unit in ("ctaudit.service", "ctaudit-receiver.service"):
         lines = directives(unit, set())
         assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+def test_the_maintenance_is_of_the_configured_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the unit calls it, with the configuration of a host that has the database itself."""
+    unit = (PACKAGING / "ctaudit-maintain.service").read_text()
+    call = re.search(r"(?m)^ExecStart=/usr/bin/ctaudit (.*)", unit)
+    assert call is not None
+    file = tmp_path / "ctaudit.toml"
+    file.write_text('[database]\ndsn = "host=localhost dbname=audit user=gw1"\n')
+    maintained: list[str] = []
+
+    def maintain(dsn: str, _: object) -> list[str]:
+        maintained.append(dsn)
+        return []
+
+    monkeypatch.setattr("ctaudit.database.maintenance.maintain", maintain)
+    assert main([*call[1].split(), "--config", str(file)]) == 0
+    assert maintained == ["dbname=audit"]
 
 
 def test_the_receiver_brings_the_clock_s_timer() -> None:

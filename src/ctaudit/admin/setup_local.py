@@ -24,12 +24,13 @@ from ctaudit.admin.check_database import MAINTAINER_USER, RECORDER_USER
 from ctaudit.admin.units import MAINTAIN_TIMER, Units
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
+from ctaudit.database.dsn import DEFAULT_DATABASE
 from ctaudit.database.public_access import close_to_public
 from ctaudit.database.schema_text import format_installed
 from ctaudit.errors import DatabaseError, PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
-DATABASE = "ctaudit"
+DATABASE = DEFAULT_DATABASE
 SUPERUSER = "postgres"
 RECORDER_UNIT = Units().recorder
 _SOCKET = "/var/run/postgresql"

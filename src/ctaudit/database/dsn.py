@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Any
 
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctaudit.errors import UsageError
 
@@ -24,6 +24,7 @@ _SECRETS = {
     "scram_client_key",
     "scram_server_key",
 }
+DEFAULT_DATABASE = "ctaudit"  # that setup --local makes
 _DNS_PATIENCE = 1.0  # seconds
 _VARIABLES = {
     "service": "PGSERVICE",
@@ -81,6 +82,20 @@ def find_remote_host(dsn: str) -> str | None:
     names = shown if len(shown) == len(reached) else reached
     pairs = zip(names, reached, strict=True)
     return ", ".join(name for name, host in pairs if not is_local_host(host)) or None
+
+
+def pick_local_dsn(dsn: str) -> str:
+    """The database of ``dsn`` by this host's socket, as this user; the default one if that is
+    elsewhere, or a service file knows where. The login and the password of ``dsn`` are another's.
+    """
+    parameters = parse_dsn(dsn)
+    if "service" in parameters or find_remote_host(dsn) is not None:
+        return make_conninfo(dbname=DEFAULT_DATABASE)
+    host = str(parameters.get("host") or "")
+    kept = {"host": host} if host.startswith(("/", "@")) else {}
+    if "port" in parameters:
+        kept["port"] = str(parameters["port"])
+    return make_conninfo(dbname=parameters.get("dbname") or DEFAULT_DATABASE, **kept)
 
 
 def _split_hosts(text: object) -> list[str]:
