@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import psycopg
@@ -140,6 +141,7 @@ def test_connection_to_another_schema_is_closed(monkeypatch: pytest.MonkeyPatch)
         raise SchemaError("the schema of database ctaudit is version 2")
 
     monkeypatch.setattr(module, "connect", lambda *_: made)
+    monkeypatch.setattr(module, "unlimited", nullcontext)
     monkeypatch.setattr(module, "check_schema_version", refuse)
     with pytest.raises(SchemaError):
         open_store("", "ctaudit.record_live")
@@ -150,6 +152,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
     """A database of schema version 1 whose procedure takes so many columns."""
     made = Connection()
     monkeypatch.setattr(module, "connect", lambda *_: made)
+    monkeypatch.setattr(module, "unlimited", nullcontext)
     monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
     monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
     monkeypatch.setattr(procedures, "Unlimited", lambda _: None)

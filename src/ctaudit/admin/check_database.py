@@ -24,7 +24,9 @@ from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.admin.units import UnitState
 from ctaudit.database.connection import connect, explained, read_schema_version
 from ctaudit.database.dsn import is_local_host
+from ctaudit.database.limits import unlimited
 from ctaudit.database.schema import read_partitions_until
+from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import CtauditError, DatabaseError, PrivilegeError, SchemaError
 from ctaudit.host.privileges import acting_as, has_user, is_root
 
@@ -114,12 +116,17 @@ def _check_nodes(dsn: str) -> list[Finding]:
 
 def _ask_server(connection: psycopg.Connection[Any], site: Site) -> Iterator[Finding]:
     yield describe_server(connection)
-    found = read_schema_version(connection)
+    found, until = _read_schema(connection)
     yield judge_schema(found)
     if found.installed is not None:
-        until = read_partitions_until(connection)
         yield from check_server(connection, until)
         yield _judge_maintenance(connection, site, until)
+
+
+def _read_schema(connection: psycopg.Connection[Any]) -> tuple[SchemaVersion, date | None]:
+    """Its version, and the last day that has a partition."""
+    with explained("asking the database"), unlimited(connection):
+        return read_schema_version(connection), read_partitions_until(connection)
 
 
 def _judge_maintenance(
@@ -137,13 +144,12 @@ def _ask(
 ) -> Iterator[Finding]:
     yield describe_server(connection)
     try:
-        found = read_schema_version(connection)
+        found, until = _read_schema(connection)
         yield judge_schema(found)
         if found.installed is None:
             return
         rights = _read_rights(connection, procedure)
         yield judge_rights(procedure, rights)
-        until = read_partitions_until(connection)
         yield from check_server(connection, until)
         if site is not None:
             yield _judge_maintenance(connection, site, until)
@@ -265,7 +271,7 @@ def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | No
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
     schema, name = procedure.split(".")
-    with explained("reading the privileges"), connection.transaction():
+    with explained("reading the privileges"), unlimited(connection):
         row = connection.execute(
             "SELECT r.rolname, r.rolsuper,"
             " (SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')"
@@ -287,6 +293,6 @@ def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
 
 
 def _read_unannounced(connection: psycopg.Connection[Any], node: str) -> list[Unannounced]:
-    with explained("asking what was not announced"), connection.transaction():
+    with explained("asking what was not announced"), unlimited(connection):
         rows = connection.execute("SELECT * FROM ctaudit.unannounced(%s)", (node,)).fetchall()
     return [Unannounced(*row) for row in rows]

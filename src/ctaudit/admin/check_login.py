@@ -10,6 +10,7 @@ import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.database.connection import explained
+from ctaudit.database.limits import unlimited
 
 _FOREIGN_NODE = "CT005"  # sql/functions/refuse_foreign.sql
 
@@ -70,7 +71,7 @@ def _ask(connection: psycopg.Connection[Any], statement: str, *values: object) -
     """The first row. Raises _RefusedError, DatabaseError."""
     with explained("asking as this gateway"):
         try:
-            with connection.transaction():
+            with unlimited(connection):
                 return connection.execute(statement.encode(), values).fetchone()
         except psycopg.Error as error:
             if error.sqlstate != _FOREIGN_NODE:

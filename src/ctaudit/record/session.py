@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import version
 from ctaudit.database.connection import check_schema_version, connect, explained
+from ctaudit.database.limits import unlimited
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
 from ctaudit.record.notices import log_notice
@@ -26,8 +27,8 @@ def open_store(dsn: str, procedure: str) -> Store:
     connection = connect(dsn, "recorder")
     connection.add_notice_handler(log_notice)
     try:
-        found = check_schema_version(connection, version.OLDEST_RECORDED)
-        with explained(f"reading the parameters of {procedure}"):
+        with explained(f"reading the parameters of {procedure}"), unlimited(connection):
+            found = check_schema_version(connection, version.OLDEST_RECORDED)
             taken = read_taken_columns(connection, procedure)
         store = Store(connection, procedure, taken)
     except BaseException:
