@@ -160,7 +160,7 @@ def test_only_a_login_that_is_refused_has_no_position(cluster: Cluster) -> None:
         assert find_position(connection, "another", stream) is None
         with psycopg.connect(cluster.dsn()) as owner:
             owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-        with pytest.raises(DatabaseError, match="asking as this gateway: .*terminating"):
+        with pytest.raises(DatabaseError, match=r"asking as this gateway: .*terminating"):
             find_position(connection, "another", stream)
 
 
