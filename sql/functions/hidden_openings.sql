@@ -19,7 +19,7 @@ AS $function$
             max(e.received_at) AS until,
             min(coalesce(e.start_sent, (
                 SELECT d.began_at FROM ctaudit.dump AS d
-                WHERE d.dump_id = ctaudit.last_dump(p_node, 'infinity', true)
+                WHERE d.dump_id = ctaudit.last_dump(p_node, NULL, true)
             ), '-infinity')) AS since
         FROM unnest(p_columns.kind, p_columns.received_at, p_columns.start_sent)
             AS e (kind, received_at, start_sent)

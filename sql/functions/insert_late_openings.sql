@@ -69,7 +69,7 @@ BEGIN
         v_from := v_day - interval '1 day';
         v_until := v_day + interval '2 days';
         IF v_day IS NULL THEN
-            v_dump := ctaudit.last_dump(v_node, 'infinity', true);
+            v_dump := ctaudit.last_dump(v_node, NULL, true);
             v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
             v_from := v_since.began_at;
             v_entries_from := v_since.entries_from;

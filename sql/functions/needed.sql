@@ -15,8 +15,8 @@
 --                                   outlived dump_after, if all_ends is false; none from before
 --                                   the node was first seen
 --   wrong_from, wrong_until         NULL, or when a clock that was stepped since dump_before said
---                                   that it was earlier than that dump: openings and ends of
---                                   then; also the span itself, where it begins before the node
+--                                   that it was earlier than that dump, before the step or after
+--                                   it: openings and ends of then; also the span itself, where it begins before the node
 --                                   was first seen: only a wrong clock has rows there
 -- Tables touched: dump, stream, late_read, clock_doubt (read)
 CREATE OR REPLACE FUNCTION ctaudit.needed(
@@ -66,7 +66,10 @@ BEGIN
     INTO v.wrong_from, v.wrong_until
     FROM ctaudit.clock_doubt AS c
     WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
-        AND c.at BETWEEN v_before.began_at AND p_until;
+        AND (
+            c.at BETWEEN v_before.began_at AND p_until
+            OR c.at >= ctaudit.stepped_back_to(p_node.node, v_before.began_at)
+        );
     SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
     WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
 

@@ -5,7 +5,8 @@
 --   p_dump    an earlier dump of the node, NULL: none, then since its first stream
 --   p_until   nothing that is looked for was received later
 -- Returns:
---   began_at             of the dump, or the start of the first stream
+--   began_at             of the dump, or the start of the first stream; where a step back made the
+--                        dump's time one that was still to come, the time after the step
 --   entries_from, entries_until   when its entries were received
 --   received_until       an hour after p_until; 'infinity' where a clock was stepped
 --   is_ordered           no clock was stepped since began_at: what was received later has a later
@@ -37,6 +38,7 @@ BEGIN
         SELECT d.began_at, d.began_at - interval '2 hours', d.ended_at + interval '2 hours'
         INTO STRICT began_at, entries_from, entries_until
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
+        began_at := coalesce(ctaudit.stepped_back_to(p_node, began_at), began_at);
     END IF;
     is_ordered := NOT EXISTS (
         SELECT FROM ctaudit.clock_doubt AS k

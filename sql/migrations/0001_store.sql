@@ -131,6 +131,7 @@ CREATE TABLE ctaudit.dump (
 );
 CREATE INDEX dump_unreconciled ON ctaudit.dump (node) WHERE reconciled_at IS NULL;
 CREATE INDEX dump_node_ended_at ON ctaudit.dump (node, ended_at);
+CREATE INDEX dump_node_dump_id ON ctaudit.dump (node, dump_id);
 
 CREATE TABLE ctaudit.stream (
     node text NOT NULL REFERENCES ctaudit.node ON UPDATE CASCADE,

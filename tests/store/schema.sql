@@ -2882,7 +2882,7 @@ AS $$
             max(e.received_at) AS until,
             min(coalesce(e.start_sent, (
                 SELECT d.began_at FROM ctaudit.dump AS d
-                WHERE d.dump_id = ctaudit.last_dump(p_node, 'infinity', true)
+                WHERE d.dump_id = ctaudit.last_dump(p_node, NULL, true)
             ), '-infinity')) AS since
         FROM unnest(p_columns.kind, p_columns.received_at, p_columns.start_sent)
             AS e (kind, received_at, start_sent)
@@ -3224,7 +3224,7 @@ BEGIN
         v_from := v_day - interval '1 day';
         v_until := v_day + interval '2 days';
         IF v_day IS NULL THEN
-            v_dump := ctaudit.last_dump(v_node, 'infinity', true);
+            v_dump := ctaudit.last_dump(v_node, NULL, true);
             v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
             v_from := v_since.began_at;
             v_entries_from := v_since.entries_from;
@@ -3485,14 +3485,21 @@ AS $$
     FROM judged AS j;
 $$;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT 'infinity'::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
+CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
-    SELECT d.dump_id FROM ctaudit.dump AS d
-    WHERE d.node = p_node AND d.ended_at <= p_before
-        AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
-    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
+    SELECT CASE WHEN p_before IS NULL THEN (
+        SELECT d.dump_id FROM ctaudit.dump AS d
+        WHERE d.node = p_node AND d.ended_at IS NOT NULL
+            AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
+        ORDER BY d.dump_id DESC LIMIT 1
+    ) ELSE (
+        SELECT d.dump_id FROM ctaudit.dump AS d
+        WHERE d.node = p_node AND d.ended_at <= p_before
+            AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
+        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
+    ) END;
 $$;
 ALTER FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
@@ -4202,7 +4209,10 @@ BEGIN
     INTO v.wrong_from, v.wrong_until
     FROM ctaudit.clock_doubt AS c
     WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
-        AND c.at BETWEEN v_before.began_at AND p_until;
+        AND (
+            c.at BETWEEN v_before.began_at AND p_until
+            OR c.at >= ctaudit.stepped_back_to(p_node.node, v_before.began_at)
+        );
     SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
     WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
 
@@ -5392,6 +5402,7 @@ BEGIN
         SELECT d.began_at, d.began_at - interval '2 hours', d.ended_at + interval '2 hours'
         INTO STRICT began_at, entries_from, entries_until
         FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
+        began_at := coalesce(ctaudit.stepped_back_to(p_node, began_at), began_at);
     END IF;
     is_ordered := NOT EXISTS (
         SELECT FROM ctaudit.clock_doubt AS k
@@ -6166,6 +6177,15 @@ AS $$
     ORDER BY s.node, s.started_at DESC;
 $$;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT min(c.at) FROM ctaudit.clock_doubt AS c
+    WHERE c.node = p_node
+        AND p_time BETWEEN c.at AND c.at - c.step_seconds * interval '1 second'
+$$;
+ALTER FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8175,6 +8195,7 @@ CREATE INDEX dump_entry_received_at ON ONLY ctaudit.dump_entry_row USING brin (r
 CREATE INDEX dump_entry_default_received_at_idx ON ctaudit.dump_entry_default USING brin (received_at);
 CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
+CREATE INDEX dump_node_dump_id ON ctaudit.dump USING btree (node, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
 CREATE INDEX dump_unreconciled ON ctaudit.dump USING btree (node) WHERE (reconciled_at IS NULL);
 CREATE INDEX flow_called ON ONLY ctaudit.flow_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
@@ -8474,6 +8495,7 @@ REVOKE ALL ON FUNCTION ctaudit.silent_query(p_portion text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.spoil_copy() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.status() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.status() TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;

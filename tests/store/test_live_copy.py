@@ -202,6 +202,17 @@ def test_the_next_dump_takes_its_place(gateway: Gateway) -> None:
     assert live_ids(gateway) == [10, 12]
 
 
+def test_a_clock_that_was_ahead_hides_nothing(gateway: Gateway) -> None:
+    """By its time the dump is still to come; what begins after the step is open all the same."""
+    gateway.note("clock", at(-7200), {"step_seconds": -7210, "synchronised": True})
+    fill(gateway, 10, -3600)
+    assert live_ids(gateway) == [*range(10), 10, 12, 13]
+    gateway.dump(at(-1800), [{**connection(n), "start_sent": at(-3600)} for n in (10, 12)])
+    gateway.record([opened(connection(30), at(-1700))], at(-1600))
+    # What was received by the clock that was ahead is still taken for later than this dump.
+    assert {10, 12, 30} <= set(live_ids(gateway))
+
+
 def test_an_unobserved_end_that_is_found_late(gateway: Gateway) -> None:
     """It bears the time of the dump, which the copy has passed already."""
     fill(gateway, 10, 10)

@@ -2065,6 +2065,17 @@ A step back: half an hour comes twice
   ? 1.2.3.4:53599 at 10:45:00 = unknown
   ? 1.2.3.4:53599 at 11:30:00 = none
 
+A dump by a clock that was hours ahead, then nothing until that time has come again
+  16:00 begin
+  10:05 clock step=-21600 synchronised
+  10:06 NEW a
+  11:00 NEW b
+  12:00 END b
+  18:00 covered
+  ? 1.2.3.4:53500 at 15:30:00 = unknown               # 16:00 and what follows comes twice
+  ? 1.2.3.4:53500 at 17:30:00 = one a
+  ? 1.2.3.4:53501 at 17:30:00 = none
+
 # Gateways that are renamed, retired, purged, and come back.
 
 Retired by hand, then it records again, its recorder behind (A16)
