@@ -60,6 +60,30 @@ def test_version_is_the_changelog_s() -> None:
     assert first.startswith(f"ctaudit ({__version__}-")
 
 
+@pytest.mark.parametrize("file", ["README.md", "docs/install.md", "tools/apt-repo"])
+def test_a_source_by_hand_is_the_role_s(file: str) -> None:
+    """Two sources of one archive with keys of two names are an error of apt's."""
+    role = (ROOT / "roles/ctaudit/vars/main.yml").read_text()
+    text = (ROOT / file).read_text()
+    for name in ("ctaudit_sources_file", "ctaudit_keyring_file"):
+        path = re.search(rf"(?m)^{name}: (.+)$", role)
+        assert path is not None
+        assert path[1] in text, name
+    template = (ROOT / "roles/ctaudit/templates/ctaudit.sources.j2").read_text()
+    fields = re.findall(r"(?m)^([A-Z][A-Za-z-]+):", template)
+    assert [field for field in fields if f"{field}: " not in text] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/man").iterdir()), ids=lambda page: page.name)
+def test_a_manual_page_has_the_version(page: Path) -> None:
+    head = page.read_text().splitlines()[0]
+    name, section = page.name.rsplit(".", 1)
+    assert re.fullmatch(
+        rf'\.TH {name.upper()} {section} \d{{4}}-\d\d-\d\d "ctaudit {__version__}" "[A-Z][a-z ]+"',
+        head,
+    ), head
+
+
 def test_a_checkout_s_command_is_the_package_s() -> None:
     """Not cli's main, which knows nothing of an error that was not foreseen."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
