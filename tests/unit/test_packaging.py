@@ -74,6 +74,25 @@ def test_a_source_by_hand_is_the_role_s(file: str) -> None:
     assert [field for field in fields if f"{field}: " not in text] == []
 
 
+def test_each_unit_has_its_manual_page() -> None:
+    """By its own name, in the page that its Documentation= names."""
+    text = (ROOT / "docs/man/ctaudit.service.8").read_text().replace("\\-", "-")
+    names = text.partition(".SH NAME\n")[2].splitlines()[0].partition(" - ")[0].split(", ")
+    synopsis = text.partition(".SH SYNOPSIS\n")[2].partition(".SH")[0].split()
+    units = {path.name for path in PACKAGING.iterdir() if path.suffix in (".service", ".timer")}
+    assert set(names) == units
+    assert units <= set(synopsis)
+    links = (PACKAGING / "ctaudit.links").read_text().splitlines()
+    pages = {Path(line.split()[1]).name for line in links}
+    assert pages == {f"{unit}.8" for unit in units - {"ctaudit.service"}}
+    installed = {Path(line).name for line in (PACKAGING / "ctaudit.manpages").read_text().split()}
+    assert installed == {path.name for path in (ROOT / "docs/man").iterdir()}
+    for unit in units:
+        named = re.findall(r"man:([\w.-]+)\((\d)\)", (PACKAGING / unit).read_text())
+        assert {f"{name}.{section}" for name, section in named} <= installed
+        assert ("ctaudit.service", "8") in named, unit
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs/man").iterdir()), ids=lambda page: page.name)
 def test_a_manual_page_has_the_version(page: Path) -> None:
     head = page.read_text().splitlines()[0]
