@@ -30,6 +30,12 @@ options:
     type: list
     elements: str
     default: []
+  former_nodes:
+    description: Names that the gateway had before, under which its spool may have events; the login
+      records as these too, but for one that is renamed in the database, which knows its streams.
+    type: list
+    elements: str
+    default: []
   limits:
     description: Of an auditor's login; what is left out is not changed.
     type: dict
@@ -106,6 +112,7 @@ def main() -> None:
             "role": {"type": "str", "choices": ["auditor", "maintainer", "owner", "recorder"]},
             "password": {"type": "str", "default": "", "no_log": True},
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "former_nodes": {"type": "list", "elements": "str", "default": []},
             "limits": {"type": "dict", "default": {}, "options": _LIMITS},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
@@ -235,9 +242,24 @@ def _node_steps(module: AnsibleModule) -> dict[str, str]:
     known = _find_nodes(module, name) if nodes else {}
     return {
         f"records as {node}": _changing_login("add_login", node, name)
-        for node in nodes
+        for node in [*nodes, *_find_former_nodes(module)]
         if node not in known
     }
+
+
+def _find_former_nodes(module: AnsibleModule) -> list[str]:
+    names = ", ".join(map(quote_text, module.params["former_nodes"]))
+    statement = (
+        f"SELECT coalesce(json_agg(name), '[]') FROM unnest(ARRAY[{names}]::text[]) AS name"
+        " WHERE EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = name)"
+        " OR NOT EXISTS (SELECT FROM ctaudit.node_change AS c WHERE c.former_name = name)"
+    )
+    try:
+        return ask(module, statement, DATABASE) or [] if names else []
+    except Refused:
+        if module.check_mode:
+            return []
+        raise
 
 
 def _removing_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
