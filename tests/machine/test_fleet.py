@@ -95,7 +95,15 @@ def test_nothing_is_left_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["gw1", "gw1:bookworm", "gw1:bookworm:router", ":bookworm:gateway"]
+    "word",
+    [
+        "gw1",
+        "gw1:bookworm",
+        "gw1:bookworm:router",
+        ":bookworm:gateway",
+        "gw1:bookworm:gateway:x",
+        "db:bookworm:database:user-namespace",
+    ],
 )
 def test_what_is_no_machine_is_refused(word: str) -> None:
     with pytest.raises(MachineError, match="is no machine: write NAME:RELEASE:gateway"):
