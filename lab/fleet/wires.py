@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
-from pyroute2 import NetNS, netns
+from pyroute2 import NetlinkError, NetNS, netns
 
 from lab import addresses as a
 from lab.fleet.plan import DATABASE_ADDRESS, Fleet, Member
@@ -56,7 +56,8 @@ def link_again(fleet: Fleet, gateway: Member) -> None:
     for namespace, name in ends:
         with NetNS(namespace, flags=0) as here:
             for index in here.link_lookup(ifname=name):
-                here.link("del", index=index)
+                with suppress(NetlinkError):
+                    here.link("del", index=index)
     _link(fleet, gateway)
     _register(fleet)
 
