@@ -169,8 +169,9 @@ def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> 
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", wait)
-    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.1)
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.5)
     began = time.monotonic()
-    assert find_remote_host("host=db.example") == "db.example"
-    assert time.monotonic() - began < 2
+    hosts = "db1.example, db2.example, db3.example, db4.example"
+    assert find_remote_host(f"host='{hosts}'") == hosts
+    assert time.monotonic() - began < 1.2
     answered.set()

@@ -11,6 +11,7 @@ import pytest
 
 from ctaudit import __version__
 from lab import release
+from lab.package import NEWER
 
 ROOT = Path(__file__).parents[2]
 SQL = ROOT / "sql"
@@ -52,6 +53,14 @@ def test_the_changelog_has_the_release() -> None:
 
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def test_versions_to_try_an_upgrade_with_are_higher() -> None:
+    """As dpkg compares: ``1+x`` comes after ``1``, and the release is no newer than this."""
+    assert NEWER.startswith(f"{__version__}+")
+    assert _numbers(release.read_tag()) <= _numbers(__version__)
+    scenario = (ROOT / "molecule/upgrade/molecule.yml").read_text()
+    assert 'version_after: "{{ version_before }}+' in scenario
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -80,8 +81,9 @@ def find_remote_host(dsn: str) -> str | None:
     reached = _split_hosts(addresses or hosts)
     shown = _split_hosts(hosts)
     names = shown if len(shown) == len(reached) else reached
-    pairs = zip(names, reached, strict=True)
-    return ", ".join(name for name, host in pairs if not is_local_host(host)) or None
+    pairs, until = zip(names, reached, strict=True), time.monotonic() + _DNS_PATIENCE
+    remote = (name for name, host in pairs if not is_local_host(host, until - time.monotonic()))
+    return ", ".join(remote) or None
 
 
 def pick_local_dsn(dsn: str) -> str:
@@ -102,17 +104,20 @@ def _split_hosts(text: object) -> list[str]:
     return [host.strip() for host in str(text or "").split(",") if host.strip()]
 
 
-def is_local_host(host: str) -> bool:
-    """A socket file, a name of this host or an address of it; "" is libpq's default, a socket."""
+def is_local_host(host: str, patience: float = _DNS_PATIENCE) -> bool:
+    """A socket file, a name of this host or an address of it; "" is libpq's default, a socket.
+
+    ``patience``: seconds that a name server has; one that does not answer knows no such name.
+    """
     own = {"", "localhost", socket.gethostname().lower()}
     if host.startswith(("/", "@")) or host.lower() in own:
         return True
-    addresses = _list_addresses(host)
+    addresses = _list_addresses(host, patience)
     return bool(addresses) and all(map(_is_own_address, addresses))
 
 
-def _list_addresses(host: str) -> set[str]:
-    """None where the name is not known, or its server has not answered after _DNS_PATIENCE."""
+def _list_addresses(host: str, patience: float) -> set[str]:
+    """None where the name is not known, or not within ``patience`` seconds."""
     with suppress(ValueError):
         return {str(ip_address(host))}
     asked: Future[set[str]] = Future()
@@ -128,7 +133,7 @@ def _list_addresses(host: str) -> set[str]:
     # Whoever waits for a name cannot be interrupted; a daemon's thread ends with the program.
     Thread(target=ask, daemon=True).start()
     with suppress(TimeoutError):
-        return asked.result(_DNS_PATIENCE)
+        return asked.result(max(0.0, patience))
     return set()
 
 
