@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import subprocess
@@ -12,6 +13,9 @@ import pytest
 from ctaudit import __version__
 from lab import release
 from lab.package import NEWER
+from tests.corpus.keep_spool import EVENTS, NOTES
+from tests.corpus.keep_spool import HERE as CORPUS
+from tests.unit.test_recorder import Bench
 
 ROOT = Path(__file__).parents[2]
 SQL = ROOT / "sql"
@@ -127,3 +131,22 @@ def test_a_release_is_built_by_its_own_tree(
 
     monkeypatch.setattr(release, "build_package", build)
     assert release.build_released(tmp_path) == "0.1.0"
+
+
+KEPT_SPOOLS = sorted(CORPUS.glob("spool-*.segment.gz"))
+
+
+@pytest.mark.parametrize("kept", KEPT_SPOOLS, ids=lambda kept: kept.name)
+def test_spool_of_an_earlier_release_is_read(kept: Path, tmp_path: Path) -> None:
+    """An upgrade finds it; what the receiver of that version wrote is recorded in full."""
+    (tmp_path / "000000000001.segment").write_bytes(gzip.decompress(kept.read_bytes()))
+    bench = Bench(tmp_path)
+    assert bench.record() == len(EVENTS)
+    assert bench.database.events == list(EVENTS)
+    assert bench.database.names() == NOTES
+    assert bench.marks() == [True]
+
+
+def test_the_spool_of_each_release_is_kept() -> None:
+    version = release.read_tag().removeprefix("v")
+    assert f"spool-{version}.segment.gz" in {kept.name for kept in KEPT_SPOOLS}
