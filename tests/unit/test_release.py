@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit import __version__
 from lab import release
+from lab.namespaces import LabError
 from lab.package import NEWER
 from tests.corpus.keep_spool import EVENTS, NOTES
 from tests.corpus.keep_spool import HERE as CORPUS
@@ -95,7 +96,7 @@ def test_tree_of_a_release(clone: Path, tmp_path_factory: pytest.TempPathFactory
     release.unpack(commit, folder, "sql")
     assert (folder / "sql/file").read_text() == "before"
     assert [path.name for path in folder.iterdir()] == ["sql"]
-    with pytest.raises(release.LabError, match="git archive"):
+    with pytest.raises(LabError, match="git archive"):
         release.unpack(commit, folder, "nothing")
     # A branch of that name is no release.
     subprocess.run(["git", "-C", str(clone), "branch", "v9"], check=True)
