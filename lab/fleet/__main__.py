@@ -1,6 +1,8 @@
 """Fleets of booted machines: python3 -m lab.fleet ACTION.
 
-up FLEET MACHINE:RELEASE:PART...   make them (PART: gateway or database); done when all are up
+up FLEET MACHINE:RELEASE:PART...   make them (PART: gateway, gateway:user-namespace for one in
+                                   a container without rights on this host, or database); done
+                                   when all are up
 down FLEET                         take them away
 off MACHINE · on MACHINE           as if the power failed, and came again
 run MACHINE COMMAND...             run a command in a machine

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.fleet.plan import Fleet
-from lab.fleet.wires import wired
-from lab.machines.booting import prepared_machine, wait_for_boot
+from lab.fleet.plan import GATEWAY, Fleet, Member
+from lab.fleet.wires import link_again, wired
+from lab.machines.booting import name_network, prepared_machine, wait_for_boot
 from lab.machines.machine import Machine, MachineError
 from lab.machines.nspawn import DISKS, find_leader, shut_down, start_nspawn
 from lab.machines.register import (
@@ -45,18 +45,22 @@ class _Keeping:
     running: dict[str, subprocess.Popen[bytes]]
     wanted_on: bool = False
 
-    def boot(self, name: str) -> None:
-        self.running[name] = start_nspawn(name, DISKS / name / "root")
-        public = {gateway.name: gateway.public for gateway in self.fleet.gateways}.get(name)
-        write_registration(
-            name, fleet=self.fleet.name, nspawn=self.running[name].pid, public=public
-        )
+    def boot(self, member: Member) -> None:
+        name = member.name
+        nspawn = start_nspawn(name, DISKS / name / "root", contained=member.contained)
+        self.running[name] = nspawn
+        public = member.public if member.part == GATEWAY else None
+        write_registration(name, fleet=self.fleet.name, nspawn=nspawn.pid, public=public)
+        if member.contained:
+            name_network(name, nspawn)
 
     def look_after(self) -> None:
-        for name, nspawn in self.running.items():
-            status = nspawn.poll()
+        for member in self.fleet.members:
+            status = self.running[member.name].poll()
             if status == _REBOOT or (status is not None and self.wanted_on):
-                self.boot(name)
+                self.boot(member)
+                if member.contained:
+                    link_again(self.fleet, member)
         self.wanted_on = False
 
 
@@ -77,11 +81,18 @@ def keep(fleet: Fleet, ready: int) -> None:
     with ExitStack() as standing:
         for member in fleet.members:
             tree = host_tree(member.release)
-            standing.enter_context(prepared_machine(member.name, member.release, tree))
-        standing.enter_context(wired(fleet))
+            standing.enter_context(
+                prepared_machine(member.name, member.release, tree, contained=member.contained)
+            )
         standing.callback(_shut_all_down, keeping.running)
+        # The network namespace of a container begins with it.
         for member in fleet.members:
-            keeping.boot(member.name)
+            if member.contained:
+                keeping.boot(member)
+        standing.enter_context(wired(fleet))
+        for member in fleet.members:
+            if not member.contained:
+                keeping.boot(member)
         for name, nspawn in keeping.running.items():
             wait_for_boot(name, nspawn)
         os.write(ready, b"ready\n")

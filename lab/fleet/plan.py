@@ -19,6 +19,7 @@ from lab.machines.machine import MachineError
 from lab.machines.nspawn import network_of
 
 GATEWAY, DATABASE = "gateway", "database"
+USER_NAMESPACE = "user-namespace"
 DATABASE_ADDRESS = "10.20.0.1"
 FIRST_SPORT, FIRST_NAT_SPORT = 53400, 53500  # the source ports from here on are translated so
 FIXED_PORTS = 20
@@ -28,13 +29,15 @@ FIXED_PORTS = 20
 class Member:
     """One machine: its name, which is the host's, the Debian release, and its part.
 
-    ``number`` counts the gateways from 1; it is 0 for the database host.
+    ``number`` counts the gateways from 1; it is 0 for the database host. ``contained``: its root
+    is a user of this host's without rights, as of systemd-nspawn -U.
     """
 
     name: str
     release: str
     part: str
     number: int
+    contained: bool = False
 
     @property
     def network(self) -> str:
@@ -80,15 +83,21 @@ class Fleet:
 
 
 def read_fleet(name: str, words: Sequence[str]) -> Fleet:
-    """A fleet from ``NAME:RELEASE:PART`` words; MachineError says what is wrong with one."""
+    """A fleet from ``NAME:RELEASE:PART`` words; MachineError says what is wrong with one.
+
+    A gateway's may end with ``:user-namespace``.
+    """
     members = []
     number = 0
     for word in words:
-        machine, release, part = (*word.split(":"), "", "")[:3]
-        if not machine or not release or part not in (GATEWAY, DATABASE):
+        machine, release, part, kind = (*word.split(":"), "", "", "")[:4]
+        kinds = ("", USER_NAMESPACE) if part == GATEWAY else ("",)
+        if not machine or not release or part not in (GATEWAY, DATABASE) or kind not in kinds:
             raise MachineError(
-                f"{word!r} is no machine: write NAME:RELEASE:{GATEWAY} or NAME:RELEASE:{DATABASE}"
+                f"{word!r} is no machine: write NAME:RELEASE:{GATEWAY}, "
+                f"NAME:RELEASE:{GATEWAY}:{USER_NAMESPACE} or NAME:RELEASE:{DATABASE}"
             )
         number += part == GATEWAY
-        members.append(Member(machine, release, part, number if part == GATEWAY else 0))
+        own = number if part == GATEWAY else 0
+        members.append(Member(machine, release, part, own, kind == USER_NAMESPACE))
     return Fleet(name, tuple(members))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
-from pyroute2 import NetNS, netns
+from pyroute2 import NetlinkError, NetNS, netns
 
 from lab import addresses as a
 from lab.fleet.plan import DATABASE_ADDRESS, Fleet, Member
@@ -22,6 +22,7 @@ from lab.rules import LINK_SETTINGS, SERVER_RULES, settings_script
 from lab.serve import serving_role
 
 _OUTSIDE = (a.SERVER, a.SERVER_SECOND, a.OUTSIDER)
+_LAN = "lan"
 
 
 @contextmanager
@@ -37,53 +38,78 @@ def wired(fleet: Fleet) -> Iterator[None]:
             netns.create(namespace)
             feed_in(namespace, ["sh"], settings_script(LINK_SETTINGS))
         feed_in(fleet.server, ["nft", "-f", "-"], SERVER_RULES)
-        _link_outside(fleet)
-        for gateway in fleet.gateways:
-            _link_client(gateway)
         if fleet.database is not None:
-            _link_database(fleet.database, fleet.gateways)
+            with NetNS(fleet.database.network, flags=0) as here:
+                here.addr("add", index=1, address=DATABASE_ADDRESS, prefixlen=32)
+        for gateway in fleet.gateways:
+            _link(fleet, gateway)
         _register(fleet)
         undo.enter_context(serving_role("server", fleet.server))
         yield
 
 
-def _link_outside(fleet: Fleet) -> None:
-    with NetNS(fleet.server, flags=0) as server:
-        for gateway in fleet.gateways:
-            name = f"wan{gateway.number}"
-            with NetNS(gateway.network, flags=0) as here:
-                outside = add_veth(here, "outside", name, fleet.server)
-                bring_up(here, outside, (f"{gateway.public}/32",))
-                for address in _OUTSIDE:
-                    here.route("add", dst=f"{address}/32", oif=outside)
-            wan = find_link(server, name)
-            # The same server on each of its links.
-            mine = (*(f"{address}/32" for address in _OUTSIDE), f"{a.SERVER6}/64")
-            bring_up(server, wan, mine)
-            server.route("add", dst=f"{gateway.public}/32", oif=wan)
+def link_again(fleet: Fleet, gateway: Member) -> None:
+    """After its boot with another network namespace than before, whose links may be going yet."""
+    ends = [(fleet.server, _wan(gateway)), (gateway.client, _LAN)]
+    if fleet.database is not None:
+        ends.append((fleet.database.network, _to(gateway)))
+    for namespace, name in ends:
+        with NetNS(namespace, flags=0) as here:
+            for index in here.link_lookup(ifname=name):
+                with suppress(NetlinkError):
+                    here.link("del", index=index)
+    _link(fleet, gateway)
+    _register(fleet)
+
+
+def _link(fleet: Fleet, gateway: Member) -> None:
+    _link_outside(fleet.server, gateway)
+    _link_client(gateway)
+    if fleet.database is not None:
+        _link_database(fleet.database, gateway)
+
+
+def _wan(gateway: Member) -> str:
+    return f"wan{gateway.number}"
+
+
+def _to(gateway: Member) -> str:
+    return f"to-{gateway.number}"
+
+
+def _link_outside(server_namespace: str, gateway: Member) -> None:
+    with NetNS(gateway.network, flags=0) as here:
+        outside = add_veth(here, "outside", _wan(gateway), server_namespace)
+        bring_up(here, outside, (f"{gateway.public}/32",))
+        for address in _OUTSIDE:
+            here.route("add", dst=f"{address}/32", oif=outside)
+    with NetNS(server_namespace, flags=0) as server:
+        wan = find_link(server, _wan(gateway))
+        # The same server on each of its links.
+        mine = (*(f"{address}/32" for address in _OUTSIDE), f"{a.SERVER6}/64")
+        bring_up(server, wan, mine)
+        server.route("add", dst=f"{gateway.public}/32", oif=wan)
 
 
 def _link_client(gateway: Member) -> None:
     with NetNS(gateway.network, flags=0) as here:
-        inside = add_veth(here, "inside", "lan", gateway.client)
+        inside = add_veth(here, "inside", _LAN, gateway.client)
         bring_up(here, inside, (f"{a.GATEWAY_INSIDE}/24",))
     with NetNS(gateway.client, flags=0) as client:
-        lan = find_link(client, "lan")
+        lan = find_link(client, _LAN)
         bring_up(client, lan, tuple(f"{address}/24" for address in a.CLIENT_ADDRESSES))
         client.route("add", dst="0.0.0.0/0", gateway=a.GATEWAY_INSIDE)
 
 
-def _link_database(database: Member, gateways: tuple[Member, ...]) -> None:
+def _link_database(database: Member, gateway: Member) -> None:
+    theirs, ours = gateway.database_link
     with NetNS(database.network, flags=0) as here:
-        here.addr("add", index=1, address=DATABASE_ADDRESS, prefixlen=32)
-        for gateway in gateways:
-            theirs, ours = gateway.database_link
-            link = add_veth(here, f"to-{gateway.name}", "backbone", gateway.network)
-            bring_up(here, link, (f"{ours}/30",))
-            with NetNS(gateway.network, flags=0) as there:
-                backbone = find_link(there, "backbone")
-                bring_up(there, backbone, (f"{theirs}/30",))
-                there.route("add", dst=f"{DATABASE_ADDRESS}/32", gateway=ours)
+        link = add_veth(here, _to(gateway), "backbone", gateway.network)
+        bring_up(here, link, (f"{ours}/30",))
+    with NetNS(gateway.network, flags=0) as there:
+        backbone = find_link(there, "backbone")
+        bring_up(there, backbone, (f"{theirs}/30",))
+        there.route("add", dst=f"{DATABASE_ADDRESS}/32", gateway=ours)
 
 
 def _register(fleet: Fleet) -> None:

@@ -40,12 +40,13 @@ _BOOT_PATIENCE = 60.0
 
 @contextmanager
 def prepared_machine(
-    name: str, release: str = "bookworm", base: Path | None = None
+    name: str, release: str = "bookworm", base: Path | None = None, *, contained: bool = False
 ) -> Iterator[Path]:
     """The disk and the network namespace of a machine that can boot; gives where its root is.
 
-    ``base``: the tree it boots from, else the one that has what ctaudit needs. Raises
-    MachineError when a running process has one of that name.
+    ``base``: the tree it boots from, else the one that has what ctaudit needs. ``contained``: its
+    network namespace comes with its start, see name_network. Raises MachineError when a running
+    process has one of that name.
     """
     base = base or whole_tree(release)
     _clear_abandoned()
@@ -53,9 +54,11 @@ def prepared_machine(
         raise MachineError(f"a machine {name!r} is in use by another process: take another name")
     write_registration(name)
     try:
-        root = _mount_disk(name, base)
-        _run(["ip", "netns", "add", network_of(name)])
-        _run(["ip", "-n", network_of(name), "link", "set", "lo", "up"])
+        # The files of a container get other owners at its start: their contents are not copied.
+        root = _mount_disk(name, base, "metacopy=on" if contained else "")
+        if not contained:
+            _run(["ip", "netns", "add", network_of(name)])
+            _run(["ip", "-n", network_of(name), "link", "set", "lo", "up"])
         yield root
     finally:
         _remove(name)
@@ -77,6 +80,19 @@ def booted_machine(
             shut_down(nspawn)
 
 
+def name_network(name: str, nspawn: subprocess.Popen[bytes]) -> None:
+    """Has ip-netns(8) know the network namespace that a container was started with."""
+    comes_true(
+        lambda: find_leader(nspawn.pid) is not None or nspawn.poll() is not None, _BOOT_PATIENCE
+    )
+    leader = find_leader(nspawn.pid)
+    if leader is None:
+        raise MachineError(f"the machine {name!r} did not boot: {_read_console(name)}")
+    if (NAMED_NAMESPACES / network_of(name)).exists():
+        _run(["ip", "netns", "delete", network_of(name)])
+    _run(["ip", "netns", "attach", network_of(name), str(leader)])
+
+
 def wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
     """Waits until the machine's units have started; returns its first process."""
     deadline = time.monotonic() + _BOOT_PATIENCE
@@ -85,15 +101,20 @@ def wait_for_boot(name: str, nspawn: subprocess.Popen[bytes]) -> int:
         if leader is not None and Machine(name, DISKS / name / "root", leader).is_up():
             return leader
         time.sleep(0.05)
-    console = (DISKS / name / "console").read_text(errors="replace")[-2000:]
-    raise MachineError(f"the machine {name!r} did not boot: {console}")
+    raise MachineError(f"the machine {name!r} did not boot: {_read_console(name)}")
 
 
-def _mount_disk(name: str, base: Path) -> Path:
+def _read_console(name: str) -> str:
+    return (DISKS / name / "console").read_text(errors="replace")[-2000:]
+
+
+def _mount_disk(name: str, base: Path, option: str = "") -> Path:
     disk = DISKS / name
     for part in ("upper", "work", "root"):
         (disk / part).mkdir(parents=True)
     layers = f"lowerdir={base},upperdir={disk / 'upper'},workdir={disk / 'work'}"
+    if option:
+        layers += f",{option}"
     root = disk / "root"
     _run(["mount", "-t", "overlay", network_of(name), "-o", layers, str(root)])
     (root / "etc/hostname").write_text(f"{name}\n")

@@ -17,12 +17,19 @@ def network_of(name: str) -> str:
     return f"ctaudit-machine-{name}"
 
 
-def start_nspawn(name: str, root: Path) -> subprocess.Popen[bytes]:
+def start_nspawn(name: str, root: Path, *, contained: bool = False) -> subprocess.Popen[bytes]:
+    """``contained``: with a user namespace and a network namespace that belongs to it.
+
+    Of a network namespace that was made before it, its root would not be the administrator.
+    """
+    if contained:
+        network = ["-U", "--private-network"]
+    else:
+        network = [f"--network-namespace-path=/run/netns/{network_of(name)}"]
     argv = [
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--resolv-conf=off",
-        "--timezone=off", "--link-journal=no", "--console=pipe",
-        f"--network-namespace-path=/run/netns/{network_of(name)}", "--capability=CAP_NET_ADMIN",
-        f"--directory={root}", f"--machine={name}",
+        "--timezone=off", "--link-journal=no", "--console=pipe", *network,
+        "--capability=CAP_NET_ADMIN", f"--directory={root}", f"--machine={name}",
     ]  # fmt: skip
     groups = []
     if not Path("/run/systemd/system").is_dir():

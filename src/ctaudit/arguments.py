@@ -79,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     schema = add("schema", "Install, upgrade or inspect the database's schema.")
     schema.add_argument("action", choices=("install", "upgrade", "status"))
     options.add_import(add("import", "Take over what another program has recorded."))
-    add("maintain", "Make partitions ahead, and drop those past retention.")
+    options.add_maintain(add("maintain", "Make partitions ahead, and drop those past retention."))
     options.add_who(add("who", "Who was behind a public address and port at a time?"))
     options.add_flows(add("flows", "List connections."))
     options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))

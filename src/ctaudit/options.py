@@ -211,6 +211,14 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     add_tz(listing)
 
 
+def add_maintain(maintain: argparse.ArgumentParser) -> None:
+    maintain.add_argument(
+        "--local", action="store_true",
+        help="over PostgreSQL's local socket, as this user: the configuration's database if that "
+        "is on this host, else database ctaudit",
+    )  # fmt: skip
+
+
 def add_setup(setup: argparse.ArgumentParser) -> None:
     setup.add_argument(
         "--local", action="store_true", required=True, help="over PostgreSQL's local socket"

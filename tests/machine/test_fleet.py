@@ -19,7 +19,11 @@ from lab.waiting import wait_until
 
 _PID = os.getpid()
 _GATEWAYS, _DATABASE = (f"g1-{_PID}", f"g2-{_PID}"), f"d-{_PID}"
-_WORDS = [*(f"{name}:bookworm:gateway" for name in _GATEWAYS), f"{_DATABASE}:bookworm:database"]
+_WORDS = [
+    f"{_GATEWAYS[0]}:bookworm:gateway",
+    f"{_GATEWAYS[1]}:bookworm:gateway:user-namespace",
+    f"{_DATABASE}:bookworm:database",
+]
 _FLEET = read_fleet(f"test-{_PID}", _WORDS)
 
 
@@ -48,22 +52,34 @@ def test_links_lead_to_the_database_and_outside_and_nowhere_else() -> None:
         assert "unreachable" in _reach(gateway, "198.51.100.1")
 
 
-def test_a_reboot_is_one() -> None:
-    machine = keeper.machine(_GATEWAYS[0])
+def test_root_of_a_container_is_nobody_here_and_rules_its_network() -> None:
+    machine = keeper.machine(_GATEWAYS[1])
+    assert machine.path("/root").stat().st_uid >= 1 << 16
+    assert machine.run(["stat", "-c", "%U", "/root", "/usr/bin/sudo"]).stdout == "root\nroot\n"
+    machine.run(["sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1"])
+    machine.run(["nft", "add", "table", "inet", "own"])
+    assert machine.run(["sysctl", "-w", "kernel.panic=1"], check=False).returncode != 0
+
+
+@pytest.mark.parametrize("name", _GATEWAYS, ids=["machine", "container"])
+def test_a_reboot_is_one(name: str) -> None:
+    machine = keeper.machine(name)
     before = _boot_id(machine)
     machine.write("/root/kept", "")
     machine.run(["systemctl", "reboot"])
 
     def is_back() -> bool:
         with suppress(MachineError, OSError):
-            return _boot_id(keeper.machine(_GATEWAYS[0])) != before
+            return _boot_id(keeper.machine(name)) != before
         return False
 
     wait_until(is_back, patience=30, pause=0.05)
-    again = keeper.machine(_GATEWAYS[0])
+    again = keeper.machine(name)
     assert again.leader != machine.leader
     assert again.path("/root/kept").exists()
-    assert "refused" in _reach(again, DATABASE_ADDRESS)
+    # A container gets its links anew.
+    wait_until(lambda: "refused" in _reach(again, DATABASE_ADDRESS), pause=0.2)
+    assert "refused" in _reach(again, "19.1.16.7")
 
 
 def test_power_fails_and_returns() -> None:
@@ -95,7 +111,15 @@ def test_nothing_is_left_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["gw1", "gw1:bookworm", "gw1:bookworm:router", ":bookworm:gateway"]
+    "word",
+    [
+        "gw1",
+        "gw1:bookworm",
+        "gw1:bookworm:router",
+        ":bookworm:gateway",
+        "gw1:bookworm:gateway:x",
+        "db:bookworm:database:user-namespace",
+    ],
 )
 def test_what_is_no_machine_is_refused(word: str) -> None:
     with pytest.raises(MachineError, match="is no machine: write NAME:RELEASE:gateway"):

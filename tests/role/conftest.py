@@ -1,4 +1,4 @@
-"""Two bare gateways and a bare database host for the tests of the role, and what a site has."""
+"""Two gateways and a database host, bare for each file of tests, and what a site has."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_package(ROOT, tmp_path_factory.mktemp("newer"), NEWER)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[Site]:
     words = [f"{name}:{RELEASE}:gateway" for name in ("r1", "r2")]
     words.append(f"rdb:{RELEASE}:database")

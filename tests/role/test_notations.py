@@ -132,6 +132,26 @@ def test_configuration_refused_before_there_is_a_login(site: Site) -> None:
     assert site.machine("rdb").run(words, user="postgres").stdout.strip() == "0"
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("CREATE ROLE boss LOGIN SUPERUSER", "login boss: it is a superuser"),
+        ("CREATE ROLE boss LOGIN IN ROLE ctaudit_auditor", "it is a member of ctaudit_auditor"),
+    ],
+    ids=["superuser", "auditor"],
+)
+def test_login_that_nothing_binds(site: Site, statement: str, words: str) -> None:
+    database = site.machine("rdb")
+    database.run(["psql", "-Xq", "-c", statement], user="postgres")
+    try:
+        run = play(write_ini(site, f"{R1} ctaudit_database_login=boss"), "--limit=r1")
+    finally:
+        database.run(["psql", "-Xq", "-c", "DROP ROLE boss"], user="postgres")
+    task = "Require that the login may be a gateway's"
+    assert_stopped(run, task, words, "another one in ctaudit_database_login")
+    assert run.changed("r1") == 0
+
+
 def test_settings_that_the_kernel_lacks(site: Site) -> None:
     file = site.machine("r1").path("/etc/sysctl.d/60-ctaudit.conf")
     before = file.read_bytes()
@@ -145,15 +165,31 @@ def test_settings_that_the_kernel_lacks(site: Site) -> None:
 
 
 def test_host_name_with_dots_and_capitals(site: Site) -> None:
-    """As its login, its node and its mark in pg_hba.conf."""
+    """As its login, its node and its mark in pg_hba.conf; and what it was called before.
+
+    The spool has events of r1, which the new login records too: it is the same gateway.
+    """
     config = """ctaudit_config='{"node": "R1.Example.NET"}'"""
     inventory = write_ini(site, f"{R1} {config}")
     assert_done(play(inventory, "--limit=r1"))
     again = play(inventory, "--limit=r1")
     assert_done(again)
     assert again.changed("r1") == 0, again.text
-    assert '"R1.Example.NET" 10.20.1.2/32' in _find_hba(site.machine("rdb")).read_text()
+    database = site.machine("rdb")
+    assert '"R1.Example.NET" 10.20.1.2/32' in _find_hba(database).read_text()
+    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)
+    retired = {row["node"]: bool(row["retired_at"]) for row in listed}
+    assert (retired["r1"], retired["R1.Example.NET"]) == (True, False)
+    _remove_as(site, "R1.Example.NET")
     assert_done(play(write_ini(site, R1), "--limit=r1"))
+
+
+def _remove_as(site: Site, node: str) -> None:
+    """The login goes with its gateway, though it has recorded as another one before."""
+    config = f'ctaudit_config=\'{{"node": "{node}"}}\' ctaudit_state=absent'
+    assert_done(play(write_ini(site, f"{R1} {config}"), "--limit=r1"))
+    words = ["psql", "-XAtq", "-c", f"SELECT count(*) FROM pg_roles WHERE rolname = '{node}'"]
+    assert site.machine("rdb").run(words, user="postgres").stdout.strip() == "0"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +274,7 @@ def test_database_of_others(site: Site) -> None:
     machine = site.machine("r1")
     dsn = (
         f"postgresql://r1:not%3A%20a%20%5Csecret@{DATABASE_NAME}/ctaudit?sslmode=verify-full"
-        "&sslrootcert=/etc/ctaudit/database-ca.pem"
+        "&sslrootcert=/etc/ctaudit/database-ca.pem&options=-c%20lock_timeout%3D5s"
     )
     config = f"""ctaudit_config='{{"database": {{"dsn": "{dsn}"}}}}'"""
     lines = write_ini(
@@ -251,6 +287,7 @@ def test_database_of_others(site: Site) -> None:
     assert "secret" not in run.text.replace("/secrets", "")
     file = machine.path("/etc/ctaudit/ctaudit.toml")
     assert "passfile=/var/lib/ctaudit/.pgpass" in file.read_text()
+    assert "options='-c lock_timeout=5s'" in file.read_text()
     assert "secret" not in file.read_text()
     again = play(lines, "--limit=r1")
     assert_done(again)

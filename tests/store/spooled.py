@@ -40,11 +40,15 @@ class Spooled:
         self.config = Config(node=node, mode=mode, spool=spool, journal=JournalSection(rate=0))
         self._writer = SpoolWriter(self.config)
 
+    def begin(self) -> None:
+        """A stream and its start note."""
+        self._writer.begin_stream()
+        self._writer.append_note("start", mode=self.config.mode)
+
     @contextmanager
     def receiving(self) -> Iterator[None]:
         """A receiver's life: one stream, from its start note and first dump to its stop note."""
-        self._writer.begin_stream()
-        self._writer.append_note("start", mode=self.config.mode)
+        self.begin()
         self._writer.append_note("dump begin", cause="test")
         self._writer.append_note("dump end", entries=0)
         yield

@@ -7,21 +7,25 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from ctaudit.admin import check_backlog, check_database, setup_local
+from ctaudit.admin.check_login import find_position
 from ctaudit.admin.finding import Finding, Level
 from ctaudit.admin.units import UnitState
 from ctaudit.config import Config, SpoolSection
 from ctaudit.database import schema
-from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.database.connection import connect
+from ctaudit.errors import DatabaseError, PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user
 from ctaudit.spool.writer import SpoolWriter
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
 from tests.store.scenario import run
+from tests.store.spooled import Spooled
 
 PROCEDURE = "ctaudit.record_live"
 NODE = "unannounced"
@@ -127,6 +131,39 @@ def test_a_spool_that_nobody_records(
         writer.close()
 
 
+def test_a_spool_of_before_the_gateway_had_its_name(cluster: Cluster, tmp_path: Path) -> None:
+    """The package receives under the host's name until ``node`` is written; one command is said."""
+    dsn = cluster.dsn(user="rex")
+    let_record(dsn, NODE)
+    Spooled(tmp_path, "debian.old").begin()
+    Spooled(tmp_path, NODE).begin()
+    site = check_database.Site(tmp_path)
+    found = check_database.check_database(dsn, PROCEDURE, NODE, site)
+    assert (
+        Finding(
+            "login",
+            Level.UNFIT,
+            "rex does not record as debian.old; the spool holds what was received as that",
+            "a login that records as debian.old",
+            "if it is a login of that gateway, run as the owner: ctaudit node login debian.old rex",
+        )
+        in found
+    )
+    assert {item.name: item for item in found}["login"].level is Level.UNFIT
+    assert "backlog" not in {item.name for item in found}
+
+
+def test_only_a_login_that_is_refused_has_no_position(cluster: Cluster) -> None:
+    """Anything else is said, not taken for a stream that nobody knows."""
+    stream = uuid4()
+    with connect(cluster.dsn(user="rex"), "recorder") as connection:
+        assert find_position(connection, "another", stream) is None
+        with psycopg.connect(cluster.dsn()) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        with pytest.raises(DatabaseError, match=r"asking as this gateway: .*terminating"):
+            find_position(connection, "another", stream)
+
+
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Cluster]:
     with private_cluster(settings={"fsync": "off"}) as made:
@@ -168,6 +205,28 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
         ("root", "ctaudit_auditor", True, False),
     ]
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_covers_what_the_spool_was_before(local: Cluster, tmp_path: Path) -> None:
+    """But no name that has a login: whoever writes the spool may not become another gateway."""
+    list(setup_local.set_up_local([], "taken"))
+    with psycopg.connect(local.dsn(), autocommit=True) as owner:
+        owner.execute("UPDATE ctaudit.node_login SET login = 'gw9' WHERE node = 'taken'")
+    for name in ("debian", "taken", "gw1"):
+        Spooled(tmp_path, name).begin()
+    first = list(setup_local.set_up_local([], "gw1", tmp_path))
+    assert "Login ctaudit records as debian, which this spool was before." in first
+    assert (
+        "The spool holds what was received as taken, whose logins are others; if it is this "
+        "gateway, run as postgres: ctaudit node login taken ctaudit"
+    ) in first
+    again = "\n".join(setup_local.set_up_local([], "gw1", tmp_path))
+    assert "debian" not in again
+    with psycopg.connect(local.dsn()) as connection:
+        logins = connection.execute("SELECT node FROM ctaudit.node_login WHERE login = 'ctaudit'")
+        names = {row[0] for row in logins}
+    assert {"debian", "gw1"} <= names
+    assert "taken" not in names
 
 
 def test_setup_closes_the_database_that_it_makes(

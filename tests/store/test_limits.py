@@ -13,6 +13,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ctaudit.admin import check_database
+from ctaudit.admin.finding import Level
 from ctaudit.database import schema
 from ctaudit.query import lookup
 from ctaudit.query.question import read_who
@@ -157,6 +159,38 @@ def test_owner(cluster: Cluster, whose: str, settings: Mapping[str, str]) -> Non
         for words in (("node", "rename", "gw1", "gw2"), ("node", "rename", "gw2", "gw1")):
             done = run(*words, "--dsn", dsn)
             assert done.status == 0, done.err
+
+
+SHORT = {"statement_timeout": "10ms", "lock_timeout": "10ms"}
+_SLOW_VERSION = """
+CREATE OR REPLACE FUNCTION ctaudit.schema_version() RETURNS integer LANGUAGE sql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT pg_sleep(0.05); SELECT 1'
+"""
+
+
+def test_the_first_questions_of_a_connection_take_longer_than_the_limit(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is told of a limit, by nobody who lifts it."""
+    monkeypatch.setattr(check_database, "RECORDER_USER", "no-such-user")
+    name = "slow_version"
+    cluster.create_database(name, template=PLACE)
+    with psycopg.connect(cluster.dsn(name), autocommit=True) as owner:
+        owner.execute(_SLOW_VERSION)
+    recorder = cluster.dsn(name, user="lr")
+    let_record(recorder, "gw-s")
+    gateway = Spooled(tmp_path, "gw-s")
+    with gateway.receiving(), all_set(cluster, f"DATABASE {name}", SHORT):
+        gateway.write(1, 2, 3)
+        assert gateway.record(recorder) == 3
+        found = check_database.check_database(recorder, "ctaudit.record_live", "gw-s")
+        done = run("maintain", "--dsn", cluster.dsn(name, user="lm"))
+        assert done.status == 0, done.err
+        done = run("node", "rename", "gw-s", "gw-t", "--dsn", cluster.dsn(name))
+        assert done.status == 0, done.err
+        done = run("schema", "upgrade", "--dsn", cluster.dsn(name))
+        assert done.status == 0, done.err
+    assert {item.level for item in found} == {Level.GOOD}, found
 
 
 @pytest.mark.parametrize("whose", ["ROLE la", f"DATABASE {PLACE}"])

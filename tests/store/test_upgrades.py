@@ -25,9 +25,11 @@ from ctaudit.record.in_flight import Committed
 from ctaudit.record.positions import Span
 from ctaudit.record.session import Session, open_store
 from ctaudit.spool.note import Note
+from lab import release
 from lab.cluster import Cluster, private_cluster
 from tests.store.later import make_version
 from tests.store.scenario import refuse, run
+from tests.store.snapshot import KEPT, can_dump, dump_schema, header
 from tests.store.test_batch_calls import batch_of
 
 RECORD = "ctaudit.record_live"
@@ -204,6 +206,35 @@ def test_database_before_gateways(
         assert refuse(6, *words, "--dsn", dsn) == sentence
     with program(monkeypatch, 2, more=True):
         begin().record()
+
+
+def test_from_the_last_release(
+    server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its whole SQL, functions too: with rows, the upgrade gives what an installation gives."""
+    tag = release.read_tag()
+    commit = release.find_commit(tag)
+    if commit is None:
+        pytest.skip(release.say_missing(tag))
+    release.unpack(commit, tmp_path, "sql")
+    number = max(int(file.name[:4]) for file in (tmp_path / "sql/migrations").glob("*.sql"))
+    server.create_database("released")
+    dsn = server.dsn("released")
+    with program(monkeypatch, number, tmp_path / "sql"):
+        schema.install(dsn)
+    recorder = Recorder(dsn)
+    try:
+        recorder.record()
+        schema.upgrade(dsn)
+        recorder.record()
+        recorder.reconnect()
+        recorder.record()
+    finally:
+        recorder.close()
+    assert fetch(dsn, "SELECT count(*) FROM ctaudit.opening") == [(15,)]
+    head, _, kept = KEPT.read_text().partition("\n")
+    if head + "\n" == header(server) and can_dump(server):
+        assert dump_schema(server, "released") == kept
 
 
 def test_gateways_before_database(

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 
 import pytest
 
-from ctaudit.database.dsn import check_dsn, describe_target, find_remote_host, parse_dsn
+from ctaudit.database import dsn as module
+from ctaudit.database.dsn import (
+    check_dsn,
+    describe_target,
+    find_remote_host,
+    parse_dsn,
+    pick_local_dsn,
+)
 from ctaudit.errors import UsageError
 
 
@@ -81,11 +90,31 @@ def test_target(
 def test_where_the_database_is(
     monkeypatch: pytest.MonkeyPatch, dsn: str, remote: str | None
 ) -> None:
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.0)
     monkeypatch.delenv("PGHOST", raising=False)
     assert find_remote_host(dsn) == remote
     monkeypatch.setenv("PGHOST", "db9")
     assert find_remote_host("dbname=a") == "db9"
     assert find_remote_host("service=ctaudit") is None
+
+
+@pytest.mark.parametrize(
+    ("dsn", "local"),
+    [
+        ("", {"dbname": "ctaudit"}),
+        ("host=/var/run/postgresql dbname=audit user=gw1", {
+            "host": "/var/run/postgresql", "dbname": "audit",
+        }),
+        ("postgresql://gw1:hunter2@localhost:5433/audit?sslmode=require", {
+            "port": "5433", "dbname": "audit",
+        }),
+        ("host=192.0.2.1 dbname=audit", {"dbname": "ctaudit"}),
+        ("host=/var/run/postgresql,192.0.2.1 dbname=audit", {"dbname": "ctaudit"}),
+        ("service=audit", {"dbname": "ctaudit"}),
+    ],
+)  # fmt: skip
+def test_the_database_that_this_host_maintains(dsn: str, local: dict[str, str]) -> None:
+    assert parse_dsn(pick_local_dsn(dsn)) == local
 
 
 def test_an_address_of_this_host() -> None:
@@ -96,3 +125,53 @@ def test_an_address_of_this_host() -> None:
             pytest.skip("this host has no route, and no address but loopback's")
         own = route.getsockname()[0]
     assert find_remote_host(f"host={own}") is None
+
+
+NAMES = {
+    "gw1.example": ["127.0.1.1"],
+    "db-here.example": ["::1", "127.0.0.1"],
+    "pair.example": ["127.0.0.1", "192.0.2.1"],
+    "db.example": ["192.0.2.1"],
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "remote"),
+    [
+        ("gw1.example", None),
+        ("db-here.example", None),
+        ("pair.example", "pair.example"),
+        ("db.example", "db.example"),
+        ("nowhere.example", "nowhere.example"),
+        ("a" * 70 + ".example", "a" * 70 + ".example"),
+        ("gw1.example,db.example", "db.example"),
+    ],
+)
+def test_a_name_of_this_host(
+    monkeypatch: pytest.MonkeyPatch, host: str, remote: str | None
+) -> None:
+    def resolve(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if len(name.partition(".")[0]) > 63:
+            raise UnicodeError("label too long")
+        if name not in NAMES:
+            raise socket.gaierror(-2, "Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in NAMES[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert find_remote_host(f"host={host}") == remote
+
+
+def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def wait(*_: object, **__: object) -> list[object]:
+        answered.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.5)
+    began = time.monotonic()
+    hosts = "db1.example, db2.example, db3.example, db4.example"
+    assert find_remote_host(f"host='{hosts}'") == hosts
+    assert time.monotonic() - began < 1.2
+    answered.set()

@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
+from ctaudit.cli import main
 from ctaudit.database.schema import read_steps
 from ctaudit.errors import (
     CHECK_GOOD,
@@ -57,6 +58,49 @@ COMMANDS = dict(options())
 def test_version_is_the_changelog_s() -> None:
     first = (PACKAGING / "changelog").read_text().splitlines()[0]
     assert first.startswith(f"ctaudit ({__version__}-")
+
+
+@pytest.mark.parametrize("file", ["README.md", "docs/install.md", "tools/apt-repo"])
+def test_a_source_by_hand_is_the_role_s(file: str) -> None:
+    """Two sources of one archive with keys of two names are an error of apt's."""
+    role = (ROOT / "roles/ctaudit/vars/main.yml").read_text()
+    text = (ROOT / file).read_text()
+    for name in ("ctaudit_sources_file", "ctaudit_keyring_file"):
+        path = re.search(rf"(?m)^{name}: (.+)$", role)
+        assert path is not None
+        assert path[1] in text, name
+    template = (ROOT / "roles/ctaudit/templates/ctaudit.sources.j2").read_text()
+    fields = re.findall(r"(?m)^([A-Z][A-Za-z-]+):", template)
+    assert [field for field in fields if f"{field}: " not in text] == []
+
+
+def test_each_unit_has_its_manual_page() -> None:
+    """By its own name, in the page that its Documentation= names."""
+    text = (ROOT / "docs/man/ctaudit.service.8").read_text().replace("\\-", "-")
+    names = text.partition(".SH NAME\n")[2].splitlines()[0].partition(" - ")[0].split(", ")
+    synopsis = text.partition(".SH SYNOPSIS\n")[2].partition(".SH")[0].split()
+    units = {path.name for path in PACKAGING.iterdir() if path.suffix in (".service", ".timer")}
+    assert set(names) == units
+    assert units <= set(synopsis)
+    links = (PACKAGING / "ctaudit.links").read_text().splitlines()
+    pages = {Path(line.split()[1]).name for line in links}
+    assert pages == {f"{unit}.8" for unit in units - {"ctaudit.service"}}
+    installed = {Path(line).name for line in (PACKAGING / "ctaudit.manpages").read_text().split()}
+    assert installed == {path.name for path in (ROOT / "docs/man").iterdir()}
+    for unit in units:
+        named = re.findall(r"man:([\w.-]+)\((\d)\)", (PACKAGING / unit).read_text())
+        assert {f"{name}.{section}" for name, section in named} <= installed
+        assert ("ctaudit.service", "8") in named, unit
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/man").iterdir()), ids=lambda page: page.name)
+def test_a_manual_page_has_the_version(page: Path) -> None:
+    head = page.read_text().splitlines()[0]
+    name, section = page.name.rsplit(".", 1)
+    assert re.fullmatch(
+        rf'\.TH {name.upper()} {section} \d{{4}}-\d\d-\d\d "ctaudit {__version__}" "[A-Z][a-z ]+"',
+        head,
+    ), head
 
 
 def test_a_checkout_s_command_is_the_package_s() -> None:
@@ -193,6 +237,26 @@ def test_a_service_is_back_within_a_second_of_a_kill() -> None:
     for unit in ("ctaudit.service", "ctaudit-receiver.service"):
         lines = directives(unit, set())
         assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
+
+
+def test_the_maintenance_is_of_the_configured_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the unit calls it, with the configuration of a host that has the database itself."""
+    unit = (PACKAGING / "ctaudit-maintain.service").read_text()
+    call = re.search(r"(?m)^ExecStart=/usr/bin/ctaudit (.*)", unit)
+    assert call is not None
+    file = tmp_path / "ctaudit.toml"
+    file.write_text('[database]\ndsn = "host=localhost dbname=audit user=gw1"\n')
+    maintained: list[str] = []
+
+    def maintain(dsn: str, _: object) -> list[str]:
+        maintained.append(dsn)
+        return []
+
+    monkeypatch.setattr("ctaudit.database.maintenance.maintain", maintain)
+    assert main([*call[1].split(), "--config", str(file)]) == 0
+    assert maintained == ["dbname=audit"]
 
 
 def test_the_receiver_brings_the_clock_s_timer() -> None:

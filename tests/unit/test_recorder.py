@@ -133,6 +133,41 @@ def at(moment: str, number: int, error: Callable[[], Exception]) -> Callable[[st
     return meet
 
 
+def test_a_quiet_gateway_s_database_is_back_without_a_commit(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left to record, and the status does not keep the fault."""
+    told: list[str] = []
+    monkeypatch.setattr("ctaudit.record.session.notify", told.append)
+    caplog.set_level(logging.INFO, "ctaudit")
+    bench.spool([START, events(1)], sealed=False)
+    assert bench.record() == 1
+    bench.database.fault = Unreachable(2)
+    assert bench.record(turns=20) == 0
+    assert [status.partition(":")[0] for status in told] == [
+        "STATUS=database unreachable", "STATUS=recording",
+    ]  # fmt: skip
+    assert caplog.messages[-1] == "the database is back, recording continues"
+
+
+def test_a_database_that_only_answers_questions_is_not_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses each batch, as with a full disk: waits grow, and the status stays."""
+    told: list[str] = []
+    monkeypatch.setattr("ctaudit.record.session.notify", told.append)
+    bench.spool([START, events(1)], sealed=False)
+
+    def refuse(moment: str) -> None:
+        if moment == "send":
+            raise server_error("53100", "disk full")
+
+    bench.database.fault = refuse
+    bench.record(turns=60)
+    assert bench.waits[-1] > 1
+    assert told == ["STATUS=database unreachable: disk full"]
+
+
 def test_events_and_notes_are_recorded_in_their_order(bench: Bench) -> None:
     bench.spool([START, events(1, 2, 3), events(4)], [events(5, 6), STOP])
     assert bench.record() == 6

@@ -26,6 +26,7 @@ WRITTEN = [
     "postgresql://gw1:?q7x2k9@db/ctaudit?sslmode=require",
     "postgresql://gw1:q7?x2=k9@db?user=a@b",
     "postgresql://db?ssl=true",
+    "postgresql://gw1:q7x2k9@db/ctaudit?options=-c%20lock_timeout%3D5s%20-c%20application_name%3Da",
     "postgresql://",
 ]
 
@@ -99,6 +100,34 @@ def test_what_the_role_cannot_do(written: str, password: str, words: str) -> Non
 @pytest.mark.parametrize("written", WRITTEN)
 def test_nothing_against_the_others(written: str) -> None:
     assert dsn.find_dsn_faults(written, "dsn") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        ("host=db dbname=ctaudit user=gw1", ""),
+        ("host=db dbname=ctaudit user=gw1", "q7x2k9"),
+        ("postgresql://gw1:q7x2k9@db/ctaudit", "q7x2k9"),
+        ("nonsense", ""),
+    ],
+)
+def test_a_login_that_the_role_makes(written: str, made: str) -> None:
+    assert dsn.find_managed_faults(written, "dsn", made) == []
+
+
+@pytest.mark.parametrize("made", ["", "other"])
+@pytest.mark.parametrize("written", ["dbname=ctaudit password=q7x2k9", "postgresql://a:q7x2k9@/b"])
+def test_a_password_of_no_login(written: str, made: str) -> None:
+    """On the gateway itself nothing asks for one, and no file of it is written."""
+    [fault] = dsn.find_managed_faults(written, "dsn", made)
+    assert fault.startswith("dsn: has a password other than that of the login")
+    assert "ctaudit_database_manage to false" in fault
+    assert "q7x2k9" not in fault
+
+
+def test_user() -> None:
+    assert dsn.find_user("postgresql://gw1:q@db/ctaudit") == "gw1"
+    assert dsn.find_user("host=db") == dsn.find_user("nonsense") == ""
 
 
 def test_line_of_the_file() -> None:

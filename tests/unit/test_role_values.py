@@ -198,6 +198,27 @@ def test_namesakes() -> None:
         {"inventory_hostname": "gw", "ansible_facts": {"nodename": "other"}},
     ]
     assert values.find_namesakes(hosts, "gw") == ["a", "b", "c", "gw"]
+    assert values.list_nodes(hosts) == ["gw", "gw", "gw", "GW", "gw", "other"]
+
+
+@pytest.mark.parametrize(
+    "login",
+    ["postgres", "pg_monitor", "pg_x", "public", "none", "ctaudit_owner", "ctaudit-maintain"],
+)
+def test_a_login_that_is_no_gateways(login: str) -> None:
+    [fault] = values.find_login_faults(login, "ctaudit_database_login")
+    assert fault.startswith(f'ctaudit_database_login is "{login}", which is no gateway\'s')
+    [fault] = values.find_user_faults(login, "ctaudit_config.database.dsn")
+    assert fault.startswith(f'ctaudit_config.database.dsn logs in as "{login}", which is no')
+
+
+@pytest.mark.parametrize("login", ["gw1", "R1.Example.NET", "ctaudit", "Postgres", "pgw", "größe"])
+def test_a_gateways_login(login: str) -> None:
+    assert values.find_login_faults(login, "x") == values.find_user_faults(login, "x") == []
+
+
+def test_a_connection_string_that_names_no_user() -> None:
+    assert values.find_user_faults("", "ctaudit_config.database.dsn") == []
 
 
 @pytest.mark.parametrize(

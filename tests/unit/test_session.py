@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import psycopg
@@ -91,8 +92,10 @@ def test_unreachable_and_back_are_said_once(
     session.confirm()
     session.confirm()
     assert statuses == [
-        "STATUS=database unreachable: no route to host", "STATUS=recording",
-    ]  # fmt: skip
+        "STATUS=database unreachable: no route to host",
+        "STATUS=database unreachable: connection refused",
+        "STATUS=recording",
+    ]
     told = [(record.levelname, record.__dict__["MESSAGE_ID"]) for record in caplog.records]
     assert told == [
         ("ERROR", MESSAGE_IDS["database unreachable"]), ("INFO", MESSAGE_IDS["database back"]),
@@ -138,6 +141,7 @@ def test_connection_to_another_schema_is_closed(monkeypatch: pytest.MonkeyPatch)
         raise SchemaError("the schema of database ctaudit is version 2")
 
     monkeypatch.setattr(module, "connect", lambda *_: made)
+    monkeypatch.setattr(module, "unlimited", nullcontext)
     monkeypatch.setattr(module, "check_schema_version", refuse)
     with pytest.raises(SchemaError):
         open_store("", "ctaudit.record_live")
@@ -148,6 +152,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
     """A database of schema version 1 whose procedure takes so many columns."""
     made = Connection()
     monkeypatch.setattr(module, "connect", lambda *_: made)
+    monkeypatch.setattr(module, "unlimited", nullcontext)
     monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
     monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
     monkeypatch.setattr(procedures, "Unlimited", lambda _: None)

@@ -72,9 +72,9 @@ class Connection(ConnectionBase):
             raise AnsibleFileNotFound(f"{in_path} does not exist")
         target = self._place(out_path)
         shutil.copyfile(in_path, target)
-        if self._user != "root":
-            home = self._place(f"/home/{self._user}").stat()
-            os.chown(target, home.st_uid, home.st_gid)
+        # As this host counts: root of a container is another user here.
+        home = self._place("/root" if self._user == "root" else f"/home/{self._user}").stat()
+        os.chown(target, home.st_uid, home.st_gid)
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         super().fetch_file(in_path, out_path)

@@ -59,6 +59,14 @@ def find_password(dsn: str) -> str:
         return ""
 
 
+def find_user(dsn: str) -> str:
+    """That of the connection string; "" where there is none."""
+    try:
+        return parse_dsn(dsn).get("user", "")
+    except ValueError:
+        return ""
+
+
 def format_dsn(parameters: Mapping[str, str]) -> str:
     return " ".join(f"{key}={_quote(value)}" for key, value in parameters.items())
 
@@ -95,6 +103,21 @@ def find_dsn_faults(dsn: str, name: str, password: str = "") -> list[str]:
     if any(ord(character) < 32 for character in secret):
         faults.append(f"{name}: its password has a line break or a control character")
     return faults
+
+
+def find_managed_faults(dsn: str, name: str, password: str = "") -> list[str]:
+    """Sentences on what stands against a login that the role makes.
+
+    ``password``: the one that it gets; "" where it gets none.
+    """
+    if find_password(dsn) in ("", password):
+        return []
+    fault = (
+        f"{name}: has a password other than that of the login, which the role makes by its "
+        "variables; take it out, or set ctaudit_database_manage to false if others look after the "
+        "database"
+    )
+    return [fault]
 
 
 def _explain_key(key: str) -> str:
@@ -178,7 +201,9 @@ class FilterModule:
         return {
             "ctaudit_public_dsn": public_dsn,
             "ctaudit_dsn_password": find_password,
+            "ctaudit_dsn_user": find_user,
             "ctaudit_dsn_faults": find_dsn_faults,
+            "ctaudit_dsn_managed_faults": find_managed_faults,
             "ctaudit_dsn": format_dsn,
             "ctaudit_word": format_word,
             "ctaudit_passfile": format_passfile,

@@ -35,6 +35,11 @@ _NETWORKS = {
     "ctaudit_config.scope.internal",
 }
 _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
+# Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
+_NO_GATEWAYS = {
+    "postgres", "public", "none", "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor",
+    "ctaudit_maintainer", "ctaudit-maintain",
+}  # fmt: skip
 
 Option = Mapping[str, Any]
 
@@ -68,6 +73,11 @@ def find_namesakes(hosts: Iterable[Mapping[str, Any]], node: str) -> list[str]:
     return [str(host["inventory_hostname"]) for host in hosts if _node_of(host) == node]
 
 
+def list_nodes(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Those of the hosts, given by their variables."""
+    return [node for node in map(_node_of, hosts) if node is not None]
+
+
 def list_variables(part: str) -> list[str]:
     """Those that an entry point of the role goes by."""
     return list(_load_specs()[part]["options"])
@@ -82,9 +92,28 @@ def find_node_faults(node: str, name: str) -> list[str]:
 
 def find_login_faults(login: str, name: str) -> list[str]:
     """What PostgreSQL takes for a role, and pg_hba.conf in quotes."""
-    if re.fullmatch(r"[^\x00-\x1f\"]+", login) and len(login.encode()) <= 63:
-        return []
-    return [f"{name} is {_show(login)}; write 1 to 63 characters without quotes"]
+    if not re.fullmatch(r"[^\x00-\x1f\"]+", login) or len(login.encode()) > 63:
+        return [f"{name} is {_show(login)}; write 1 to 63 characters without quotes"]
+    if is_no_gateways(login):
+        fault = (
+            f"{name} is {_show(login)}, which is no gateway's: PostgreSQL or ctaudit has that name "
+            "itself; write another one. If it is left out, the login is the gateway's node"
+        )
+        return [fault]
+    return []
+
+
+def find_user_faults(user: str, name: str) -> list[str]:
+    """``user``: of the connection string ``name``; "" where it names none."""
+    fault = (
+        f"{name} logs in as {_show(user)}, which is no gateway's login; write one that is a "
+        "member of ctaudit_recorder and of nothing else"
+    )
+    return [fault] if is_no_gateways(user) else []
+
+
+def is_no_gateways(login: str) -> bool:
+    return login in _NO_GATEWAYS or login.startswith("pg_")
 
 
 def _node_of(host: Mapping[str, Any]) -> str | None:
@@ -271,7 +300,9 @@ class FilterModule:
             "ctaudit_read": read_or_default,
             "ctaudit_faults": find_faults,
             "ctaudit_namesakes": find_namesakes,
+            "ctaudit_nodes": list_nodes,
             "ctaudit_variables": list_variables,
             "ctaudit_node_faults": find_node_faults,
             "ctaudit_login_faults": find_login_faults,
+            "ctaudit_user_faults": find_user_faults,
         }

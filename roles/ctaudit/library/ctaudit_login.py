@@ -26,7 +26,13 @@ options:
   nodes:
     description: Of a recorder's login, the gateways that it records as; others that it has stay.
       With C(state=absent), those that it does not record as any more; the login goes unless
-      it records as others.
+      it records as others that are not retired.
+    type: list
+    elements: str
+    default: []
+  former_nodes:
+    description: Names that the gateway had before, under which its spool may have events; the login
+      records as these too, but for one that is renamed in the database, which knows its streams.
     type: list
     elements: str
     default: []
@@ -90,6 +96,8 @@ from ansible.module_utils.ctaudit_psql import (
 
 _ROUNDS = 4096  # PostgreSQL's own
 _REASON = "the Ansible role"
+# Who has one of these reads or changes the record, which a gateway must not.
+_NOT_A_RECORDERS = ("ctaudit_owner", "ctaudit_auditor", "ctaudit_maintainer")
 _LIMITS = {
     "statement_timeout": {"type": "str"},
     "temp_file_limit": {"type": "str"},
@@ -104,6 +112,7 @@ def main() -> None:
             "role": {"type": "str", "choices": ["auditor", "maintainer", "owner", "recorder"]},
             "password": {"type": "str", "default": "", "no_log": True},
             "nodes": {"type": "list", "elements": "str", "default": []},
+            "former_nodes": {"type": "list", "elements": "str", "default": []},
             "limits": {"type": "dict", "default": {}, "options": _LIMITS},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
@@ -133,7 +142,8 @@ def main() -> None:
 def _find(module: AnsibleModule, name: str) -> dict | None:
     """What the server knows of the login; None: there is none, or in check mode no server."""
     statement = (
-        "SELECT json_build_object('login', rolcanlogin, 'verifier', rolpassword, 'groups',"
+        "SELECT json_build_object('login', rolcanlogin, 'super', rolsuper,"
+        " 'verifier', rolpassword, 'groups',"
         " (SELECT coalesce(json_agg(r.rolname), '[]') FROM pg_auth_members AS m"
         "   JOIN pg_roles AS r ON r.oid = m.roleid WHERE m.member = a.oid),"
         " 'connections', rolconnlimit, 'settings',"
@@ -153,18 +163,19 @@ def _find(module: AnsibleModule, name: str) -> dict | None:
         raise
 
 
-def _find_nodes(module: AnsibleModule, name: str) -> list[str]:
-    """The gateways that it records as."""
+def _find_nodes(module: AnsibleModule, name: str) -> dict[str, bool]:
+    """The gateways that it records as, and whether they are retired."""
     statement = (
-        "SELECT coalesce(json_agg(l.node ORDER BY l.node), '[]') FROM ctaudit.node_login AS l"
+        "SELECT coalesce(json_object_agg(l.node, n.retired_at IS NOT NULL), '{}')"
+        " FROM ctaudit.node_login AS l LEFT JOIN ctaudit.node AS n USING (node)"
         f" WHERE l.login = {quote_text(name)}"
     )
     try:
-        return ask(module, statement, DATABASE) or []
+        return ask(module, statement, DATABASE) or {}
     except Refused as refused:
         # Before the database or its schema is there, and after the database is gone.
         if module.check_mode or module.params["state"] == "absent":
-            return []
+            return {}
         raise Refused(f"{refused}; bring the schema to the package's version first") from None
 
 
@@ -176,6 +187,8 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
         return _removing_steps(module, found)
     if not (password.isascii() and password.isprintable()):
         raise Refused("its password must be printable ASCII")
+    if module.params["role"] == "recorder" and found is not None:
+        _refuse_powerful(found)
     group = f"ctaudit_{module.params['role']}"
     steps = {}
     if found is None:
@@ -197,6 +210,17 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
     return {**steps, **_limiting_steps(module, found), **_node_steps(module)}
 
 
+def _refuse_powerful(found: dict) -> None:
+    """Raises Refused where nothing would bind the login to its gateway."""
+    groups = [group for group in _NOT_A_RECORDERS if group in found["groups"]]
+    what = "a superuser" if found["super"] else f"a member of {groups[0]}" if groups else ""
+    if what:
+        raise Refused(
+            f"it is {what}, a gateway's may record and nothing else; give the gateway another one "
+            "in ctaudit_database_login"
+        )
+
+
 def _limiting_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
     quoted = quote_name(module.params["name"])
     limits = {key: value for key, value in module.params["limits"].items() if value is not None}
@@ -215,24 +239,40 @@ def _limiting_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]
 
 def _node_steps(module: AnsibleModule) -> dict[str, str]:
     name, nodes = module.params["name"], module.params["nodes"]
-    known = _find_nodes(module, name) if nodes else []
+    known = _find_nodes(module, name) if nodes else {}
     return {
         f"records as {node}": _changing_login("add_login", node, name)
-        for node in nodes
+        for node in [*nodes, *_find_former_nodes(module)]
         if node not in known
     }
 
 
+def _find_former_nodes(module: AnsibleModule) -> list[str]:
+    names = ", ".join(map(quote_text, module.params["former_nodes"]))
+    statement = (
+        f"SELECT coalesce(json_agg(name), '[]') FROM unnest(ARRAY[{names}]::text[]) AS name"
+        " WHERE EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = name)"
+        " OR NOT EXISTS (SELECT FROM ctaudit.node_change AS c WHERE c.former_name = name)"
+    )
+    try:
+        return ask(module, statement, DATABASE) or [] if names else []
+    except Refused:
+        if module.check_mode:
+            return []
+        raise
+
+
 def _removing_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
-    """The login stays while it is that of other gateways."""
+    """The login stays while it is that of other gateways, retired ones apart."""
     name, nodes = module.params["name"], module.params["nodes"]
-    known = _find_nodes(module, name) if nodes else []
+    known = _find_nodes(module, name) if nodes else {}
+    others = [node for node, is_retired in known.items() if node not in nodes and not is_retired]
     steps = {
         f"does not record as {node} any more": _changing_login("remove_login", node, name)
-        for node in nodes
-        if node in known
+        for node in known
+        if node in nodes or not others
     }
-    if found is not None and set(known) <= set(nodes):
+    if found is not None and not others:
         steps["removed"] = f"DROP ROLE {quote_name(name)}"
     return steps
 

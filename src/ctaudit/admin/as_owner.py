@@ -28,7 +28,8 @@ def acting_as_owner(
     ``refusals``: SQLSTATEs by which the functions refuse, in a sentence each: a UsageError.
     """
     with connect(dsn, "owner") as connection:
-        check_schema_version(connection)
+        with explained(doing), unlimited(connection):
+            check_schema_version(connection)
         try:
             with explained(doing), _refusing(refusals), as_owner(connection):
                 yield connection

@@ -124,6 +124,16 @@ def read_published(directory: Path) -> list[Published]:
     return list(found.values())
 
 
+def list_earlier_names(directory: Path, node: str) -> list[str]:
+    """The other gateways whose streams are kept: what this one was called before, as a rule.
+
+    None where this user may not read the spool, or there is none.
+    """
+    with suppress(OSError):
+        return sorted({each.node for each in read_published(directory)} - {node})
+    return []
+
+
 def _ask(published: list[Published], find_position: Callable[[str, UUID], int | None]) -> Positions:
     """Of a stream that is not known, what lies before its oldest segment is no matter here."""
     return {

@@ -12,12 +12,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-from ctaudit.admin.check_backlog import check_backlog
-from ctaudit.admin.check_login import check_login
+from ctaudit.admin.check_backlog import check_backlog, list_earlier_names
+from ctaudit.admin.check_login import check_earlier_names, check_login, find_position
 from ctaudit.admin.check_server import check_server, describe_server, judge_schema, read_row
 from ctaudit.admin.check_units import judge_maintenance
 from ctaudit.admin.finding import Finding, Level, make_finding
@@ -25,12 +24,15 @@ from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.admin.units import UnitState
 from ctaudit.database.connection import connect, explained, read_schema_version
 from ctaudit.database.dsn import is_local_host
+from ctaudit.database.limits import unlimited
 from ctaudit.database.schema import read_partitions_until
-from ctaudit.errors import CtauditError, DatabaseError, SchemaError
+from ctaudit.database.version import SchemaVersion
+from ctaudit.errors import CtauditError, DatabaseError, PrivilegeError, SchemaError
 from ctaudit.host.privileges import acting_as, has_user, is_root
 
 RECORDER_USER, MAINTAINER_USER = "ctaudit", "ctaudit-maintain"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
+_IN_SERVER_LOG = "more is in the server's log"
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
 
@@ -114,12 +116,17 @@ def _check_nodes(dsn: str) -> list[Finding]:
 
 def _ask_server(connection: psycopg.Connection[Any], site: Site) -> Iterator[Finding]:
     yield describe_server(connection)
-    found = read_schema_version(connection)
+    found, until = _read_schema(connection)
     yield judge_schema(found)
     if found.installed is not None:
-        until = read_partitions_until(connection)
         yield from check_server(connection, until)
         yield _judge_maintenance(connection, site, until)
+
+
+def _read_schema(connection: psycopg.Connection[Any]) -> tuple[SchemaVersion, date | None]:
+    """Its version, and the last day that has a partition."""
+    with explained("asking the database"), unlimited(connection):
+        return read_schema_version(connection), read_partitions_until(connection)
 
 
 def _judge_maintenance(
@@ -137,13 +144,12 @@ def _ask(
 ) -> Iterator[Finding]:
     yield describe_server(connection)
     try:
-        found = read_schema_version(connection)
+        found, until = _read_schema(connection)
         yield judge_schema(found)
         if found.installed is None:
             return
         rights = _read_rights(connection, procedure)
         yield judge_rights(procedure, rights)
-        until = read_partitions_until(connection)
         yield from check_server(connection, until)
         if site is not None:
             yield _judge_maintenance(connection, site, until)
@@ -152,24 +158,27 @@ def _ask(
             if login.level is Level.UNFIT:
                 return
             if site is not None:
-                yield from check_backlog(site.spool, partial(_find_position, connection))
+                yield from _check_spool(connection, node, site.spool)
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
             yield from judge_pair(*_read_pair(connection, node))
     except SchemaError as error:
         yield Finding("schema", Level.UNFIT, str(error))
-    except CtauditError as error:
+    except PrivilegeError as error:
         wanted = f"{connection.info.user} a member of ctaudit_recorder"
         yield _refuse("privileges", str(error), wanted)
+    except CtauditError as error:
+        yield _refuse("database", str(error), "answers to what check asks", _IN_SERVER_LOG)
 
 
-def _find_position(connection: psycopg.Connection[Any], node: str, stream: UUID) -> int | None:
-    """Of a stream of this login's gateways; None: not known, or another login's."""
-    try:
-        row = read_row(connection, "SELECT ctaudit.resume_position(%s, %s)", node, stream)
-    except DatabaseError:
-        return None
-    return row[0] if row else None
+def _check_spool(
+    connection: psycopg.Connection[Any], node: str, directory: Path
+) -> Iterator[Finding]:
+    """What waits for a login's right waits for ever; then how much it is tells nothing."""
+    refused = [*check_earlier_names(connection, list_earlier_names(directory, node))]
+    yield from refused
+    if not refused:
+        yield from check_backlog(directory, partial(find_position, connection))
 
 
 def judge_rights(procedure: str, rights: Rights) -> Finding:
@@ -262,7 +271,7 @@ def _read_pair(connection: psycopg.Connection[Any], node: str) -> tuple[str | No
 
 def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
     schema, name = procedure.split(".")
-    with explained("reading the privileges"), connection.transaction():
+    with explained("reading the privileges"), unlimited(connection):
         row = connection.execute(
             "SELECT r.rolname, r.rolsuper,"
             " (SELECT bool_or(has_function_privilege(p.oid, 'EXECUTE')"
@@ -284,6 +293,6 @@ def _read_rights(connection: psycopg.Connection[Any], procedure: str) -> Rights:
 
 
 def _read_unannounced(connection: psycopg.Connection[Any], node: str) -> list[Unannounced]:
-    with explained("asking what was not announced"), connection.transaction():
+    with explained("asking what was not announced"), unlimited(connection):
         rows = connection.execute("SELECT * FROM ctaudit.unannounced(%s)", (node,)).fetchall()
     return [Unannounced(*row) for row in rows]

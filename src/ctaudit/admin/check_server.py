@@ -13,6 +13,7 @@ import psycopg
 
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.database.connection import explained
+from ctaudit.database.limits import unlimited
 from ctaudit.database.locks import LockRoom, count_relations, read_lock_room
 from ctaudit.database.version import OLDEST_RECORDED, Mismatch, SchemaVersion
 from ctaudit.host.privileges import current_user
@@ -106,5 +107,5 @@ def _read_one(connection: psycopg.Connection[Any], statement: str) -> Any:
 
 def read_row(connection: psycopg.Connection[Any], statement: str, *values: object) -> Any:
     """The first row of a query; None: there is none."""
-    with explained("asking the database"), connection.transaction():
+    with explained("asking the database"), unlimited(connection):
         return connection.execute(statement.encode(), values or None).fetchone()

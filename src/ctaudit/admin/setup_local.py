@@ -7,6 +7,7 @@ before the schema is complete.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -18,16 +19,18 @@ import psycopg
 from psycopg import sql
 
 from ctaudit.admin.auditor_limits import AUDITOR_CONNECTIONS, limit_auditor
+from ctaudit.admin.check_backlog import list_earlier_names
 from ctaudit.admin.check_database import MAINTAINER_USER, RECORDER_USER
 from ctaudit.admin.units import MAINTAIN_TIMER, Units
 from ctaudit.database import schema
 from ctaudit.database.connection import connect, explained
+from ctaudit.database.dsn import DEFAULT_DATABASE
 from ctaudit.database.public_access import close_to_public
 from ctaudit.database.schema_text import format_installed
 from ctaudit.errors import DatabaseError, PrivilegeError, UsageError
 from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 
-DATABASE = "ctaudit"
+DATABASE = DEFAULT_DATABASE
 SUPERUSER = "postgres"
 RECORDER_UNIT = Units().recorder
 _SOCKET = "/var/run/postgresql"
@@ -40,9 +43,10 @@ def local_dsn(name: str) -> str:
     return f"host={_SOCKET} dbname={name} user={SUPERUSER} options='{_NO_LIMITS}'"
 
 
-def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
+def set_up_local(auditors: Sequence[str], node: str, spool: Path | None = None) -> Iterator[str]:
     """Yields a sentence after each step; runs as root or as PostgreSQL's superuser.
 
+    ``spool``: what it holds of this gateway under an earlier name is to be recorded as well.
     Raises PrivilegeError, UsageError (an auditor is not a user of this host), DatabaseError.
     """
     for name in auditors:
@@ -55,6 +59,7 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
         raise PrivilegeError(
             f"setup --local: runs as {current_user()}; run it as root or as {SUPERUSER}"
         )
+    earlier_names = list_earlier_names(spool, node) if spool else []
     with acting_as(SUPERUSER) if is_root() else contextlib.nullcontext():
         is_new, sentence = _create_database(DATABASE)
         yield sentence
@@ -72,6 +77,8 @@ def set_up_local(auditors: Sequence[str], node: str) -> Iterator[str]:
             _take_ownership_away(connection, MAINTAINER_USER)
             yield _create_login(connection, RECORDER_USER, "ctaudit_recorder", "recorder")
             yield _let_record(connection, RECORDER_USER, node)
+            for name in earlier_names:
+                yield from _let_record_earlier(connection, RECORDER_USER, name)
     yield from _start_services(node)
 
 
@@ -131,6 +138,24 @@ def _let_record(connection: psycopg.Connection[Any], login: str, node: str) -> s
             {"node": node, "login": login},
         )
     return f"Login {login} records as {node}."
+
+
+def _let_record_earlier(
+    connection: psycopg.Connection[Any], login: str, name: str
+) -> Iterator[str]:
+    """Unless it is the name of a gateway with logins: a spool does not prove to be that one's."""
+    with explained(f"letting {login} record as {name}"):
+        taken = connection.execute(
+            "SELECT array_agg(l.login = %s) FROM ctaudit.node_login AS l WHERE l.node = %s",
+            (login, name),
+        ).fetchone()
+    if taken is None or taken[0] is None:
+        yield f"{_let_record(connection, login, name)[:-1]}, which this spool was before."
+    elif not any(taken[0]):
+        yield (
+            f"The spool holds what was received as {name}, whose logins are others; if it is this "
+            f"gateway, run as postgres: ctaudit node login {shlex.quote(name)} {login}"
+        )
 
 
 def _take_ownership_away(connection: psycopg.Connection[Any], name: str) -> None:

@@ -25,11 +25,15 @@ def run_schema(args: Namespace) -> int:
 
 
 def run_maintain(args: Namespace) -> int:
+    from ctaudit.database.dsn import pick_local_dsn
     from ctaudit.database.maintenance import maintain
     from ctaudit.database.maintenance_text import format_maintained
 
     config = load_config(args.config)
-    for line in format_maintained(maintain(pick_dsn(args, config), config.retention)):
+    dsn = pick_dsn(args, config)
+    if args.local:
+        dsn = pick_local_dsn(dsn)
+    for line in format_maintained(maintain(dsn, config.retention)):
         output.print_lines([line])
         output.flush()
     return SUCCESS
@@ -40,7 +44,7 @@ def run_setup(args: Namespace) -> int:
 
     config = load_config(args.config)
     auditors = list(dict.fromkeys(["root", *args.auditor]))
-    for line in set_up_local(auditors, config.node):
+    for line in set_up_local(auditors, config.node, config.spool.directory):
         output.print_lines([line])
         output.flush()
     return SUCCESS

@@ -197,7 +197,7 @@ def repeated(ask: Callable[[], T]) -> T:
     return ask()
 
 
-# Until its first release, migration 1 is edited in place. Only the present text makes this type.
+# Before 0.1.0 migration 1 was edited in place. Only its released text makes this type.
 _VERSION = """
 SELECT ctaudit.schema_version(), EXISTS (
     SELECT FROM pg_catalog.pg_type AS t

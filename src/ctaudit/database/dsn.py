@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from ipaddress import ip_address
+from threading import Thread
 from typing import Any
 
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctaudit.errors import UsageError
 
@@ -21,6 +25,8 @@ _SECRETS = {
     "scram_client_key",
     "scram_server_key",
 }
+DEFAULT_DATABASE = "ctaudit"  # that setup --local makes
+_DNS_PATIENCE = 1.0  # seconds
 _VARIABLES = {
     "service": "PGSERVICE",
     "host": "PGHOST",
@@ -75,30 +81,74 @@ def find_remote_host(dsn: str) -> str | None:
     reached = _split_hosts(addresses or hosts)
     shown = _split_hosts(hosts)
     names = shown if len(shown) == len(reached) else reached
-    pairs = zip(names, reached, strict=True)
-    return ", ".join(name for name, host in pairs if not is_local_host(host)) or None
+    pairs, until = zip(names, reached, strict=True), time.monotonic() + _DNS_PATIENCE
+    remote = (name for name, host in pairs if not is_local_host(host, until - time.monotonic()))
+    return ", ".join(remote) or None
+
+
+def pick_local_dsn(dsn: str) -> str:
+    """The database of ``dsn`` by this host's socket, as this user; the default one if that is
+    elsewhere, or a service file knows where. The login and the password of ``dsn`` are another's.
+    """
+    parameters = parse_dsn(dsn)
+    if "service" in parameters or find_remote_host(dsn) is not None:
+        return make_conninfo(dbname=DEFAULT_DATABASE)
+    host = str(parameters.get("host") or "")
+    kept = {"host": host} if host.startswith(("/", "@")) else {}
+    if "port" in parameters:
+        kept["port"] = str(parameters["port"])
+    return make_conninfo(dbname=parameters.get("dbname") or DEFAULT_DATABASE, **kept)
 
 
 def _split_hosts(text: object) -> list[str]:
     return [host.strip() for host in str(text or "").split(",") if host.strip()]
 
 
-def is_local_host(host: str) -> bool:
-    """A socket file, this host's name or an address of it; "" is libpq's default, a socket."""
+def is_local_host(host: str, patience: float = _DNS_PATIENCE) -> bool:
+    """A socket file, a name of this host or an address of it; "" is libpq's default, a socket.
+
+    ``patience``: seconds that a name server has; one that does not answer knows no such name.
+    """
     own = {"", "localhost", socket.gethostname().lower()}
     if host.startswith(("/", "@")) or host.lower() in own:
         return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or _is_own_address(host, address.version)
+    addresses = _list_addresses(host, patience)
+    return bool(addresses) and all(map(_is_own_address, addresses))
 
 
-def _is_own_address(host: str, family: int) -> bool:
+def _list_addresses(host: str, patience: float) -> set[str]:
+    """None where the name is not known, or not within ``patience`` seconds."""
+    with suppress(ValueError):
+        return {str(ip_address(host))}
+    asked: Future[set[str]] = Future()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            asked.set_result(set())
+        else:
+            asked.set_result({str(address[0]) for *_, address in found})
+
+    # Whoever waits for a name cannot be interrupted; a daemon's thread ends with the program.
+    Thread(target=ask, daemon=True).start()
+    with suppress(TimeoutError):
+        return asked.result(max(0.0, patience))
+    return set()
+
+
+def _is_own_address(host: str) -> bool:
+    """Whether a socket may have this address. Connected to itself, so that it is refused where
+    net.ipv4.ip_nonlocal_bind lets a socket have any.
+    """
+    address = ip_address(host)
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
-        with socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as trial:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
             trial.bind((host, 0))
+            trial.connect((host, 9))  # sends nothing
     except OSError:
         return False
     return True

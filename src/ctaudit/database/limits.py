@@ -19,15 +19,17 @@ _SINCE_17 = "transaction_timeout"
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _FREE_POSTGRES = 17_00_00  # the version that has _SINCE_17
 
-# Whether a single statement, in a transaction of its own, would meet a limit.
+# Whether a single statement, in a transaction of its own, would meet a limit: by what the session
+# began with, since the transaction that asks is freed of it.
 _IS_LIMITED = """
 SELECT pg_catalog.pg_backend_pid(), EXISTS (
     SELECT FROM (VALUES
         ('statement_timeout', '0'), ('lock_timeout', '0'), ('transaction_timeout', '0'),
         ('default_transaction_read_only', 'off'),
         ('default_transaction_isolation', 'read committed')
-    ) AS s (name, free)
-    WHERE pg_catalog.current_setting(s.name, true) <> s.free
+    ) AS free (name, value)
+    JOIN pg_catalog.pg_settings AS s USING (name)
+    WHERE s.reset_val <> free.value
 )
 """
 
@@ -62,13 +64,14 @@ class Unlimited:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        pid, is_limited = connection.execute(_IS_LIMITED.encode()).fetchall()[0]
-        # A pooler tells its clients a process of its own making.
-        is_pooled = pid != connection.info.backend_pid
-        if not is_pooled:
-            # This session is ours, and idle as long as the gateway is. A pooler's own sessions
-            # are for the pooler to begin anew.
-            connection.execute(b"SET idle_session_timeout = 0")
+        with unlimited(connection):
+            pid, is_limited = connection.execute(_IS_LIMITED.encode()).fetchall()[0]
+            # A pooler tells its clients a process of its own making.
+            is_pooled = pid != connection.info.backend_pid
+            if not is_pooled:
+                # This session is ours, and idle as long as the gateway is. A pooler's own
+                # sessions are for the pooler to begin anew.
+                connection.execute(b"SET idle_session_timeout = 0")
         begin = f"{_BEGIN}; {_settings(connection)}".encode()
         self._begin = begin if is_limited or is_pooled else None
 

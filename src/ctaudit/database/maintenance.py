@@ -85,7 +85,8 @@ def maintain(dsn: str, retention: RetentionSection) -> Iterator[Maintained | Wai
     """
     with connect(dsn, "maintainer") as connection, explained("maintaining the store"):
         connection.autocommit = True
-        check_schema_version(connection)
+        with unlimited(connection):
+            check_schema_version(connection)
         waiting: dict[tuple[str, str | None], Waiting] = {}
         left = 0
         for step in _list_steps(connection, retention):

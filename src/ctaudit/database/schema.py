@@ -135,7 +135,8 @@ def install(dsn: str) -> Done:
         with holders_named(connection, _DOING):
             applied = [step for step in steps if retry_locked(partial(_run, connection, step))]
             made = retry_locked(partial(_make_partitions, connection))
-        database = find_open_database(connection)
+        with unlimited(connection):
+            database = find_open_database(connection)
         to_close = close_statements(connection, database) if database else ()
     names = tuple(step.name for step in applied)
     return Done(version.EXPECTED_SCHEMA, names, made, tuple(to_close))
@@ -164,7 +165,8 @@ def _step(connection: psycopg.Connection[Any]) -> Iterator[None]:
 def upgrade(dsn: str) -> Done:
     """As install, but raises SchemaError where no schema is installed."""
     with connect(dsn, "owner") as connection:
-        found = read_schema_version(connection)
+        with explained(_DOING), unlimited(connection):
+            found = read_schema_version(connection)
         if found.installed is None:
             raise SchemaError(f"database {connection.info.dbname} has {found.describe()}")
     return install(dsn)

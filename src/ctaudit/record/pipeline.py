@@ -94,6 +94,13 @@ class Pipeline:
             self._record_stop(cursor, step, step.stop)
         return True
 
+    def has_unsent(self) -> bool:
+        """Whether something has been read that the database does not have."""
+        if self._cursor is None:
+            return False
+        span = self._commits.span(self._cursor.segment, self._cursor.offset)
+        return span.until > span.first
+
     def _seek(self) -> bool:
         """Opens the segment to read next, or clears the way to it; False when there is none."""
         located = locate(self._list(), self._commits.find_position)

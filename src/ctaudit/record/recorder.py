@@ -94,6 +94,8 @@ class Recorder:
                 self._handle_fault(error)
                 moved = True
             if not moved:
+                if self._session.is_failing and not self._pipeline.has_unsent():
+                    self._session.confirm()
                 if stop:
                     break
                 self._lines.turn()

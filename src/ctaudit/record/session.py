@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database import version
 from ctaudit.database.connection import check_schema_version, connect, explained
+from ctaudit.database.limits import unlimited
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
 from ctaudit.record.notices import log_notice
@@ -26,8 +27,8 @@ def open_store(dsn: str, procedure: str) -> Store:
     connection = connect(dsn, "recorder")
     connection.add_notice_handler(log_notice)
     try:
-        found = check_schema_version(connection, version.OLDEST_RECORDED)
-        with explained(f"reading the parameters of {procedure}"):
+        with explained(f"reading the parameters of {procedure}"), unlimited(connection):
+            found = check_schema_version(connection, version.OLDEST_RECORDED)
             taken = read_taken_columns(connection, procedure)
         store = Store(connection, procedure, taken)
     except BaseException:
@@ -65,6 +66,7 @@ class Session:
         self._store: Store | None = None
         self._failures = 0
         self._fault: str | None = None
+        self._status = ""
 
     def open(self) -> Store:
         """The store of this session; connects if needed. Raises what ``open_store`` raises."""
@@ -77,6 +79,11 @@ class Session:
         """Whether there is a connection, as far as is known."""
         return self._store is not None and not self._store.is_broken
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last that is known of the database is a fault."""
+        return self._failures > 0
+
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
@@ -85,24 +92,30 @@ class Session:
     def back_off(self, reason: str, fault: str = "database unreachable") -> None:
         """Closes the connection and waits before the next try, longer after each failure.
 
-        ``fault``: a key of host.log.MESSAGE_IDS; logged once, until it is another one.
+        ``fault``: a key of host.log.MESSAGE_IDS; logged once, until it is another one. The status
+        has the last reason.
         """
         self.close()
         if fault != self._fault:
             log_fault(log, fault, f"{fault}, events wait in the spool: {reason}")
-            notify(f"STATUS={fault}: {reason}")
         self._fault = fault
+        self._tell(f"{fault}: {reason}")
         self._failures += 1
         # Random, so that a fleet of gateways does not come back at the same moment.
         longest = longest_delay(self._failures)
         self._sleep(random.uniform(longest / 2, longest))  # noqa: S311
 
     def confirm(self) -> None:
-        """Something has been committed: the database is there."""
+        """The database is there: it has committed something, or has all there is."""
         if self._failures:
             log_fault(
                 log, "database back", "the database is back, recording continues", logging.INFO
             )
-            notify("STATUS=recording")
+            self._tell("recording")
         self._failures = 0
         self._fault = None
+
+    def _tell(self, status: str) -> None:
+        if status != self._status:
+            notify(f"STATUS={status}")
+        self._status = status
