@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +12,8 @@ import psycopg
 
 from ctaudit.database import version
 from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
+from ctaudit.database.hosts import has_several_hosts, list_attempts
+from ctaudit.database.impatient import ImpatientConnection
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
@@ -50,18 +53,40 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     for name, value in _KEEPALIVES.items():
         parameters.setdefault(name, value)
-    try:
-        # A pooler gives the next transaction to another session, which knows no statement's name.
-        connection = psycopg.connect(**parameters, prepare_threshold=None)
-    except psycopg.Error as error:
-        raise DatabaseError(
-            f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
-            f"{describe_error(error)}{_advise(error, role, dsn)}"
-        ) from None
+    if role in _UNLIMITED and has_several_hosts(parameters) and not _names_attributes(parameters):
+        # A standby takes nothing. Not "read-write": a login may be read-only by default.
+        parameters["target_session_attrs"] = "primary"
+    connection = _connect_first(parameters, role, dsn)
     if role in _UNLIMITED:
         connection.read_only = False
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
+
+
+def _names_attributes(parameters: Mapping[str, Any]) -> bool:
+    return bool(parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS"))
+
+
+def _connect_first(parameters: Mapping[str, Any], role: str, dsn: str) -> psycopg.Connection[Any]:
+    """To the first host that answers and is what is wanted."""
+    kind = ImpatientConnection if role == "recorder" else psycopg.Connection
+    refusals: list[tuple[str, psycopg.Error]] = []
+    attempts = list_attempts(parameters)
+    for attempt in attempts:
+        try:
+            # A pooler gives the next transaction to another session, which knows no statement's
+            # name.
+            return kind.connect(**attempt, prepare_threshold=None)
+        except psycopg.Error as error:
+            refusals.append((str(attempt.get("hostaddr") or attempt.get("host")), error))
+    said = [describe_error(error) for _, error in refusals]
+    if len(attempts) > 1:
+        said = [f"{host}: {words}" for (host, _), words in zip(refusals, said, strict=True)]
+    advice = next(filter(None, (_advise(error, role, dsn) for _, error in refusals)), "")
+    raise DatabaseError(
+        f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
+        f"{'; '.join(dict.fromkeys(said))}{advice}"
+    ) from None
 
 
 _REFUSALS = ("authentication", "role ", "permission denied", "no password supplied")

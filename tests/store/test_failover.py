@@ -1,0 +1,86 @@
+"""Several database hosts in one connection string, and a server that stops answering."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from contextlib import closing
+from dataclasses import replace
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ctaudit.database import impatient
+from ctaudit.database.connection import connect
+from ctaudit.errors import DatabaseError
+from ctaudit.record.in_flight import send_batch
+from ctaudit.record.positions import Span
+from ctaudit.record.procedures import Fault, classify
+from ctaudit.record.session import open_store
+from ctaudit.spool.decoder import Batch
+from ctaudit.spool.note import Note
+from lab.cluster import Cluster, hot_standby
+from lab.waiting import wait_until
+from tests.store.gateway import let_record
+
+
+def test_a_silent_host_before_the_server(cluster: Cluster) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        port = silent.getsockname()[1]
+        dsn = (
+            f"host=127.0.0.1,{cluster.socket_directory} port={port},5432 connect_timeout=1 "
+            f"dbname=ctaudit user={cluster.superuser}"
+        )
+        with closing(connect(dsn, "recorder")) as connection:
+            assert connection.info.host == str(cluster.socket_directory)
+
+
+def test_those_who_write_come_to_the_primary(cluster: Cluster) -> None:
+    with hot_standby(cluster) as standby:
+        both = f"host={standby.socket_directory},{cluster.socket_directory}"
+        rest = f"dbname=ctaudit user={cluster.superuser}"
+        for role in ("recorder", "maintainer", "owner"):
+            with closing(connect(f"{both} {rest}", role)) as connection:
+                assert connection.info.host == str(cluster.socket_directory), role
+        # Who asks has the first that answers, or says what it wants.
+        with closing(connect(f"{both} {rest}", "auditor")) as connection:
+            assert connection.info.host == str(standby.socket_directory)
+        wanted = f"{both} {rest} target_session_attrs=read-write"
+        with closing(connect(wanted, "auditor")) as connection:
+            assert connection.info.host == str(cluster.socket_directory)
+        wanted = f"{both} {rest} target_session_attrs=standby"
+        with closing(connect(wanted, "recorder")) as connection:
+            assert connection.info.host == str(standby.socket_directory)
+        # Twice the standby: as during a failover.
+        none = f"host={standby.socket_directory},{standby.socket_directory}"
+        with pytest.raises(DatabaseError, match="server is in hot standby mode"):
+            connect(f"{none} {rest}", "recorder")
+
+
+def test_a_server_that_stops_answering_is_given_up(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kernel still answers, so that neither keepalives nor tcp_user_timeout notice."""
+    dsn = cluster.dsn(user="rex")
+    let_record(cluster.dsn(), "gw1")
+    span = Span("gw1", uuid4(), 0, 10)
+    store = open_store(dsn, "ctaudit.record_live")
+    store.record_note(span, Note("start", time.time_ns(), {"mode": "live"}))
+    monkeypatch.setattr(impatient, "LONGEST_SILENCE", 0.5)
+    backend = store._connection.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        coverage = replace(span, first=10, until=20)
+        sent = send_batch(store, coverage, store.encode(coverage, Batch()), 0)
+        with pytest.raises(psycopg.OperationalError, match=r"not answered for 0\.5 s") as caught:
+            sent.settle()
+        assert classify(caught.value) is Fault.UNREACHABLE
+        store.close()
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    # What it had been sent it does now, once: the position says so to the next one.
+    with closing(open_store(dsn, "ctaudit.record_live")) as again:
+        wait_until(lambda: again.find_position("gw1", span.stream) == 20)
