@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pyroute2 import NetNS, netns
 
 from lab import addresses as a
-from lab.fleet.plan import DATABASE_ADDRESS, Fleet, Member
+from lab.fleet.plan import Fleet, Member
 from lab.links import add_veth, bring_up, find_link
 from lab.namespaces import feed_in
 from lab.processes import end_processes_in, identities_of, process_start
@@ -40,8 +40,8 @@ def wired(fleet: Fleet) -> Iterator[None]:
         _link_outside(fleet)
         for gateway in fleet.gateways:
             _link_client(gateway)
-        if fleet.database is not None:
-            _link_database(fleet.database, fleet.gateways)
+        if fleet.has_backbone:
+            _link_backbone(fleet)
         _register(fleet)
         undo.enter_context(serving_role("server", fleet.server))
         yield
@@ -73,17 +73,17 @@ def _link_client(gateway: Member) -> None:
         client.route("add", dst="0.0.0.0/0", gateway=a.GATEWAY_INSIDE)
 
 
-def _link_database(database: Member, gateways: tuple[Member, ...]) -> None:
-    with NetNS(database.network, flags=0) as here:
-        here.addr("add", index=1, address=DATABASE_ADDRESS, prefixlen=32)
-        for gateway in gateways:
-            theirs, ours = gateway.database_link
-            link = add_veth(here, f"to-{gateway.name}", "backbone", gateway.network)
-            bring_up(here, link, (f"{ours}/30",))
-            with NetNS(gateway.network, flags=0) as there:
-                backbone = find_link(there, "backbone")
-                bring_up(there, backbone, (f"{theirs}/30",))
-                there.route("add", dst=f"{DATABASE_ADDRESS}/32", gateway=ours)
+def _link_backbone(fleet: Fleet) -> None:
+    with NetNS(fleet.switch, flags=0) as switch:
+        switch.link("add", ifname="switch", kind="bridge")
+        bridge = find_link(switch, "switch")
+        bring_up(switch, bridge, ())
+        for number, member in enumerate(fleet.members):
+            port = add_veth(switch, f"port{number}", "backbone", member.network)
+            switch.link("set", index=port, master=bridge)
+            bring_up(switch, port, ())
+            with NetNS(member.network, flags=0) as there:
+                bring_up(there, find_link(there, "backbone"), (f"{member.backbone}/16",))
 
 
 def _register(fleet: Fleet) -> None:
