@@ -8,11 +8,14 @@ import socket
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from ctaudit.admin.check_database import Site, check_database, check_database_host
+from ctaudit.admin.finding import Level
 from ctaudit.database import impatient
 from ctaudit.database.connection import connect
 from ctaudit.errors import DatabaseError
@@ -25,6 +28,7 @@ from ctaudit.spool.note import Note
 from lab.cluster import Cluster, hot_standby
 from lab.waiting import wait_until
 from tests.store.gateway import let_record
+from tests.store.scenario import run
 
 
 def test_a_silent_host_before_the_server(cluster: Cluster) -> None:
@@ -51,13 +55,41 @@ def test_those_who_write_come_to_the_primary(cluster: Cluster) -> None:
         wanted = f"{both} {rest} target_session_attrs=read-write"
         with closing(connect(wanted, "auditor")) as connection:
             assert connection.info.host == str(cluster.socket_directory)
-        wanted = f"{both} {rest} target_session_attrs=standby"
-        with closing(connect(wanted, "recorder")) as connection:
-            assert connection.info.host == str(standby.socket_directory)
+        # Whatever else is said there, no standby takes what they write.
+        with closing(connect(f"{both} {rest} target_session_attrs=any", "recorder")) as connection:
+            assert connection.info.host == str(cluster.socket_directory)
         # Twice the standby: as during a failover.
         none = f"host={standby.socket_directory},{standby.socket_directory}"
-        with pytest.raises(DatabaseError, match="server is in hot standby mode"):
+        with pytest.raises(DatabaseError, match=r"hot standby mode; .*name the primary's host"):
             connect(f"{none} {rest}", "recorder")
+
+
+def test_check_on_a_standby(cluster: Cluster) -> None:
+    """As a database's host, and as a gateway that knows the standby alone."""
+    with hot_standby(cluster) as standby:
+        dsn = standby.dsn(user="mary")
+        found = check_database_host(dsn, Site(Path("/nowhere")))
+        gateway = check_database(standby.dsn(user="rex"), "ctaudit.record_live", "gw1")
+    assert [(one.name, one.level) for one in found] == [
+        ("database", Level.GOOD),
+        ("standby", Level.GOOD),
+    ]
+    assert [(one.name, one.level) for one in gateway] == [("database", Level.UNFIT)]
+    assert "a standby takes no changes" in gateway[0].found
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [("mary", ["maintain"]), (None, ["schema", "install"]), ("audrey", ["hold", "list"])],
+)
+def test_what_a_standby_cannot_do_is_said(
+    cluster: Cluster, login: str | None, words: list[str]
+) -> None:
+    with hot_standby(cluster) as standby:
+        done = run(*words, "--dsn", standby.dsn(user=login))
+    assert done.status == 5
+    assert "a standby takes no changes: name the primary's host" in done.err
+    assert done.err.count("\n") == 1
 
 
 def test_a_server_that_stops_answering_is_given_up(

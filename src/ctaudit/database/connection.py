@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +11,7 @@ import psycopg
 
 from ctaudit.database import version
 from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
-from ctaudit.database.hosts import has_several_hosts, list_attempts
+from ctaudit.database.hosts import WANTED, list_attempts, read_wanted
 from ctaudit.database.impatient import ImpatientConnection
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
@@ -36,6 +35,9 @@ _ASK_THERE = (
 
 # Whose work no default of the login or the database may hinder; an auditor's limits hold.
 _UNLIMITED = ("recorder", "maintainer", "owner")
+# Of target_session_attrs.
+_TAKES_CHANGES = ("primary", "read-write")
+_STANDBY_REFUSALS = ("server is in hot standby mode", "session is read-only")
 _STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
 
 T = TypeVar("T")
@@ -53,18 +55,14 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     for name, value in _KEEPALIVES.items():
         parameters.setdefault(name, value)
-    if role in _UNLIMITED and has_several_hosts(parameters) and not _names_attributes(parameters):
-        # A standby takes nothing. Not "read-write": a login may be read-only by default.
-        parameters["target_session_attrs"] = "primary"
+    if role in _UNLIMITED and read_wanted(parameters) not in _TAKES_CHANGES:
+        # Not "read-write": a login may be read-only by default, and is freed of it.
+        parameters[WANTED] = "primary"
     connection = _connect_first(parameters, role, dsn)
     if role in _UNLIMITED:
         connection.read_only = False
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
-
-
-def _names_attributes(parameters: Mapping[str, Any]) -> bool:
-    return bool(parameters.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS"))
 
 
 def _connect_first(parameters: Mapping[str, Any], role: str, dsn: str) -> psycopg.Connection[Any]:
@@ -89,12 +87,19 @@ def _connect_first(parameters: Mapping[str, Any], role: str, dsn: str) -> psycop
     ) from None
 
 
+def is_standby(connection: psycopg.Connection[Any]) -> bool:
+    """As the server told when the connection began; a pooler does not hand it on."""
+    return connection.info.parameter_status("in_hot_standby") == "on"
+
+
 _REFUSALS = ("authentication", "role ", "permission denied", "no password supplied")
 
 
 def _advise(error: psycopg.Error, role: str, dsn: str) -> str:
     """On a gateway whose database is elsewhere only the recorder has the login's password."""
     text = str(error)
+    if any(word in text for word in _STANDBY_REFUSALS):
+        return "; a standby takes no changes: name the primary's host, or all of them: host=a,b"
     if "too many connections for" in text:
         return "; end another session of it, or raise its CONNECTION LIMIT"
     if not role or not any(word in text for word in _REFUSALS):

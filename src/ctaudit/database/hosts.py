@@ -16,13 +16,13 @@ from typing import Any
 Parameters = Mapping[str, Any]
 
 _LISTS = {"host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT"}
-_ATTRIBUTES = "target_session_attrs"
+WANTED = "target_session_attrs"
 _PORT = "5432"
 
 
-def has_several_hosts(parameters: Parameters) -> bool:
-    """Whether the connection string, or the environment, names several."""
-    return any("," in value for value in _read_lists(parameters).values())
+def read_wanted(parameters: Parameters) -> str | None:
+    """target_session_attrs of the connection string or the environment: which server will do."""
+    return parameters.get(WANTED) or os.environ.get("PGTARGETSESSIONATTRS")
 
 
 def list_attempts(parameters: Parameters) -> list[dict[str, Any]]:
@@ -30,10 +30,9 @@ def list_attempts(parameters: Parameters) -> list[dict[str, Any]]:
     attempts = [
         resolved for one in _split_hosts(parameters) for resolved in _resolve_name(one)
     ] or [dict(parameters)]
-    wanted = parameters.get(_ATTRIBUTES) or os.environ.get("PGTARGETSESSIONATTRS")
-    if wanted != "prefer-standby" or len(attempts) == 1:
+    if read_wanted(parameters) != "prefer-standby" or len(attempts) == 1:
         return attempts
-    return [{**one, _ATTRIBUTES: how} for how in ("standby", "any") for one in attempts]
+    return [{**one, WANTED: how} for how in ("standby", "any") for one in attempts]
 
 
 def _read_lists(parameters: Parameters) -> dict[str, str]:
