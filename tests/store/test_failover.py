@@ -16,7 +16,7 @@ import pytest
 
 from ctaudit.admin.check_database import Site, check_database, check_database_host
 from ctaudit.admin.finding import Level
-from ctaudit.database import impatient
+from ctaudit.database import impatient, limits
 from ctaudit.database.connection import connect
 from ctaudit.errors import DatabaseError
 from ctaudit.record.in_flight import send_batch
@@ -116,3 +116,27 @@ def test_a_server_that_stops_answering_is_given_up(
     # What it had been sent it does now, once: the position says so to the next one.
     with closing(open_store(dsn, "ctaudit.record_live")) as again:
         wait_until(lambda: again.find_position("gw1", span.stream) == 20)
+
+
+def test_what_was_given_up_does_not_pile_up(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CALL that waits, as for a synchronous standby that is gone, and is tried again."""
+    monkeypatch.setattr(impatient, "LONGEST_SILENCE", 0.3)
+    monkeypatch.setattr(limits, "CLIENT_CHECK", "100ms")
+    let_record(cluster.dsn(), "gw1")
+    with (
+        psycopg.connect(cluster.dsn()) as holder,
+        psycopg.connect(cluster.dsn(), autocommit=True) as looking,
+    ):
+        holder.execute("LOCK ctaudit.stream")
+        for _ in range(3):
+            store = open_store(cluster.dsn(user="rex"), "ctaudit.record_live")
+            with pytest.raises(psycopg.OperationalError, match="has not answered"):
+                store.find_position("gw1", uuid4())
+            store.close()
+        sessions = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE application_name = 'ctaudit recorder' AND state = 'active'"
+        )
+        wait_until(lambda: looking.execute(sessions).fetchall() == [(0,)], patience=5)
