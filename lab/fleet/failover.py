@@ -155,7 +155,7 @@ def _ask(
 
 def _time_recorder(gateway: str, began: float) -> list[str]:
     """What the recorder itself says of it in the journal."""
-    words = ["journalctl", "-u", "ctaudit", "-o", "json", "--no-pager", f"--since=@{began:.0f}"]
+    words = ["journalctl", "-u", "ctaudit", "-o", "json", "--no-pager", f"--since=@{int(began)}"]
     lines = keeper.machine(gateway).run(words).stdout.splitlines()
     said = [json.loads(line) for line in lines]
     back = [

@@ -31,6 +31,14 @@ from tests.store.gateway import let_record
 from tests.store.scenario import run
 
 
+@pytest.fixture(scope="module")
+def place(cluster: Cluster) -> str:
+    """A database of its own: other tests count what is in the shared one."""
+    cluster.create_database("failover", template="ctaudit")
+    let_record(cluster.dsn("failover"), "gw1")
+    return "failover"
+
+
 def test_a_silent_host_before_the_server(cluster: Cluster) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = silent.getsockname()[1]
@@ -93,11 +101,10 @@ def test_what_a_standby_cannot_do_is_said(
 
 
 def test_a_server_that_stops_answering_is_given_up(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its kernel still answers, so that neither keepalives nor tcp_user_timeout notice."""
-    dsn = cluster.dsn(user="rex")
-    let_record(cluster.dsn(), "gw1")
+    dsn = cluster.dsn(place, user="rex")
     span = Span("gw1", uuid4(), 0, 10)
     store = open_store(dsn, "ctaudit.record_live")
     store.record_note(span, Note("start", time.time_ns(), {"mode": "live"}))
@@ -119,19 +126,18 @@ def test_a_server_that_stops_answering_is_given_up(
 
 
 def test_what_was_given_up_does_not_pile_up(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A CALL that waits, as for a synchronous standby that is gone, and is tried again."""
     monkeypatch.setattr(impatient, "LONGEST_SILENCE", 0.3)
     monkeypatch.setattr(limits, "CLIENT_CHECK", "100ms")
-    let_record(cluster.dsn(), "gw1")
     with (
-        psycopg.connect(cluster.dsn()) as holder,
-        psycopg.connect(cluster.dsn(), autocommit=True) as looking,
+        psycopg.connect(cluster.dsn(place)) as holder,
+        psycopg.connect(cluster.dsn(place), autocommit=True) as looking,
     ):
         holder.execute("LOCK ctaudit.stream")
         for _ in range(3):
-            store = open_store(cluster.dsn(user="rex"), "ctaudit.record_live")
+            store = open_store(cluster.dsn(place, user="rex"), "ctaudit.record_live")
             with pytest.raises(psycopg.OperationalError, match="has not answered"):
                 store.find_position("gw1", uuid4())
             store.close()
