@@ -150,6 +150,11 @@ test-fleet: lint-role role-faults ## the role on booted Debian 12 and 13, all sc
 	    CTAUDIT_RELEASE=$$release tools/molecule test -s $$scenario || exit 1; \
 	done; done
 
+.PHONY: test-ha
+test-ha: setup-fleet ## failovers between two database hosts under load, by Patroni (15 min)
+	@echo '== high availability: failovers under load, in booted Debian 12'
+	tools/molecule test -s ha
+
 .PHONY: clean
 clean: ## removes environments, caches and packages
 	rm -rf dist .venv .venv-newest .venv-ansible .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -2,7 +2,7 @@
 
 The lab's addresses belong to somebody outside. So before the traffic maker opens a socket it
 checks that it runs in a registered lab namespace, and that all three namespaces of that lab
-have no links but lo and veths whose other ends are in that lab.
+have no links but lo, veths whose other ends are in that lab, and bridges between those.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ def _check_closed(lab: Registration) -> None:
 def _is_inside(link: dict[str, Any], peers: dict[int, str | None], lab: Registration) -> bool:
     if link["link_type"] == "loopback":
         return True
-    is_veth = link.get("linkinfo", {}).get("info_kind") == "veth"
-    return is_veth and peers.get(link.get("link_netnsid", -1)) in lab.namespaces
+    kind = link.get("linkinfo", {}).get("info_kind")
+    if kind == "bridge":
+        return True  # it leads where its ports do, which are links as well
+    return kind == "veth" and peers.get(link.get("link_netnsid", -1)) in lab.namespaces
 
 
 def _ip_json(namespace: str, *arguments: str) -> list[dict[str, Any]]:

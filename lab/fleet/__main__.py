@@ -1,10 +1,10 @@
 """Fleets of booted machines: python3 -m lab.fleet ACTION.
 
-up FLEET MACHINE:RELEASE:PART...   make them (PART: gateway, gateway:user-namespace for one in
-                                   a container without rights on this host, or database); done
-                                   when all are up
+up FLEET MACHINE:RELEASE:PART...   make them and wait until all are up; PART: see lab/fleet/plan.py
 down FLEET                         take them away
 off MACHINE · on MACHINE           as if the power failed, and came again
+freeze MACHINE · thaw MACHINE      nothing in it runs, while its kernel answers; and runs again
+cut MACHINE · connect MACHINE      as if its cable to the backbone were pulled; and put back
 run MACHINE COMMAND...             run a command in a machine
 traffic GATEWAY... [--number N]    one connection through each at the same time; how to ask for it
 """
@@ -61,6 +61,10 @@ _ACTIONS = {
     "down": (_down, 1),
     "off": (lambda words: keeper.switch_off(words[0]), 1),
     "on": (lambda words: keeper.switch_on(words[0]), 1),
+    "freeze": (lambda words: keeper.freeze(words[0]), 1),
+    "thaw": (lambda words: keeper.thaw(words[0]), 1),
+    "cut": (lambda words: keeper.cut_off(words[0]), 1),
+    "connect": (lambda words: keeper.connect(words[0]), 1),
     "run": (_run, 2),
     "traffic": (_traffic, 1),
 }

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from lab.fleet.plan import GATEWAY, Fleet, Member
 from lab.fleet.wires import link_again, wired
 from lab.machines.booting import name_network, prepared_machine, wait_for_boot
 from lab.machines.machine import Machine, MachineError
-from lab.machines.nspawn import DISKS, find_leader, shut_down, start_nspawn
+from lab.machines.nspawn import DISKS, find_leader, network_of, shut_down, start_nspawn
 from lab.machines.register import (
     REGISTER,
     find_registration,
@@ -29,8 +29,8 @@ from lab.machines.register import (
     write_registration,
 )
 from lab.machines.trees import host_tree
-from lab.namespaces import ROOT
-from lab.processes import process_start
+from lab.namespaces import ROOT, call_in
+from lab.processes import identities_of, process_start, processes_in
 from lab.waiting import comes_true
 
 _REBOOT = 133  # nspawn's exit status when the machine has asked for a reboot, systemd-nspawn(1)
@@ -174,6 +174,35 @@ def switch_on(name: str) -> None:
     os.kill(_held(name)["owner"], signal.SIGUSR1)
     if not comes_true(lambda: _is_up(name), _PATIENCE, pause=0.05):
         raise MachineError(f"the machine {name!r} did not boot: see {DISKS / name / 'console'}")
+
+
+def freeze(name: str) -> None:
+    """Nothing in the machine runs any more; its kernel still answers for its connections."""
+    _signal_all(name, signal.SIGSTOP)
+
+
+def thaw(name: str) -> None:
+    _signal_all(name, signal.SIGCONT)
+
+
+def _signal_all(name: str, number: signal.Signals) -> None:
+    identity = set(identities_of([network_of(name)]).values())
+    reached: set[int] = set()
+    # Until none is new: one that was about to start another had its time.
+    while fresh := set(processes_in(identity)) - reached:
+        for process in fresh:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+        reached |= fresh
+
+
+def cut_off(name: str) -> None:
+    """As if its cable to the backbone were pulled: nobody is told that a connection is over."""
+    call_in(network_of(name), "ip", "link", "set", "backbone", "down")
+
+
+def connect(name: str) -> None:
+    call_in(network_of(name), "ip", "link", "set", "backbone", "up")
 
 
 def _is_up(name: str) -> bool:

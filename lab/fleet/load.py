@@ -1,6 +1,7 @@
 """Many connections through a gateway while something is done to it: python3 -m lab.fleet.load
 
-send GATEWAY FILE     opens connections until FILE.stop exists; FILE holds how many there were, and
+send GATEWAY FILE [RATE]
+                      opens connections until FILE.stop exists; FILE holds how many there were, and
                       another run goes on from there
 stop FILE             has it end
 compare GATEWAY FILE  ends what is open, waits for the record, and prints whether each connection
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.fleet import keeper
@@ -22,7 +24,7 @@ from lab.namespaces import ROOT, run_in
 from lab.traffic.burst import burst_tuple
 
 RATE = 2_000  # openings a second within a burst; two cores upgrade packages beside it
-_CHUNK = 2 * RATE
+_CHUNK_SECONDS = 2
 
 
 class FleetGateway(BootedGateway):
@@ -32,14 +34,37 @@ class FleetGateway(BootedGateway):
         return self.machine.run(line.split(), check=check)
 
 
-def send(gateway: str, file: Path) -> None:
+@dataclass(frozen=True)
+class Account:
+    """The rows of one table against what was sent."""
+
+    table: str
+    sent: int
+    rows: int
+    lost: int
+    doubled: int
+    foreign: int
+
+    @property
+    def is_exact(self) -> bool:
+        return not (self.lost or self.doubled or self.foreign)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.table}: {self.rows:,} rows of {self.sent:,}, {self.lost:,} lost, "
+            f"{self.doubled:,} twice, {self.foreign:,} of others"
+        )
+
+
+def send(gateway: str, file: Path, rate: int = RATE) -> None:
     stop = file.with_suffix(".stop")
     stop.unlink(missing_ok=True)
     began = time.monotonic()
     first = count_sent(file)
     while not stop.exists():
-        _burst(gateway, count_sent(file))
-        file.write_text(str(count_sent(file) + _CHUNK))
+        count = _CHUNK_SECONDS * rate
+        _burst(gateway, count_sent(file), count, rate)
+        file.write_text(str(count_sent(file) + count))
     seconds = time.monotonic() - began
     sent = count_sent(file) - first
     print(f"{sent:,} connections in {seconds:.0f} s, {sent / seconds:,.0f} a second")
@@ -49,8 +74,8 @@ def count_sent(file: Path) -> int:
     return int(file.read_text()) if file.exists() else 0
 
 
-def _burst(gateway: str, first: int) -> None:
-    options = ["--count", str(_CHUNK), "--first", str(first), "--rate", str(RATE)]
+def _burst(gateway: str, first: int, count: int, rate: int) -> None:
+    options = ["--count", str(count), "--first", str(first), "--rate", str(rate)]
     words = [sys.executable, "-m", "lab.traffic", "burst", *options]
     run_in(f"ctaudit-client-{gateway}", words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
@@ -59,13 +84,7 @@ def compare(gateway: str, sent: int) -> list[str]:
     """A sentence for each thing that is wrong with the record."""
     machine = FleetGateway(keeper.machine(gateway))
     machine.settle()
-    expected = {burst_tuple(index) for index in range(sent)}
-    wrong = []
-    for table in ("opening", "flow"):
-        rows = [key for key, _ in machine.recorded(table)]
-        lost, doubled = len(expected - set(rows)), len(rows) - len(set(rows))
-        if lost or doubled or set(rows) - expected:
-            wrong.append(f"{table}: {len(rows):,} rows of {sent:,}, {lost} lost, {doubled} twice")
+    wrong = [str(account) for account in account_for(machine, sent) if not account.is_exact]
     if gaps := machine.gaps():
         wrong.append(f"gaps: {json.dumps(gaps)}")
     streams = machine.query("SELECT DISTINCT stream FROM ctaudit.stream")
@@ -74,10 +93,22 @@ def compare(gateway: str, sent: int) -> list[str]:
     return wrong
 
 
+def account_for(machine: BootedGateway, sent: int) -> list[Account]:
+    """What became of the first so many connections of the load, in each table."""
+    expected = {burst_tuple(index) for index in range(sent)}
+    accounts = []
+    for table in ("opening", "flow"):
+        rows = [key for key, _ in machine.recorded(table)]
+        found = set(rows)
+        lost, doubled, foreign = expected - found, len(rows) - len(found), found - expected
+        accounts.append(Account(table, sent, len(rows), len(lost), doubled, len(foreign)))
+    return accounts
+
+
 def main(arguments: Sequence[str]) -> int:
     action, *words = arguments
     if action == "send":
-        send(words[0], Path(words[1]))
+        send(words[0], Path(words[1]), *map(int, words[2:3]))
     elif action == "stop":
         Path(words[0]).with_suffix(".stop").touch()
     elif action == "compare":

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pyroute2 import NetlinkError, NetNS, netns
 
 from lab import addresses as a
-from lab.fleet.plan import DATABASE_ADDRESS, Fleet, Member
+from lab.fleet.plan import GATEWAY, Fleet, Member
 from lab.links import add_veth, bring_up, find_link
 from lab.namespaces import feed_in
 from lab.processes import end_processes_in, identities_of, process_start
@@ -22,7 +22,7 @@ from lab.rules import LINK_SETTINGS, SERVER_RULES, settings_script
 from lab.serve import serving_role
 
 _OUTSIDE = (a.SERVER, a.SERVER_SECOND, a.OUTSIDER)
-_LAN = "lan"
+_LAN, _BACKBONE, _SWITCH = "lan", "backbone", "switch"
 
 
 @contextmanager
@@ -38,11 +38,10 @@ def wired(fleet: Fleet) -> Iterator[None]:
             netns.create(namespace)
             feed_in(namespace, ["sh"], settings_script(LINK_SETTINGS))
         feed_in(fleet.server, ["nft", "-f", "-"], SERVER_RULES)
-        if fleet.database is not None:
-            with NetNS(fleet.database.network, flags=0) as here:
-                here.addr("add", index=1, address=DATABASE_ADDRESS, prefixlen=32)
-        for gateway in fleet.gateways:
-            _link(fleet, gateway)
+        if fleet.has_backbone:
+            _make_switch(fleet)
+        for member in fleet.members:
+            _link(fleet, member)
         _register(fleet)
         undo.enter_context(serving_role("server", fleet.server))
         yield
@@ -51,8 +50,8 @@ def wired(fleet: Fleet) -> Iterator[None]:
 def link_again(fleet: Fleet, gateway: Member) -> None:
     """After its boot with another network namespace than before, whose links may be going yet."""
     ends = [(fleet.server, _wan(gateway)), (gateway.client, _LAN)]
-    if fleet.database is not None:
-        ends.append((fleet.database.network, _to(gateway)))
+    if fleet.has_backbone:
+        ends.append((fleet.switch, _port(gateway)))
     for namespace, name in ends:
         with NetNS(namespace, flags=0) as here:
             for index in here.link_lookup(ifname=name):
@@ -62,19 +61,20 @@ def link_again(fleet: Fleet, gateway: Member) -> None:
     _register(fleet)
 
 
-def _link(fleet: Fleet, gateway: Member) -> None:
-    _link_outside(fleet.server, gateway)
-    _link_client(gateway)
-    if fleet.database is not None:
-        _link_database(fleet.database, gateway)
+def _link(fleet: Fleet, member: Member) -> None:
+    if member.part == GATEWAY:
+        _link_outside(fleet.server, member)
+        _link_client(member)
+    if fleet.has_backbone:
+        _link_backbone(fleet, member)
 
 
 def _wan(gateway: Member) -> str:
     return f"wan{gateway.number}"
 
 
-def _to(gateway: Member) -> str:
-    return f"to-{gateway.number}"
+def _port(member: Member) -> str:
+    return f"{member.part}{member.number}"
 
 
 def _link_outside(server_namespace: str, gateway: Member) -> None:
@@ -101,15 +101,19 @@ def _link_client(gateway: Member) -> None:
         client.route("add", dst="0.0.0.0/0", gateway=a.GATEWAY_INSIDE)
 
 
-def _link_database(database: Member, gateway: Member) -> None:
-    theirs, ours = gateway.database_link
-    with NetNS(database.network, flags=0) as here:
-        link = add_veth(here, _to(gateway), "backbone", gateway.network)
-        bring_up(here, link, (f"{ours}/30",))
-    with NetNS(gateway.network, flags=0) as there:
-        backbone = find_link(there, "backbone")
-        bring_up(there, backbone, (f"{theirs}/30",))
-        there.route("add", dst=f"{DATABASE_ADDRESS}/32", gateway=ours)
+def _make_switch(fleet: Fleet) -> None:
+    with NetNS(fleet.switch, flags=0) as switch:
+        switch.link("add", ifname=_SWITCH, kind="bridge")
+        bring_up(switch, find_link(switch, _SWITCH), ())
+
+
+def _link_backbone(fleet: Fleet, member: Member) -> None:
+    with NetNS(fleet.switch, flags=0) as switch:
+        port = add_veth(switch, _port(member), _BACKBONE, member.network)
+        switch.link("set", index=port, master=find_link(switch, _SWITCH))
+        bring_up(switch, port, ())
+    with NetNS(member.network, flags=0) as there:
+        bring_up(there, find_link(there, _BACKBONE), (f"{member.backbone}/16",))
 
 
 def _register(fleet: Fleet) -> None:

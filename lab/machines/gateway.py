@@ -41,17 +41,21 @@ Row = dict[str, Any]
 
 
 class BootedGateway:
-    """The machine as a gateway, and the questions that tests ask of it."""
+    """The machine as a gateway, and the questions that tests ask of it.
 
-    def __init__(self, machine: Machine) -> None:
+    ``store``: the machine that its database is on, if that is another one.
+    """
+
+    def __init__(self, machine: Machine, store: Machine | None = None) -> None:
         self.machine = machine
+        self.store = store or machine
         self._next = 0
 
     def query(self, statement: str) -> list[Row]:
         """Rows of the store as a superuser sees them; times are text."""
         wrapped = f"SELECT coalesce(json_agg(t), '[]') FROM ({statement}) AS t"
         words = ["psql", "-XAtq", "-d", "ctaudit", "-c", wrapped]
-        rows: list[Row] = json.loads(self.machine.run(words, user="postgres").stdout)
+        rows: list[Row] = json.loads(self.store.run(words, user="postgres").stdout)
         return rows
 
     def gaps(self) -> list[Row]:
@@ -225,7 +229,7 @@ class BootedGateway:
             f" FROM ctaudit.{table} WHERE proto = 17) TO STDOUT"
         )
         words = ["psql", "-XAtq", "-d", "ctaudit", "-c", copy]
-        lines = self.machine.run(words, user="postgres", timeout=300).stdout.splitlines()
+        lines = self.store.run(words, user="postgres", timeout=300).stdout.splitlines()
         rows = (line.split("\t") for line in lines)
         return [((source, int(port), int(other)), how) for source, port, other, how in rows]
 

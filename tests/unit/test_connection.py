@@ -81,7 +81,7 @@ def test_a_login_that_is_refused_is_told_where_to_ask(
     monkeypatch: pytest.MonkeyPatch, dsn: str, role: str, advice: str, refusal: str
 ) -> None:
     monkeypatch.setattr(
-        psycopg, "connect", MagicMock(side_effect=psycopg.OperationalError(refusal))
+        psycopg.Connection, "connect", MagicMock(side_effect=psycopg.OperationalError(refusal))
     )
     with pytest.raises(DatabaseError) as caught:
         connect(dsn, role)

@@ -443,6 +443,26 @@ def test_database_that_went_back_is_filled_again(bench: Bench) -> None:
     assert bench.database.events == [1, 2, 3, 4]
 
 
+def test_what_the_database_has_lost_is_not_marked_as_committed(bench: Bench) -> None:
+    """Or the receiver might delete it before it is recorded again."""
+    bench.spool([START, events(1)], [events(2)], [events(3), STOP])
+    bench.record()
+    assert bench.marks() == [True, True, True]
+    bench.database.positions[KEY] = size_of(START)
+    bench.database.events.clear()
+    marks: list[list[bool]] = []
+
+    def meet(moment: str) -> None:
+        if moment == "answer":
+            marks.append(bench.marks())
+
+    bench.database.fault = meet
+    bench.record()
+    assert marks[0] == [False, False, False]
+    assert bench.database.events == [1, 2, 3]
+    assert bench.marks() == [True, True, True]
+
+
 def test_stop_while_the_database_is_unreachable(bench: Bench) -> None:
     bench.spool([START, events(1)])
     bench.database.fault = Unreachable(1000)

@@ -8,7 +8,13 @@ import pytest
 
 from ctaudit.errors import PrivilegeError
 from ctaudit.record.locate import NotASegment, Ready, list_paths
-from ctaudit.record.upkeep import SealRepair, mark_committed, open_ready, rename_foreign
+from ctaudit.record.upkeep import (
+    SealRepair,
+    mark_committed,
+    open_ready,
+    rename_foreign,
+    unmark_lost,
+)
 from ctaudit.spool.segment import opened_segment
 from tests.unit.streams import make_segment, size_of
 
@@ -30,6 +36,23 @@ def test_segments_are_marked(tmp_path: Path) -> None:
     for path in paths:
         with opened_segment(path, writable=False) as segment:
             assert segment.committed == segment.end == SIZE
+
+
+@pytest.mark.parametrize(
+    ("position", "marks"),
+    [(None, [0, 0, 0]), (0, [0, 0, 0]), (SIZE + 4, [SIZE, 4, 0]), (9 * SIZE, [SIZE, SIZE, 8])],
+)
+def test_marks_are_taken_back(tmp_path: Path, position: int | None, marks: list[int]) -> None:
+    paths = []
+    for sequence in (1, 2, 3):
+        made = make_segment(tmp_path, sequence, base=(sequence - 1) * SIZE, bodies=(BODY,))
+        made.commit(SIZE if sequence < 3 else 8)
+        paths.append(made.path)
+        made.close()
+    unmark_lost([*paths, tmp_path / "000000000009.segment"], lambda *_: position)
+    for path, mark in zip(paths, marks, strict=True):
+        with opened_segment(path, writable=False) as segment:
+            assert segment.committed == mark
 
 
 def test_end_is_repaired_only_where_the_segment_may_be_written(tmp_path: Path) -> None:

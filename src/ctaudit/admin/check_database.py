@@ -22,7 +22,7 @@ from ctaudit.admin.check_units import judge_maintenance
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.nodes import judge_nodes, list_nodes
 from ctaudit.admin.units import UnitState
-from ctaudit.database.connection import connect, explained, read_schema_version
+from ctaudit.database.connection import connect, explained, is_standby, read_schema_version
 from ctaudit.database.dsn import is_local_host
 from ctaudit.database.limits import unlimited
 from ctaudit.database.schema import read_partitions_until
@@ -33,6 +33,11 @@ from ctaudit.host.privileges import acting_as, has_user, is_root
 RECORDER_USER, MAINTAINER_USER = "ctaudit", "ctaudit-maintain"
 _SETUP = "ctaudit setup --local, or correct database.dsn in the configuration"
 _IN_SERVER_LOG = "more is in the server's log"
+_STANDBY = Finding(
+    "standby",
+    Level.GOOD,
+    "it follows a primary; ctaudit check on that one's host judges the record",
+)
 _BEGAN_OR_ENDED = {"not announced": "began", "end not announced": "ended"}
 _MOST_SHOWN = 2
 
@@ -92,6 +97,9 @@ def check_database_host(dsn: str, site: Site) -> list[Finding]:
     """Findings of a host that has the database and is no gateway, with the maintainer's login."""
     with _acting_as(MAINTAINER_USER):
         try:
+            with connect(dsn) as connection:
+                if is_standby(connection):
+                    return [describe_server(connection), _STANDBY]
             with connect(dsn, "maintainer") as connection:
                 found = [*_ask_server(connection, site)]
         except CtauditError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -11,6 +11,8 @@ import psycopg
 
 from ctaudit.database import version
 from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
+from ctaudit.database.hosts import WANTED, list_attempts, read_wanted
+from ctaudit.database.impatient import ImpatientConnection
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
 
@@ -33,6 +35,9 @@ _ASK_THERE = (
 
 # Whose work no default of the login or the database may hinder; an auditor's limits hold.
 _UNLIMITED = ("recorder", "maintainer", "owner")
+# Of target_session_attrs.
+_TAKES_CHANGES = ("primary", "read-write")
+_STANDBY_REFUSALS = ("server is in hot standby mode", "session is read-only")
 _STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
 
 T = TypeVar("T")
@@ -50,18 +55,41 @@ def connect(dsn: str, role: str = "") -> psycopg.Connection[Any]:
     parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT))
     for name, value in _KEEPALIVES.items():
         parameters.setdefault(name, value)
-    try:
-        # A pooler gives the next transaction to another session, which knows no statement's name.
-        connection = psycopg.connect(**parameters, prepare_threshold=None)
-    except psycopg.Error as error:
-        raise DatabaseError(
-            f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
-            f"{describe_error(error)}{_advise(error, role, dsn)}"
-        ) from None
+    if role in _UNLIMITED and read_wanted(parameters) not in _TAKES_CHANGES:
+        # Not "read-write": a login may be read-only by default, and is freed of it.
+        parameters[WANTED] = "primary"
+    connection = _connect_first(parameters, role, dsn)
     if role in _UNLIMITED:
         connection.read_only = False
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
+
+
+def _connect_first(parameters: Mapping[str, Any], role: str, dsn: str) -> psycopg.Connection[Any]:
+    """To the first host that answers and is what is wanted."""
+    kind = ImpatientConnection if role == "recorder" else psycopg.Connection
+    refusals: list[tuple[str, psycopg.Error]] = []
+    attempts = list_attempts(parameters)
+    for attempt in attempts:
+        try:
+            # A pooler gives the next transaction to another session, which knows no statement's
+            # name.
+            return kind.connect(**attempt, prepare_threshold=None)
+        except psycopg.Error as error:
+            refusals.append((str(attempt.get("hostaddr") or attempt.get("host")), error))
+    said = [describe_error(error) for _, error in refusals]
+    if len(attempts) > 1:
+        said = [f"{host}: {words}" for (host, _), words in zip(refusals, said, strict=True)]
+    advice = next(filter(None, (_advise(error, role, dsn) for _, error in refusals)), "")
+    raise DatabaseError(
+        f"cannot connect to PostgreSQL ({describe_target(parameters)}): "
+        f"{'; '.join(dict.fromkeys(said))}{advice}"
+    ) from None
+
+
+def is_standby(connection: psycopg.Connection[Any]) -> bool:
+    """As the server told when the connection began; a pooler does not hand it on."""
+    return connection.info.parameter_status("in_hot_standby") == "on"
 
 
 _REFUSALS = ("authentication", "role ", "permission denied", "no password supplied")
@@ -70,6 +98,8 @@ _REFUSALS = ("authentication", "role ", "permission denied", "no password suppli
 def _advise(error: psycopg.Error, role: str, dsn: str) -> str:
     """On a gateway whose database is elsewhere only the recorder has the login's password."""
     text = str(error)
+    if any(word in text for word in _STANDBY_REFUSALS):
+        return "; a standby takes no changes: name the primary's host, or all of them: host=a,b"
     if "too many connections for" in text:
         return "; end another session of it, or raise its CONNECTION LIMIT"
     if not role or not any(word in text for word in _REFUSALS):

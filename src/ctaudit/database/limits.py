@@ -17,6 +17,7 @@ from ctaudit.database.connection import set_local
 _TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 _SINCE_17 = "transaction_timeout"
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+CLIENT_CHECK = "10s"
 _FREE_POSTGRES = 17_00_00  # the version that has _SINCE_17
 
 # Whether a single statement, in a transaction of its own, would meet a limit: by what the session
@@ -72,6 +73,13 @@ class Unlimited:
                 # This session is ours, and idle as long as the gateway is. A pooler's own
                 # sessions are for the pooler to begin anew.
                 connection.execute(b"SET idle_session_timeout = 0")
+        if not is_pooled:
+            # Or each CALL that the recorder has given up would wait on in a session of its own.
+            cannot_look = psycopg.errors.InvalidParameterValue
+            with suppress(cannot_look), unlimited(connection):
+                connection.execute(
+                    f"SET client_connection_check_interval = '{CLIENT_CHECK}'".encode()
+                )
         begin = f"{_BEGIN}; {_settings(connection)}".encode()
         self._begin = begin if is_limited or is_pooled else None
 

@@ -19,7 +19,13 @@ from ctaudit.record.locate import MissingBytes, NotASegment, Ready, locate
 from ctaudit.record.loss import Loss, damaged_rest, log_loss, missing_segments, undecodable
 from ctaudit.record.positions import Span
 from ctaudit.record.privacy import choose_privacy, strip_message
-from ctaudit.record.upkeep import SealRepair, mark_committed, open_ready, rename_foreign
+from ctaudit.record.upkeep import (
+    SealRepair,
+    mark_committed,
+    open_ready,
+    rename_foreign,
+    unmark_lost,
+)
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder, DecodeStep, Undecodable
 from ctaudit.spool.frame import DamagedFrame
@@ -62,6 +68,7 @@ class Pipeline:
         self._cursor: Cursor | None = None
         self._last_step: DecodeStep | None = None
         self._batch = Batch()
+        self._has_unmarked = False
         self._sent = LastSent(time.monotonic(), time.monotonic())
         is_kept = config.database.live_copy and config.mode == "live" and not replay
         self._live_copy = LiveCopy(commits) if is_kept else None
@@ -106,6 +113,9 @@ class Pipeline:
         located = locate(self._list(), self._commits.find_position)
         if not self._replay:
             mark_committed(located.stored)
+            if not self._has_unmarked:
+                unmark_lost(self._list(), self._commits.find_position)
+                self._has_unmarked = True
         match located.place:
             case None:
                 return False
@@ -241,6 +251,7 @@ class Pipeline:
         self._leave()
         self._batch = Batch()
         self._commits.forget()
+        self._has_unmarked = False
 
     def _leave(self) -> None:
         if self._cursor is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ctaudit.errors import PrivilegeError
 from ctaudit.host.log import log_fault
-from ctaudit.record.locate import NotASegment, Ready, has_later_data
+from ctaudit.record.locate import FindPosition, NotASegment, Ready, has_later_data
 from ctaudit.spool.segment import DamagedSegment, Segment, open_segment, rename_not_a_segment
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,22 @@ def mark_committed(paths: Iterable[Path]) -> None:
             segment = _open(path)
             segment.commit(segment.end)
             segment.close()
+
+
+def unmark_lost(paths: Iterable[Path], find_position: FindPosition) -> None:
+    """Takes back the marks of what the database has no more, so that retention keeps it.
+
+    Its position goes back after a failover to a standby that lagged, or a restored backup. Raises
+    what ``find_position`` raises.
+    """
+    for path in paths:
+        with (
+            contextlib.suppress(FileNotFoundError, DamagedSegment),
+            contextlib.closing(_open(path)) as segment,
+        ):
+            held = (find_position(segment.node, segment.stream) or 0) - segment.base
+            if segment.committed > max(held, 0):
+                segment.commit(max(held, 0))
 
 
 def open_ready(ready: Ready, *, writable: bool) -> Segment | None:
