@@ -9,7 +9,7 @@ import sys
 from bench.candidates import CANDIDATES
 from bench.closing import run_closing
 from bench.demands import judge
-from bench.journal import run_journal
+from bench.journal import run_journal, run_journal_cost
 from bench.live import print_live
 from bench.pressure import run_load
 from bench.reliable import run_reliable
@@ -44,6 +44,9 @@ def main() -> int:
     long.add_argument("--dumps-interval", default="1h", help="during the load, as configured")
     long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
     long.set_defaults(work=_run_long)
+    journal = commands.add_parser("journal", help="the price of event lines; writes nothing")
+    journal.add_argument("--pairs", type=int, default=3)
+    journal.set_defaults(work=lambda chosen: print(json.dumps(run_journal_cost(chosen.pairs))))
     live = commands.add_parser("live", help="live() with its copy and without, JSON lines")
     live.add_argument("openings", nargs="*", type=int, default=[1_000_000, 5_000_000])
     live.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
@@ -143,6 +146,7 @@ def _run_long(chosen: argparse.Namespace) -> None:
         if is_wanted("small"):
             small = run_small(stage, chosen.seconds)
             small["journal"] = run_journal()
+            small["journal_cost"] = run_journal_cost()
             print(write_result("small", small))
         if is_wanted("burst"):
             burst = run_load(stage, chosen.burst, 0, every=0.2, flush_every=0.2)

@@ -60,6 +60,13 @@ def small_section(_: Path) -> tuple[str, list[Path]]:
                 f"{found['most']:.0f} ms of {found['count']:,} "
                 f"| p99 ≤ {_BOUND} ms: {_judge(found['p99'] <= _BOUND)} |"
             )
+    if cost := result.get("journal_cost"):
+        most = max(cost["ratios"])
+        lines.append(
+            f"| event lines at {cost['events_a_second']:,} events/s: the recorder's CPU an event, "
+            f"without, with | {cost['without']:.2f} µs, **{cost['with']:.2f} µs**, ÷ at most "
+            f"{most:.2f} | < 1.1: {_judge(most < 1.1)} |"
+        )
     return "\n".join(lines) + "\n", []
 
 

@@ -179,6 +179,7 @@ class SpoolSection:
 
 @dataclass(frozen=True)
 class JournalSection:
+    events: str = _key("all", _one_of("all", "nat", "new", "none"))
     rate: int = _key(10, _whole(0, 100_000))
     burst: int = _key(200, _whole(0, 100_000))
 

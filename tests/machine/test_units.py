@@ -65,5 +65,11 @@ def test_connection_is_found_with_who_and_in_the_journal(gateway: BootedGateway)
     assert entry["CT_REPLY_DST"] == addresses.GATEWAY
     assert entry["CT_REPLY_DPORT"] == str(addresses.ARTICLE_NAT_SPORT)
     assert public in entry["MESSAGE"]
+    # As who names them, and journalctl finds them by.
+    asked = f"CT_HOST={addresses.CLIENT}", "CT_REMOTE_PORT=443"
+    found = gateway.journal("-u", RECORDER, *asked)
+    assert {line["CT_ORIG_SPORT"] for line in found} == {str(addresses.ARTICLE_SPORT)}
+    assert entry["CT_PUBLIC_PORT"] == str(addresses.ARTICLE_NAT_SPORT)
+    assert not gateway.journal("-u", RECORDER, *asked, "CT_PUBLIC_PORT=1")
     assert entry["SYSLOG_IDENTIFIER"] == "ctaudit"
     assert entry["_SYSTEMD_UNIT"] == RECORDER

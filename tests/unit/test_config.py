@@ -119,7 +119,7 @@ def test_the_least_configuration(tmp_path: Path) -> None:
     )
     config = load_config(file)
     assert (config.node, config.spool.max_bytes, config.journal) == (
-        "gw1", 2 << 30, JournalSection(10, 200)
+        "gw1", 2 << 30, JournalSection("all", 10, 200)
     )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ('nodes = "a"', ["nodes: unknown key", "allowed at the top level: node, mode"]),
         (
             "[journal]\nrates = 1",
-            ["journal.rates: unknown key", "allowed in [journal]: rate, burst"],
+            ["journal.rates: unknown key", "allowed in [journal]: events, rate, burst"],
         ),
         ("[nothing]", ["nothing: unknown key"]),
         ("journal = 5", ["journal = 5", "must be a section, [journal]"]),
@@ -169,6 +169,7 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ('[spool]\nsegment_bytes = "1KiB"', ["spool.segment_bytes = '1KiB'", "256KiB"]),
         ('[spool]\nkeep = "8d"', ["spool.keep = '8d'", 'from "0s" to "7d"']),
         ('[spool]\nkeep_bytes = "1.5GiB"', ["spool.keep_bytes = '1.5GiB'", "size"]),
+        ('[journal]\nevents = "snat"', ["journal.events = 'snat'", '"all", "nat", "new", "none"']),
         ("[journal]\nrate = -1", ["journal.rate = -1", "from 0 to 100000"]),
         ("[retention]\ndays = 0", ["retention.days = 0", "from 1 to 36500"]),
         ("[retention]\ndays = 'x'", ["retention.days = 'x'", "whole number"]),

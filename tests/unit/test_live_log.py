@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctaudit.config import JournalSection
 from ctaudit.conntrack.event import COLUMNS, Kind
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.record.live_log import EventLines, build_fields, format_line
@@ -55,9 +56,9 @@ def values_of(entry: Entry) -> dict[str, Any]:
     return describe_row(layout, row)
 
 
-def start(rate: int, burst: int = 0) -> tuple[EventLines, Page, Clock]:
+def start(rate: int, burst: int = 0, events: str = "all") -> tuple[EventLines, Page, Clock]:
     page, clock = Page(), Clock()
-    return EventLines(rate, burst, page.write, clock), page, clock
+    return EventLines(JournalSection(events, rate, burst), page.write, clock), page, clock
 
 
 END = replace(ENTRY, kind=Kind.DESTROY)
@@ -121,6 +122,39 @@ def test_no_line_at_rate_zero_but_the_sum(burst: int) -> None:
     clock.now += 1
     lines.turn()
     assert page.lines == ["… and 3 more events, not shown (3 NEW)"]
+
+
+INWARD = replace(
+    ENTRY,
+    orig=Side(ip_address("61.174.51.209"), GATEWAY, (4000, 8443)),
+    reply=Side(ip_address("192.168.1.130"), ip_address("61.174.51.209"), (443, 4000)),
+    status=0x1A8,
+)
+PLAIN = replace(ENTRY, reply=Side(SERVER, CLIENT, (443, 53400)), status=0x188)
+
+
+@pytest.mark.parametrize(
+    ("events", "shown"),
+    [
+        ("all", ["NEW", "NEW", "NEW", "DESTROY", "UPDATE"]),
+        ("nat", ["NEW", "NEW", "DESTROY", "UPDATE"]),
+        ("new", ["NEW", "NEW", "NEW"]),
+        ("none", []),
+    ],
+)
+def test_which_events_have_a_line(events: str, shown: list[str]) -> None:
+    """A connection with source NAT, one with destination NAT, one with neither."""
+    outward = [replace(ENTRY, kind=kind, status=0x198) for kind in Kind]
+    batch = batch_of(*outward, INWARD, PLAIN)
+    lines, page, _ = start(100, events=events)
+    lines.show(batch)
+    assert sorted(line.split()[0] for line in page.lines) == sorted(shown)
+    # What has no line is not announced as left out, either.
+    lines, page, _ = start(0, events=events)
+    lines.show(batch)
+    lines.finish()
+    counted = sum(int(n) for fields in page.fields for n in list(fields.values())[1:])
+    assert counted == len(shown)
 
 
 def test_what_is_read_again_is_not_shown_again() -> None:
@@ -235,6 +269,45 @@ def test_line(line: str, entry: Entry) -> None:
     assert format_line(values_of(entry)) == line
 
 
+NAMED = {f"CT_{end}{port}" for end in ("HOST", "PUBLIC", "REMOTE") for port in ("", "_PORT")}
+NAMED |= {"CT_DURATION"}
+
+
+def named(entry: Entry) -> dict[str, str]:
+    fields = build_fields(values_of(entry))
+    return {name[3:].lower(): fields[name] for name in fields if name in NAMED}
+
+
+def test_ends_have_the_names_that_who_gives_them() -> None:
+    assert named(ENTRY) == {
+        "host": "192.168.1.129", "host_port": "53400", "public": "1.2.3.4",
+        "public_port": "53500", "remote": "19.1.16.7", "remote_port": "443",
+    }  # fmt: skip
+    assert named(INWARD) == {
+        "host": "192.168.1.130", "host_port": "443", "public": "1.2.3.4",
+        "public_port": "8443", "remote": "61.174.51.209", "remote_port": "4000",
+    }  # fmt: skip
+    # An ICMP query id stands where the port does; the other end has none.
+    assert named(replace(QUIET, **sides(ICMP, (77, 8, 0)))) == {
+        "host": "192.168.1.129", "host_port": "77", "public": "1.2.3.4", "public_port": "77",
+        "remote": "19.1.16.7",
+    }  # fmt: skip
+
+
+def test_a_remote_end_that_is_not_stored_has_no_field() -> None:
+    nobody = ip_address(0)
+    hidden = replace(
+        ENTRY, orig=Side(CLIENT, nobody, (53400, 0)), reply=Side(nobody, GATEWAY, (0, 53500))
+    )
+    assert set(named(hidden)) == {"host", "host_port", "public", "public_port"}
+
+
+def test_duration_is_that_of_the_kernel() -> None:
+    lasted = replace(END, timestamps=(SECOND, 62 * SECOND + SECOND // 2))
+    assert named(lasted)["duration"] == "61.500000"
+    assert "duration" not in named(replace(END, timestamps=(SECOND, None)))
+
+
 @given(entries())
 def test_any_event_has_a_line_and_fields(entry: Entry) -> None:
     values = values_of(entry)
@@ -242,7 +315,8 @@ def test_any_event_has_a_line_and_fields(entry: Entry) -> None:
     assert "\n" not in line
     assert line.startswith(entry.kind.name)
     names = {f"CT_{column.upper()}" for column in values if column != "kind"}
-    assert set(fields) == names | {"MESSAGE_ID", "CT_EVENT"}
+    assert names | {"MESSAGE_ID", "CT_EVENT"} <= set(fields)
+    assert set(fields) - names - {"MESSAGE_ID", "CT_EVENT"} <= NAMED
     # journald's own rule for names (systemd.journal-fields(7)).
     assert all(name.isascii() and name == name.upper() for name in fields)
     assert all(isinstance(value, str) for value in fields.values())
@@ -264,7 +338,7 @@ def test_fields() -> None:
     }  # fmt: skip
     assert expected.items() <= fields.items()
     assert {name.removeprefix("CT_").lower() for name in fields} <= {
-        "message_id", "event", *COLUMNS,
+        "message_id", "event", *COLUMNS, *(name[3:].lower() for name in NAMED),
     }  # fmt: skip
 
 

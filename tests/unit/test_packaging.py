@@ -13,6 +13,7 @@ import pytest
 from ctaudit import __version__
 from ctaudit.arguments import build_parser
 from ctaudit.cli import main
+from ctaudit.conntrack.event import COLUMNS, Kind
 from ctaudit.database.schema import read_steps
 from ctaudit.errors import (
     CHECK_GOOD,
@@ -199,6 +200,17 @@ def test_manual_knows_each_key_with_its_default() -> None:
         elif key := re.fullmatch(r"(?:# )?(\w+) = (.+)", line):
             value = key[2].replace('"', '""')
             assert f'.BR {key[1]} " = {value}"' in text, line
+
+
+def test_manual_knows_each_field_of_the_journal() -> None:
+    text = (ROOT / "docs/man/ctaudit.journal-fields.7").read_text().replace("\\-", "-")
+    described = set(re.findall(r"\bCT_[A-Z_]+\b", "\n".join(re.findall(r"(?m)^\.BR? .+", text))))
+    columns = {f"CT_{column.upper()}" for column in COLUMNS if column != "kind"}
+    ends = {f"CT_{end}{port}" for end in ("HOST", "PUBLIC", "REMOTE") for port in ("", "_PORT")}
+    unshown = {f"CT_UNSHOWN_{kind.name}" for kind in Kind if kind is not Kind.DUMP}
+    assert described == columns | ends | unshown | {"CT_EVENT", "CT_DURATION"}
+    listed = dict(re.findall(r"(?m)^([0-9a-f]{32})  (.+)$", text))
+    assert listed == {number: kind for kind, number in MESSAGE_IDS.items()}
 
 
 def test_catalog_explains_each_fault() -> None:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ctaudit.conntrack.event import STATUS_DST_NAT, Kind, name_protocol, name_state
+from ctaudit.config import JournalSection
+from ctaudit.conntrack.endpoint import PARTIES, Direction, choose_direction
+from ctaudit.conntrack.event import (
+    STATUS_DST_NAT,
+    STATUS_SRC_NAT,
+    Kind,
+    name_protocol,
+    name_state,
+)
+from ctaudit.conntrack.layout import Layout
 from ctaudit.host.log import MESSAGE_IDS, is_journal_connected
 from ctaudit.record.positions import Span
-from ctaudit.spool.decoder import Batch, describe_row
+from ctaudit.spool.decoder import Batch, Row, describe_row
 
 try:
     from systemd import journal as _journal
@@ -44,14 +53,16 @@ def pick_writer() -> Writer:
 class EventLines:
     """Writes ``rate`` event lines a second, and once a second a sum of the others.
 
-    What a quiet time has not used is left for later, up to ``burst`` lines in one second.
+    What a quiet time has not used is left for later, up to ``burst`` lines in one second. Events
+    that journal.events leaves out are not in the sum.
     """
 
     def __init__(
-        self, rate: int, burst: int, write: Writer, clock: Callable[[], float] = time.monotonic
+        self, journal: JournalSection, write: Writer, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rate = rate
-        self._most = max(rate, burst) if rate else 0
+        self._events = journal.events
+        self._rate = journal.rate
+        self._most = max(journal.rate, journal.burst) if journal.rate else 0
         self._write = write
         self._clock = clock
         self._second = clock()
@@ -68,9 +79,8 @@ class EventLines:
     def show(self, batch: Batch) -> None:
         """Shows as many events as this second's budget allows; entries of a dump are no events."""
         self.turn()
-        for layout, rows in batch.rows.items():
-            if layout.kind is Kind.DUMP:
-                continue
+        for layout, received in batch.rows.items():
+            rows = choose_rows(self._events, layout, received)
             shown = min(self._left, len(rows))
             for row in rows[:shown]:
                 values = describe_row(layout, row)
@@ -104,6 +114,21 @@ class EventLines:
             self._unshown.clear()
 
 
+def choose_rows(events: str, layout: Layout, rows: Sequence[Row]) -> Sequence[Row]:
+    """Those that have a line by ``events`` (journal.events); entries of a dump never have."""
+    if layout.kind is Kind.DUMP or events == "none":
+        return ()
+    if events == "new":
+        return rows if layout.kind is Kind.NEW else ()
+    if events == "nat":
+        if "status" not in layout.columns:
+            return ()
+        place = layout.columns.index("status")
+        # The bits stand in the last byte, as the kernel sends it.
+        return [row for row in rows if row[place][-1] & (STATUS_SRC_NAT | STATUS_DST_NAT)]
+    return rows
+
+
 def format_line(values: Mapping[str, Any]) -> str:
     """Such as ``NEW tcp 192.168.1.129:53400 -> 19.1.16.7:443 as 1.2.3.4:53500``."""
     proto = values["proto"]
@@ -132,14 +157,29 @@ def format_line(values: Mapping[str, Any]) -> str:
 
 
 def build_fields(values: Mapping[str, Any]) -> dict[str, str]:
-    """CT_EVENT, and a CT_ field for each other column that the event has."""
+    """CT_EVENT, who is host, public and remote, and a field for each other column of the event."""
     fields = {"MESSAGE_ID": MESSAGE_IDS["event"], "CT_EVENT": values["kind"].name}
-    for column, value in values.items():
+    for column, value in (*values.items(), *_name_ends(values).items()):
         if column == "kind":
             continue
         text = value.hex() if isinstance(value, bytes) else str(value)
         fields[f"CT_{column.upper()}"] = text
+    if "start_sent" in values and "stop_sent" in values:
+        fields["CT_DURATION"] = f"{(values['stop_sent'] - values['start_sent']) / 1e9:.6f}"
     return fields
+
+
+def _name_ends(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Host, public and remote, as ``who`` names them, but for a remote end that is not stored."""
+    parties = PARTIES[choose_direction(values.get("status")) or Direction.OUTWARD]
+    ends: dict[str, Any] = {}
+    for name, columns in vars(parties).items():
+        address, port = values.get(columns.address), values.get(columns.port)
+        if address is not None and not address.is_unspecified:
+            ends[name] = address
+            if port is not None:
+                ends[f"{name}_port"] = port
+    return ends
 
 
 def _join(values: Mapping[str, Any], address: str, port: str) -> str:

@@ -73,7 +73,7 @@ class Recorder:
         self._idle = min(_LOOK_EVERY, config.batch.wait)
         self._session = session
         self._commits = Commits(session)
-        self._lines = EventLines(config.journal.rate, config.journal.burst, pick_writer())
+        self._lines = EventLines(config.journal, pick_writer())
         self._pipeline = Pipeline(config, self._commits, self._lines, list_segments, replay=replay)
         self._watchdog = Watchdog()
         self._conflict_after: int | None = None
