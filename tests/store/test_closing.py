@@ -13,7 +13,7 @@ import pytest
 from bench.closing import run_closing
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.event import Kind
-from ctaudit.database import locks, schema
+from ctaudit.database import locks, maintenance, schema
 from ctaudit.database.connection import connect
 from ctaudit.database.maintenance import Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError
@@ -345,6 +345,23 @@ def test_a_reader_keeps_a_day_open(dsn: str, monkeypatch: pytest.MonkeyPatch) ->
     assert openings(dsn) == [5]
     assert closed(keep(dsn)) == [Maintained("closed", name("opening"), 1)]
     assert ask(dsn) == before
+
+
+def test_another_maintenance_closes_it_meanwhile(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = maintenance._try
+    others: list[Maintained] = []
+
+    def after_the_other(connection: Any, statement: str, *rest: Any) -> list[tuple[Any, ...]]:
+        if statement == "exchange" and not others:
+            monkeypatch.setattr(maintenance, "_try", once)
+            others.extend(closed(keep(dsn)))
+        return once(connection, statement, *rest)
+
+    monkeypatch.setattr(maintenance, "_try", after_the_other)
+    mine = closed(keep(dsn))
+    assert mine == []
+    assert {one.object for one in others} == {name("opening"), name("flow")}
+    assert len(ask(dsn)) == 1
 
 
 def test_a_question_that_began_before(dsn: str) -> None:
