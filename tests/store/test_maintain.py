@@ -210,11 +210,15 @@ def test_a_partition_that_another_session_makes_meanwhile(
     make = "SELECT ctaudit.make_partition(%s, %s)"
     with psycopg.connect(dsn) as other, ThreadPoolExecutor(1) as pool:
 
+        def commit_later() -> None:
+            time.sleep(0.5)
+            other.commit()
+
         def after_the_other(connection: Any, statement: str, step: Step, *rest: Any) -> Any:
             if statement == "make":
                 monkeypatch.setattr(maintenance, "_try", once)
                 other.execute(make, (step.parent, step.day))
-                pool.submit(lambda: (time.sleep(0.5), other.commit()))
+                pool.submit(commit_later)
             return once(connection, statement, step, *rest)
 
         monkeypatch.setattr(maintenance, "_try", after_the_other)
