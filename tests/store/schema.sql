@@ -6630,13 +6630,15 @@ DECLARE
 BEGIN
     SELECT * INTO v_before FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
     SELECT * INTO v_after FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at, d.dump_id LIMIT 1;
     v_last := coalesce(v_after.began_at, (
         SELECT d.began_at FROM ctaudit.dump AS d
-        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL AND NOT ctaudit.was_ahead(d)
         ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
     ));
     SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
@@ -6653,7 +6655,8 @@ BEGIN
         least(p_from, v_before.began_at) - interval '2 hours',
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
         coalesce(v_before.began_at - interval '1 min', p_from),
-        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        -- What has a later time has that of a clock that was wrong.
+        coalesce(v_after.ended_at + interval '1 min', now() + interval '1 day'),
         coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
     PERFORM ctaudit.refuse_rewritten();
 END
@@ -7280,6 +7283,16 @@ AS $$
     ORDER BY 1, 2, 3;
 $$;
 ALTER FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.stepped_back_to(p_dump.node, p_dump.began_at) IS NOT NULL AND EXISTS (
+        SELECT FROM ctaudit.dump AS d
+        WHERE d.node = p_dump.node AND d.dump_id > p_dump.dump_id AND d.began_at < p_dump.began_at
+    );
+$$;
+ALTER FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8599,6 +8612,7 @@ GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;

@@ -498,6 +498,31 @@ def test_only_the_edges_of_such_buckets_are_counted(empty: str) -> None:
     assert [row["bytes"] for row in day] == [700]
 
 
+def test_a_dump_of_a_clock_that_was_ahead(empty: str) -> None:
+    """It is older than it says: it hides neither connections nor dumps that came after the step."""
+    ahead = timedelta(days=2000)
+    gateway = Gateway(empty, "gw1")
+    gateway.listen(second(0))
+    gateway.note("clock", second(5), {"synchronised": True})
+    stop = 4 * HOUR - 100
+    long = Life(0, 10, stop, ((20, 3, 300), (3 * HOUR + 900, 3, 3000)))
+    gateway.record([opened(long.event(10), second(10))], second(30))
+    started = {"start_sent": second(10)}
+    gateway.note("clock", second(60) + ahead, {"step_seconds": ahead.total_seconds()})
+    gateway.dump(second(90) + ahead, [long.event(90) | started])
+    step = {"step_seconds": -ahead.total_seconds(), "synchronised": True}
+    gateway.note("clock", second(120), step)
+    for hour in (1, 2, 3):
+        gateway.dump(second(hour * HOUR + 1), [long.event(hour * HOUR) | started])
+    late = Life(1, 3 * HOUR + 900, None, ()).event(0)
+    gateway.record([opened(late, second(3 * HOUR + 900))], second(3 * HOUR + 901))
+    gateway.record([ended(long.event(stop), second(10), second(stop))], second(5 * HOUR))
+    gateway.close()
+    rows = traffic(empty, 0, 5 * HOUR, HOUR)
+    assert [row["connections"] for row in rows] == [1, 1, 1, 2, 1]
+    assert [row["bytes"] for row in rows][2:4] == [0, 3000]
+
+
 def test_what_comes_after_a_day_was_summed(empty: str) -> None:
     """The spool of an earlier machine of that name is recorded when the days are summed."""
     at = second(TO_MIDNIGHT * HOUR)
