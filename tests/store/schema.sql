@@ -829,6 +829,11 @@ BEGIN
     RETURNING dump_id INTO v_dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
     WHERE s.node = p_node AND s.stream = p_stream;
+    -- Nothing comes of a stream that another has followed, so nothing goes on comparing its dump: a
+    -- day would wait for that for ever (ctaudit.is_settled).
+    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
+    WHERE s.node = p_node AND s.stream <> p_stream AND s.pending_dump_id IS NOT NULL
+        AND s.stopped_at IS NOT NULL AND s.committed_at < clock_timestamp() - interval '10 min';
     FOR v_left IN
         SELECT d.dump_id FROM ctaudit.dump AS d
         WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (
@@ -3404,12 +3409,10 @@ CREATE FUNCTION ctaudit.is_settled(p_day date) RETURNS boolean
     SET "TimeZone" TO 'UTC'
 AS $$
     SELECT p_day + 1 <= now() AND coalesce(bool_and(
-        (
-            ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
-                SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
-                WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
-                    AND s.covered_until >= d.ended_at + interval '2 hours'
-            )
+        ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
+            SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
+                AND s.covered_until >= d.ended_at + interval '2 hours'
         )
         -- An earlier stream that is still being recorded.
         AND NOT EXISTS (

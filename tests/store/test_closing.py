@@ -269,6 +269,35 @@ def test_too_early(cluster: Cluster, cause: str) -> None:
         assert len(openings(dsn)) == 1
 
 
+def test_a_comparison_that_nobody_ends(dsn: str) -> None:
+    """The gateway's power failed between a dump and the end of its comparison."""
+    before = Gateway(dsn, "gw1")
+    before.note("start", NOON - timedelta(hours=2), {"mode": "live", "timestamp": 1})
+    before.note("dump begin", NOON - timedelta(hours=1), {"cause": "test"})
+    before.note("dump end", NOON - timedelta(hours=1), {"entries": 0})
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO ctaudit.search (dump_id, gone_dump_id, tells)"
+            " SELECT pending_dump_id, pending_dump_id, false FROM ctaudit.stream"
+            " WHERE pending_dump_id IS NOT NULL"
+        )
+    assert closed(keep(dsn)) == []
+    now = datetime.now(UTC) - timedelta(hours=5)
+    after = Gateway(dsn, "gw1")
+    after.listen(now)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "UPDATE ctaudit.stream SET committed_at = now() - interval '1 hour'"
+            " WHERE pending_dump_id IS NOT NULL"
+        )
+    for hours in (1, 2, 3, 4):
+        after.dump(now + timedelta(hours=hours))
+        after.record([], now + timedelta(hours=hours, minutes=40))
+    before.close()
+    after.close()
+    assert closed(keep(dsn)) != []
+
+
 def test_a_held_day_stays_as_it_is(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT ctaudit.set_hold('2026-17', %s, %s)", (NOON, NOON + SECOND))
