@@ -3661,6 +3661,12 @@ DECLARE
     v_other record;
     v_answers bigint;
 BEGIN
+    IF v_nodes = '{}' THEN
+        PERFORM ctaudit.node_named(p_node);
+    ELSIF NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = ANY (v_nodes)) THEN
+        RAISE EXCEPTION 'gateway % was imported: what is open now is not known', v_nodes[1]
+            USING ERRCODE = '0A000';
+    END IF;
     SELECT n.node, s.mode INTO v_other
     FROM unnest(v_nodes) AS n (node), LATERAL (
         SELECT s.mode FROM ctaudit.stream AS s
