@@ -24,6 +24,11 @@ BEGIN
     RETURNING dump_id INTO v_dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
     WHERE s.node = p_node AND s.stream = p_stream;
+    -- Nothing comes of a stream that another has followed, so nothing goes on comparing its dump: a
+    -- day would wait for that for ever (ctaudit.is_settled).
+    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
+    WHERE s.node = p_node AND s.stream <> p_stream AND s.pending_dump_id IS NOT NULL
+        AND s.stopped_at IS NOT NULL AND s.committed_at < clock_timestamp() - interval '10 min';
     FOR v_left IN
         SELECT d.dump_id FROM ctaudit.dump AS d
         WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (

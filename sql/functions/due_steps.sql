@@ -10,7 +10,8 @@
 --   trim      ctaudit.trim_before(p_retention_days)
 --   drop      ctaudit.drop_partition(parent, day, p_retention_days)
 --   delete    ctaudit.delete_old(parent, p_retention_days, p_rows), until it has deleted none
---   sum       ctaudit.sum_day(name, day), of a node
+--   sum       ctaudit.sum_day(name, day), of a node: of days that are to be closed, and of eight
+--             closed ones whose sums are missing (ctaudit.forget_sums)
 --   close     ctaudit.begin_copy(parent, day), copy_partition and exchange_partition, of the last
 --             eight days that are settled and not closed
 --   freeze    ctaudit.set_freezing(parent, day), of days that are not being closed
@@ -74,6 +75,29 @@ BEGIN
         ) AS e
         WHERE e.is_settled
     ),
+    unsummed AS MATERIALIZED (
+        SELECT u.day, n.node
+        FROM (
+            SELECT DISTINCT c.day FROM unclosed AS c WHERE c.nth <= 8
+        ) AS u
+        CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+        )
+        UNION
+        SELECT f.day, f.node
+        FROM (
+            SELECT c.day, n.node, dense_rank() OVER (ORDER BY c.day DESC) AS nth
+            FROM ctaudit.closed_partition AS c
+            CROSS JOIN LATERAL ctaudit.nodes_of_day(c.day) AS n
+            WHERE c.parent = 'flow' AND c.closed_at IS NOT NULL AND c.day >= v_horizon::date
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.summed_day AS k
+                    WHERE k.node_id = n.node_id AND k.day = c.day
+                )
+        ) AS f
+        WHERE f.nth <= 8 AND ctaudit.is_settled(f.day)
+    ),
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
@@ -118,11 +142,7 @@ BEGIN
             NULL::timestamptz, NULL::bigint
         FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
         UNION ALL
-        SELECT DISTINCT 5, 'sum', NULL, u.day, n.node, NULL::timestamptz, NULL::bigint
-        FROM unclosed AS u CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
-        WHERE u.nth <= 8 AND NOT EXISTS (
-            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
-        )
+        SELECT 5, 'sum', NULL, u.day, u.node, NULL, NULL FROM unsummed AS u
         UNION ALL
         SELECT 6, 'close', u.parent, u.day, u.name, NULL, NULL FROM unclosed AS u WHERE u.nth <= 8
         UNION ALL

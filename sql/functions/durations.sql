@@ -8,9 +8,10 @@
 --   p_bins            bins for each power of ten
 -- Returns: a row for each protocol and bin with a connection, by protocol and duration
 --   seconds_from, seconds_until   the bin; the first is from 0 to a millisecond; NULL: the start
---                                 or the end is not known
+--                                 or the end is not known, or ctaudit.record_aggregate stored several
+--                                 connections as one row
 -- Errors: 22023 the span or p_bins cannot be asked for
--- Tables touched: inquiry (written); node, flow_row (read)
+-- Tables touched: inquiry (written); node, flow_row, aggregate_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.durations(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -50,12 +51,22 @@ BEGIN
                 WHEN l.seconds < 0.001 THEN v_first - 1
                 ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
             END::integer AS bin,
-            count(*) AS connections
-        FROM ctaudit.flow_row AS r
+            sum(r.connections) AS connections
+        FROM (
+            SELECT
+                f.received_at, f.ended_at, f.node_id, f.proto, f.status, f.provenance, f.orig_src,
+                f.reply_src, CASE WHEN f.started_source = 'k' AND f.ended_source = 'k'
+                    THEN f.ended_at - f.started_at END AS lasted, 1 AS connections
+            FROM ctaudit.flow_row AS f
+            UNION ALL
+            -- Of several as one row it is not known how long each had lasted.
+            SELECT
+                a.received_at, a.last_end, a.node_id, a.proto, a.status, 'e', a.client, a.remote,
+                CASE WHEN a.connections = 1 THEN a.last_end - a.first_start END, a.connections
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
         JOIN ctaudit.node AS n ON n.node_id = r.node_id
-        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
-            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
-        END) AS seconds) AS l
+        CROSS JOIN LATERAL (SELECT date_part('epoch', r.lasted) AS seconds) AS l
         WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
             AND coalesce(r.ended_at, r.received_at) >= p_from
             AND coalesce(r.ended_at, r.received_at) < v_until

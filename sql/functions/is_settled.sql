@@ -13,12 +13,10 @@ SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $function$
     SELECT p_day + 1 <= now() AND coalesce(bool_and(
-        (
-            ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
-                SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
-                WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
-                    AND s.covered_until >= d.ended_at + interval '2 hours'
-            )
+        ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
+            SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
+                AND s.covered_until >= d.ended_at + interval '2 hours'
         )
         -- An earlier stream that is still being recorded.
         AND NOT EXISTS (

@@ -7,7 +7,8 @@
 --   p_host   only those of this internal host, or network; NULL: all
 --   p_port   only those with this port on the public side; NULL: all
 -- Returns: connections in state 'open'
--- Errors: 0A000 the node records in another mode than live, so that openings or ends are missing
+-- Errors: 0A000 the node records in another mode than live, so that openings or ends are missing, or
+--   was imported; P0002 no gateway has that name
 -- Tables touched: inquiry (written); node, node_change, stream, dump, clock_doubt, opening,
 --   dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.live(
@@ -27,6 +28,12 @@ DECLARE
     v_other record;
     v_answers bigint;
 BEGIN
+    IF v_nodes = '{}' THEN
+        PERFORM ctaudit.node_named(p_node);
+    ELSIF NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = ANY (v_nodes)) THEN
+        RAISE EXCEPTION 'gateway % was imported: what is open now is not known', v_nodes[1]
+            USING ERRCODE = '0A000';
+    END IF;
     SELECT n.node, s.mode INTO v_other
     FROM unnest(v_nodes) AS n (node), LATERAL (
         SELECT s.mode FROM ctaudit.stream AS s

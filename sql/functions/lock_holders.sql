@@ -2,9 +2,10 @@
 -- Who may keep a step of the maintenance from its lock. The texts of their statements are not
 -- shown: a question's has the address that was asked for.
 -- Parameters: p_table   opening, flow or dump_entry; NULL: what ctaudit.trim_before changes
--- Returns: sessions that hold a lock on it, on its default partition or on one of its days, and whose
---   transaction began two seconds ago or earlier, the oldest first. seconds: how long their transaction has lasted; NULL: the
---   owner of this function is no member of pg_read_all_stats
+-- Returns: sessions that hold a lock on it, on its default partition, on one of its days or on hold,
+--   and whose transaction began two seconds ago or earlier, the oldest first. seconds: how long
+--   their transaction has lasted; NULL: the owner of this function is no member of
+--   pg_read_all_stats
 -- Tables touched: none but the catalog's
 CREATE OR REPLACE FUNCTION ctaudit.lock_holders(p_table text)
 RETURNS TABLE (pid integer, login text, application text, state text, seconds double precision)
@@ -26,7 +27,7 @@ AS $function$
                 )
                 AND c.relnamespace = 'ctaudit'::regnamespace
                 AND c.relname ~ coalesce(
-                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|' || p_table || '_(row|default|p\d{8}))$',
                     '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
                 )
         )

@@ -12,8 +12,8 @@
 --   p_columns          the events
 -- Returns: nothing
 -- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
--- Tables touched: stream, coverage, opening, flow, dump_entry; by reconcile: dump, gap (read);
---   node, node_change, node_login (read)
+-- Tables touched: stream, coverage, opening, flow, dump_entry; by forget_sums: summed_day; by
+--   reconcile: dump, gap (read); node, node_change, node_login (read)
 CREATE OR REPLACE FUNCTION ctaudit.record_batch(
     p_node text,
     p_stream uuid,
@@ -43,6 +43,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF v_stream.sent_after < clock_timestamp() - interval '2 hours' THEN
+        PERFORM ctaudit.forget_sums(v_stream.node_id, v_stream.sent_after, p_columns);
+    END IF;
     IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
         PERFORM ctaudit.insert_openings(v_stream.node_id, v_stream.sent_after, p_columns);
     END IF;

@@ -45,7 +45,16 @@ BEGIN
     INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
     VALUES (p_case, p_from, p_until, v_node_id, nullif(p_addresses, '{}'))
     RETURNING h.hold_id INTO hold_id;
-    SELECT min(p.day) INTO kept_since FROM ctaudit.partitions() AS p;
+    SELECT min(k.day) INTO kept_since FROM (
+        SELECT p.day FROM ctaudit.partitions() AS p
+        -- What was recorded late, and waits for the maintenance.
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.opening_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.flow_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.aggregate_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+    ) AS k;
     v_days := ctaudit.held(hold_id);
     kept_from := lower(v_days);
     kept_until := upper(v_days) - interval '1 day';

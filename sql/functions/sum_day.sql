@@ -22,7 +22,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
     IF NOT FOUND OR v_until > now() OR NOT (
-        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+        ctaudit.gone_at(v_node) IS NOT NULL OR EXISTS (
             SELECT FROM ctaudit.dump AS d
             JOIN ctaudit.stream AS s ON s.node = d.node
             WHERE d.node = p_node AND d.began_at >= v_until

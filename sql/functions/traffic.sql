@@ -53,6 +53,8 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- A bucket of a day has 24 hours, also where the clock is changed.
+SET TimeZone = 'UTC'
 AS $function$
 DECLARE
     v_until timestamptz := least(p_until, now());

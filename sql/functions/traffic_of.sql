@@ -4,7 +4,8 @@
 --   ends until two hours after that one, since what outlived it stands in it;
 --   openings since the last dump, of which no entry can tell; all of the span's where the kernel
 --   does not stamp starts, and in nat mode.
--- Without a dump after the span, ends are read up to now.
+-- Without a dump after the span, ends are read up to now. A dump of a clock that was ahead does not
+-- count: it is older than it says.
 -- Parameters:
 --   p_node             the node
 --   p_from, p_until    the span
@@ -38,13 +39,15 @@ DECLARE
 BEGIN
     SELECT * INTO v_before FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
     SELECT * INTO v_after FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at, d.dump_id LIMIT 1;
     v_last := coalesce(v_after.began_at, (
         SELECT d.began_at FROM ctaudit.dump AS d
-        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL AND NOT ctaudit.was_ahead(d)
         ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
     ));
     SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
@@ -61,7 +64,8 @@ BEGIN
         least(p_from, v_before.began_at) - interval '2 hours',
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
         coalesce(v_before.began_at - interval '1 min', p_from),
-        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        -- What has a later time has that of a clock that was wrong.
+        coalesce(v_after.ended_at + interval '1 min', now() + interval '1 day'),
         coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
     PERFORM ctaudit.refuse_rewritten();
 END

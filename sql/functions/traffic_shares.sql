@@ -1,6 +1,6 @@
 -- Function: ctaudit.traffic_shares
--- What flowed at one node: by host, or in all, from ctaudit.traffic_sum where that has whole days
--- and the buckets are made of whole hours, and counted (ctaudit.traffic_of) where it has not.
+-- What flowed at one node: by host, or in all, from ctaudit.traffic_sum where that has hours, or
+-- days, that lie whole in one bucket, and counted (ctaudit.traffic_of) where it has not.
 -- Parameters:
 --   p_node, p_from, p_until, p_bucket, p_by, p_asked   as of ctaudit.traffic_of; the first bucket
 --              begins at p_from
@@ -33,29 +33,40 @@ DECLARE
     v_days timestamptz[];
     v_hours timestamptz[];
     v_span tstzrange;
+    c_hour constant interval := '1 hour';
+    c_least constant interval := '1 us';
+    v_first timestamptz := date_trunc('hour', p_from + c_hour - c_least);
 BEGIN
-    IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
-        AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
-    THEN
-        -- A day that lies whole in one bucket, and hours of the others.
+    -- Where a bucket does not begin with an hour, its edges are counted.
+    IF p_is_kept AND p_by IN ('host', 'total') AND (
+        p_bucket >= interval '6 hours' OR v_first = p_from
+            AND date_bin(c_hour, p_from + p_bucket, p_from) = p_from + p_bucket
+    ) THEN
+        -- A day that lies whole in one bucket, and such hours of the others.
         SELECT
-            coalesce(range_agg(d.span), '{}'),
-            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            coalesce(range_agg(
+                CASE WHEN d.is_whole THEN d.span ELSE tstzrange(h.hour, h.hour + c_hour) END
+            ), '{}'),
+            array_agg(h.hour) FILTER (WHERE d.is_whole),
             array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
         INTO v_kept, v_days, v_hours
         FROM (
             SELECT
                 s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
                     AND date_bin(p_bucket, s.day::timestamptz, p_from)
-                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+                        = date_bin(p_bucket, s.day + 1 - c_least, p_from) AS is_whole
             FROM ctaudit.summed_day AS s
-            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
-                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1) * tstzrange(
+                v_first, greatest(date_trunc('hour', p_until), v_first)
+            ) AS span) AS l
             WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
         ) AS d
-        LEFT JOIN LATERAL generate_series(
-            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
-        ) AS h (hour) ON NOT d.is_whole;
+        CROSS JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - c_hour,
+            CASE WHEN d.is_whole THEN interval '1 day' ELSE c_hour END
+        ) AS h (hour)
+        WHERE d.is_whole OR date_bin(p_bucket, h.hour, p_from)
+            = date_bin(p_bucket, h.hour + c_hour - c_least, p_from);
         RETURN QUERY
         SELECT
             b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,

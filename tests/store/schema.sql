@@ -829,6 +829,11 @@ BEGIN
     RETURNING dump_id INTO v_dump_id;
     UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
     WHERE s.node = p_node AND s.stream = p_stream;
+    -- Nothing comes of a stream that another has followed, so nothing goes on comparing its dump: a
+    -- day would wait for that for ever (ctaudit.is_settled).
+    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
+    WHERE s.node = p_node AND s.stream <> p_stream AND s.pending_dump_id IS NOT NULL
+        AND s.stopped_at IS NOT NULL AND s.committed_at < clock_timestamp() - interval '10 min';
     FOR v_left IN
         SELECT d.dump_id FROM ctaudit.dump AS d
         WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (
@@ -2136,6 +2141,29 @@ BEGIN
         ) AS e
         WHERE e.is_settled
     ),
+    unsummed AS MATERIALIZED (
+        SELECT u.day, n.node
+        FROM (
+            SELECT DISTINCT c.day FROM unclosed AS c WHERE c.nth <= 8
+        ) AS u
+        CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
+        WHERE NOT EXISTS (
+            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+        )
+        UNION
+        SELECT f.day, f.node
+        FROM (
+            SELECT c.day, n.node, dense_rank() OVER (ORDER BY c.day DESC) AS nth
+            FROM ctaudit.closed_partition AS c
+            CROSS JOIN LATERAL ctaudit.nodes_of_day(c.day) AS n
+            WHERE c.parent = 'flow' AND c.closed_at IS NOT NULL AND c.day >= v_horizon::date
+                AND NOT EXISTS (
+                    SELECT FROM ctaudit.summed_day AS k
+                    WHERE k.node_id = n.node_id AND k.day = c.day
+                )
+        ) AS f
+        WHERE f.nth <= 8 AND ctaudit.is_settled(f.day)
+    ),
     ahead AS (
         SELECT t.parent, d.day::date AS day
         FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
@@ -2180,11 +2208,7 @@ BEGIN
             NULL::timestamptz, NULL::bigint
         FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
         UNION ALL
-        SELECT DISTINCT 5, 'sum', NULL, u.day, n.node, NULL::timestamptz, NULL::bigint
-        FROM unclosed AS u CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
-        WHERE u.nth <= 8 AND NOT EXISTS (
-            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
-        )
+        SELECT 5, 'sum', NULL, u.day, u.node, NULL, NULL FROM unsummed AS u
         UNION ALL
         SELECT 6, 'close', u.parent, u.day, u.name, NULL, NULL FROM unclosed AS u WHERE u.nth <= 8
         UNION ALL
@@ -2237,12 +2261,22 @@ BEGIN
                 WHEN l.seconds < 0.001 THEN v_first - 1
                 ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
             END::integer AS bin,
-            count(*) AS connections
-        FROM ctaudit.flow_row AS r
+            sum(r.connections) AS connections
+        FROM (
+            SELECT
+                f.received_at, f.ended_at, f.node_id, f.proto, f.status, f.provenance, f.orig_src,
+                f.reply_src, CASE WHEN f.started_source = 'k' AND f.ended_source = 'k'
+                    THEN f.ended_at - f.started_at END AS lasted, 1 AS connections
+            FROM ctaudit.flow_row AS f
+            UNION ALL
+            -- Of several as one row it is not known how long each had lasted.
+            SELECT
+                a.received_at, a.last_end, a.node_id, a.proto, a.status, 'e', a.client, a.remote,
+                CASE WHEN a.connections = 1 THEN a.last_end - a.first_start END, a.connections
+            FROM ctaudit.aggregate_row AS a
+        ) AS r
         JOIN ctaudit.node AS n ON n.node_id = r.node_id
-        CROSS JOIN LATERAL (SELECT date_part('epoch', CASE
-            WHEN r.started_source = 'k' AND r.ended_source = 'k' THEN r.ended_at - r.started_at
-        END) AS seconds) AS l
+        CROSS JOIN LATERAL (SELECT date_part('epoch', r.lasted) AS seconds) AS l
         WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
             AND coalesce(r.ended_at, r.received_at) >= p_from
             AND coalesce(r.ended_at, r.received_at) < v_until
@@ -2734,6 +2768,26 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+BEGIN
+    -- ctaudit.sum_day waits until two hours after the day are recorded.
+    IF cardinality(p_columns.kind) > 0 AND EXISTS (
+        SELECT FROM ctaudit.summed_day AS d
+        WHERE d.node_id = p_node_id AND d.day > (p_sent_after - interval '26 hours')::date
+    ) THEN
+        DELETE FROM ctaudit.summed_day AS d
+        WHERE d.node_id = p_node_id AND d.day >= (
+            SELECT min(least(e.start_sent, e.event_at, e.received_at))::date
+            FROM ctaudit.events(p_columns) AS e
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.gap (
     gap_id bigint NOT NULL,
     node text NOT NULL,
@@ -2847,18 +2901,30 @@ CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmul
 AS $$
     SELECT coalesce(range_agg(tstzrange(
         date_trunc('day', least(
-            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from END,
+            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from
+                WHEN k.is_imported OR k.is_nat
+                    THEN greatest(b.openings_from, h.held_from - interval '7 days') END,
             b.entries_from, b.wrong_from
         )),
         date_trunc('day', greatest(
-            h.held_until + interval '2 hours', CASE WHEN NOT b.all_ends THEN b.ends_until END,
-            b.entries_until, b.wrong_until
+            h.held_until + interval '2 hours',
+            CASE WHEN NOT b.all_ends OR k.is_imported THEN b.ends_until END, b.entries_until, b.wrong_until
         )) + interval '1 day'
     )), '{}')
     FROM ctaudit.hold AS h
-    LEFT JOIN ctaudit.node AS n ON n.first_seen < h.held_until
+    LEFT JOIN (
+        ctaudit.node AS n CROSS JOIN LATERAL (SELECT
+            EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node) AS is_imported,
+            EXISTS (
+                SELECT FROM ctaudit.stream AS s WHERE s.node = n.node AND s.mode = 'nat'
+            ) AS is_nat
+        ) AS k
+    ) ON (n.first_seen < h.held_until OR k.is_imported)
         AND (h.node_id IS NULL OR n.node_id = h.node_id)
-    LEFT JOIN LATERAL ctaudit.needed(n, h.held_from, h.held_until) AS b ON n.node IS NOT NULL
+    LEFT JOIN LATERAL (
+        SELECT d.* FROM ctaudit.needed(n, h.held_from, h.held_until) AS d WHERE NOT k.is_imported
+        UNION ALL SELECT i.* FROM ctaudit.needed_of_import(n.node, h.held_from, h.held_until) AS i
+    ) AS b ON true
     WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
             SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
         ) ELSE h.hold_id = p_hold END;
@@ -3343,12 +3409,10 @@ CREATE FUNCTION ctaudit.is_settled(p_day date) RETURNS boolean
     SET "TimeZone" TO 'UTC'
 AS $$
     SELECT p_day + 1 <= now() AND coalesce(bool_and(
-        (
-            ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
-                SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
-                WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
-                    AND s.covered_until >= d.ended_at + interval '2 hours'
-            )
+        ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
+            SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
+            WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
+                AND s.covered_until >= d.ended_at + interval '2 hours'
         )
         -- An earlier stream that is still being recorded.
         AND NOT EXISTS (
@@ -3597,6 +3661,12 @@ DECLARE
     v_other record;
     v_answers bigint;
 BEGIN
+    IF v_nodes = '{}' THEN
+        PERFORM ctaudit.node_named(p_node);
+    ELSIF NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = ANY (v_nodes)) THEN
+        RAISE EXCEPTION 'gateway % was imported: what is open now is not known', v_nodes[1]
+            USING ERRCODE = '0A000';
+    END IF;
     SELECT n.node, s.mode INTO v_other
     FROM unnest(v_nodes) AS n (node), LATERAL (
         SELECT s.mode FROM ctaudit.stream AS s
@@ -3776,7 +3846,7 @@ AS $_$
                 )
                 AND c.relnamespace = 'ctaudit'::regnamespace
                 AND c.relname ~ coalesce(
-                    '^' || p_table || '_(row|default|p\d{8})$',
+                    '^(hold|' || p_table || '_(row|default|p\d{8}))$',
                     '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
                 )
         )
@@ -5184,6 +5254,9 @@ BEGIN
     END IF;
     SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
     WHERE s.node = p_node AND s.stream = p_stream;
+    IF v_stream.sent_after < clock_timestamp() - interval '2 hours' THEN
+        PERFORM ctaudit.forget_sums(v_stream.node_id, v_stream.sent_after, p_columns);
+    END IF;
     IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
         PERFORM ctaudit.insert_openings(v_stream.node_id, v_stream.sent_after, p_columns);
     END IF;
@@ -5925,7 +5998,16 @@ BEGIN
     INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
     VALUES (p_case, p_from, p_until, v_node_id, nullif(p_addresses, '{}'))
     RETURNING h.hold_id INTO hold_id;
-    SELECT min(p.day) INTO kept_since FROM ctaudit.partitions() AS p;
+    SELECT min(k.day) INTO kept_since FROM (
+        SELECT p.day FROM ctaudit.partitions() AS p
+        -- What was recorded late, and waits for the maintenance.
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.opening_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.flow_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.aggregate_default AS d
+            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
+    ) AS k;
     v_days := ctaudit.held(hold_id);
     kept_from := lower(v_days);
     kept_until := upper(v_days) - interval '1 day';
@@ -6199,7 +6281,7 @@ DECLARE
 BEGIN
     SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
     IF NOT FOUND OR v_until > now() OR NOT (
-        coalesce(ctaudit.gone_at(v_node) >= v_until, false) OR EXISTS (
+        ctaudit.gone_at(v_node) IS NOT NULL OR EXISTS (
             SELECT FROM ctaudit.dump AS d
             JOIN ctaudit.stream AS s ON s.node = d.node
             WHERE d.node = p_node AND d.began_at >= v_until
@@ -6277,6 +6359,7 @@ ALTER FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timest
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
 AS $$
 DECLARE
     v_until timestamptz := least(p_until, now());
@@ -6556,13 +6639,15 @@ DECLARE
 BEGIN
     SELECT * INTO v_before FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
     SELECT * INTO v_after FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
+        AND NOT ctaudit.was_ahead(d)
     ORDER BY d.ended_at, d.dump_id LIMIT 1;
     v_last := coalesce(v_after.began_at, (
         SELECT d.began_at FROM ctaudit.dump AS d
-        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL
+        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL AND NOT ctaudit.was_ahead(d)
         ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
     ));
     SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
@@ -6579,7 +6664,8 @@ BEGIN
         least(p_from, v_before.began_at) - interval '2 hours',
         coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
         coalesce(v_before.began_at - interval '1 min', p_from),
-        coalesce(v_after.ended_at + interval '1 min', 'infinity'),
+        -- What has a later time has that of a clock that was wrong.
+        coalesce(v_after.ended_at + interval '1 min', now() + interval '1 day'),
         coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
     PERFORM ctaudit.refuse_rewritten();
 END
@@ -6793,29 +6879,40 @@ DECLARE
     v_days timestamptz[];
     v_hours timestamptz[];
     v_span tstzrange;
+    c_hour constant interval := '1 hour';
+    c_least constant interval := '1 us';
+    v_first timestamptz := date_trunc('hour', p_from + c_hour - c_least);
 BEGIN
-    IF p_is_kept AND p_by IN ('host', 'total') AND date_trunc('hour', p_from) = p_from
-        AND date_bin(interval '1 hour', p_from + p_bucket, p_from) = p_from + p_bucket
-    THEN
-        -- A day that lies whole in one bucket, and hours of the others.
+    -- Where a bucket does not begin with an hour, its edges are counted.
+    IF p_is_kept AND p_by IN ('host', 'total') AND (
+        p_bucket >= interval '6 hours' OR v_first = p_from
+            AND date_bin(c_hour, p_from + p_bucket, p_from) = p_from + p_bucket
+    ) THEN
+        -- A day that lies whole in one bucket, and such hours of the others.
         SELECT
-            coalesce(range_agg(d.span), '{}'),
-            array_agg(d.day::timestamptz) FILTER (WHERE d.is_whole),
+            coalesce(range_agg(
+                CASE WHEN d.is_whole THEN d.span ELSE tstzrange(h.hour, h.hour + c_hour) END
+            ), '{}'),
+            array_agg(h.hour) FILTER (WHERE d.is_whole),
             array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
         INTO v_kept, v_days, v_hours
         FROM (
             SELECT
                 s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
                     AND date_bin(p_bucket, s.day::timestamptz, p_from)
-                        = date_bin(p_bucket, s.day + interval '23 h', p_from) AS is_whole
+                        = date_bin(p_bucket, s.day + 1 - c_least, p_from) AS is_whole
             FROM ctaudit.summed_day AS s
-            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1)
-                * tstzrange(p_from, date_trunc('hour', p_until)) AS span) AS l
+            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1) * tstzrange(
+                v_first, greatest(date_trunc('hour', p_until), v_first)
+            ) AS span) AS l
             WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
         ) AS d
-        LEFT JOIN LATERAL generate_series(
-            lower(d.span), upper(d.span) - interval '1 hour', interval '1 hour'
-        ) AS h (hour) ON NOT d.is_whole;
+        CROSS JOIN LATERAL generate_series(
+            lower(d.span), upper(d.span) - c_hour,
+            CASE WHEN d.is_whole THEN interval '1 day' ELSE c_hour END
+        ) AS h (hour)
+        WHERE d.is_whole OR date_bin(p_bucket, h.hour, p_from)
+            = date_bin(p_bucket, h.hour + c_hour - c_least, p_from);
         RETURN QUERY
         SELECT
             b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
@@ -7195,6 +7292,16 @@ AS $$
     ORDER BY 1, 2, 3;
 $$;
 ALTER FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.stepped_back_to(p_dump.node, p_dump.began_at) IS NOT NULL AND EXISTS (
+        SELECT FROM ctaudit.dump AS d
+        WHERE d.node = p_dump.node AND d.dump_id > p_dump.dump_id AND d.began_at < p_dump.began_at
+    );
+$$;
+ALTER FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8361,6 +8468,7 @@ REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_nee
 REVOKE ALL ON FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -8513,6 +8621,7 @@ GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;

@@ -41,9 +41,12 @@ def dump_schema(cluster: Cluster, name: str) -> str:
 
 def can_dump(cluster: Cluster) -> bool:
     """A server of another version may have come without a pg_dump of its own."""
+    return int(major_version(cluster)) >= server_version(cluster)
+
+
+def server_version(cluster: Cluster) -> int:
     with psycopg.connect(cluster.dsn("postgres")) as connection:
-        server = connection.info.server_version // 10000
-    return int(major_version(cluster)) >= server
+        return connection.info.server_version // 10000
 
 
 def major_version(cluster: Cluster) -> str:

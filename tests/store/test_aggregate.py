@@ -113,6 +113,12 @@ def test_similar_connections_are_one_row(dsn: str) -> None:
     ]
     assert fetch(dsn, "SELECT reply_dport FROM ctaudit.flow ORDER BY 1") == [(8000,), (8001,)]
     assert fetch(dsn, "SELECT received, stored, filtered FROM ctaudit.stream") == [(8, 8, 0)]
+    assert fetch(
+        dsn,
+        "SELECT seconds_from IS NULL, sum(connections)::integer"
+        " FROM ctaudit.durations(%s) GROUP BY 1 ORDER BY 1",
+        second(-60),
+    ) == [(False, 4), (True, 4)], "how long each of several had lasted is not known"
     first = who(dsn, 6000, 3)
     assert (first["verdict"], first["complete"], first["hosts"]) == (
         "unknown", True, ["192.168.1.129"],

@@ -296,3 +296,15 @@ def test_live_refuses_other_modes(gateway: Gateway, mode: str, lacks: str) -> No
     assert str(refused.value).startswith(
         f"gateway gw1 records in mode {mode}, which does not store {lacks}: what is open now"
     )
+
+
+def test_live_refuses_whom_it_knows_nothing_of(gateway: Gateway) -> None:
+    """An empty answer would say that nothing is open."""
+    gateway.connection.execute("SELECT ctaudit.begin_import('old', 'ulogd2', 'a file', '{}')")
+    for name, sentence in (
+        ("gw9", "no gateway is named gw9"),
+        ("old", "gateway old was imported: what is open now is not known"),
+    ):
+        with pytest.raises(psycopg.Error) as refused:
+            gateway.connection.execute("SELECT * FROM ctaudit.live(%s)", (name,))
+        assert str(refused.value).startswith(sentence)

@@ -13,7 +13,7 @@ import pytest
 from bench.closing import run_closing
 from ctaudit.config import RetentionSection
 from ctaudit.conntrack.event import Kind
-from ctaudit.database import locks, schema
+from ctaudit.database import locks, maintenance, schema
 from ctaudit.database.connection import connect
 from ctaudit.database.maintenance import Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError
@@ -269,6 +269,35 @@ def test_too_early(cluster: Cluster, cause: str) -> None:
         assert len(openings(dsn)) == 1
 
 
+def test_a_comparison_that_nobody_ends(dsn: str) -> None:
+    """The gateway's power failed between a dump and the end of its comparison."""
+    before = Gateway(dsn, "gw1")
+    before.note("start", NOON - timedelta(hours=2), {"mode": "live", "timestamp": 1})
+    before.note("dump begin", NOON - timedelta(hours=1), {"cause": "test"})
+    before.note("dump end", NOON - timedelta(hours=1), {"entries": 0})
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO ctaudit.search (dump_id, gone_dump_id, tells)"
+            " SELECT pending_dump_id, pending_dump_id, false FROM ctaudit.stream"
+            " WHERE pending_dump_id IS NOT NULL"
+        )
+    assert closed(keep(dsn)) == []
+    now = datetime.now(UTC) - timedelta(hours=5)
+    after = Gateway(dsn, "gw1")
+    after.listen(now)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "UPDATE ctaudit.stream SET committed_at = now() - interval '1 hour'"
+            " WHERE pending_dump_id IS NOT NULL"
+        )
+    for hours in (1, 2, 3, 4):
+        after.dump(now + timedelta(hours=hours))
+        after.record([], now + timedelta(hours=hours, minutes=40))
+    before.close()
+    after.close()
+    assert closed(keep(dsn)) != []
+
+
 def test_a_held_day_stays_as_it_is(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute("SELECT ctaudit.set_hold('2026-17', %s, %s)", (NOON, NOON + SECOND))
@@ -345,6 +374,23 @@ def test_a_reader_keeps_a_day_open(dsn: str, monkeypatch: pytest.MonkeyPatch) ->
     assert openings(dsn) == [5]
     assert closed(keep(dsn)) == [Maintained("closed", name("opening"), 1)]
     assert ask(dsn) == before
+
+
+def test_another_maintenance_closes_it_meanwhile(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = maintenance._try
+    others: list[Maintained] = []
+
+    def after_the_other(connection: Any, statement: str, *rest: Any) -> list[tuple[Any, ...]]:
+        if statement == "exchange" and not others:
+            monkeypatch.setattr(maintenance, "_try", once)
+            others.extend(closed(keep(dsn)))
+        return once(connection, statement, *rest)
+
+    monkeypatch.setattr(maintenance, "_try", after_the_other)
+    mine = closed(keep(dsn))
+    assert mine == []
+    assert {one.object for one in others} == {name("opening"), name("flow")}
+    assert len(ask(dsn)) == 1
 
 
 def test_a_question_that_began_before(dsn: str) -> None:

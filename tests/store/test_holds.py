@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from ctaudit.database import schema
 from ctaudit.database.maintenance import Maintained, maintain
 from lab.cluster import Cluster
 from lab.waiting import comes_true
+from tests.store.gateway import Gateway, opened, tuples
 from tests.store.scenario import Done, refuse, run
 
 NAME = "holds"
@@ -46,8 +47,11 @@ def dsn(store: Cluster) -> Iterator[str]:
             )
     yield dsn
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for table in ("hold_lift", "hold", "node"):
-            connection.execute(f"DELETE FROM ctaudit.{table}")  # type: ignore[arg-type]
+        connection.execute("TRUNCATE ctaudit.opening_default, ctaudit.node CASCADE")
+
+
+def at(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def hold(dsn: str, *words: str) -> Done:
@@ -97,6 +101,51 @@ def test_set_kept_lifted_dropped(dsn: str) -> None:
     assert f"by {me}" in hold(dsn, "list").out.split("lifted", 1)[1]
     list(maintain(dsn, RetentionSection(30)))
     assert old_days(dsn) == []
+
+
+def test_nat_mode_needs_the_openings_of_the_days_before(dsn: str) -> None:
+    """No dump tells what had begun."""
+    gateway = Gateway(dsn, "cgn", "nat")
+    gateway.note("start", at(OLD - timedelta(9)), {"mode": "nat"})
+    gateway.close()
+    hold(dsn, "set", "--case", "x", *SPAN, "--node", "cgn")
+    list(maintain(dsn, RetentionSection(30)))
+    assert old_days(dsn) == [OLD - timedelta(2), OLD - timedelta(1), OLD]
+
+
+def test_an_import_needs_the_ends_of_its_longest(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO ctaudit.node (node, first_seen) VALUES ('old', now())")
+        connection.execute(
+            "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until,"
+            " longest) VALUES ('old', 'ulogd2', 'x', %s, %s, '1 day')",
+            (at(OLD - timedelta(5)), at(OLD + timedelta(5))),
+        )
+    hold(dsn, "set", "--case", "x", *SPAN, "--node", "old")
+    list(maintain(dsn, RetentionSection(30)))
+    assert old_days(dsn) == [OLD, OLD + timedelta(1)]
+
+
+def test_what_waits_in_the_default_partition_can_be_held(dsn: str) -> None:
+    day = OLD - timedelta(5)
+    gateway = Gateway(dsn, "gw1")
+    gateway.note("start", at(day), {"mode": "live"})
+    event = {**tuples("192.168.1.129 1 > 19.1.16.7 2", "19.1.16.7 2 > 1.2.3.4 1"), "proto": 6}
+    gateway.record([opened({**event, "ct_id": 1}, at(day) + timedelta(hours=1))], at(OLD))
+    gateway.close()
+    hold(dsn, "set", "--case", "x", "--from", f"{day}", "--until", f"{day + timedelta(1)}")
+
+
+def test_who_has_a_hold_under_way_is_named(dsn: str) -> None:
+    """Drops, and days that are closed, wait for it."""
+    with psycopg.connect(dsn) as setting, psycopg.connect(dsn, autocommit=True) as connection:
+        setting.execute("INSERT INTO ctaudit.hold (case_reference, held_from, held_until)"
+                        " VALUES ('x', now(), now() + interval '1 day')")  # fmt: skip
+        pid = setting.info.backend_pid
+        assert comes_true(lambda: connection.execute(
+            "SELECT pid FROM ctaudit.lock_holders('flow')"
+        ).fetchall() == [(pid,)], 10)  # fmt: skip
+        setting.rollback()
 
 
 def test_no_hold(dsn: str) -> None:

@@ -469,6 +469,14 @@ def test_csv_goes_on_where_it_was_interrupted(place: Place, dump: Path) -> None:
     )
 
 
+def test_csv_with_a_quote_that_nothing_ends(place: Place, dump: Path) -> None:
+    line = csv_line("192.168.1.129", "1.2.3.4", 53500, "19.1.16.7")
+    write(dump, [line, line.replace(",7,4", ',7,"4'), *[line] * 3000])
+    assert refuse(
+        2, "import", "ulogd", "--into", place.store, "--node", "old", "--csv", str(dump)
+    ).endswith("field larger than field limit (131072); is there a quote that nothing ends?")
+
+
 def test_csv_without_a_header(place: Place, dump: Path) -> None:
     dump.write_text(csv_line(1, 2) + "\n")
     assert "has no column" in refuse(

@@ -6,8 +6,10 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from ctaudit import cli
 from ctaudit.config import RetentionSection
 from ctaudit.database import locks, maintenance, schema
-from ctaudit.database.maintenance import Maintained, Waiting
+from ctaudit.database.maintenance import Maintained, Step, Waiting
 from ctaudit.errors import DatabaseError
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, opened, tuples
@@ -198,6 +200,33 @@ def test_the_command_ends_with_5(
     assert said.err.startswith("ctaudit: ")
     assert said.err.endswith("locks that others hold; run it again when they have ended\n")
     assert cli.main(words) == 0
+
+
+def test_a_partition_that_another_session_makes_meanwhile(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a second maintenance at the same time does, or an import."""
+    once = maintenance._try
+    make = "SELECT ctaudit.make_partition(%s, %s)"
+    with psycopg.connect(dsn) as other, ThreadPoolExecutor(1) as pool:
+
+        def commit_later() -> None:
+            time.sleep(0.5)
+            other.commit()
+
+        def after_the_other(connection: Any, statement: str, step: Step, *rest: Any) -> Any:
+            if statement == "make":
+                monkeypatch.setattr(maintenance, "_try", once)
+                other.execute(make, (step.parent, step.day))
+                pool.submit(commit_later)
+            return once(connection, statement, step, *rest)
+
+        monkeypatch.setattr(maintenance, "_try", after_the_other)
+        fill(dsn)
+        maintain(dsn, 30)
+    assert fetch(dsn, "SELECT count(*) FROM ctaudit.flow_default WHERE received_at < now()") == [
+        (0,)
+    ]
 
 
 def test_a_vacuum_of_an_old_day_does_not_keep_new_ones_from_being_made(dsn: str) -> None:

@@ -15,7 +15,7 @@ from ctaudit.record.locate import list_paths
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
 from tests.store.scenario import BASE, COVERED, run, who
-from tests.store.snapshot import can_dump, major_version
+from tests.store.snapshot import can_dump, major_version, server_version
 from tests.store.spooled import Spooled
 
 NODE = "gw-kept"
@@ -86,6 +86,8 @@ def test_a_server_without_the_roles(cluster: Cluster, empty: Cluster, tmp_path: 
 
 def test_roles_and_limits_by_pg_dumpall(cluster: Cluster, tmp_path: Path) -> None:
     """Logins, who may connect and what auditors are limited to come along."""
+    if int(major_version(cluster)) >= 15 > server_version(cluster):
+        pytest.skip("pg_dump writes a LOCALE_PROVIDER, which PostgreSQL 14 does not know")
     with psycopg.connect(cluster.dsn(), autocommit=True) as owner:
         owner.execute("ALTER ROLE audrey IN DATABASE ctaudit SET temp_file_limit = '10GB'")
         try:

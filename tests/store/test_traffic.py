@@ -469,6 +469,93 @@ def test_kept_hours_are_what_is_counted(owner_dsn: str, past: Past, first: int, 
                     assert row[key] == other[key], key
 
 
+@settings(max_examples=max(EXAMPLES // 8, 5), deadline=None)
+@given(past=long_pasts(), first=st.sampled_from([0.5, 7.75]), hours=st.sampled_from([6, 25.5]))
+def test_kept_hours_in_buckets_of_a_zone_with_half_hours(
+    owner_dsn: str, past: Past, first: float, hours: float
+) -> None:
+    forget(owner_dsn)
+    record(owner_dsn, past)
+    asked = [(first * HOUR, 60 * HOUR, hours * HOUR, by) for by in ("total", "host")]
+    counted = [traffic(owner_dsn, *span, by=by) for *span, by in asked]
+    sum_days(owner_dsn)
+    for before, (*span, by) in zip(counted, asked, strict=True):
+        after = traffic(owner_dsn, *span, by=by)
+        for row, other in zip(before, after, strict=True):
+            for key in ("bytes", "packets", "connections", "began", "uncounted"):
+                assert row[key] == other[key], key
+
+
+def test_only_the_edges_of_such_buckets_are_counted(empty: str) -> None:
+    life = Life(
+        0, TO_MIDNIGHT * HOUR + 100, TO_MIDNIGHT * HOUR + 200, ((TO_MIDNIGHT * HOUR + 150, 7, 700),)
+    )
+    record(empty, Past((life,), (58 * HOUR,), is_timed=True, until=60 * HOUR + 60))
+    sum_days(empty)
+    with psycopg.connect(empty) as connection:
+        connection.execute("DELETE FROM ctaudit.flow_row")
+    day = traffic(empty, (TO_MIDNIGHT - 5.5) * HOUR, (TO_MIDNIGHT + 18.5) * HOUR, 24 * HOUR)
+    assert [row["bytes"] for row in day] == [700]
+
+
+def test_a_dump_of_a_clock_that_was_ahead(empty: str) -> None:
+    """It is older than it says: it hides neither connections nor dumps that came after the step."""
+    ahead = timedelta(days=2000)
+    gateway = Gateway(empty, "gw1")
+    gateway.listen(second(0))
+    gateway.note("clock", second(5), {"synchronised": True})
+    stop = 4 * HOUR - 100
+    long = Life(0, 10, stop, ((20, 3, 300), (3 * HOUR + 900, 3, 3000)))
+    gateway.record([opened(long.event(10), second(10))], second(30))
+    started = {"start_sent": second(10)}
+    gateway.note("clock", second(60) + ahead, {"step_seconds": ahead.total_seconds()})
+    gateway.dump(second(90) + ahead, [long.event(90) | started])
+    step = {"step_seconds": -ahead.total_seconds(), "synchronised": True}
+    gateway.note("clock", second(120), step)
+    for hour in (1, 2, 3):
+        gateway.dump(second(hour * HOUR + 1), [long.event(hour * HOUR) | started])
+    late = Life(1, 3 * HOUR + 900, None, ()).event(0)
+    gateway.record([opened(late, second(3 * HOUR + 900))], second(3 * HOUR + 901))
+    gateway.record([ended(long.event(stop), second(10), second(stop))], second(5 * HOUR))
+    gateway.close()
+    rows = traffic(empty, 0, 5 * HOUR, HOUR)
+    assert [row["connections"] for row in rows] == [1, 1, 1, 2, 1]
+    assert [row["bytes"] for row in rows][2:4] == [0, 3000]
+
+
+def test_what_comes_after_a_day_was_summed(empty: str) -> None:
+    """The spool of an earlier machine of that name is recorded when the days are summed."""
+    at = second(TO_MIDNIGHT * HOUR)
+    earlier = Gateway(empty, "gw1")
+    earlier.note("start", second(-30), {"mode": "live", "timestamp": 1})
+    record(empty, Past((), (58 * HOUR,), is_timed=True, until=60 * HOUR + 60))
+    sum_days(empty)
+    life = Life(0, 100, TO_MIDNIGHT * HOUR + 200, ((150, 7, 700), (TO_MIDNIGHT * HOUR, 3, 300)))
+    event = ended(life.event(TO_MIDNIGHT * HOUR + 200), second(100), at)
+    earlier.record([event], at)
+    earlier.close()
+    days = traffic(empty, TO_MIDNIGHT * HOUR - 24 * HOUR, TO_MIDNIGHT * HOUR + 24 * HOUR, 24 * HOUR)
+    assert summed(days, "bytes") == 1000
+
+
+def test_a_day_on_which_the_clock_is_changed(empty: str) -> None:
+    """In a session with a time zone too a bucket ends where the next one begins."""
+    begin = datetime(2025, 10, 25, 22, tzinfo=UTC)
+    gateway = Gateway(empty, "gw1")
+    gateway.listen(begin)
+    connection = Life(0, 0, None, ()).event(0)
+    gateway.record([opened(connection, begin)], begin + timedelta(days=3))
+    gateway.dump(begin + timedelta(days=3), [connection | {"start_sent": begin}])
+    gateway.close()
+    with psycopg.connect(empty) as session:
+        session.execute("SET TimeZone = 'Europe/Berlin'")
+        rows = session.execute(
+            "SELECT bucket_from, bucket_until FROM ctaudit.traffic(%s, %s, '1 day')",
+            (begin, begin + timedelta(days=2)),
+        ).fetchall()
+    assert rows[0][1] == rows[1][0] == begin + timedelta(days=1)
+
+
 def test_a_connection_of_days_is_one_in_each(empty: str) -> None:
     """Where a day begins with a bucket, its kept row says how many were alive in it."""
     life = Life(0, 1, None, ((30 * HOUR, 1, 1000),))

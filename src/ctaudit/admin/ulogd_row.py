@@ -141,7 +141,7 @@ def read_row(raw: RawRow, limits: Limits) -> Connection:
     ports = [_read_port(getattr(raw, f"{name}port")) for name in _SIDES]
     orig_sport, orig_dport, reply_sport, reply_dport = ports
     if raw.proto == ICMP and raw.icmp_type is not None:
-        orig_dport = raw.icmp_type * 256 + (raw.icmp_code or 0)
+        orig_dport = _read_icmp(raw.icmp_type, raw.icmp_code or 0)
     orig_src, orig_dst, reply_src, reply_dst = map(str, addresses)
     return Connection(
         raw.number, *times, raw.proto,
@@ -195,7 +195,7 @@ def _read_times(raw: RawRow) -> _Times:
 def _read_time(seconds: int | None, microseconds: int | None) -> int | None:
     if not seconds:
         return None
-    if not 0 < seconds < _TOO_LATE:
+    if not (0 < seconds < _TOO_LATE and 0 <= (microseconds or 0) < _SECOND):
         raise Refused("no time")
     return seconds * _SECOND + (microseconds or 0)
 
@@ -206,6 +206,13 @@ def _read_port(value: int | None) -> int:
     if not 0 <= value <= 65535:
         raise Refused("not a port")
     return value
+
+
+def _read_icmp(kind: int, code: int) -> int:
+    """As rows hold it (ctaudit.coded_port)."""
+    if not (0 <= kind <= 255 and 0 <= code <= 255):
+        raise Refused("not an ICMP type and code")
+    return kind * 256 + code
 
 
 def _find_status(addresses: Iterable[IPv4Address | IPv6Address], ports: Iterable[int]) -> int:

@@ -169,8 +169,14 @@ class CsvSource:
 
     def _read_values(self, file: TextIO) -> Iterator[list[str]]:
         rows = csv.reader(file, delimiter=self._delimiter)
-        next(rows, None)
-        return (row for row in rows if row)
+        try:
+            next(rows, None)
+            yield from filter(None, rows)
+        except csv.Error as error:
+            raise UsageError(
+                f"{self._path}: line {rows.line_num} is no CSV: {error}; is there a quote that "
+                "nothing ends?"
+            ) from None
 
     def read_batches(self, position: int) -> Iterator[RawBatch]:
         with self._open() as file:

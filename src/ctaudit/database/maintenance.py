@@ -7,6 +7,7 @@ else can be done is done first.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,8 +24,14 @@ DAYS_AHEAD = 7
 
 _COPIES = 3  # of a day, where rows of it come while it is copied
 
-# Somebody else's lock, or rows that were moved while they were summed.
-_TRY_AGAIN = (*NO_LOCK, psycopg.errors.SerializationFailure)
+# Somebody else's lock, or rows that were moved while they were summed; a partition that another
+# maintenance or an import made at this moment, or dropped.
+_TRY_AGAIN = (
+    *NO_LOCK,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.UndefinedTable,
+)
 
 _STATEMENTS = {
     "make": "SELECT ctaudit.make_partition(%(parent)s, %(day)s, %(portion_until)s)",
@@ -126,7 +133,9 @@ def _run(
         yield Maintained(action, step.name or "", step.counted)
         return
     if step.step == "close":
-        yield from _close(connection, step, retention)
+        # 22023: another maintenance has closed it, or copies it anew.
+        with suppress(psycopg.errors.InvalidParameterValue):
+            yield from _close(connection, step, retention)
         return
     while True:
         rows = _try(connection, step.step, step, retention)
