@@ -162,13 +162,15 @@ def _write_burst(result: Mapping[str, Any]) -> str:
 
 
 def _tell_unannounced(result: Mapping[str, Any]) -> str:
-    count = result.get("unannounced", 0)
-    if not count:
-        return ""
-    return (
-        f" {count} of the connections were ended while they began; the kernel tells of the end of "
-        "such a one only."
-    )
+    text = ""
+    if count := result.get("unannounced", 0):
+        text += (
+            f" {count} of the connections were ended while they began; the kernel tells of the end "
+            "of such a one only."
+        )
+    if count := result.get("refused", 0):
+        text += f" The kernel refused {count} more at their first packet (insert_failed)."
+    return text
 
 
 def _draw(name: str, result: Mapping[str, Any]) -> str:
