@@ -153,6 +153,24 @@ def test_a_spool_of_before_the_gateway_had_its_name(cluster: Cluster, tmp_path: 
     assert "backlog" not in {item.name for item in found}
 
 
+def test_a_database_that_fails_midway_is_said(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as a lack of privileges, and not as a spool of which nothing is recorded."""
+
+    def fail(*_: object) -> None:
+        raise DatabaseError("asking as this gateway: the disk is full")
+
+    dsn = cluster.dsn(user="rex")
+    let_record(dsn, NODE)
+    Spooled(tmp_path, NODE).begin()
+    monkeypatch.setattr(check_database, "find_position", fail)
+    found = check_database.check_database(dsn, PROCEDURE, NODE, check_database.Site(tmp_path))
+    assert [(item.name, item.found) for item in found if item.level is Level.UNFIT] == [
+        ("database", "asking as this gateway: the disk is full")
+    ]
+
+
 def test_only_a_login_that_is_refused_has_no_position(cluster: Cluster) -> None:
     """Anything else is said, not taken for a stream that nobody knows."""
     stream = uuid4()
