@@ -1561,6 +1561,7 @@ ALTER FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone
 CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
     SET enable_nestloop TO 'off'
@@ -3832,6 +3833,7 @@ ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_ow
 CREATE FUNCTION ctaudit.lock_holders(p_table text) RETURNS TABLE(pid integer, login text, application text, state text, seconds double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
     SELECT
         a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,
@@ -4534,6 +4536,7 @@ ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
 DECLARE
     v_asked text := current_query();
@@ -4954,6 +4957,7 @@ ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit
 CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name text, partition_until timestamp with time zone, options text[])
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
 AS $_$
@@ -6039,6 +6043,7 @@ ALTER FUNCTION ctaudit.share_of(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
     SELECT CASE WHEN p_text ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_text
         ELSE '''' || replace(p_text, '''', '''\''''') || '''' END;
