@@ -10,8 +10,8 @@
 --   trim      ctaudit.trim_before(p_retention_days)
 --   drop      ctaudit.drop_partition(parent, day, p_retention_days)
 --   delete    ctaudit.delete_old(parent, p_retention_days, p_rows), until it has deleted none
---   sum       ctaudit.sum_day(name, day), of a node: of days that are to be closed, and of eight
---             closed ones whose sums are missing (ctaudit.forget_sums)
+--   sum       ctaudit.sum_day(name, day), of a node: of days that are to be closed, and of eight of
+--             which rows came after they were summed (ctaudit.forget_sums)
 --   close     ctaudit.begin_copy(parent, day), copy_partition and exchange_partition, of the last
 --             eight days that are settled and not closed
 --   freeze    ctaudit.set_freezing(parent, day), of days that are not being closed
@@ -82,21 +82,21 @@ BEGIN
         ) AS u
         CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
         WHERE NOT EXISTS (
-            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+            SELECT FROM ctaudit.summed_day AS k
+            WHERE k.node_id = n.node_id AND k.day = u.day AND k.summed_at > '-infinity'
         )
         UNION
-        SELECT f.day, f.node
+        SELECT k.day, n.node
         FROM (
-            SELECT c.day, n.node, dense_rank() OVER (ORDER BY c.day DESC) AS nth
-            FROM ctaudit.closed_partition AS c
-            CROSS JOIN LATERAL ctaudit.nodes_of_day(c.day) AS n
-            WHERE c.parent = 'flow' AND c.closed_at IS NOT NULL AND c.day >= v_horizon::date
-                AND NOT EXISTS (
-                    SELECT FROM ctaudit.summed_day AS k
-                    WHERE k.node_id = n.node_id AND k.day = c.day
-                )
+            SELECT d.day FROM (
+                SELECT DISTINCT s.day FROM ctaudit.summed_day AS s
+                WHERE s.summed_at = '-infinity' AND s.day >= v_horizon::date
+                ORDER BY s.day DESC LIMIT 8
+            ) AS d
+            WHERE ctaudit.is_settled(d.day) OFFSET 0
         ) AS f
-        WHERE f.nth <= 8 AND ctaudit.is_settled(f.day)
+        JOIN ctaudit.summed_day AS k ON k.day = f.day AND k.summed_at = '-infinity'
+        JOIN ctaudit.node AS n ON n.node_id = k.node_id
     ),
     ahead AS (
         SELECT t.parent, d.day::date AS day

@@ -2,7 +2,7 @@
 -- Called for a batch of a stream that is hours behind. Where days have been summed
 -- (ctaudit.sum_day) in which the kernel sent these events, as when the spool of an earlier machine
 -- is recorded late, the sums lack them: ctaudit.traffic counts the rows of these days again, until
--- the next maintenance has summed them anew.
+-- the next maintenance has summed them anew. Until then their summed_at is -infinity.
 -- Parameters: p_node_id; p_sent_after   the kernel sent the events no earlier; p_columns   the events
 -- Returns: nothing
 -- Tables touched: summed_day
@@ -22,7 +22,7 @@ BEGIN
         SELECT FROM ctaudit.summed_day AS d
         WHERE d.node_id = p_node_id AND d.day > (p_sent_after - interval '26 hours')::date
     ) THEN
-        DELETE FROM ctaudit.summed_day AS d
+        UPDATE ctaudit.summed_day AS d SET summed_at = '-infinity'
         WHERE d.node_id = p_node_id AND d.day >= (
             SELECT min(least(e.start_sent, e.event_at, e.received_at))::date
             FROM ctaudit.events(p_columns) AS e

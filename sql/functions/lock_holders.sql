@@ -13,6 +13,7 @@ LANGUAGE sql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $function$
     SELECT
         a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,

@@ -13,6 +13,8 @@ RETURNS boolean
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- Else a session's setting could change what the patterns below say.
+SET standard_conforming_strings = on
 AS $function$
 DECLARE
     v_asked text := current_query();

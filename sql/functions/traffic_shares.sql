@@ -59,7 +59,7 @@ BEGIN
             CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1) * tstzrange(
                 v_first, greatest(date_trunc('hour', p_until), v_first)
             ) AS span) AS l
-            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+            WHERE s.node_id = p_node.node_id AND s.summed_at > '-infinity' AND NOT isempty(l.span)
         ) AS d
         CROSS JOIN LATERAL generate_series(
             lower(d.span), upper(d.span) - c_hour,

@@ -1561,6 +1561,7 @@ ALTER FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone
 CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
     SET enable_nestloop TO 'off'
@@ -2148,21 +2149,21 @@ BEGIN
         ) AS u
         CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
         WHERE NOT EXISTS (
-            SELECT FROM ctaudit.summed_day AS k WHERE k.node_id = n.node_id AND k.day = u.day
+            SELECT FROM ctaudit.summed_day AS k
+            WHERE k.node_id = n.node_id AND k.day = u.day AND k.summed_at > '-infinity'
         )
         UNION
-        SELECT f.day, f.node
+        SELECT k.day, n.node
         FROM (
-            SELECT c.day, n.node, dense_rank() OVER (ORDER BY c.day DESC) AS nth
-            FROM ctaudit.closed_partition AS c
-            CROSS JOIN LATERAL ctaudit.nodes_of_day(c.day) AS n
-            WHERE c.parent = 'flow' AND c.closed_at IS NOT NULL AND c.day >= v_horizon::date
-                AND NOT EXISTS (
-                    SELECT FROM ctaudit.summed_day AS k
-                    WHERE k.node_id = n.node_id AND k.day = c.day
-                )
+            SELECT d.day FROM (
+                SELECT DISTINCT s.day FROM ctaudit.summed_day AS s
+                WHERE s.summed_at = '-infinity' AND s.day >= v_horizon::date
+                ORDER BY s.day DESC LIMIT 8
+            ) AS d
+            WHERE ctaudit.is_settled(d.day) OFFSET 0
         ) AS f
-        WHERE f.nth <= 8 AND ctaudit.is_settled(f.day)
+        JOIN ctaudit.summed_day AS k ON k.day = f.day AND k.summed_at = '-infinity'
+        JOIN ctaudit.node AS n ON n.node_id = k.node_id
     ),
     ahead AS (
         SELECT t.parent, d.day::date AS day
@@ -2779,7 +2780,7 @@ BEGIN
         SELECT FROM ctaudit.summed_day AS d
         WHERE d.node_id = p_node_id AND d.day > (p_sent_after - interval '26 hours')::date
     ) THEN
-        DELETE FROM ctaudit.summed_day AS d
+        UPDATE ctaudit.summed_day AS d SET summed_at = '-infinity'
         WHERE d.node_id = p_node_id AND d.day >= (
             SELECT min(least(e.start_sent, e.event_at, e.received_at))::date
             FROM ctaudit.events(p_columns) AS e
@@ -3832,6 +3833,7 @@ ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_ow
 CREATE FUNCTION ctaudit.lock_holders(p_table text) RETURNS TABLE(pid integer, login text, application text, state text, seconds double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
     SELECT
         a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,
@@ -4534,6 +4536,7 @@ ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
 DECLARE
     v_asked text := current_query();
@@ -4954,6 +4957,7 @@ ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit
 CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name text, partition_until timestamp with time zone, options text[])
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
 AS $_$
@@ -6039,6 +6043,7 @@ ALTER FUNCTION ctaudit.share_of(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET standard_conforming_strings TO 'on'
 AS $_$
     SELECT CASE WHEN p_text ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_text
         ELSE '''' || replace(p_text, '''', '''\''''') || '''' END;
@@ -6905,7 +6910,7 @@ BEGIN
             CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1) * tstzrange(
                 v_first, greatest(date_trunc('hour', p_until), v_first)
             ) AS span) AS l
-            WHERE s.node_id = p_node.node_id AND NOT isempty(l.span)
+            WHERE s.node_id = p_node.node_id AND s.summed_at > '-infinity' AND NOT isempty(l.span)
         ) AS d
         CROSS JOIN LATERAL generate_series(
             lower(d.span), upper(d.span) - c_hour,

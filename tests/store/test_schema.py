@@ -63,6 +63,17 @@ def test_every_file_is_installed() -> None:
     assert len(listed) == len(set(listed))
 
 
+def test_what_a_backslash_means_is_said() -> None:
+    """A session may set standard_conforming_strings; its functions are read by that."""
+    files = [
+        file for folder in ("functions", "procedures")
+        for file in (ROOT / "sql" / folder).glob("*.sql") if "\\" in file.read_text()
+    ]  # fmt: skip
+    assert files
+    for file in files:
+        assert "SET standard_conforming_strings = on" in file.read_text(), file
+
+
 def test_install_twice(cluster: Cluster, fresh: str) -> None:
     dsn = cluster.dsn(fresh)
     assert schema.status(dsn).version.installed is None

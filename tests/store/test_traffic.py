@@ -534,8 +534,14 @@ def test_what_comes_after_a_day_was_summed(empty: str) -> None:
     event = ended(life.event(TO_MIDNIGHT * HOUR + 200), second(100), at)
     earlier.record([event], at)
     earlier.close()
-    days = traffic(empty, TO_MIDNIGHT * HOUR - 24 * HOUR, TO_MIDNIGHT * HOUR + 24 * HOUR, 24 * HOUR)
-    assert summed(days, "bytes") == 1000
+    span = (TO_MIDNIGHT - 24) * HOUR, (TO_MIDNIGHT + 24) * HOUR, 24 * HOUR
+    due = "SELECT FROM ctaudit.due_steps(30) WHERE step = 'sum' AND day = %s"
+    with psycopg.connect(empty, autocommit=True) as owner:
+        assert summed(traffic(empty, *span), "bytes") == 1000
+        assert owner.execute(due, (at.date(),)).fetchall() == [()]
+        sum_days(empty)
+        assert summed(traffic(empty, *span), "bytes") == 1000
+        assert owner.execute(due, (at.date(),)).fetchall() == []
 
 
 def test_a_day_on_which_the_clock_is_changed(empty: str) -> None:

@@ -214,14 +214,15 @@ def test_nothing_is_read_before_it_is_on_record(
     owner.close()
 
 
+@pytest.mark.parametrize("setting", ["on", "off"])
 def test_values_that_would_not_be_on_record_are_refused(
-    cluster: Cluster, store: str, auditor: psycopg.Connection[Any]
+    cluster: Cluster, store: str, auditor: psycopg.Connection[Any], setting: str
 ) -> None:
-    with (
-        psycopg.connect(cluster.dsn(store, "audrey")) as connection,
-        pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"),
-    ):
-        connection.execute("SELECT * FROM ctaudit.ulog2_ct WHERE reply_l4_dport = %s", (53500,))
+    """Whatever a backslash means in the session."""
+    with psycopg.connect(cluster.dsn(store, "audrey")) as connection:
+        connection.execute(f"SET standard_conforming_strings = {setting}".encode())
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="lacks the values"):
+            connection.execute("SELECT * FROM ctaudit.ulog2_ct WHERE reply_l4_dport = %s", (53500,))
     auditor.execute(f"{ROWS} WHERE 'costs $5' <> ''")
 
 
