@@ -28,7 +28,8 @@ class _Module:
 
     def __init__(self, **_: object) -> None:
         self.params = {
-            "role": "recorder", "password": "", "nodes": [], "limits": {}, "state": "present",
+            "role": "recorder", "password": "", "nodes": [], "former_nodes": [], "limits": {},
+            "state": "present",
             **self.given,
         }  # fmt: skip
 
