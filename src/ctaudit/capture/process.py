@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.receiver import Receiver
-from ctaudit.config import Config, format_size
+from ctaudit.config import Config
+from ctaudit.config_readers import format_size
 from ctaudit.conntrack.netlink import (
     groups_of,
     open_event_socket,
