@@ -56,9 +56,9 @@ class DumpSection:
 class DatabaseSection:
     """``enabled`` False: nothing is recorded, and the outputs decide what the spool keeps."""
 
-    enabled: bool = key(True, read_flag)
     dsn: str = key("", read_text)
     live_copy: bool = key(False, read_flag)
+    enabled: bool = key(True, read_flag)
 
 
 @dataclass(frozen=True)
