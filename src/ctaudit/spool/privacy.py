@@ -47,10 +47,10 @@ class RemoteEnds:
         """A batch with the same events, in the same order, without their remote ends."""
         rows: defaultdict[Layout, list[Row]] = defaultdict(list)
         for layout, given in batch.rows.items():
-            rows[layout] = [self._hide_row(layout, row) for row in given]
+            rows[layout] = [self.hide_row(layout, row) for row in given]
         return replace(batch, rows=rows)
 
-    def _hide_row(self, layout: Layout, row: Row) -> Row:
+    def hide_row(self, layout: Layout, row: Row) -> Row:
         place = {name: number for number, name in enumerate(layout.columns)}
         leaves = {name: row[place[name]] for name in _PORTS if name in place}
         hidden = self._find_remote(leaves)
