@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import select
 import socket
 import struct
 import termios
@@ -44,7 +45,7 @@ class SocketSink:
         self._is_stream, self._was_closed, self._window = True, False, 0
         self._block, self._sent = b"", 0
         self._socket = self._connect_tcp() if self._kind == "tcp" else self._connect_unix()
-        self._socket.settimeout(_SEND_WITHIN)
+        self._socket.setblocking(False)
 
     def close(self) -> None:
         if self._socket is not None:
@@ -59,15 +60,12 @@ class SocketSink:
     def flush(self) -> bool:
         """Sends what is left of the last block; False while the collector does not read."""
         connection = self._listen()
-        try:
-            while self._sent < len(self._block):
+        while self._sent < len(self._block):
+            try:
                 self._sent += self._send(connection)
-        except TimeoutError:
-            return False
-        except OSError as error:
-            if error.errno in (errno.ENOBUFS, errno.EAGAIN):
-                return False
-            raise
+            except BlockingIOError:
+                if not select.select((), (connection,), (), _SEND_WITHIN)[1]:
+                    return False
         self._block, self._sent = b"", 0
         return True
 
@@ -105,7 +103,7 @@ class SocketSink:
         if not self._is_stream:
             return connection
         try:
-            while connection.recv(4096, socket.MSG_DONTWAIT):
+            while connection.recv(4096):
                 pass
         except BlockingIOError:
             return connection
