@@ -36,6 +36,7 @@ from tests.unit.test_layout import ENTRY
 
 RECEIVED = 1_393_063_174_403_240_999  # 2014-02-22 09:59:34 UTC
 CLIENT, SERVER, PUBLIC = map(ip_address, ("192.168.1.129", "68.232.35.139", "1.2.3.4"))
+SIX = ip_address("2001:db8::1")
 NEW = Entry(
     Kind.NEW, TCP, Side(CLIENT, SERVER, (60846, 443)), Side(SERVER, PUBLIC, (443, 60946)),
     ct_id=1384991512, status=0x188 | 0x10,
@@ -123,8 +124,8 @@ def test_icmp_as_json() -> None:
     assert (found["icmp.type"], found["icmp.code"]) == (8, 3)
     assert not {key for key in found if ".l4." in key}
     six = replace(
-        PING, proto=ICMPV6, orig=Side(*[ip_address("2001:db8::1")] * 2, icmp=(1, 128, 2)),
-        reply=Side(*[ip_address("2001:db8::1")] * 2, icmp=(1, 129, 2)),
+        PING, proto=ICMPV6, orig=Side(SIX, SIX, icmp=(1, 128, 2)),
+        reply=Side(SIX, SIX, icmp=(1, 129, 2)),
     )  # fmt: skip
     found = json_of(six)
     assert (found["icmpv6.type"], found["icmpv6.code"], found["oob.family"]) == (128, 2, 10)

@@ -195,14 +195,17 @@ def test_nobody_listens(tmp_path: Path, spool: Spool) -> None:
         found.close()
 
 
+def receive_each(receiver: socket.socket, count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield receiver.recv(10_000)
+
+
 def test_a_datagram_socket_gets_a_datagram_a_line(tmp_path: Path, spool: Spool) -> None:
     found: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(str(tmp_path / "log"))
         receiver.settimeout(5)
-        reading = threading.Thread(
-            target=lambda: [found.append(receiver.recv(10_000)) for _ in range(100)]
-        )
+        reading = threading.Thread(target=lambda: found.extend(receive_each(receiver, 100)))
         # More than the receiver's queue holds.
         spool.send(100)
         with outputting(configure(tmp_path / "spool", f"unix:{tmp_path}/log")) as output:

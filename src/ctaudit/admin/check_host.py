@@ -43,7 +43,7 @@ def check_host(config: Config, units: Units, states: States) -> list[Finding]:
         judge_clock(read_synchronisation()),
         *_check_timers(units, states),
         _check_spool(config.spool),
-        *_check_services(directory, units, states, receiver),
+        *_check_services(config, units, states, receiver),
     ]
 
 
@@ -54,14 +54,17 @@ def _check_timers(units: Units, states: States) -> Iterator[Finding]:
 
 
 def _check_services(
-    directory: Path, units: Units, states: States, receiver: int | None
+    config: Config, units: Units, states: States, receiver: int | None
 ) -> Iterator[Finding]:
-    recorder = find_holder(directory, "recorder")
-    most = read_most_user_namespaces()
-    for service in (
-        Service("receiver", units.receiver, receiver, get_state(states, units.receiver)),
-        Service("recorder", units.recorder, recorder, get_state(states, units.recorder)),
-    ):
+    """Those that the configuration wants."""
+    directory, most = config.spool.directory, read_most_user_namespaces()
+    wanted = [("receiver", units.receiver, receiver)]
+    if config.database.enabled:
+        wanted.append(("recorder", units.recorder, find_holder(directory, "recorder")))
+    if config.output:
+        wanted.append(("forwarder", units.forwarder, find_holder(directory, "forwarder")))
+    for name, unit, process in wanted:
+        service = Service(name, unit, process, get_state(states, unit))
         yield judge_service(service, directory, most)
 
 

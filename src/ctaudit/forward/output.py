@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _SETTLE_EVERY = 1.0  # seconds between two records of the place while lines are written
 _RECORD_EVERY = 10.0  # seconds, while none are
-_STUCK_AFTER = 10.0  # seconds without progress until a collector is said to take nothing
+_STUCK_AFTER = 10.0  # seconds until a collector that reads nothing is said to take no lines
 _FIRST_DELAY, _LONGEST_DELAY = 1.0, 10.0  # seconds between two tries
 _STEPS_A_TURN = 50
 _MOST_UNREAD = 64 << 20  # bytes that a collector's kernel may hold, twice tcp_rmem of Linux 6.18
@@ -83,7 +83,7 @@ class Output:
         self._sent = 0  # bytes over this connection
         # (bytes over this connection, how far the state was then), the oldest first
         self._marks: deque[tuple[int, OutputState]] = deque()
-        self._settled = self._progressed = clock()
+        self._settled = self._moved_at = clock()
         self._retry_at, self._delay = 0.0, 0.0
         self._is_settling = False
         self.must_reopen = False
@@ -144,7 +144,7 @@ class Output:
             self._count += len(lines)
             self._sent += len(block)
             sink.write(block)
-        self._note_progress(moved)
+        self._note_movement(moved)
         if self._must_settle(stop=stop):
             self._is_settling = True
             self._settle()
@@ -192,7 +192,7 @@ class Output:
             return False
         self._is_settling = False
         self._record()
-        self._note_progress(True)
+        self._note_movement(True)
         return True
 
     def _record(self, *, works: bool = True) -> None:
@@ -235,12 +235,12 @@ class Output:
         self._is_settling = False
 
     def _watch_stuck(self) -> None:
-        if self._clock() - self._progressed >= _STUCK_AFTER:
+        if self._clock() - self._moved_at >= _STUCK_AFTER:
             self._say_fault(f"{self._to} takes no lines")
 
-    def _note_progress(self, moved: bool) -> None:
+    def _note_movement(self, moved: bool) -> None:
         if moved or not self._state.fault:
-            self._progressed = self._clock()
+            self._moved_at = self._clock()
 
     def _fail(self, error: OSError | CtauditError) -> None:
         self._delay = min(2 * self._delay or _FIRST_DELAY, _LONGEST_DELAY)
