@@ -84,7 +84,7 @@ class Output:
         # (bytes over this connection, how far the state was then), the oldest first
         self._marks: deque[tuple[int, OutputState]] = deque()
         self._settled = self._moved_at = clock()
-        self._retry_at, self._delay = 0.0, 0.0
+        self._retry_at, self._delay, self._said = 0.0, 0.0, ""
         self._is_settling = False
         self.must_reopen = False
 
@@ -209,7 +209,7 @@ class Output:
         self._state = state
         self._settled = self._clock()
         if works:
-            self._delay = 0.0
+            self._delay, self._said = 0.0, ""
         self._marks.append((self._sent, state))
         while len(self._marks) > 1 and self._marks[1][0] <= self._sent - _MOST_UNREAD:
             self._marks.popleft()
@@ -253,8 +253,9 @@ class Output:
 
     def _say_fault(self, sentence: str) -> None:
         """Logs it once, and writes it into the state for status and check."""
-        if sentence == self._state.fault:
+        if sentence == self._said:
             return
+        self._said = sentence
         log_fault(log, "output", f"output {self._name}: {sentence}; it is tried again")
         since = self._state.fault_since or time.time_ns()
         self._state = replace(self._state, fault=sentence, fault_since=since)
