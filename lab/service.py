@@ -1,4 +1,4 @@
-"""The two daemons of a rig: started, killed and stopped as often as a test wants."""
+"""The daemons of a rig: started, killed and stopped as often as a test wants."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lab.rig import COMMAND, Rig, environment, rigging
 from lab.waiting import wait_until
 from lab.witness import delete_all
 
-Command = Literal["receive", "record"]
-_READY = {"receive": "receiving", "record": "recording"}
+Command = Literal["receive", "record", "forward"]
+_READY = {"receive": "receiving", "record": "recording", "forward": "forwarding"}
 _LONGEST_STOP = 20.0
 
 
 class Service:
-    """``ctaudit receive`` in the gateway's namespace, or ``ctaudit record``.
+    """``ctaudit receive`` in the gateway's namespace, ``ctaudit record`` or ``ctaudit forward``.
 
     Its output is appended to ``log``. ``program``: the command line to run instead of ``ctaudit``.
     """

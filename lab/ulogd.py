@@ -1,10 +1,12 @@
-"""ulogd2 in the lab's gateway, Debian's build: its NFCT input into its own PostgreSQL schema."""
+"""ulogd2 in the lab's gateway, Debian's build: its NFCT input into its own PostgreSQL schema, or
+into files by its JSON and LOGEMU outputs.
+"""
 
 from __future__ import annotations
 
 import gzip
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from lab.waiting import wait_until
 DAEMON = Path("/usr/sbin/ulogd")
 SCHEMA = Path("/usr/share/doc/ulogd2/pgsql-ulogd2.sql.gz")
 _PLUGINS = ("inpflow_NFCT", "filter_IP2STR", "output_PGSQL")
+_FILE_PLUGINS = (
+    "inpflow_NFCT", "filter_IP2STR", "filter_PRINTFLOW", "output_JSON", "output_LOGEMU",
+)  # fmt: skip
 _LIBRARIES = Path("/usr/lib")
 
 # What ulogd_inpflow_NFCT of ulogd 2.0.8 is told: the article's history, its live copy, and
@@ -28,11 +33,11 @@ LIVE = {"procedure": "INSERT_OR_REPLACE_CT", "event_mask": "5", "hash_enable": "
 HASHED = {"procedure": "INSERT_CT", "event_mask": "7", "hash_enable": "1"}
 
 
-def _require() -> None:
-    plugins = {name: _find_plugin(name) for name in _PLUGINS}
+def _require(names: Sequence[str] = _PLUGINS) -> None:
+    plugins = {name: _find_plugin(name) for name in names}
     missing = [path for path in (DAEMON, SCHEMA, *plugins.values()) if not path.exists()]
     if missing:
-        raise LabError(f"{missing[0]} is missing: apt-get install ulogd2 ulogd2-pgsql")
+        raise LabError(f"{missing[0]} is missing: apt-get install ulogd2 ulogd2-pgsql ulogd2-json")
 
 
 def _find_plugin(name: str) -> Path:
@@ -67,6 +72,41 @@ def recording_with_ulogd(
         install_schema(cluster, database)
     configuration = directory / f"{database}.conf"
     configuration.write_text(_write(cluster, database, directory, how))
+    with (
+        _running(lab, configuration),
+        psycopg.connect(cluster.dsn(database), autocommit=True) as connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def writing_with_ulogd(lab: Lab, directory: Path) -> Iterator[tuple[Path, Path]]:
+    """ulogd2 writes each NEW and DESTROY of the lab's gateway; gives its JSON and LOGEMU files.
+
+    As the article has them: without the hash table, and each line at once.
+    """
+    _require(_FILE_PLUGINS)
+    as_json, as_log = directory / "ulogd.json", directory / "ulogd.log"
+    configuration = directory / "ulogd-files.conf"
+    lines = [
+        "[global]",
+        f'logfile="{directory}/ulogd.out"',
+        "loglevel=5",
+        *(f'plugin="{_find_plugin(name)}"' for name in _FILE_PLUGINS),
+        "stack=ct1:NFCT,ip2str1:IP2STR,json1:JSON",
+        "stack=ct2:NFCT,ip2str1:IP2STR,print1:PRINTFLOW,emu1:LOGEMU",
+    ]
+    for name in ("ct1", "ct2"):
+        lines += [f"[{name}]", "hash_enable=0", "event_mask=5"]
+    for name, path in (("json1", as_json), ("emu1", as_log)):
+        lines += [f"[{name}]", f'file="{path}"', "sync=1"]
+    configuration.write_text("\n".join(lines) + "\n")
+    with _running(lab, configuration):
+        yield as_json, as_log
+
+
+@contextmanager
+def _running(lab: Lab, configuration: Path) -> Iterator[None]:
     log = configuration.with_suffix(".out")
     with log.open("w") as output:
         process = popen_in(
@@ -74,8 +114,7 @@ def recording_with_ulogd(
         )
     try:
         wait_until(lambda: _is_listening(process.pid), 20, explain=log.read_text)
-        with psycopg.connect(cluster.dsn(database), autocommit=True) as connection:
-            yield connection
+        yield
     finally:
         process.terminate()
         wait_or_kill(process, 20)

@@ -21,6 +21,7 @@ from ctaudit.conntrack.netlink import (
 )
 from ctaudit.host.systemd import SocketStore, Watchdog, notify
 from ctaudit.spool.lock import spool_lock
+from ctaudit.spool.output_state import forget_others
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
         spool_lock(config.spool.directory, "receiver"),
         _event_socket(config, store) as (events, inherited),
     ):
+        # Or what it has not read would be kept for it.
+        forget_others(config.spool.directory, set(config.output))
         receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
         receiver.begin(inherited=inherited)
         # From here on systemd keeps the socket open across a kill, if it has a store. Not before
