@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ctaudit.spool.output_state import list_states
+from ctaudit.spool.output_state import OutputState, list_states, write_state
 from lab import addresses as a
 from lab.accounting import expect_closed_accounting, expect_no_gap, expect_once
 from lab.cluster import Cluster
@@ -113,26 +113,25 @@ def swap_icmp(line: str) -> str:
 
 
 def test_rsyslog_takes_the_lines(lab: Lab, cluster: Cluster, tmp_path: Path) -> None:
+    """And the receiver forgets an output that is no longer configured."""
     delete_all(lab)
     with collecting(tmp_path, free_port()) as collector:
         settings = {
             "output.file": f'to = "{tmp_path}/own"',
             "output.siem": f'to = "tcp:127.0.0.1:{collector.port}"',
         }
-        with (
-            rigging(lab, cluster, settings=settings) as rig,
-            started(rig, "record"),
-            started(rig, "receive"),
-            started(rig, "forward"),
-        ):
-            rig.wait_until_listening()
-            for kind in ("tcp-close", "icmp-echo", "dnat-tcp", "tcp6-close"):
-                make_traffic(lab, kind)
-            delete_all(lab)
-            rig.wait_until_recorded()
-            rig.wait_until(lambda: count_ends(tmp_path / "own") == rig.count("flow"))
-            own = (tmp_path / "own").read_text()
-            rig.wait_until(lambda: collector.file.read_text() == own)
+        with rigging(lab, cluster, settings=settings) as rig, started(rig, "record"):
+            write_state(rig.spool, OutputState("former"))
+            with started(rig, "receive"), started(rig, "forward"):
+                assert "former" not in {state.name for state in list_states(rig.spool)}
+                rig.wait_until_listening()
+                for kind in ("tcp-close", "icmp-echo", "dnat-tcp", "tcp6-close"):
+                    make_traffic(lab, kind)
+                delete_all(lab)
+                rig.wait_until_recorded()
+                rig.wait_until(lambda: count_ends(tmp_path / "own") == rig.count("flow"))
+                own = (tmp_path / "own").read_text()
+                rig.wait_until(lambda: collector.file.read_text() == own)
 
 
 @contextmanager
