@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ from random import Random
 
 import pytest
 
+from ctaudit.forward.file_sink import FileSink
 from ctaudit.forward.output import Output, make_sink
 from ctaudit.spool.output_state import FileMark, read_state, write_state
 from ctaudit.spool.segment import list_segments
@@ -215,6 +217,44 @@ def test_a_full_disk(
     assert output.state.fault == ""
     assert read_state(tmp_path / "spool", "a") == output.state
     output.close()
+
+
+def test_after_a_failed_fsync_the_lines_are_written_again(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may have dropped the pages, and the next fsync says nothing of them."""
+    file, clock = tmp_path / "out", Clock()
+
+    def fail(sink: FileSink) -> bool:
+        os.truncate(file, sink.mark.size - 700)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with outputting(configure(tmp_path / "spool", str(file)), clock) as output:
+        spool.send(5)
+        drain(output)
+        spool.send(5)
+        with monkeypatch.context() as broken:
+            broken.setattr(FileSink, "settle", fail)
+            output.turn(stop=True)
+        assert output.state.fault == f"{file}: Input/output error"
+        drain(output)
+    assert numbers_in(file) == spool.sent
+
+
+def test_a_spool_that_lost_what_was_forwarded_goes_on(tmp_path: Path, spool: Spool) -> None:
+    """A loss of power took bytes of the segment that are lines already."""
+    folder, file = tmp_path / "spool", tmp_path / "out"
+    spool.send(5)
+    with outputting(configure(folder, str(file))) as output:
+        drain(output)
+    spool.writer.current.segment.publish(spool.writer.current.segment.end // 2)
+    spool.writer.current.segment.seal()
+    with spooling(folder) as anew:
+        anew.send(3)
+        with outputting(configure(folder, str(file))) as output:
+            drain(output)
+    assert numbers_in(file) == [1, 2, 3, 4, 5, 1, 2, 3]
+    assert gaps_in(file) == ["not listening"]
 
 
 def test_a_spool_whose_disk_is_full_holds_up_no_line(tmp_path: Path, spool: Spool) -> None:

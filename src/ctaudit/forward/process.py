@@ -112,4 +112,4 @@ def work(output: Output, stopping: Callable[[], bool]) -> None:
             if not moved and output.is_settled:
                 break
             if not moved:
-                time.sleep(_LOOK_EVERY / 10)
+                time.sleep(_LOOK_EVERY)
