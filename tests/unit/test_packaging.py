@@ -220,6 +220,7 @@ def test_the_forwarder_is_skipped_where_there_is_no_output() -> None:
         (example.replace("# [output.siem]", "[output.siem]"), 0),
         ('[ output . "a" ]', 0),
         ('output.a.to = "/b"', 0),
+        ('[output]\na = {to = "/b"}', 0),
         ("outputs = 1", 1),
     ):
         command = [*words[:2], words[2].replace("\\\\", "\\"), "-"]
