@@ -22,6 +22,7 @@ from lab.traffic.burst import Tuple, burst_tuple
 from lab.waiting import wait_until
 
 RECEIVER, RECORDER = "ctaudit-receiver.service", "ctaudit.service"
+FORWARDER = "ctaudit-forward.service"
 INSTANCE_UNITS = ("ctaudit-receiver@.service", "ctaudit@.service", "ctaudit-scope@.service",
                   "ctaudit-scope@.timer")  # fmt: skip
 CHECKOUT = "/opt/ctaudit"
@@ -263,7 +264,7 @@ def _install(machine: Machine) -> None:
         machine.put(ROOT / part, f"{CHECKOUT}/{part}")
     machine.run(["python3", "-m", "compileall", "-q", f"{CHECKOUT}/src", f"{CHECKOUT}/lab"])
     machine.write("/usr/bin/ctaudit", _COMMAND, 0o755)
-    for unit in (RECEIVER, RECORDER, *INSTANCE_UNITS):
+    for unit in (RECEIVER, RECORDER, FORWARDER, *INSTANCE_UNITS):
         machine.put(_PACKAGING / unit, f"/usr/lib/systemd/system/{unit}")
     machine.put(_PACKAGING / "ctaudit.sysusers", "/usr/lib/sysusers.d/ctaudit.conf")
     machine.put(_PACKAGING / "ctaudit.tmpfiles", "/usr/lib/tmpfiles.d/ctaudit.conf")

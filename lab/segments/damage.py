@@ -13,13 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from ctaudit.config import Config, JournalSection, SpoolSection
-from ctaudit.record.locate import list_paths
 from ctaudit.record.positions import Span
 from ctaudit.record.procedures import Call, Store
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session
 from ctaudit.spool.decoder import Batch, describe_row
 from ctaudit.spool.note import Note
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import HEADER_SIZE
 
 FOREVER = 1 << 63

@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add("receive", "Receive the kernel's events into the spool.", dsn=False)
     options.add_record(add("record", "Record the spool in the database."))
+    add("forward", "Write the spool's events to files and collectors, as ulogd2 did.", dsn=False)
     schema = add("schema", "Install, upgrade or inspect the database's schema.")
     schema.add_argument("action", choices=("install", "upgrade", "status"))
     options.add_import(add("import", "Take over what another program has recorded."))

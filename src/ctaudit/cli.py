@@ -19,6 +19,7 @@ from ctaudit.errors import INTERRUPTED, CtauditError, PipeClosedError
 COMMANDS = {
     "receive": daemons.run_receive,
     "record": daemons.run_record,
+    "forward": daemons.run_forward,
     "schema": database.run_schema,
     "import": administration.run_import,
     "maintain": database.run_maintain,
@@ -34,7 +35,7 @@ COMMANDS = {
 }
 
 # They print nothing of their own, and may run without a standard output.
-_SERVICES = ("receive", "record")
+_SERVICES = ("receive", "record", "forward")
 
 
 def _set_zone(args: Namespace) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ctaudit import __version__
 from ctaudit.config import Config, SpoolSection
-from ctaudit.record.locate import list_paths
 from ctaudit.spool.note import pack_drained
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.writer import SpoolWriter
 from tests.unit.spool_writing import write_frame
 from tests.unit.test_recorder import event

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.record.locate import list_paths
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import list_segments
 from lab.accounting import stored
 from lab.cluster import Cluster

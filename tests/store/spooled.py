@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ctaudit.config import Config, JournalSection, SpoolSection
 from ctaudit.conntrack.event import Kind
-from ctaudit.record.locate import list_paths
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session, open_store
 from ctaudit.spool.note import pack_drained
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.writer import SpoolWriter
 from tests.unit.messages import build
 from tests.unit.spool_writing import write_frame

@@ -14,10 +14,10 @@ from ctaudit.admin.finding import Finding, Level
 from ctaudit.config import BatchSection, Config, JournalSection
 from ctaudit.database import schema
 from ctaudit.host.log import MESSAGE_IDS
-from ctaudit.record.locate import list_paths
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session, open_store
 from ctaudit.spool.note import Note, pack_note
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import HEADER_SIZE, opened_segment
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ctaudit.database import schema
-from ctaudit.record.locate import list_paths
+from ctaudit.spool.order import list_paths
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
 from tests.store.scenario import BASE, COVERED, run, who

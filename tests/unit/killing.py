@@ -1,4 +1,4 @@
-"""Kills the receiver in this process: at any line of the code that writes the spool."""
+"""Kills a process in this one: at any line of the code that writes the spool or an output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_WRITERS = ("/ctaudit/capture/", "/ctaudit/spool/")
+_WRITERS = ("/ctaudit/capture/", "/ctaudit/spool/", "/ctaudit/forward/")
 
 
 class Killed(BaseException):

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from ctaudit.record.locate import MissingBytes, NotASegment, has_later_data, list_paths, locate
+from ctaudit.record.locate import MissingBytes, NotASegment, locate
 from ctaudit.record.upkeep import mark_committed, open_ready
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder, Undecodable, describe_row
 from ctaudit.spool.frame import DamagedFrame
 from ctaudit.spool.note import Note
+from ctaudit.spool.order import has_later_data, list_paths
 from ctaudit.spool.segment import Segment, rename_not_a_segment
 
 Row = dict[str, Any]

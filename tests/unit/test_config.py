@@ -13,16 +13,19 @@ import pytest
 from ctaudit.config import (
     Config,
     JournalSection,
+    OutputSection,
     ScopeSection,
     check_node,
-    format_size,
     load_config,
 )
+from ctaudit.config_readers import format_size
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
 # Their defaults are no constants: the host's name, the mode's procedure, libpq's environment.
-COMMENTED = {"node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal"}
+COMMENTED = {
+    "node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal", "output",
+}  # fmt: skip
 
 
 def keys_of(section: Any, path: str = "") -> dict[str, Any]:
@@ -88,6 +91,25 @@ def test_every_commented_key_is_valid_when_uncommented(tmp_path: Path) -> None:
     assert (config.node, config.pair, config.record_procedure) == ("gw1", "gw2", "site.record")
     assert config.database.dsn == "host=/var/run/postgresql dbname=ctaudit"
     assert config.scope == ScopeSection(("1.2.3.0/28",), ("192.168.0.0/16",))
+
+
+def test_the_output_of_the_example_is_valid_when_uncommented(tmp_path: Path) -> None:
+    """It has every key, with its default."""
+    _, mark, block = EXAMPLE.read_text().partition("# [output.siem]\n")
+    lines = [line[2:] for line in block.splitlines() if re.match(r"# \w+ = ", line)]
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(mark[2:] + "\n".join(lines))
+    assert [line.split(" = ")[0] for line in lines] == [item.name for item in fields(OutputSection)]
+    assert load_config(file).output == {"siem": OutputSection("/var/log/ctaudit/nfct.json")}
+
+
+@pytest.mark.parametrize(
+    "to", ["/a", "unix:/run/x", "tcp:192.0.2.5:514", "tcp:[2001:db8::1]:514", "tcp:siem.example:1"]
+)
+def test_destinations_of_an_output(tmp_path: Path, to: str) -> None:
+    file = tmp_path / "ctaudit.toml"
+    file.write_text(f'[output.a]\nto = "{to}"\nform = "log"\nevents = "nat"\nsync = true\n')
+    assert load_config(file).output == {"a": OutputSection(to, "log", "nat", True)}
 
 
 def test_every_key_of_the_example_is_explained() -> None:
@@ -173,6 +195,18 @@ def test_the_least_configuration(tmp_path: Path) -> None:
         ("[journal]\nrate = -1", ["journal.rate = -1", "from 0 to 100000"]),
         ("[retention]\ndays = 0", ["retention.days = 0", "from 1 to 36500"]),
         ("[retention]\ndays = 'x'", ["retention.days = 'x'", "whole number"]),
+        ("output = 5", ["output = 5", "must be sections", "[output.NAME]"]),
+        ("[output]\nto = '/a'", ["to must be a section, [output.to]"]),
+        ("[output.a]", ["output.a.to: is missing in [output.a]"]),
+        ("[output.'a/b']\nto = '/a'", ["'a/b'", "1 to 32 letters"]),
+        ("[output.a]\nto = 'a'", ["output.a.to = 'a'", "must be a file", "tcp:192.0.2.5:514"]),
+        ("[output.a]\nto = 7", ["output.a.to = 7", "must be a file"]),
+        ("[output.a]\nto = 'tcp:x:65536'", ["output.a.to = 'tcp:x:65536'"]),
+        ("[output.a]\nto = 'tcp:2001:db8::1:514'", ["output.a.to = 'tcp:2001"]),
+        (f"[output.a]\nto = 'unix:/{'a' * 107}'", ["more than 107 bytes"]),
+        ("[output.a]\nto = '/a'\nform = 'xml'", ["output.a.form = 'xml'", '"json", "log"']),
+        ("[output.a]\nto = '/a'\n[output.b]\nto = '/a'", ["2 outputs have to = '/a'"]),
+        ("[database]\nenabled = false", ["database.enabled = false needs an [output.NAME]"]),
         ('pair = "gw 2"', ["pair = 'gw 2'", "as a host's name is"]),
         ('node = "gw1"\npair = "gw1"', ['pair = "gw1"', "own name", "name the other one"]),
         ("node = ", ["not valid TOML", "line 1"]),

@@ -13,12 +13,10 @@ from ctaudit.record.locate import (
     MissingBytes,
     NotASegment,
     Ready,
-    find_end,
-    has_later_data,
-    list_paths,
     locate,
 )
 from ctaudit.record.positions import Span
+from ctaudit.spool.order import find_end, has_later_data, list_paths
 from ctaudit.spool.segment import Segment, opened_segment
 from tests.unit.messages import build
 from tests.unit.streams import NODE, STREAM, make_segment, size_of

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -227,6 +230,9 @@ _OWN = {
         "StateDirectoryMode",
     },
     "ctaudit": {"Description", "Wants", "After", "ExecStart", "ReadWritePaths"},
+    "ctaudit-forward": {
+        "Description", "Wants", "After", "ExecCondition", "ExecStart", "ReadWritePaths",
+    },
     "ctaudit-scope": {"Description", "ExecStart"},
 }  # fmt: skip
 
@@ -246,7 +252,7 @@ def test_an_instance_s_unit_is_the_plain_one(name: str) -> None:
 
 
 def test_a_service_is_back_within_a_second_of_a_kill() -> None:
-    for unit in ("ctaudit.service", "ctaudit-receiver.service"):
+    for unit in ("ctaudit.service", "ctaudit-receiver.service", "ctaudit-forward.service"):
         lines = directives(unit, set())
         assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
 
@@ -269,6 +275,42 @@ def test_the_maintenance_is_of_the_configured_database(
     monkeypatch.setattr("ctaudit.database.maintenance.maintain", maintain)
     assert main([*call[1].split(), "--config", str(file)]) == 0
     assert maintained == ["dbname=audit"]
+
+
+def test_the_forwarder_is_the_recorder_in_another_place() -> None:
+    """The same sandbox; its own are what it reads, writes and waits for."""
+    own = {
+        "Description", "After", "ExecCondition", "ExecStart", "ExecReload", "ReadWritePaths",
+        "LogsDirectory", "LogsDirectoryMode", "UMask", "LogRateLimitIntervalSec",
+        "LogRateLimitBurst",
+    }  # fmt: skip
+    assert directives("ctaudit-forward.service", own) == directives("ctaudit.service", own)
+
+
+def test_the_forwarder_is_skipped_where_there_is_no_output() -> None:
+    text = (PACKAGING / "ctaudit-forward.service").read_text()
+    words = shlex.split(re.search(r"(?m)^ExecCondition=(.*)", text)[1])  # type: ignore[index]
+    example = (ROOT / "docs/ctaudit.toml").read_text()
+    for given, status in (
+        (example, 1),
+        (example.replace("# [output.siem]", "[output.siem]"), 0),
+        ('[ output . "a" ]', 0),
+        ('output.a.to = "/b"', 0),
+        ('[output]\na = {to = "/b"}', 0),
+        ("outputs = 1", 1),
+    ):
+        command = [*words[:2], words[2].replace("\\\\", "\\"), "-"]
+        assert subprocess.run(command, input=given.encode(), check=False).returncode == status
+
+
+def test_the_files_of_outputs_are_rotated() -> None:
+    text = (PACKAGING / "ctaudit.logrotate").read_text()
+    assert "delaycompress" in text
+    assert "ctaudit-forward.service" in text
+    default = re.search(r'(?m)^# to = "(.*)"', (ROOT / "docs/ctaudit.toml").read_text())
+    patterns = text.splitlines()[1].split()[:-1]
+    assert default is not None
+    assert any(fnmatch(default[1], pattern) for pattern in patterns)
 
 
 def test_the_receiver_brings_the_clock_s_timer() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ctaudit.conntrack.event import Kind
-from ctaudit.record.loss import undecodable
-from ctaudit.record.privacy import RemoteEnds, strip_message
+from ctaudit.record.loss import strip_message, undecodable
 from ctaudit.spool.decoder import Batch, Decoder, describe_row
+from ctaudit.spool.privacy import RemoteEnds
 from tests.unit.messages import Entry, Side, build
 
 HIDE = RemoteEnds(["192.168.0.0/16", "2001:db8:1::/48"], ["1.2.3.4/32"])

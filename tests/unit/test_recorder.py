@@ -21,10 +21,10 @@ from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.host.log import MESSAGE_IDS
 from ctaudit.record import live_copy
 from ctaudit.record import recorder as recorder_module
-from ctaudit.record.locate import list_paths
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session
 from ctaudit.spool.note import Note, pack_drained, pack_note
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import HEADER_SIZE, Segment, open_segment, opened_segment
 from tests.unit.database import Database, Unreachable, lost_connection, server_error
 from tests.unit.messages import build, message

@@ -22,6 +22,7 @@ FLOORS = (
     {"spool", "database"},
     {"conntrack"},
     {"config"},
+    {"config_readers"},
     {"output"},
     {"errors"},
     # __version__, which any room may state.

@@ -7,14 +7,9 @@ from pathlib import Path
 import pytest
 
 from ctaudit.errors import PrivilegeError
-from ctaudit.record.locate import NotASegment, Ready, list_paths
-from ctaudit.record.upkeep import (
-    SealRepair,
-    mark_committed,
-    open_ready,
-    rename_foreign,
-    unmark_lost,
-)
+from ctaudit.record.locate import NotASegment, Ready
+from ctaudit.record.upkeep import mark_committed, open_ready, rename_foreign, unmark_lost
+from ctaudit.spool.order import SealRepair, list_paths
 from ctaudit.spool.segment import opened_segment
 from tests.unit.streams import make_segment, size_of
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctaudit.admin.check_database import Site, check_database, check_database_host
 from ctaudit.admin.check_host import check_host, find_holder
+from ctaudit.admin.check_outputs import check_outputs
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.units import (
     MAINTAIN_SERVICE,
@@ -27,7 +28,8 @@ def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
     """The findings; ``path``: of the configuration, as it was given."""
     units = name_units(path)
     maintaining = (MAINTAIN_TIMER, MAINTAIN_SERVICE)
-    states = read_states((units.receiver, units.recorder, units.scope, units.timer, *maintaining))
+    services = (units.receiver, units.recorder, units.forwarder)
+    states = read_states((*services, units.scope, units.timer, *maintaining))
     elsewhere = find_remote_host(dsn)
     timer, last_run = (get_state(states, name) for name in maintaining)
     result = last_run.result if last_run else ""
@@ -37,8 +39,11 @@ def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
         others = [found for found in list_instances() if found != path]
         gateway = Finding("gateway", Level.GOOD, describe_absence(units, others))
         return [gateway, *check_database_host(dsn, site)]
+    found = [*check_host(config, units, states), *check_outputs(config)]
+    if not config.database.enabled:
+        return found
     return [
-        *check_host(config, units, states),
+        *found,
         *check_secret(config, path or DEFAULT_PATH),
         *check_database(dsn, config.record_procedure, config.node, site),
     ]

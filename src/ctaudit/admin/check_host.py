@@ -15,7 +15,8 @@ from ctaudit.admin.check_units import Service, judge_scope_service, judge_servic
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.place import find_place, judge_absent_network
 from ctaudit.admin.units import NOT_FOUND, States, Units, get_state
-from ctaudit.config import Config, SpoolSection, format_size
+from ctaudit.config import Config, SpoolSection
+from ctaudit.config_readers import format_size
 from ctaudit.host.clock import Synchronisation, read_synchronisation
 from ctaudit.host.privileges import in_network, read_most_user_namespaces
 from ctaudit.spool.retention import measure_spool
@@ -42,7 +43,7 @@ def check_host(config: Config, units: Units, states: States) -> list[Finding]:
         judge_clock(read_synchronisation()),
         *_check_timers(units, states),
         _check_spool(config.spool),
-        *_check_services(directory, units, states, receiver),
+        *_check_services(config, units, states, receiver),
     ]
 
 
@@ -53,14 +54,17 @@ def _check_timers(units: Units, states: States) -> Iterator[Finding]:
 
 
 def _check_services(
-    directory: Path, units: Units, states: States, receiver: int | None
+    config: Config, units: Units, states: States, receiver: int | None
 ) -> Iterator[Finding]:
-    recorder = find_holder(directory, "recorder")
-    most = read_most_user_namespaces()
-    for service in (
-        Service("receiver", units.receiver, receiver, get_state(states, units.receiver)),
-        Service("recorder", units.recorder, recorder, get_state(states, units.recorder)),
-    ):
+    """Those that the configuration wants."""
+    directory, most = config.spool.directory, read_most_user_namespaces()
+    wanted = [("receiver", units.receiver, receiver)]
+    if config.database.enabled:
+        wanted.append(("recorder", units.recorder, find_holder(directory, "recorder")))
+    if config.output:
+        wanted.append(("forwarder", units.forwarder, find_holder(directory, "forwarder")))
+    for name, unit, process in wanted:
+        service = Service(name, unit, process, get_state(states, unit))
         yield judge_service(service, directory, most)
 
 

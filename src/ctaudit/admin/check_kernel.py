@@ -15,7 +15,8 @@ from pathlib import Path
 from ctaudit.admin.check_surroundings import check_surroundings
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.place import HERE, Place
-from ctaudit.config import Config, format_size
+from ctaudit.config import Config
+from ctaudit.config_readers import format_size
 from ctaudit.conntrack.netlink import (
     open_dump_socket,
     open_event_socket,

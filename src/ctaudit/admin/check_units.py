@@ -22,7 +22,7 @@ _SANDBOX = {
     226: ("226/NAMESPACE", "mount namespace", "no-namespaces.conf"),
 }
 _NETWORK = 225
-_AT_WORK = ("receiving", "recording")
+_AT_WORK = ("receiving", "recording", "forwarding")
 _MOST_DAYS_SINCE = 2
 
 

@@ -34,6 +34,7 @@ class Units:
     recorder: str = "ctaudit.service"
     scope: str = "ctaudit-scope.service"
     timer: str = CLOCK_TIMER
+    forwarder: str = "ctaudit-forward.service"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def name_units(path: Path | None) -> Units:
         f"ctaudit@{name}.service",
         f"ctaudit-scope@{name}.service",
         f"ctaudit-scope@{name}.timer",
+        f"ctaudit-forward@{name}.service",
     )
 
 

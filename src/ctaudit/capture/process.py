@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.receiver import Receiver
-from ctaudit.config import Config, format_size
+from ctaudit.config import Config
+from ctaudit.config_readers import format_size
 from ctaudit.conntrack.netlink import (
     groups_of,
     open_event_socket,
@@ -20,6 +21,7 @@ from ctaudit.conntrack.netlink import (
 )
 from ctaudit.host.systemd import SocketStore, Watchdog, notify
 from ctaudit.spool.lock import spool_lock
+from ctaudit.spool.output_state import forget_others
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
         spool_lock(config.spool.directory, "receiver"),
         _event_socket(config, store) as (events, inherited),
     ):
+        # Or what it has not read would be kept for it.
+        forget_others(config.spool.directory, set(config.output))
         receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
         receiver.begin(inherited=inherited)
         # From here on systemd keeps the socket open across a kill, if it has a store. Not before

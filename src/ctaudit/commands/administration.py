@@ -62,6 +62,9 @@ def _retire_here(args: Namespace) -> None:
         )
     config = load_config(args.config)
     path = write_last_word(config, args.reason or "retired by ctaudit node retire --here")
+    if not config.database.enabled:
+        output.print_lines(["This gateway is retired in its spool; no database is configured."])
+        return
     wait_until_committed(path, args.wait)
     output.print_lines(["This gateway is retired, and the database has all that it received."])
 

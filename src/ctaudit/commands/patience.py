@@ -77,6 +77,16 @@ def run_service(work: Work) -> int:
     return 0
 
 
+def wait_for_nothing(sentence: str, stop: Sequence[int]) -> int:
+    """Says why there is nothing to do; under systemd returns once ``stop`` holds something."""
+    log.info("%s", sentence)
+    if is_service():
+        notify("READY=1", f"STATUS={sentence}")
+        while not stop:
+            _wait(_LONGEST_DELAY, stop)
+    return 0
+
+
 def _wait(seconds: float, stop: Sequence[int]) -> None:
     watchdog, until = Watchdog(), time.monotonic() + seconds
     while not stop and (left := until - time.monotonic()) > 0:

@@ -14,6 +14,7 @@ from ctaudit.config import load_config
 from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS
 
 if TYPE_CHECKING:
+    from ctaudit.query.outputs import OutputLag
     from ctaudit.query.uncovered import Uncovered
 
 
@@ -124,16 +125,36 @@ def run_table(args: Namespace) -> int:
 
 
 def run_status(args: Namespace) -> int:
-    from ctaudit.query.status import ask_status
+    from ctaudit.query.outputs_text import format_outputs, plain_outputs
+    from ctaudit.query.status import Status, ask_status
     from ctaudit.query.status_text import format_status, plain_status
 
-    with asking(args) as connection:
-        status = ask_status(connection)
-    if args.json:
-        output.print_json(plain_status(status))
+    outputs = _measure_outputs(args)
+    if args.dsn is None and not load_config(args.config).database.enabled:
+        status = Status((), ())
     else:
+        with asking(args) as connection:
+            status = ask_status(connection)
+    if args.json:
+        output.print_json({**plain_status(status), "outputs": plain_outputs(outputs)})
+        return SUCCESS
+    if status.streams or not outputs:
         output.print_lines(format_status(status))
+    output.print_lines(format_outputs(outputs))
     return SUCCESS
+
+
+def _measure_outputs(args: Namespace) -> Sequence[OutputLag]:
+    """Those of this host's configuration; none where another database is asked."""
+    from ctaudit.query.outputs import measure_outputs
+
+    if args.dsn is not None:
+        return ()
+    try:
+        return measure_outputs(load_config(args.config))
+    except OSError as error:
+        output.remark(f"the outputs of this gateway cannot be seen: {error.strerror}: run as root")
+        return ()
 
 
 def _print_as(form: str, lines: Iterable[str]) -> None:

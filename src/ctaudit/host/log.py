@@ -25,6 +25,8 @@ MESSAGE_IDS = {
     "clock": "557e088e242040ea8e5f09e0a5158ade",
     "settings": "08a7338ad3b540a68ac5c8c1e13cbbb3",
     "not announced": "1cac4c7f730a4d278696aed59615caa2",
+    "output": "e8f5341463a24cdda74834917dfb504b",
+    "output loss": "1bd83503dc1649b09d15be706eac9643",
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from uuid import UUID
 
 from ctaudit.errors import PrivilegeError
 from ctaudit.record.positions import Span
-from ctaudit.spool.segment import DamagedSegment, Segment, list_segments, opened_segment
+from ctaudit.spool.order import find_end
+from ctaudit.spool.segment import DamagedSegment, Segment, opened_segment
 
 FindPosition = Callable[[str, UUID], "int | None"]
 
@@ -101,40 +101,3 @@ def _place_in(
         return None
     true_end = find_end(paths, segment)
     return Ready(segment.path, min(offset, true_end), true_end if true_end != end else None)
-
-
-def find_end(paths: Sequence[Path], segment: Segment) -> int:
-    """The end of a sealed segment: the base of the next one of its stream, if there is one.
-
-    The header's checksum covers the base but not the end. An end that is too large would lead
-    into the middle of the next segment.
-    """
-    name = f"{segment.sequence + 1:012d}{segment.path.suffix}"
-    for path in paths:
-        if path.name != name:
-            continue
-        with (
-            contextlib.suppress(DamagedSegment, OSError),
-            opened_segment(path, writable=False) as later,
-        ):
-            if later.stream == segment.stream and later.base >= segment.base:
-                return later.base - segment.base
-    return segment.end
-
-
-def has_later_data(paths: Sequence[Path], segment: Segment) -> bool:
-    """Whether something has been published in a segment after this one."""
-    for path in reversed(paths):
-        if path == segment.path:
-            return False
-        with (
-            contextlib.suppress(DamagedSegment, OSError),
-            opened_segment(path, writable=False) as later,
-        ):
-            if later.sequence > segment.sequence and later.end:
-                return True
-    return False
-
-
-def list_paths(directory: Path) -> list[Path]:
-    return [path for _, path in list_segments(directory)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctaudit.host.log import log_fault
 from ctaudit.record.locate import MissingBytes
@@ -55,6 +55,13 @@ def damaged_rest(segment: Segment, offset: int, reason: str, mode: str | None, n
     sentence = f"{segment.path}: damaged at byte {offset} of {segment.end}: {reason}"
     note = _missing(f"damaged segment: {reason}", segment.sealed or now, mode, now)
     return Loss("damage", sentence, note)
+
+
+def strip_message(loss: Loss) -> Loss:
+    """A loss without the message's bytes and the server's words, which may tell the remote end."""
+    note = loss.note
+    detail = {**note.detail, "message": None, "server_words": None}
+    return replace(loss, sentence=loss.fault, note=replace(note, detail=detail))
 
 
 def _missing(cause: str, closed: int, mode: str | None, now: int) -> Note:

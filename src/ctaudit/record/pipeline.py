@@ -16,20 +16,22 @@ from ctaudit.record.in_flight import Committed, Rejected
 from ctaudit.record.live_copy import LiveCopy
 from ctaudit.record.live_log import EventLines
 from ctaudit.record.locate import MissingBytes, NotASegment, Ready, locate
-from ctaudit.record.loss import Loss, damaged_rest, log_loss, missing_segments, undecodable
-from ctaudit.record.positions import Span
-from ctaudit.record.privacy import choose_privacy, strip_message
-from ctaudit.record.upkeep import (
-    SealRepair,
-    mark_committed,
-    open_ready,
-    rename_foreign,
-    unmark_lost,
+from ctaudit.record.loss import (
+    Loss,
+    damaged_rest,
+    log_loss,
+    missing_segments,
+    strip_message,
+    undecodable,
 )
+from ctaudit.record.positions import Span
+from ctaudit.record.upkeep import mark_committed, open_ready, rename_foreign, unmark_lost
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder, DecodeStep, Undecodable
 from ctaudit.spool.frame import DamagedFrame
 from ctaudit.spool.note import Note
+from ctaudit.spool.order import SealRepair
+from ctaudit.spool.privacy import choose_privacy
 from ctaudit.spool.segment import preserve_damaged
 
 ListPaths = Callable[[], Sequence[Path]]

@@ -22,11 +22,11 @@ from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.host.systemd import Watchdog, notify
 from ctaudit.record.commits import Commits
 from ctaudit.record.live_log import EventLines, pick_writer
-from ctaudit.record.locate import list_paths
 from ctaudit.record.pipeline import ListPaths, Pipeline
 from ctaudit.record.procedures import Fault, classify
 from ctaudit.record.session import Session, open_store
 from ctaudit.spool.lock import spool_lock
+from ctaudit.spool.order import list_paths
 
 log = logging.getLogger(__name__)
 

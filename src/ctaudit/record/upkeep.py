@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from ctaudit.errors import PrivilegeError
 from ctaudit.host.log import log_fault
-from ctaudit.record.locate import FindPosition, NotASegment, Ready, has_later_data
+from ctaudit.record.locate import FindPosition, NotASegment, Ready
 from ctaudit.spool.segment import DamagedSegment, Segment, open_segment, rename_not_a_segment
 
 log = logging.getLogger(__name__)
-
-_LOOK_EVERY = 1.0  # seconds
 
 
 def mark_committed(paths: Iterable[Path]) -> None:
@@ -61,31 +58,6 @@ def rename_foreign(found: NotASegment) -> None:
     """Renames a file that is not a segment, so that it is not looked at again."""
     new = rename_not_a_segment(found.path)
     log_fault(log, "damage", f"{found.path} is not a segment: {found.reason}; now {new.name}")
-
-
-class SealRepair:
-    """Seals a segment again if a loss of power has undone its seal.
-
-    Without it the recorder would wait for ever for more data there. Looks once a second at most.
-    """
-
-    def __init__(self, list_segments: Callable[[], Sequence[Path]]) -> None:
-        self._list = list_segments
-        self._next_look = 0.0
-
-    def restore(self, segment: Segment, *, at_once: bool) -> bool:
-        """Seals the segment if a later one has data: the writer seals one before it uses the next.
-
-        False if there was nothing to do.
-        """
-        now = time.monotonic()
-        if not at_once and now < self._next_look:
-            return False
-        self._next_look = now + _LOOK_EVERY
-        if segment.sealed or not has_later_data(self._list(), segment):
-            return False
-        segment.seal()
-        return True
 
 
 def _open(path: Path, *, writable: bool = True) -> Segment:

@@ -1,4 +1,4 @@
-"""One receiver and one recorder at a time on a spool, each by a lock file of its own."""
+"""One receiver, recorder and forwarder at a time on a spool, each by a lock file of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ctaudit.errors import DiskError, PrivilegeError, UsageError
 
 @contextlib.contextmanager
 def spool_lock(directory: Path, who: str) -> Iterator[None]:
-    """Makes sure that one ``who`` ("receiver" or "recorder") uses the spool at a time.
+    """Makes sure that one ``who`` ("receiver", "recorder" or "forwarder") uses the spool at a time.
 
     Creates the directory. Raises PrivilegeError, DiskError, UsageError.
     """

@@ -10,9 +10,11 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID, uuid4
 
-from ctaudit.config import Config, format_size
+from ctaudit.config import Config
+from ctaudit.config_readers import format_size
 from ctaudit.errors import DiskError
 from ctaudit.host.log import log_fault
 from ctaudit.spool.drop_counter import DropCounter
@@ -40,6 +42,7 @@ class SpoolWriter:
 
     def __init__(self, config: Config, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._spool = config.spool
+        self._has_database = config.database.enabled
         self._node = config.node
         self._monotonic = monotonic
         self.current: SegmentWriter
@@ -159,7 +162,7 @@ class SpoolWriter:
 
     def prune(self) -> None:
         """Deletes the segments that retention does not keep."""
-        prune_segments(self._spool, self.current.segment.path)
+        self._prune(self.current.segment.path)
 
     def sync(self) -> None:
         """Writes the current segment to the disk."""
@@ -201,18 +204,25 @@ class SpoolWriter:
         New events come before committed segments: those are deleted to make room.
         """
         path = full.segment.path
-        prune_segments(self._spool, path)
+        self._prune(path)
         if not has_room_for_segment(self._spool):
             raise DiskError(
                 f"spool.max_bytes = {format_size(self._spool.max_bytes)} is reached in "
-                f"{self._spool.directory}: bring the database back, or raise spool.max_bytes"
+                f"{self._spool.directory}: bring {self._name_readers()} back, or raise "
+                "spool.max_bytes"
             )
         while True:
             try:
                 return self._create(full.segment.sequence + 1, full.segment.stream, full.position)
             except DiskError:
-                if not delete_oldest(self._spool, path):
+                if not delete_oldest(self._spool, path, has_database=self._has_database):
                     raise
+
+    def _prune(self, current: Path) -> None:
+        prune_segments(self._spool, current, has_database=self._has_database)
+
+    def _name_readers(self) -> str:
+        return "the database" if self._has_database else "ctaudit forward"
 
     def _create(self, sequence: int, stream: UUID, base: int) -> Segment:
         return create_segment(

@@ -1,4 +1,4 @@
-"""Remote ends are taken out of the rows of a batch, before the journal and the database get them.
+"""Remote ends are taken out of the rows of a batch, before anybody gets them.
 
 ``privacy.remote = false`` (RFC 6888, REQ-12; decision 0021). An address that is not one of the
 gateway's becomes the unspecified one, and its port 0. It depends on addresses alone, so that the
@@ -14,7 +14,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from ctaudit.config import Config
 from ctaudit.conntrack.layout import Layout
-from ctaudit.record.loss import Loss
 from ctaudit.spool.decoder import Batch, Row
 
 _PORTS = {
@@ -48,10 +47,10 @@ class RemoteEnds:
         """A batch with the same events, in the same order, without their remote ends."""
         rows: defaultdict[Layout, list[Row]] = defaultdict(list)
         for layout, given in batch.rows.items():
-            rows[layout] = [self._hide_row(layout, row) for row in given]
+            rows[layout] = [self.hide_row(layout, row) for row in given]
         return replace(batch, rows=rows)
 
-    def _hide_row(self, layout: Layout, row: Row) -> Row:
+    def hide_row(self, layout: Layout, row: Row) -> Row:
         place = {name: number for number, name in enumerate(layout.columns)}
         leaves = {name: row[place[name]] for name in _PORTS if name in place}
         hidden = self._find_remote(leaves)
@@ -95,10 +94,3 @@ class RemoteEnds:
             )
             self._known[leaf] = known
         return known
-
-
-def strip_message(loss: Loss) -> Loss:
-    """A loss without the message's bytes and the server's words, which may tell the remote end."""
-    note = loss.note
-    detail = {**note.detail, "message": None, "server_words": None}
-    return replace(loss, sentence=loss.fault, note=replace(note, detail=detail))

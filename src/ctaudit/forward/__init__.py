@@ -1,0 +1,1 @@
+"""Outputs: other readers of the spool, which write its events to files and collectors."""
