@@ -199,6 +199,11 @@ class PrivacySection:
 
 
 @dataclass(frozen=True)
+class CanarySection:
+    interval: float | None = _key(None, _duration("1min", "1d"))
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
     inquiries_days: int = _key(730, _whole(30, 36500))
@@ -220,6 +225,7 @@ class Config:
     journal: JournalSection = field(default_factory=JournalSection)
     scope: ScopeSection = field(default_factory=ScopeSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    canary: CanarySection = field(default_factory=CanarySection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
     @property

@@ -25,6 +25,7 @@ MESSAGE_IDS = {
     "clock": "557e088e242040ea8e5f09e0a5158ade",
     "settings": "08a7338ad3b540a68ac5c8c1e13cbbb3",
     "not announced": "1cac4c7f730a4d278696aed59615caa2",
+    "canary": "afa2f12f0a1d4756a514eef29f5e6d9c",
 }
 
 
