@@ -172,6 +172,7 @@ _OWN = {
     },
     "ctaudit": {"Description", "Wants", "After", "ExecStart", "ReadWritePaths"},
     "ctaudit-scope": {"Description", "ExecStart"},
+    "ctaudit-metrics": {"Description", "After", "ExecStart", "ExecStartPre"},
 }  # fmt: skip
 
 

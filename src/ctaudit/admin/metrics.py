@@ -72,7 +72,8 @@ def read_metrics(config: Config, path: Path | None, dsn: str) -> tuple[Readings,
             yield
             up[name] = True
         except OSError as error:
-            remarks.append(f"no metrics of the {name}: {error.filename or ''} {error.strerror}")
+            where = f"{error.filename}: " if error.filename else ""
+            remarks.append(f"no metrics of the {name}: {where}{error.strerror}")
         except CtauditError as error:
             remarks.append(f"no metrics of the {name}: {error}")
 
