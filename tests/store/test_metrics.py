@@ -16,8 +16,7 @@ from tests.store.gateway import Gateway
 
 NAME = "metrics"
 SPORT, DPORT = 40123, 9
-NOW = datetime.now(UTC)
-BEGAN = NOW - timedelta(hours=6)
+BEGAN = datetime.now(UTC) - timedelta(hours=6)
 
 
 @pytest.fixture
@@ -87,18 +86,19 @@ def test_counts_are_those_of_the_latest_stream(dsn: str, gateway: Gateway) -> No
 
 
 def test_gaps_count_in_seconds_of_the_last_day(gateway: Gateway) -> None:
-    gateway.listen(NOW - timedelta(hours=30))
-    gateway.record([], NOW - timedelta(hours=25))
+    now = datetime.now(UTC)
+    gateway.listen(now - timedelta(hours=30))
+    gateway.record([], now - timedelta(hours=25))
     # Of the two hours of this one, one lies in the last day.
-    gateway.note("overrun", NOW - timedelta(hours=25), {"lost": 4, "undelivered": 4})
-    gateway.record([], NOW - timedelta(hours=23, seconds=1))
-    gateway.dump(NOW - timedelta(hours=23))
+    gateway.note("overrun", now - timedelta(hours=25), {"lost": 4, "undelivered": 4})
+    gateway.record([], now - timedelta(hours=23, seconds=1))
+    gateway.dump(now - timedelta(hours=23))
     found = measure(gateway)
     assert found is not None
     assert found["uncovered"] == pytest.approx(3600, abs=10)
     assert (found["open_gaps"], found["kernel_drops"]) == (0, 4)
-    gateway.record([], NOW - timedelta(hours=1))
-    gateway.note("overrun", NOW - timedelta(minutes=59), {"lost": None})
+    gateway.record([], now - timedelta(hours=1))
+    gateway.note("overrun", now - timedelta(minutes=59), {"lost": None})
     found = measure(gateway)
     assert found is not None
     assert found["uncovered"] == pytest.approx(7200, abs=20)
@@ -106,11 +106,12 @@ def test_gaps_count_in_seconds_of_the_last_day(gateway: Gateway) -> None:
 
 
 def test_a_gap_of_one_protocol_counts_apart(gateway: Gateway) -> None:
+    now = datetime.now(UTC)
     gateway.listen(BEGAN)
-    gateway.record([], NOW - timedelta(hours=2))
-    since = int((NOW - timedelta(hours=2)).timestamp()) * 1_000_000_000
+    gateway.record([], now - timedelta(hours=2))
+    since = int((now - timedelta(hours=2)).timestamp()) * 1_000_000_000
     gateway.note(
-        "clashes", NOW - timedelta(hours=1), {"count": 3, "since": since, "udp_timeout": 30}
+        "clashes", now - timedelta(hours=1), {"count": 3, "since": since, "udp_timeout": 30}
     )
     found = measure(gateway)
     assert found is not None
