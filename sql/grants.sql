@@ -15,6 +15,11 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text),
     ctaudit.refresh_live_copy(text, uuid, bigint)
 TO ctaudit_recorder;
+-- Counts and times of the node itself; of connections only whether 127.0.0.1 has called itself.
+GRANT EXECUTE ON FUNCTION
+    ctaudit.own_metrics(text), ctaudit.canary(text, uuid, timestamptz, integer, integer),
+    ctaudit.set_canary(text, uuid, timestamptz)
+TO ctaudit_recorder;
 -- How much the kernel did not announce, and when: not which connections.
 GRANT EXECUTE ON FUNCTION ctaudit.unannounced(text) TO ctaudit_recorder;
 GRANT EXECUTE ON FUNCTION ctaudit.pairs(text) TO ctaudit_recorder, ctaudit_auditor;
@@ -35,6 +40,9 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.start_from, ctaudit.start_until, ctaudit.time_source_of,
     ctaudit.icmp_type, ctaudit.icmp_code
 TO ctaudit_auditor;
+
+-- Counts of each gateway, and no connection.
+GRANT EXECUTE ON FUNCTION ctaudit.metrics() TO ctaudit_auditor, ctaudit_maintainer;
 
 -- The steps take the days of retention, not a time: nothing younger than a day can be dropped.
 GRANT EXECUTE ON FUNCTION

@@ -1,7 +1,7 @@
 -- What a login of gateway gw1 may do of its own node, and that it may do nothing of another's. Its
 -- neighbour gw2 has a login of its own; nobody is the name of no gateway.
 \ir helpers.psql
-SELECT plan(85);
+SELECT plan(101);
 
 CREATE ROLE gw1_login LOGIN IN ROLE ctaudit_recorder;
 CREATE ROLE gw2_login LOGIN IN ROLE ctaudit_recorder;
@@ -50,7 +50,10 @@ FROM known AS k, (
         ('refresh_live_copy', 'SELECT ctaudit.refresh_live_copy(%NODE, %STREAM)'),
         ('unannounced', 'SELECT * FROM ctaudit.unannounced(%NODE)'),
         ('outside_scope', 'SELECT * FROM ctaudit.outside_scope(%NODE)'),
-        ('pairs', 'SELECT * FROM ctaudit.pairs(%NODE)')
+        ('pairs', 'SELECT * FROM ctaudit.pairs(%NODE)'),
+        ('own_metrics', 'SELECT * FROM ctaudit.own_metrics(%NODE)'),
+        ('canary', 'SELECT ctaudit.canary(%NODE, %STREAM, now(), 40000, 9)'),
+        ('set_canary', 'SELECT ctaudit.set_canary(%NODE, %STREAM, now())')
 ) AS t (name, statement);
 GRANT SELECT ON tries TO PUBLIC;
 -- How many rows each table has, and the places of all streams.
@@ -91,7 +94,12 @@ SET LOCAL SESSION AUTHORIZATION gw1_login;
 SELECT is(ctaudit.resume_position('gw1', k.stream), k.position, 'gw1 is told where it resumes')
 FROM known AS k WHERE k.node = 'gw1';
 SELECT lives_ok(t.statement, 'gw1 may: ' || t.name) FROM tries AS t
-WHERE t.node = 'gw1' AND t.name IN ('record_live', 'pairs', 'unannounced', 'outside_scope');
+WHERE t.node = 'gw1' AND t.name IN (
+    'record_live', 'pairs', 'unannounced', 'outside_scope', 'own_metrics', 'canary', 'set_canary'
+);
+SELECT isnt((SELECT canary_at FROM ctaudit.own_metrics('gw1')), NULL, 'its canary has a time');
+SELECT is((SELECT count(*) FROM ctaudit.own_metrics('gw1')), 1::bigint, 'the numbers are its own');
+SELECT throws_ok('SELECT * FROM ctaudit.metrics()', '42501', NULL, 'nor are those of all told');
 SELECT is((SELECT pair FROM ctaudit.pairs('gw1')), 'gw2', 'it is told its pair');
 -- Its start note says that its spool was another's before: that one has ended by its own word only.
 SELECT lives_ok(format(
@@ -127,6 +135,7 @@ SET LOCAL SESSION AUTHORIZATION both_login;
 SELECT lives_ok($$SELECT * FROM ctaudit.unannounced('gw1')$$, 'the second login of gw1');
 SELECT throws_ok($$SELECT * FROM ctaudit.unannounced('gw9')$$, 'CT005', NULL, 'and of it only');
 SELECT isnt_empty('SELECT * FROM ctaudit.pairs()', 'an auditor is told all pairs');
+SELECT isnt_empty('SELECT * FROM ctaudit.metrics()', 'and the numbers of all');
 RESET SESSION AUTHORIZATION;
 SELECT throws_ok($$SELECT ctaudit.add_login('gw1', 'gw1_login')$$, '55000',
     'the login gw1_login records as gw1 already', 'not twice');
@@ -154,10 +163,14 @@ WHERE t.node = 'gw1' AND t.name = 'resume_position';
 SET LOCAL SESSION AUTHORIZATION may_ask;
 SELECT throws_ok(t.statement, '42501', NULL, 'an auditor does not record') FROM tries AS t
 WHERE t.node = 'gw1' AND t.name = 'note start';
+SELECT throws_ok(t.statement, '42501', NULL, 'nor asks for a canary') FROM tries AS t
+WHERE t.node = 'gw1' AND t.name = 'canary';
 SET LOCAL SESSION AUTHORIZATION may_maintain;
+SELECT isnt_empty('SELECT * FROM ctaudit.metrics()', 'a maintainer is told the numbers of all');
 SELECT throws_ok(t.statement, '42501', NULL, 'nor does a maintainer') FROM tries AS t
 WHERE t.node = 'gw1' AND t.name = 'note start';
 SET LOCAL SESSION AUTHORIZATION may_nothing;
+SELECT throws_ok('SELECT * FROM ctaudit.metrics()', '42501', NULL, 'a stranger is told nothing');
 SELECT throws_ok(t.statement, '42501', NULL, 'nor a stranger') FROM tries AS t
 WHERE t.node = 'gw1' AND t.name = 'note start';
 RESET SESSION AUTHORIZATION;

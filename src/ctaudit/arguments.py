@@ -88,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     status = add("status", "Show what is recorded, until when, and the gaps.")
     options.add_json(status)
     options.add_tz(status)
+    options.add_metrics(add("metrics", "Print numbers for Prometheus."))
     check = add("check", "Check kernel, spool, services and database.")
     options.add_json(check)
     options.add_tz(check)

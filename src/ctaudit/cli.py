@@ -28,6 +28,7 @@ COMMANDS = {
     "traffic": questions.run_traffic,
     "table": questions.run_table,
     "status": questions.run_status,
+    "metrics": administration.run_metrics,
     "check": administration.run_check,
     "node": administration.run_node,
     "hold": administration.run_hold,

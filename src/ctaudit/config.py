@@ -100,6 +100,11 @@ class PrivacySection:
 
 
 @dataclass(frozen=True)
+class CanarySection:
+    interval: float | None = key(None, duration("1min", "1d"))
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = key(365, whole(1, 36500))
     inquiries_days: int = key(730, whole(30, 36500))
@@ -131,6 +136,7 @@ class Config:
     journal: JournalSection = field(default_factory=JournalSection)
     scope: ScopeSection = field(default_factory=ScopeSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    canary: CanarySection = field(default_factory=CanarySection)
     retention: RetentionSection = field(default_factory=RetentionSection)
     output: Mapping[str, OutputSection] = field(
         default_factory=dict, metadata={"sections": OutputSection}

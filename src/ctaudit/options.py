@@ -121,6 +121,13 @@ def _add_action(
     return actions.add_parser(name, help=text, description=text, epilog=epilog, allow_abbrev=False)
 
 
+def add_metrics(metrics: argparse.ArgumentParser) -> None:
+    metrics.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="replace this file in one step, as node_exporter's textfile collector wants it",
+    )  # fmt: skip
+
+
 def add_node(node: argparse.ArgumentParser) -> None:
     actions = node.add_subparsers(dest="action", required=True, metavar="ACTION")
 

@@ -1018,6 +1018,37 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    -- The receiver may have read the event before the sender had read its own clock.
+    v_since CONSTANT timestamptz := p_sent_at - interval '1 second';
+    v_node_id smallint;
+BEGIN
+    p_node := ctaudit.own_node(p_node, p_stream);
+    SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = p_node;
+    RETURN EXISTS (
+        SELECT FROM ctaudit.opening_row AS o
+        WHERE o.reply_dport = p_sport AND o.reply_dst = '127.0.0.1'
+            AND ctaudit.index_time(o.received_at) >= ctaudit.index_time(v_since)
+            AND o.received_at >= v_since AND o.node_id = v_node_id AND o.provenance = 'e'
+            AND o.proto = 17 AND o.orig_src = '127.0.0.1' AND o.orig_dst = '127.0.0.1'
+            AND o.orig_sport = p_sport AND o.orig_dport = p_dport
+    ) OR EXISTS (
+        SELECT FROM ctaudit.flow_row AS f
+        WHERE f.reply_dport = p_sport AND f.reply_dst = '127.0.0.1'
+            AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(v_since)
+            AND f.received_at >= v_since AND f.node_id = v_node_id AND f.provenance = 'e'
+            AND f.proto = 17 AND f.orig_src = '127.0.0.1' AND f.orig_dst = '127.0.0.1'
+            AND f.orig_sport = p_sport AND f.orig_dport = p_dport
+            -- The end of an earlier connection of the same port is not that of the canary.
+            AND coalesce(f.started_at >= v_since, true)
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4143,6 +4174,58 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.measure_node(p_node text) RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    WITH latest AS (
+        SELECT s.* FROM ctaudit.stream AS s WHERE s.node = p_node
+        ORDER BY s.started_at DESC LIMIT 1
+    ),
+    of_stream AS (
+        SELECT coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
+        FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.stream = (SELECT l.stream FROM latest AS l)
+    ),
+    recent AS (
+        SELECT coalesce(g.gap_until, 'infinity') > now() AS is_open, g.proto IS NULL AS is_whole,
+            tstzrange(
+                greatest(g.gap_from, now() - interval '1 day'),
+                least(coalesce(g.gap_until, 'infinity'), now())
+            ) AS span
+        FROM ctaudit.gap AS g
+        WHERE g.node = p_node AND g.gap_from <= now()
+            AND coalesce(g.gap_until, 'infinity') >= now() - interval '1 day'
+    ),
+    spans AS (
+        SELECT count(*) FILTER (WHERE r.is_open) AS open_gaps,
+            coalesce(range_agg(r.span) FILTER (WHERE r.is_whole), '{}') AS whole,
+            coalesce(range_agg(r.span) FILTER (WHERE NOT r.is_whole), '{}') AS in_part
+        FROM recent AS r
+    )
+    SELECT
+        l.node, l.started_at,
+        CASE WHEN l.stopped_at IS NULL THEN
+            extract(epoch FROM clock_timestamp() - l.covered_until)::double precision END,
+        l.received, l.stored, l.filtered, l.undecodable, l.dropped, o.kernel_drops, s.open_gaps,
+        (SELECT coalesce(sum(extract(epoch FROM upper(p.span) - lower(p.span))), 0)
+            FROM unnest(s.whole) AS p (span))::double precision,
+        (SELECT coalesce(sum(extract(epoch FROM upper(p.span) - lower(p.span))), 0)
+            FROM unnest(s.in_part - s.whole) AS p (span))::double precision,
+        ctaudit.detail_time(l.detail, 'canary')
+    FROM latest AS l CROSS JOIN of_stream AS o CROSS JOIN spans AS s;
+$$;
+ALTER FUNCTION ctaudit.measure_node(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.metrics() RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT m.*
+    FROM ctaudit.node AS n CROSS JOIN LATERAL ctaudit.measure_node(n.node) AS m
+    WHERE ctaudit.gone_at(n) IS NULL
+    ORDER BY n.node;
+$$;
+ALTER FUNCTION ctaudit.metrics() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4847,6 +4930,15 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.own_metrics(p_node text) RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM ctaudit.measure_node(ctaudit.own_node_named(p_node));
+END
+$$;
+ALTER FUNCTION ctaudit.own_metrics(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS inet[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5954,6 +6046,20 @@ AS $_$
     ) AS c;
 $_$;
 ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    p_node := ctaudit.own_node(p_node, p_stream);
+    UPDATE ctaudit.stream AS s SET
+        detail = s.detail || jsonb_build_object(
+            'canary', trunc(extract(epoch FROM p_sent_at) * 1000000)::bigint * 1000
+        )
+    WHERE s.node = p_node AND s.stream = p_stream;
+END
+$$;
+ALTER FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8418,6 +8524,8 @@ REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from big
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
@@ -8521,6 +8629,10 @@ REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.measure_node(p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.metrics() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.metrics() TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.metrics() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
@@ -8546,6 +8658,8 @@ REVOKE ALL ON FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_s
 REVOKE ALL ON FUNCTION ctaudit.orig_zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.outside_scope(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.outside_scope(p_node text) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.own_metrics(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.own_metrics(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.own_node_named(p_name text) FROM PUBLIC;
@@ -8597,6 +8711,8 @@ REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search 
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;

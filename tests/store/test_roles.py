@@ -16,15 +16,16 @@ RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
     "resume_position", "refresh_live_copy",
     "outside_scope", "unannounced", "pairs", "schema_version", "compatible_since",
+    "own_metrics", "canary", "set_canary",
 }  # fmt: skip
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "imports", "traffic", "durations", "pairs", "schema_version", "compatible_since",
+    "imports", "traffic", "durations", "pairs", "schema_version", "compatible_since", "metrics",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
     "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "compatible_since",
-    "sum_day", "begin_copy", "copy_partition", "exchange_partition",
+    "sum_day", "begin_copy", "copy_partition", "exchange_partition", "metrics",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
 OF_THE_VIEW = {
@@ -213,6 +214,10 @@ CALLS = {
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",
     "pairs": "SELECT * FROM ctaudit.pairs('gw1')",
+    "metrics": "SELECT * FROM ctaudit.metrics()",
+    "own_metrics": "SELECT * FROM ctaudit.own_metrics('gw1')",
+    "canary": "SELECT ctaudit.canary('gw1', %(stream)s, '2026-01-01', 40000, 9)",
+    "set_canary": "SELECT ctaudit.set_canary('gw1', %(stream)s, '2026-01-01')",
     "record_live": f"CALL ctaudit.record_live({_BATCH})",
     "record_nat": f"CALL ctaudit.record_nat({_BATCH})",
     "record_history": f"CALL ctaudit.record_history({_BATCH})",

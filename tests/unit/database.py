@@ -117,6 +117,14 @@ class FakeStore(Store):
         assert (node, stream) in self._database.positions
         self._database.meet("refresh")
 
+    def find_canary(self, node: str, stream: UUID, sent_at: int, sport: int, dport: int) -> bool:
+        assert self._is_open
+        assert self._sent is None, "between two batches"
+        assert (node, stream) in self._database.positions
+        assert sent_at > 0 and sport > 0 and dport == 9
+        self._database.meet("canary")
+        return False
+
     @property
     def is_broken(self) -> bool:
         return False

@@ -234,6 +234,7 @@ _OWN = {
         "Description", "Wants", "After", "ExecCondition", "ExecStart", "ReadWritePaths",
     },
     "ctaudit-scope": {"Description", "ExecStart"},
+    "ctaudit-metrics": {"Description", "After", "ExecStart", "ExecStartPre"},
 }  # fmt: skip
 
 

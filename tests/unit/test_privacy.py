@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
+from ctaudit.config import CanarySection, Config, PrivacySection, ScopeSection
 from ctaudit.conntrack.event import Kind
 from ctaudit.record.loss import strip_message, undecodable
 from ctaudit.spool.decoder import Batch, Decoder, describe_row
-from ctaudit.spool.privacy import RemoteEnds
+from ctaudit.spool.privacy import RemoteEnds, choose_privacy
 from tests.unit.messages import Entry, Side, build
 
 HIDE = RemoteEnds(["192.168.0.0/16", "2001:db8:1::/48"], ["1.2.3.4/32"])
@@ -85,6 +87,18 @@ def test_the_gateways_own_connection() -> None:
     orig, reply = side("1.2.3.4", 6, "19.1.16.7", 443), side("19.1.16.7", 443, "1.2.3.4", 6)
     assert ends(shown(HIDE, orig, reply)) == [PUBLIC, GONE, GONE, PUBLIC]
     assert ends(shown(SPARSE, orig, reply)) == [GONE] * 4
+
+
+def test_the_canary_keeps_its_ends() -> None:
+    """It is looked for by them; without a canary loopback is as any other address."""
+    config = Config(scope=ScopeSection(None, ("192.168.0.0/16",)), privacy=PrivacySection(False))
+    both = side("127.0.0.1", 6, "127.0.0.1", 9), side("127.0.0.1", 9, "127.0.0.1", 6)
+    hidden = choose_privacy(config)
+    kept = choose_privacy(replace(config, canary=CanarySection(300.0)))
+    assert hidden is not None and kept is not None
+    assert ends(shown(hidden, *both)) == [GONE] * 4
+    here, there = "127.0.0.1:6", "127.0.0.1:9"
+    assert ends(shown(kept, *both)) == [here, there, there, here]
 
 
 def test_between_internal_hosts_nothing_is_remote() -> None:

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ctaudit.config import BatchSection, Config, DatabaseSection, JournalSection
+from ctaudit.config import BatchSection, CanarySection, Config, DatabaseSection, JournalSection
 from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.host.log import MESSAGE_IDS
-from ctaudit.record import live_copy
+from ctaudit.record import canary, live_copy
 from ctaudit.record import recorder as recorder_module
 from ctaudit.record.recorder import Recorder
 from ctaudit.record.session import Session
+from ctaudit.spool.lag import open_lag, read_lag
 from ctaudit.spool.note import Note, pack_drained, pack_note
 from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import HEADER_SIZE, Segment, open_segment, opened_segment
@@ -56,6 +57,7 @@ class Bench:
     end: int = 0
     mode: str = "live"
     live_copy: bool = False
+    canary: float | None = None
 
     def spool(self, *segments: Sequence[bytes], stream: UUID = STREAM, sealed: bool = True) -> None:
         """Segments with these bodies of frames, one after the other; the last as ``sealed``."""
@@ -86,11 +88,13 @@ class Bench:
             database=DatabaseSection(live_copy=self.live_copy),
             batch=BatchSection(events=limit, wait=0.001),
             journal=JournalSection(rate=100),
+            canary=CanarySection(self.canary),
         )
         session = Session(self.database.open, self.waits.append)
         if paths is not None:
             return Recorder(config, session, lambda: paths, replay=True)
-        return Recorder(config, session, lambda: list_paths(self.directory))
+        lag = open_lag(self.directory)
+        return Recorder(config, session, lambda: list_paths(self.directory), lag=lag)
 
     def record(self, limit: int = 100, turns: int = 0) -> int:
         """``turns``: before it is told to stop, which a fault then does not end."""
@@ -758,3 +762,34 @@ def test_there_is_no_live_copy(bench: Bench, monkeypatch: pytest.MonkeyPatch, ca
     bench.spool([START, events(1, 2, 3), STOP])
     assert (bench.replay() if case == "replay" else bench.record()) == 3
     assert "refresh" not in bench.database.log
+
+
+def test_each_committed_event_is_counted_with_its_lag(bench: Bench) -> None:
+    """The events of these frames were received in 1970, and none of the rejected ones counts."""
+    bench.spool((START, events(*range(10)), events(*range(10, 15))))
+    bench.database.rejects = {3}
+    bench.record(limit=4)
+    found = read_lag(bench.directory)
+    assert found is not None
+    assert found.counts == (0,) * 12 + (14,)
+
+
+def test_a_replay_counts_no_lag(bench: Bench) -> None:
+    bench.spool((START, events(1, 2)))
+    bench.replay()
+    assert read_lag(bench.directory) is None
+
+
+@pytest.mark.parametrize(("replay", "looks"), [(False, 2), (True, 0)])
+def test_a_canary_is_looked_for_between_two_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, replay: bool, looks: int
+) -> None:
+    monkeypatch.setattr(canary, "_LOOK_EVERY", 0.0)
+    bench.canary = 300.0
+    bench.spool((START, events(*range(12))))
+    if replay:
+        bench.replay(limit=4)
+    else:
+        bench.record(limit=4)
+    assert len(bench.database.batches) == 3
+    assert bench.database.log.count("canary") == looks

@@ -11,6 +11,7 @@ import pytest
 
 from ctaudit.query.status import Gap, Pair, Status, Stream
 from ctaudit.query.status_text import format_status, plain_status
+from ctaudit.query.value_text import format_time
 from tests.unit.answers import local_zone
 
 NOW = datetime(2026, 2, 22, 11, 59, 43, tzinfo=UTC)
@@ -55,6 +56,14 @@ def test_status_word_for_word() -> None:
         "  dropped    0 events by the receiver, 3 by the kernel",
         "  gaps       2, none open",
     ]
+
+
+def test_a_canary_that_was_found() -> None:
+    sent = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=3)
+    watched = replace(STREAM, detail={"canary": int(sent.timestamp()) * 1_000_000_000})
+    [line] = [line for line in format_status(Status((watched,), ())) if "canary" in line]
+    assert line.startswith("  canary     found, 3 min ")
+    assert line.endswith(f" s old: sent {format_time(sent, trim=True)}")
 
 
 def test_status_of_a_stopped_stream_and_of_earlier_ones() -> None:

@@ -33,7 +33,7 @@ def check(config: Config, path: Path | None, dsn: str) -> list[Finding]:
     elsewhere = find_remote_host(dsn)
     timer, last_run = (get_state(states, name) for name in maintaining)
     result = last_run.result if last_run else ""
-    site = Site(config.spool.directory, elsewhere, timer, result)
+    site = Site(config.spool.directory, elsewhere, timer, result, config.canary.interval)
     is_listening = find_holder(config.spool.directory, "receiver") is not None
     if not is_listening and elsewhere is None and is_database_host(units, states):
         others = [found for found in list_instances() if found != path]

@@ -13,8 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from ctaudit.admin.finding import Finding, Level, make_finding
-from ctaudit.spool.chain import find_frame, load_frame
-from ctaudit.spool.frame import DamagedFrame
+from ctaudit.spool.backlog import measure_age
 from ctaudit.spool.segment import DamagedSegment, list_segments, opened_segment
 
 PATIENCE = 10.0  # seconds in which the database has what was published before
@@ -149,11 +148,11 @@ def _count_waiting(published: list[Published], positions: Positions) -> int:
 def _measure_lag(directory: Path, positions: Positions) -> float | None:
     for _, path in list_segments(directory):
         with (
-            suppress(DamagedSegment, DamagedFrame, OSError),
+            suppress(DamagedSegment, OSError),
             opened_segment(path, writable=False) as segment,
         ):
             offset = max(0, positions.get(segment.stream, 0) - segment.base)
-            if offset < segment.end:
-                frame, _ = load_frame(segment, find_frame(segment, offset))
-                return time.time() - frame.received / 1e9
+            age = measure_age(segment, offset) if offset < segment.end else None
+            if age is not None:
+                return age
     return None

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from ctaudit.admin.check_backlog import check_backlog, list_earlier_names
+from ctaudit.admin.check_canary import check_canary
 from ctaudit.admin.check_login import check_earlier_names, check_login, find_position
 from ctaudit.admin.check_server import check_server, describe_server, judge_schema, read_row
 from ctaudit.admin.check_units import judge_maintenance
@@ -67,13 +68,15 @@ class Site:
     """What this host is to the database.
 
     ``spool``: its directory; ``elsewhere``: the database's host, None: it is this one;
-    ``maintain_timer``: None where there is no systemd; ``maintain_result``: of the last run here.
+    ``maintain_timer``: None where there is no systemd; ``maintain_result``: of the last run here;
+    ``canary``: seconds between two, None: there is none.
     """
 
     spool: Path
     elsewhere: str | None = None
     maintain_timer: UnitState | None = None
     maintain_result: str = ""
+    canary: float | None = None
 
 
 def check_database(dsn: str, procedure: str, node: str, site: Site | None = None) -> list[Finding]:
@@ -167,6 +170,7 @@ def _ask(
                 return
             if site is not None:
                 yield from _check_spool(connection, node, site.spool)
+                yield from check_canary(connection, node, site.canary)
             yield judge_announcements(_read_unannounced(connection, node))
             yield from judge_translations(*_count_outside_scope(connection, node))
             yield from judge_pair(*_read_pair(connection, node))

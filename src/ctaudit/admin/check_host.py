@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ctaudit.admin.check_canary import check_canary_way
 from ctaudit.admin.check_kernel import check_kernel
 from ctaudit.admin.check_units import Service, judge_scope_service, judge_service, judge_timer
 from ctaudit.admin.finding import Finding, Level, make_finding
@@ -30,12 +31,14 @@ def check_host(config: Config, units: Units, states: States) -> list[Finding]:
     directory = config.spool.directory
     receiver = find_holder(directory, "receiver")
     place = find_place(receiver, get_state(states, units.receiver))
+    recorder = find_holder(directory, "recorder")
     with contextlib.ExitStack() as elsewhere:
         found: list[Finding] = []
         try:
             if place.namespace is not None:
                 elsewhere.enter_context(in_network(place.namespace))
             found += check_kernel(config, receiver, place)
+            found += check_canary_way(config, receiver, recorder, place)
         except OSError as error:
             found.append(judge_absent_network(place, units.receiver, error))
     return [
@@ -43,7 +46,7 @@ def check_host(config: Config, units: Units, states: States) -> list[Finding]:
         judge_clock(read_synchronisation()),
         *_check_timers(units, states),
         _check_spool(config.spool),
-        *_check_services(config, units, states, receiver),
+        *_check_services(config, units, states, receiver, recorder),
     ]
 
 
@@ -54,13 +57,13 @@ def _check_timers(units: Units, states: States) -> Iterator[Finding]:
 
 
 def _check_services(
-    config: Config, units: Units, states: States, receiver: int | None
+    config: Config, units: Units, states: States, receiver: int | None, recorder: int | None
 ) -> Iterator[Finding]:
     """Those that the configuration wants."""
     directory, most = config.spool.directory, read_most_user_namespaces()
     wanted = [("receiver", units.receiver, receiver)]
     if config.database.enabled:
-        wanted.append(("recorder", units.recorder, find_holder(directory, "recorder")))
+        wanted.append(("recorder", units.recorder, recorder))
     if config.output:
         wanted.append(("forwarder", units.forwarder, find_holder(directory, "forwarder")))
     for name, unit, process in wanted:

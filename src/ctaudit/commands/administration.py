@@ -1,4 +1,4 @@
-"""check, node, hold and import: gateways, and what is kept of them."""
+"""check, metrics, node, hold and import: gateways, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,29 @@ def run_check(args: Namespace) -> int:
     else:
         output.print_lines(format_findings(findings))
     return worst(findings)
+
+
+def run_metrics(args: Namespace) -> int:
+    from ctaudit.admin.metrics import read_metrics, write_whole
+
+    try:
+        from ctaudit.admin.metrics_text import format_metrics
+    except ImportError as error:
+        if not (error.name or "").startswith("prometheus_client"):
+            raise
+        raise UsageError(
+            "metrics needs the client library of Prometheus: apt install python3-prometheus-client"
+        ) from None
+    config = load_config(args.config)
+    readings, remarks = read_metrics(config, args.config, pick_dsn(args, config))
+    content = format_metrics(readings)
+    if args.output is not None:
+        write_whole(args.output, content)
+    else:
+        output.print_data(content.decode().splitlines())
+    for remark in remarks:
+        output.remark(remark)
+    return SUCCESS
 
 
 def run_node(args: Namespace) -> int:

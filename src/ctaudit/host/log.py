@@ -27,6 +27,7 @@ MESSAGE_IDS = {
     "not announced": "1cac4c7f730a4d278696aed59615caa2",
     "output": "e8f5341463a24cdda74834917dfb504b",
     "output loss": "1bd83503dc1649b09d15be706eac9643",
+    "canary": "afa2f12f0a1d4756a514eef29f5e6d9c",
 }
 
 

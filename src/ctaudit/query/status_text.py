@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -70,6 +70,14 @@ def _format_stream(stream: Stream) -> Iterator[tuple[str, str]]:
     dropped = f"{stream.dropped:,} events by the receiver, {stream.kernel_drops:,} by the kernel"
     yield "dropped", dropped
     yield "gaps", f"{stream.gaps:,}, {stream.open_gaps or 'none'} open"
+    if isinstance(sent := stream.detail.get("canary"), int):
+        # As ctaudit.set_canary wrote it: nanoseconds since 1970.
+        at = datetime.fromtimestamp(sent / 1e9, tz=UTC)
+        age = format_duration(max(datetime.now(UTC) - at, timedelta(0)))
+        yield (
+            "canary",
+            f"found, {age} old: sent {format_time(at.replace(microsecond=0), trim=True)}",
+        )
 
 
 def _format_gap(gap: Gap) -> tuple[str, str]:

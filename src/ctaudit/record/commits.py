@@ -48,9 +48,9 @@ class Commits:
         """The batch as ``send`` takes it; the server may still work on the one before."""
         return self._session.open().encode(span, batch)
 
-    def send(self, span: Span, call: Call, count: int) -> None:
-        """Sends a batch of ``count`` events; ``settle`` comes before."""
-        self._in_flight = send_batch(self._session.open(), span, call, count)
+    def send(self, span: Span, call: Call, count: int, since: int = 0) -> None:
+        """Sends a batch of ``count`` events; ``settle`` comes before. ``since``: see Committed."""
+        self._in_flight = send_batch(self._session.open(), span, call, count, since)
 
     def settle(self) -> Committed | Rejected | None:
         """Takes the answer to the batch in flight; None if there is none."""
@@ -72,6 +72,10 @@ class Commits:
     def refresh_live_copy(self, span: Span) -> None:
         """For the stream of ``span``; nothing may be in flight."""
         self._session.open().refresh_live_copy(span.node, span.stream)
+
+    def find_canary(self, span: Span, sent_at: int, sport: int, dport: int) -> bool:
+        """Whether it is in the record, see Store.find_canary; nothing may be in flight."""
+        return self._session.open().find_canary(span.node, span.stream, sent_at, sport, dport)
 
     @property
     def is_connected(self) -> bool:

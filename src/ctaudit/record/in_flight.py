@@ -12,10 +12,14 @@ from ctaudit.record.procedures import Call, Fault, Store, classify
 
 @dataclass(frozen=True)
 class Committed:
-    """The database has committed the span; ``count`` events were in it."""
+    """The database has committed the span; ``count`` events were in it.
+
+    ``since``: when the first of them was received, nanoseconds since 1970; 0: not known.
+    """
 
     span: Span
     count: int
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,11 +33,15 @@ class Rejected:
 
 @dataclass(frozen=True)
 class InFlight:
-    """A batch of ``count`` events on its way: made by ``send_batch``, ended by ``settle``."""
+    """A batch of ``count`` events on its way: made by ``send_batch``, ended by ``settle``.
+
+    ``since``: see Committed.
+    """
 
     store: Store
     span: Span
     count: int
+    since: int = 0
 
     def settle(self) -> Committed | Rejected:
         """Waits for the answer.
@@ -47,10 +55,10 @@ class InFlight:
             if not self.count or classify(error) is not Fault.CONTENT:
                 raise
             return Rejected(self.span, self.count, error)
-        return Committed(self.span, self.count)
+        return Committed(self.span, self.count, self.since)
 
 
-def send_batch(store: Store, span: Span, call: Call, count: int) -> InFlight:
+def send_batch(store: Store, span: Span, call: Call, count: int, since: int = 0) -> InFlight:
     """Sends an encoded batch; nothing may be in flight. Raises psycopg.Error."""
     store.send(call)
-    return InFlight(store, span, count)
+    return InFlight(store, span, count, since)

@@ -35,6 +35,8 @@ from ctaudit.spool.privacy import choose_privacy
 from ctaudit.spool.segment import preserve_damaged
 
 ListPaths = Callable[[], Sequence[Path]]
+# Called after a batch is committed, when nothing is in flight. Raises psycopg.Error.
+Follow = Callable[[Committed], None]
 
 
 class _ReadAgain(Exception):
@@ -45,7 +47,7 @@ class Pipeline:
     """What is read at the cursor goes into the batch, and the batch to the database.
 
     Whatever lies between the database's position and the cursor is either in flight or in the
-    batch. ``replay``: the segments are not changed.
+    batch. ``replay``: the segments are not changed. ``followers``: see Follow.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Pipeline:
         list_segments: ListPaths,
         *,
         replay: bool,
+        followers: Sequence[Follow] = (),
     ) -> None:
+        self._followers = followers
         self._mode = config.mode
         self._commits = commits
         self._lines = lines
@@ -174,7 +178,7 @@ class Pipeline:
         self._lines.show_once(span, batch)
         call = self._commits.encode(span, batch)
         self._settle()
-        self._commits.send(span, call, batch.count)
+        self._commits.send(span, call, batch.count, batch.since)
         self._sent = self._sent.after(batch, time.monotonic())
         self._batch = Batch()
         if due is not Due.FULL:
@@ -189,6 +193,8 @@ class Pipeline:
                 self._mark(committed)
                 if self._live_copy is not None:
                     self._live_copy.follow(committed.span)
+                for follow in self._followers:
+                    follow(committed)
             case Rejected() as rejected:
                 self._narrow_down(rejected)
                 self.forget()

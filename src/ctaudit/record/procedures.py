@@ -175,6 +175,23 @@ class Store:
         with self._unlimited.transaction():
             self._connection.execute("SELECT ctaudit.refresh_live_copy(%s, %s)", (node, stream))
 
+    def find_canary(self, node: str, stream: UUID, sent_at: int, sport: int, dport: int) -> bool:
+        """Whether a UDP packet of 127.0.0.1 to itself is recorded; if so, its time is kept.
+
+        ``sent_at``: nanoseconds since 1970.
+        """
+        at = to_time(sent_at)
+        with self._unlimited.transaction():
+            row = self._connection.execute(
+                "SELECT ctaudit.canary(%s, %s, %s, %s, %s)", (node, stream, at, sport, dport)
+            ).fetchone()
+            is_found = bool(row and row[0])
+            if is_found:
+                self._connection.execute(
+                    "SELECT ctaudit.set_canary(%s, %s, %s)", (node, stream, at)
+                )
+        return is_found
+
     @property
     def is_broken(self) -> bool:
         return self._connection.broken

@@ -20,11 +20,14 @@ from ctaudit.config import Config
 from ctaudit.database.connection import describe_error
 from ctaudit.errors import DatabaseError, UsageError
 from ctaudit.host.systemd import Watchdog, notify
+from ctaudit.record.canary import Canary
 from ctaudit.record.commits import Commits
+from ctaudit.record.in_flight import Committed
 from ctaudit.record.live_log import EventLines, pick_writer
-from ctaudit.record.pipeline import ListPaths, Pipeline
+from ctaudit.record.pipeline import Follow, ListPaths, Pipeline
 from ctaudit.record.procedures import Fault, classify
 from ctaudit.record.session import Session, open_store
+from ctaudit.spool.lag import LagCounts, open_lag
 from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.order import list_paths
 
@@ -39,7 +42,8 @@ def run(config: Config, dsn: str, stop: Sequence[int]) -> int:
     directory = config.spool.directory
     session = Session(lambda: open_store(dsn, config.record_procedure))
     with spool_lock(directory, "recorder"), contextlib.closing(session):
-        recorder = Recorder(config, session, lambda: list_paths(directory))
+        lag = open_lag(directory)
+        recorder = Recorder(config, session, lambda: list_paths(directory), lag=lag)
         notify("READY=1", "STATUS=recording")
         log.info("recording from %s through %s", directory, config.record_procedure)
         recorder.work(lambda: bool(stop))
@@ -63,18 +67,32 @@ def replay(config: Config, dsn: str, path: Path) -> int:
 class Recorder:
     """Runs the pipeline turn by turn, and decides what follows a fault.
 
-    ``replay``: an unreachable database ends the work, and the segments are not changed.
+    ``replay``: an unreachable database ends the work, and the segments are not changed. ``lag``:
+    where to count how long events waited; None: nowhere.
     """
 
     def __init__(
-        self, config: Config, session: Session, list_segments: ListPaths, *, replay: bool = False
+        self,
+        config: Config,
+        session: Session,
+        list_segments: ListPaths,
+        *,
+        replay: bool = False,
+        lag: LagCounts | None = None,
     ) -> None:
         self._replay = replay
         self._idle = min(_LOOK_EVERY, config.batch.wait)
         self._session = session
         self._commits = Commits(session)
         self._lines = EventLines(config.journal, pick_writer())
-        self._pipeline = Pipeline(config, self._commits, self._lines, list_segments, replay=replay)
+        followers: list[Follow] = []
+        if lag is not None:
+            followers.append(lambda committed: _count_lag(lag, committed))
+        if config.canary.interval is not None and not replay:
+            followers.append(Canary(self._commits, config.canary.interval).follow)
+        self._pipeline = Pipeline(
+            config, self._commits, self._lines, list_segments, replay=replay, followers=followers
+        )
         self._watchdog = Watchdog()
         self._conflict_after: int | None = None
 
@@ -119,3 +137,9 @@ class Recorder:
                 self._session.back_off(words, "login refused")
             case _:
                 self._session.back_off(words)
+
+
+def _count_lag(lag: LagCounts, committed: Committed) -> None:
+    """Of each event as long as of the first of its batch."""
+    if committed.count:
+        lag.add(committed.count, (time.time_ns() - committed.since) / 1e9)

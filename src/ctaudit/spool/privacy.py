@@ -32,7 +32,10 @@ def choose_privacy(config: Config) -> RemoteEnds | None:
     """What takes remote ends out; None: they are stored."""
     if config.privacy.remote:
         return None
-    return RemoteEnds(config.scope.internal or (), config.scope.public or ())
+    internal = config.scope.internal or ()
+    # The canary is found by its ends, and nobody's: record.canary.
+    own = ("127.0.0.1/32",) if config.canary.interval is not None else ()
+    return RemoteEnds((*internal, *own), config.scope.public or ())
 
 
 class RemoteEnds:
