@@ -40,10 +40,7 @@ _FAULTS: dict[str, tuple[Callable[[str], None], Callable[[str], None]]] = {
     "freeze": (keeper.freeze, keeper.thaw),
     "cut": (keeper.cut_off, keeper.connect),
 }
-_STANDS_BY = (
-    "SELECT FROM pg_stat_replication WHERE state = 'streaming' AND (sync_state = 'sync'"
-    " OR current_setting('synchronous_standby_names') = '')"
-)
+_STANDS_BY = "SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{}'"
 _RECORDERS = "SELECT FROM pg_stat_activity WHERE application_name = 'ctaudit recorder'"
 _DEAF = """
 table inet lag {{
@@ -66,10 +63,15 @@ class Failover:
     lag: float
     gap: bool
 
+    @property
+    def replication(self) -> str:
+        """A synchronous standby cannot lag: the primary would wait for it."""
+        return "async" if self.lag else "sync"
+
 
 def fail_over(case: Failover) -> list[str]:
     """Does all of it, printing the times; a sentence for each thing that is wrong afterwards."""
-    primary = _wait_for_pair(case.databases)
+    primary = _wait_for_pair(case)
     [other] = [name for name in case.databases if name != primary]
     fail, mend = _FAULTS[case.how]
     with _loading(case):
@@ -88,7 +90,10 @@ def fail_over(case: Failover) -> list[str]:
         wrong += _time_recorder(case.gateway, began)
         mend(primary)
         mended = time.time()
-        _wait(lambda: _has_standby(other), f"{primary} does not come back as a standby")
+        _wait(
+            lambda: _has_standby(other, case.replication),
+            f"{primary} does not come back as a standby",
+        )
         print(f"{primary} is a standby {time.time() - mended:.1f} s after it is back", flush=True)
     if _query(primary, _RECORDERS) or len(_query(other, _RECORDERS)) != 1:
         wrong.append("the recorder's session is not on the primary alone")
@@ -197,15 +202,15 @@ def _compare(case: Failover, primary: str) -> list[str]:
     return wrong
 
 
-def _wait_for_pair(databases: Sequence[str]) -> str:
+def _wait_for_pair(case: Failover) -> str:
     """The primary, once a standby follows it."""
     found: list[str] = []
 
     def is_pair() -> bool:
-        found[:] = [name for name in databases if _is_primary(name)]
-        return len(found) == 1 and _has_standby(found[0])
+        found[:] = [name for name in case.databases if _is_primary(name)]
+        return len(found) == 1 and _has_standby(found[0], case.replication)
 
-    _wait(is_pair, "there is no primary with a standby")
+    _wait(is_pair, f"there is no primary with a standby ({case.replication})")
     return found[0]
 
 
@@ -215,8 +220,8 @@ def _is_primary(name: str) -> bool:
     return False
 
 
-def _has_standby(name: str) -> bool:
-    return _is_primary(name) and bool(_query(name, _STANDS_BY))
+def _has_standby(name: str, replication: str) -> bool:
+    return _is_primary(name) and bool(_query(name, _STANDS_BY.format(replication)))
 
 
 def _query(name: str, statement: str) -> list[object]:
