@@ -216,6 +216,26 @@ def test_a_datagram_socket_gets_a_datagram_a_line(tmp_path: Path, spool: Spool) 
     assert not any(datagram.endswith(b"\n") for datagram in found)
 
 
+def test_nothing_is_recorded_before_the_last_block_has_gone(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, collector: Collector
+) -> None:
+    """Though the queue is empty by chance while the collector reads slowly."""
+    clock = Clock()
+    with outputting(configure(tmp_path / "spool", collector.to), clock) as output:
+        spool.send(1)
+        drain(output)
+        place = output.state.place
+        spool.send(20)
+        clock.now += 20
+        with monkeypatch.context() as slow:
+            slow.setattr(SocketSink, "flush", lambda sink: not sink._block)
+            output.turn()
+            output.turn()
+            assert output.state.place == place
+        drain(output)
+        wait_for(lambda: collector.numbers == spool.sent)
+
+
 def test_unread_bytes_are_bounded_by_the_window() -> None:
     """And are none once the collector has closed its side."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

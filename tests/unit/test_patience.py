@@ -17,6 +17,7 @@ from ctaudit.commands.patience import (
     next_delay,
     run_service,
     wait_before_restart,
+    wait_for_nothing,
 )
 from ctaudit.errors import PrivilegeError, UsageError
 from ctaudit.host import systemd
@@ -148,6 +149,18 @@ def test_the_watchdog_is_fed_meanwhile(
     monkeypatch.setattr("time.sleep", lambda _: signal.raise_signal(signal.SIGTERM))
     wait_before_restart()
     assert "WATCHDOG=1" in manager.told
+
+
+def test_a_service_with_nothing_to_do_says_so_and_stays(
+    manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until a signal; an end would be a restart."""
+    stop: list[int] = []
+    monkeypatch.setenv("WATCHDOG_USEC", "30000000")
+    monkeypatch.setattr("time.sleep", lambda _: stop.append(signal.SIGTERM))
+    assert wait_for_nothing("no database", stop) == 0
+    assert stop == [signal.SIGTERM]
+    assert manager.told == ["READY=1\nSTATUS=no database", "WATCHDOG=1"]
 
 
 def test_a_stored_socket_outlives_a_failed_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,10 +43,10 @@ class FileSink:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes) -> bool:
         """Takes whole lines, after those before, and writes as much as the disk has room for."""
         self._block, self._written = block, 0
-        self.flush()
+        return self.flush()
 
     def flush(self) -> bool:
         """Writes what is left of the last block; where it fails, the next call goes on there."""
@@ -71,6 +71,8 @@ class FileSink:
             return self._path.stat().st_ino != os.fstat(self._descriptor).st_ino
         except FileNotFoundError:
             return True
+        except OSError:
+            return False
 
     def unread(self) -> int:
         return 0

@@ -37,7 +37,11 @@ _BLOCK = 512 << 10  # characters that are read before they are written
 
 
 class Sink(Protocol):
-    """Where the lines of an output go. Each method may raise OSError."""
+    """Where the lines of an output go. Most methods may raise OSError.
+
+    ``write`` and ``flush``: whether all has been written, or sent; ``settle``: whether it has
+    arrived. ``settle`` is asked only when all has been sent.
+    """
 
     @property
     def can_resume(self) -> bool:
@@ -49,7 +53,7 @@ class Sink(Protocol):
     def mark(self) -> FileMark | None: ...
     def open(self, mark: FileMark | None) -> None: ...
     def close(self) -> None: ...
-    def write(self, block: bytes) -> None: ...
+    def write(self, block: bytes) -> bool: ...
     def flush(self) -> bool: ...
     def settle(self) -> bool: ...
     def is_rotated(self) -> bool: ...
@@ -143,7 +147,8 @@ class Output:
             block = "".join(lines).encode()
             self._count += len(lines)
             self._sent += len(block)
-            sink.write(block)
+            if not sink.write(block):
+                return True
         self._note_movement(moved)
         if self._must_settle(stop=stop):
             self._is_settling = True

@@ -52,10 +52,10 @@ class SocketSink:
             self._socket.close()
             self._socket = None
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: bytes) -> bool:
         """Takes whole lines, after those before, and sends as much as the collector reads."""
         self._block, self._sent = block, 0
-        self.flush()
+        return self.flush()
 
     def flush(self) -> bool:
         """Sends what is left of the last block; False while the collector does not read."""
