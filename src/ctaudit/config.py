@@ -39,6 +39,12 @@ def _read_text(value: Any) -> str:
     return value
 
 
+def _read_texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _Refused('must be a list of texts, such as ["deny proto udp reply_sport 53"]')
+    return tuple(value)
+
+
 def _read_node(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
         raise _Refused("must be 1 to 63 letters, digits, '.', '_' or '-', as a host's name is")
@@ -199,6 +205,16 @@ class PrivacySection:
 
 
 @dataclass(frozen=True)
+class FilterSection:
+    """As they are written; conntrack.filter_notation reads them."""
+
+    rules: tuple[str, ...] = _key((), _read_texts)
+    accept_src_filter: str = _key("", _read_text)
+    accept_dst_filter: str = _key("", _read_text)
+    accept_proto_filter: str = _key("", _read_text)
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = _key(365, _whole(1, 36500))
     inquiries_days: int = _key(730, _whole(30, 36500))
@@ -220,6 +236,7 @@ class Config:
     journal: JournalSection = field(default_factory=JournalSection)
     scope: ScopeSection = field(default_factory=ScopeSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
+    filter: FilterSection = field(default_factory=FilterSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
 
     @property

@@ -22,7 +22,10 @@ from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
 # Their defaults are no constants: the host's name, the mode's procedure, libpq's environment.
-COMMENTED = {"node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal"}
+COMMENTED = {
+    "node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal",
+    "filter.accept_src_filter", "filter.accept_dst_filter", "filter.accept_proto_filter",
+}  # fmt: skip
 
 
 def keys_of(section: Any, path: str = "") -> dict[str, Any]:
