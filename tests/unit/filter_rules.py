@@ -10,7 +10,7 @@ from ipaddress import ip_network
 
 from hypothesis import strategies as st
 
-from ctaudit.conntrack.filter import ADDRESSES, PORTS, Network, Rule, RuleSet, Span
+from ctaudit.conntrack.filter import ADDRESSES, DIRECTIONS, PORTS, Network, Rule, RuleSet, Span
 from ctaudit.conntrack.filter_match import Matcher
 from ctaudit.conntrack.layout import learn
 from ctaudit.conntrack.netlink import attach_filter
@@ -92,7 +92,9 @@ def rules_about(draw: st.DrawFn, entry: Entry) -> Rule:
     if draw(st.integers(0, 3)) == 0:
         zones = [entry.zone, entry.orig.zone, entry.reply.zone, 0, 7]
         values["zone"] = (draw(st.sampled_from([zone for zone in zones if zone is not None])),)
-    values["direction"] = draw(st.sampled_from(["", "", "nat_only", "snat", "dnat"]))
+    values["direction"] = draw(
+        st.just(()) | st.lists(st.sampled_from(DIRECTIONS), max_size=2, unique=True).map(tuple)
+    )
     return Rule(draw(st.sampled_from(["accept", "deny"])), **values)  # type: ignore[arg-type]
 
 

@@ -73,6 +73,8 @@ def rules(*texts: str) -> RuleSet:
         (["deny snat"], True),
         (["deny dnat"], False),
         (["accept nat_only", "deny"], False),
+        (["deny snat no_dnat"], True),
+        (["deny no_snat", "deny snat dnat"], False),
         (["accept orig_src 192.168.1.129 dnat", "deny proto tcp"], True),
         (["deny orig_src 10.0.0.0/8", "deny orig_src 192.168.1.0/24", "accept"], True),
         (["deny orig_src 10.0.0.0/8", "accept orig_src 192.168.1.0/24", "deny"], False),

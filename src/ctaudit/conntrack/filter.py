@@ -22,7 +22,7 @@ ACCEPT, DENY = "accept", "deny"
 ADDRESSES = ("orig_src", "orig_dst", "reply_src", "reply_dst")
 PORTS = ("orig_sport", "orig_dport", "reply_sport", "reply_dport")
 # snat: the source was translated, dnat: the destination; nat_only: one of them.
-DIRECTIONS = ("nat_only", "snat", "dnat")
+DIRECTIONS = ("nat_only", "snat", "dnat", "no_snat", "no_dnat")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Rule:
     reply_sport: tuple[Span, ...] = ()
     reply_dport: tuple[Span, ...] = ()
     zone: tuple[int, ...] = ()
-    direction: str = ""
+    direction: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """As it stands in the configuration."""
@@ -52,7 +52,7 @@ class Rule:
             values = getattr(self, name)
             if values:
                 words += [name, ",".join(_format(name, value) for value in values)]
-        return " ".join(words + ([self.direction] if self.direction else []))
+        return " ".join([*words, *self.direction])
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,13 @@ def _read_plain(plain: Mapping[str, Any]) -> Rule:
     }
     values |= {name: tuple((int(a), int(b)) for a, b in plain.get(name, ())) for name in PORTS}
     values |= {name: tuple(map(int, plain.get(name, ()))) for name in ("proto", "zone")}
-    return Rule(plain["action"], direction=plain.get("direction", ""), **values)
+    return Rule(plain["action"], direction=tuple(plain.get("direction", ())), **values)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
+def _plain(values: tuple[Any, ...]) -> list[Any]:
     return [
         list(item) if isinstance(item, tuple) else item if isinstance(item, int) else str(item)
-        for item in value
+        for item in values
     ]
 
 

@@ -140,5 +140,8 @@ def find_translation(proto: int, leaves: Leaves) -> tuple[bool, bool]:
 
 
 def _has_direction(rule: Rule, *, snat: bool, dnat: bool) -> bool:
-    holds = {"": True, "snat": snat, "dnat": dnat, "nat_only": snat or dnat}
-    return holds[rule.direction]
+    holds = {
+        "snat": snat, "dnat": dnat, "nat_only": snat or dnat,
+        "no_snat": not snat, "no_dnat": not dnat,
+    }  # fmt: skip
+    return all(holds[word] for word in rule.direction)

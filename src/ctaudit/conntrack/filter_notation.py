@@ -94,17 +94,16 @@ def read_rule(text: str) -> Rule:
     while words:
         name = words.pop(0)
         if name in DIRECTIONS:
-            name, value = "direction", name
-        elif name not in _CONDITIONS:
+            values["direction"] = (*values.get("direction", ()), name)
+            continue
+        if name not in _CONDITIONS:
             raise _Refused(f"{name!r} is no condition; there are {', '.join(_CONDITIONS)}")
-        elif not words:
+        if not words:
             raise _Refused(f"{name} needs a value behind it; {_example(name)}")
-        else:
-            value = words.pop(0)
         if name in values:
             both = f"{name} stands twice"
             raise _Refused(f"{both}; separate several values by commas, without blanks")
-        values[name] = value if name == "direction" else _read_values(name, value)
+        values[name] = _read_values(name, words.pop(0))
     return Rule(action, **values)
 
 

@@ -8,7 +8,7 @@ attributes (SKF_AD_NLATTR), so that no order of attributes is assumed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from ipaddress import IPv6Network, collapse_addresses
 
@@ -103,7 +103,7 @@ def _needed(rules: Sequence[Rule]) -> set[str]:
     if any(rule.zone for rule in rules):
         found |= set(ZONES)
     for word in ("snat", "dnat"):
-        if any(rule.direction in (word, "nat_only") for rule in rules):
+        if any({word, f"no_{word}", "nat_only"} & set(rule.direction) for rule in rules):
             found |= {word, *ADDRESSES, *PORTS}
     return found
 
@@ -114,11 +114,12 @@ def _add_rule(code: Assembler, rule: Rule, version: int) -> None:
     if rule.proto:
         code.add(bpf.LD_MEM, SLOTS["proto"])
         _is_in(code, [(number, number) for number in rule.proto], following)
-    if rule.direction:
-        words = ("snat", "dnat") if rule.direction == "nat_only" else (rule.direction,)
-        _any_of(code, words, lambda _: [(1, 1)], following)
+    for word in rule.direction:
+        names = ("snat", "dnat") if word == "nat_only" else (word.removeprefix("no_"),)
+        wanted = 0 if word.startswith("no_") else 1
+        _any_of(code, names, [(wanted, wanted)], following)
     if rule.zone:
-        _any_of(code, ZONES, lambda _: [(number, number) for number in rule.zone], following)
+        _any_of(code, ZONES, [(number, number) for number in rule.zone], following)
     for name in PORTS:
         if getattr(rule, name):
             code.add(bpf.LD_MEM, SLOTS[name])
@@ -135,14 +136,12 @@ def _add_rule(code: Assembler, rule: Rule, version: int) -> None:
     code.label(following)
 
 
-def _any_of(
-    code: Assembler, names: Sequence[str], spans: Callable[[str], Sequence[Span]], no: str
-) -> None:
+def _any_of(code: Assembler, names: Sequence[str], spans: Sequence[Span], no: str) -> None:
     yes = code.make_label()
     for name in names:
         further = no if name == names[-1] else code.make_label()
         code.add(bpf.LD_MEM, SLOTS[name])
-        _is_in(code, spans(name), further)
+        _is_in(code, spans, further)
         if further != no:
             code.goto(yes)
             code.label(further)
