@@ -90,7 +90,8 @@ def test_counters(cluster: Cluster, place: str, tmp_path: Path, name: str, store
             " WHERE proto = 17"
         ).fetchone() == (0,)
         assert connection.execute(
-            "SELECT complete, why, protocols FROM ctaudit.completeness_for(%s, now() - interval '1 min', now())",
+            "SELECT complete, why, protocols"
+            " FROM ctaudit.completeness_for(%s, now() - interval '1 min', now())",
             (f"gw-{name}",),
         ).fetchone()[2] == [17]  # type: ignore[index]
 

@@ -70,8 +70,10 @@ def clear_congestion(events: socket.socket) -> None:
     events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 0)
 
 
-def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.socket:
-    """A non-blocking socket that has joined ``groups``.
+def open_event_socket(
+    groups: tuple[int, ...], receive_buffer: int, program: bytes | None = None
+) -> socket.socket:
+    """A non-blocking socket that has joined ``groups``, with a BPF program on it.
 
     Its buffer may be smaller than asked for. Raises PrivilegeError without CAP_NET_ADMIN in this
     network namespace, and where the kernel has no such events.
@@ -88,6 +90,8 @@ def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.so
     try:
         events.bind((0, 0))
         set_receive_buffer(events, receive_buffer)
+        if program is not None:
+            attach_filter(events, program)
         for group in groups:
             events.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     except PermissionError:
