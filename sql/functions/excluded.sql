@@ -93,7 +93,8 @@ BEGIN
                     )
             );
             why := coalesce(
-                why, format('not recorded by rule %s (%s)', v_number, v_rule ->> 'text')
+                why, format(
+                    'not recorded by rule %s (%s)', v_number, ctaudit.format_rule(v_rule))
             );
             IF p_proto IS NOT NULL THEN
                 RETURN;

@@ -4,7 +4,7 @@
 -- Parameters:
 --   p_rule     {orig_src, orig_dst, reply_src, reply_dst: [network, ...], orig_sport, orig_dport,
 --              reply_sport, reply_dport: [[first, last], ...], proto, zone: [number, ...],
---              direction: [snat, dnat, nat_only, no_snat, no_dnat], action, text}; a condition
+--              direction: [snat, dnat, nat_only, no_snat, no_dnat], action}; a condition
 --              that is left out holds always
 --   p_asked    {reply_dst, reply_dport, ...}: what the question says of the tuples
 --   p_family   4 or 6; NULL: any

@@ -2712,7 +2712,8 @@ BEGIN
                     )
             );
             why := coalesce(
-                why, format('not recorded by rule %s (%s)', v_number, v_rule ->> 'text')
+                why, format(
+                    'not recorded by rule %s (%s)', v_number, ctaudit.format_rule(v_rule))
             );
             IF p_proto IS NOT NULL THEN
                 RETURN;
@@ -2941,6 +2942,33 @@ AS $$
         || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.format_rule(p_rule jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT concat_ws(' ', p_rule ->> 'action', string_agg(f.field || ' ' || (
+        SELECT string_agg(CASE
+            WHEN jsonb_typeof(v.value) = 'array' AND v.value -> 0 = v.value -> 1
+                THEN v.value ->> 0
+            WHEN jsonb_typeof(v.value) = 'array'
+                THEN (v.value ->> 0) || '-' || (v.value ->> 1)
+            WHEN f.field = 'proto' THEN CASE v.value #>> '{}' WHEN '1' THEN 'icmp'
+                WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '58' THEN 'icmpv6'
+                ELSE v.value #>> '{}' END
+            ELSE v.value #>> '{}'
+        END, ',' ORDER BY v.place)
+        FROM jsonb_array_elements(p_rule -> f.field) WITH ORDINALITY AS v (value, place)
+    ), ' ' ORDER BY f.place), (
+        SELECT string_agg(d.word, ' ' ORDER BY d.place)
+        FROM jsonb_array_elements_text(p_rule -> 'direction') WITH ORDINALITY AS d (word, place)
+    ))
+    FROM unnest(
+        '{orig_src,orig_dst,reply_src,reply_dst,proto,orig_sport,orig_dport,reply_sport,'
+        'reply_dport,zone}'::text[]
+    ) WITH ORDINALITY AS f (field, place)
+    WHERE p_rule ? f.field;
+$$;
+ALTER FUNCTION ctaudit.format_rule(p_rule jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.scope (
     scope_id bigint NOT NULL,
     node text NOT NULL,
@@ -8644,6 +8672,7 @@ REVOKE ALL ON FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ct
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.format_rule(p_rule jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ctaudit.conntrack.filter import RuleSet, plain_rules
 from ctaudit.conntrack.filter_match import Matcher
+from ctaudit.conntrack.filter_notation import read_rule
 from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.unit.filter_rules import is_denied, rule_sets_about
@@ -103,3 +104,15 @@ def test_an_excluded_connection_is_never_none(
     if asked["proto"] is None:
         own = entry.proto if entry.proto in protocols else -1
         assert excluded(connection, rules, {**asked, "proto": own})[0] is not None
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_rule_is_written_as_the_configuration_has_it(
+    connection: psycopg.Connection[Any], data: st.DataObject
+) -> None:
+    rules = data.draw(rule_sets_about(data.draw(entries()), most=3))
+    for rule, plain in zip(rules.rules, plain_rules(rules), strict=True):
+        row = connection.execute("SELECT ctaudit.format_rule(%s)", (json.dumps(plain),)).fetchone()
+        assert row is not None
+        assert read_rule(row[0]) == rule

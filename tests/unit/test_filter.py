@@ -110,7 +110,7 @@ def test_both_notations_at_once() -> None:
 
 
 def test_too_much_text_for_a_note() -> None:
-    rules = tuple(f"deny orig_src 10.0.0.{number % 256}" for number in range(2000))
+    rules = tuple(f"deny proto udp orig_src 10.0.0.{number % 256}" for number in range(2000))
     with pytest.raises(UsageError, match=r"2000 rules take .* bytes .* at most"):
         read_rules(FilterSection(rules=rules))
 

@@ -150,6 +150,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
     monkeypatch.setattr(module, "connect", lambda *_: made)
     monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
     monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
+    monkeypatch.setattr(module, "read_knows_filters", lambda _: True)
     monkeypatch.setattr(procedures, "Unlimited", lambda _: None)
     return made
 

@@ -71,9 +71,9 @@ class RuleSet:
 
 
 def plain_rules(rules: RuleSet) -> list[dict[str, Any]]:
-    """As JSON values: of each rule its text, its action and its conditions."""
+    """As JSON values: of each rule its action and its conditions."""
     return [
-        {"text": str(rule), "action": rule.action}
+        {"action": rule.action}
         | {
             item.name: _plain(getattr(rule, item.name))
             for item in fields(rule)

@@ -30,7 +30,7 @@ from ctaudit.errors import UsageError
 
 _CONDITIONS = (*ADDRESSES, "proto", *PORTS, "zone", *DIRECTIONS)
 _NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"ipv6-icmp": 58, "icmp6": 58}
-_MOST_BYTES = 48 << 10  # of the rules as JSON: the receiver's note of them must fit into a segment
+_MOST_BYTES = 56 << 10  # of the rules as JSON: the receiver's note of them must fit into a segment
 
 
 class _Refused(ValueError):
@@ -59,7 +59,7 @@ def read_rules(section: FilterSection) -> RuleSet | None:
     if not rules:
         return None
     found = RuleSet(rules)
-    size = len(json.dumps(plain_rules(found)))
+    size = len(json.dumps(plain_rules(found), separators=(",", ":")))
     if size > _MOST_BYTES:
         raise UsageError(
             f"filter.rules: {len(rules)} rules take {size:,} bytes in the record, of "

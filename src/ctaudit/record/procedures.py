@@ -100,10 +100,10 @@ def read_taken_columns(connection: psycopg.Connection[Any], procedure: str) -> i
 def read_knows_filters(connection: psycopg.Connection[Any]) -> bool:
     """Whether this database answers unknown for what filter rules exclude."""
     with connection.transaction():
-        row = connection.execute(
+        rows = connection.execute(
             "SELECT to_regprocedure('ctaudit.filter_at(text, uuid, bigint)') IS NOT NULL"
-        ).fetchone()
-    return bool(row and row[0])
+        ).fetchall()
+    return bool(rows[0][0])
 
 
 def count_taken(parameters: Iterable[int]) -> int:
