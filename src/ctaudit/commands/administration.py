@@ -14,8 +14,10 @@ def run_check(args: Namespace) -> int:
     from ctaudit.admin.check import check
     from ctaudit.admin.finding import worst
     from ctaudit.admin.finding_text import format_findings, plain_findings
+    from ctaudit.conntrack.filter_notation import read_rules
 
     config = load_config(args.config)
+    read_rules(config.filter)
     findings = check(config, args.config, pick_dsn(args, config))
     if args.json:
         output.print_json(plain_findings(findings))
