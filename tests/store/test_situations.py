@@ -2707,6 +2707,17 @@ The rules change, and a connection goes on
   ? 1.2.3.4:53500 at 11:30:00 proto tcp = unknown because .*not recorded by rule 1 .deny proto tcp.
   ? 1.2.3.4:53599 at 11:30:00 proto udp = none
 
+The rules change, and a connection goes on that began before the stream
+  10:00 begin with a@09:30
+  10:59:59 covered
+  11:00 rules deny proto tcp
+  11:00 resume ruled
+  11:00:10 dump begins
+  11:00:12 dump ends
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a because .*not observed     # as after an overrun
+  ? 1.2.3.4:53500 at 11:30:00 proto tcp = unknown because .*rule 1 .*
+
 The rules are taken away
   10:00 rules deny proto tcp
   10:00 begin
