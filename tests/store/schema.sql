@@ -2671,9 +2671,12 @@ BEGIN
                 ctaudit.detail_time(lead(e.held) OVER (ORDER BY e.number), 'from'),
                 s.stopped_at, 'infinity'
             ) AS held_until
-            FROM jsonb_array_elements(s.detail -> 'filters') WITH ORDINALITY AS e (held, number)
+            -- As the start note has them, if an older schema has recorded it.
+            FROM jsonb_array_elements(coalesce(s.detail -> 'filters', jsonb_build_array(
+                s.detail -> 'filter' || jsonb_build_object('from', s.started_at)
+            ))) WITH ORDINALITY AS e (held, number)
         ) AS f
-        WHERE s.node = p_node AND s.detail ? 'filters' AND f.held_from < p_until
+        WHERE s.node = p_node AND s.detail ?| '{filter,filters}' AND f.held_from < p_until
             AND greatest(f.held_from, f.held_until) >= p_from
         ORDER BY f.held_from
     LOOP

@@ -116,3 +116,16 @@ def test_a_rule_is_written_as_the_configuration_has_it(
         row = connection.execute("SELECT ctaudit.format_rule(%s)", (json.dumps(plain),)).fetchone()
         assert row is not None
         assert read_rule(row[0]) == rule
+
+
+def test_rules_that_an_older_schema_has_recorded(connection: psycopg.Connection[Any]) -> None:
+    """It keeps the start note's detail as it came."""
+    plain = [{"action": "deny", "proto": [17]}]
+    told = {"filter": {"digest": "7", "where": "kernel", "rules": plain}}
+    connection.execute("UPDATE ctaudit.stream SET detail = %s", (json.dumps(told),))
+    ask = (
+        "SELECT why FROM ctaudit.excluded('gw1', now(), now() + interval '1 s', '1.2.3.4', 7,"
+        " NULL, NULL, %s::smallint, NULL)"
+    )
+    assert connection.execute(ask, (17,)).fetchone() == ("not recorded by rule 1 (deny proto udp)",)
+    assert connection.execute(ask, (6,)).fetchone() == (None,)

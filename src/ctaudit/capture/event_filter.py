@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctaudit.conntrack.bpf import MOST_INSTRUCTIONS, ProgramTooLong, count_instructions
-from ctaudit.conntrack.filter import RuleSet, plain_rules
+from ctaudit.conntrack.filter import IN_KERNEL, IN_RECORDER, RuleSet, plain_rules
 from ctaudit.conntrack.filter_program import compile_rules
 from ctaudit.conntrack.netlink import attach_filter
 
 log = logging.getLogger(__name__)
-
-IN_KERNEL, IN_RECORDER = "kernel", "recorder"
 
 
 @dataclass(frozen=True)

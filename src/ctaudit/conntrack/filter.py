@@ -19,6 +19,7 @@ Network = IPv4Network | IPv6Network
 Span = tuple[int, int]  # from, to, both included
 
 ACCEPT, DENY = "accept", "deny"
+IN_KERNEL, IN_RECORDER = "kernel", "recorder"  # where a stream's events are judged
 ADDRESSES = ("orig_src", "orig_dst", "reply_src", "reply_dst")
 PORTS = ("orig_sport", "orig_dport", "reply_sport", "reply_dport")
 # snat: the source was translated, dnat: the destination; nat_only: one of them.

@@ -43,6 +43,7 @@ class Matcher:
         }
         self._needs_direction = any(rule.direction for rule in self._rules)
         self._known: dict[str, dict[bytes, int]] = {name: {} for name in (*ADDRESSES, *PORTS)}
+        self._known_zones: dict[tuple[bytes, ...], int] = {}
         self._layouts: dict[Layout, Callable[[Row], bool]] = {}
 
     def denies(self, layout: Layout) -> Callable[[Row], bool]:
@@ -109,8 +110,13 @@ class Matcher:
         """A message names the zone of both directions, or of one; without any it is 0."""
         if self._free_zone == self._all:
             return self._all
-        numbers = {int.from_bytes(leaf, "big") for leaf in zones} or {0}
-        return self._mask(lambda rule: not rule.zone or not numbers.isdisjoint(rule.zone))
+        key = tuple(zones)
+        found = self._known_zones.get(key)
+        if found is None:
+            numbers = {int.from_bytes(leaf, "big") for leaf in zones} or {0}
+            found = self._mask(lambda rule: not rule.zone or not numbers.isdisjoint(rule.zone))
+            self._known_zones[key] = found
+        return found
 
     def _of(self, name: str, leaf: bytes | None) -> int:
         """The rules that a value of a column satisfies; None: the message does not have it."""

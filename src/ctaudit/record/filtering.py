@@ -13,14 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from ctaudit.conntrack.event import Kind
-from ctaudit.conntrack.filter import read_plain_rules
+from ctaudit.conntrack.filter import IN_KERNEL, read_plain_rules
 from ctaudit.conntrack.filter_match import Matcher
 from ctaudit.conntrack.layout import Layout
 from ctaudit.spool.decoder import Batch, Row
 
 log = logging.getLogger(__name__)
-
-IN_KERNEL, IN_RECORDER = "kernel", "recorder"
 
 
 class StreamFilter:
