@@ -222,10 +222,7 @@ AS $function$
         ) AS scoped ON p_address IS NOT NULL
         CROSS JOIN LATERAL (SELECT coalesce(scoped.holds, '{}') = '{}' AS as_asked) AS known
         CROSS JOIN LATERAL ctaudit.excluded(
-            judged.node, p_from,
-            -- Where ends tell who was alive, up to the dump that they are asked until.
-            CASE WHEN judged.by_openings AND judged.touching_gap IS NULL THEN p_until
-                ELSE greatest(p_until, judged.later_dump_told_at) END,
+            judged.node, p_from, p_until,
             CASE WHEN known.as_asked THEN p_address END, CASE WHEN known.as_asked THEN p_port END,
             CASE WHEN known.as_asked THEN p_remote END,
             CASE WHEN known.as_asked THEN p_remote_port END, p_proto,
