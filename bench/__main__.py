@@ -9,6 +9,7 @@ import sys
 from bench.candidates import CANDIDATES
 from bench.closing import run_closing
 from bench.demands import judge
+from bench.filtering import run_filtering
 from bench.journal import run_journal, run_journal_cost
 from bench.live import print_live
 from bench.pressure import run_load
@@ -76,6 +77,10 @@ def main() -> int:
     years.add_argument("--days", type=int, default=400)
     years.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     years.set_defaults(work=_run_years)
+    rules = commands.add_parser("filter", help="what filter rules cost and save, JSON lines")
+    rules.add_argument("--rounds", type=int, default=5, help="of the packet rates")
+    rules.add_argument("--packets", type=int, default=100_000, help="of each of them")
+    rules.set_defaults(work=_run_filtering)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
     chosen = parser.parse_args()
@@ -172,6 +177,12 @@ def _run_store(chosen: argparse.Namespace) -> None:
         result = {"days": size.days, "note": chosen.write, "figures": figures}
         print(write_result("store", result))
         _report(chosen)
+
+
+def _run_filtering(chosen: argparse.Namespace) -> None:
+    with standing_stage() as stage:
+        for line in run_filtering(stage, chosen.rounds, chosen.packets):
+            print(json.dumps(line), flush=True)
 
 
 def _run_live(chosen: argparse.Namespace) -> None:

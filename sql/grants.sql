@@ -12,7 +12,8 @@ TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
 -- Each of these asks whether the login records as that node: by ctaudit.own_node or own_node_named,
 -- a procedure by ctaudit.advance or begin_stream.
 GRANT EXECUTE ON FUNCTION
-    ctaudit.resume_position(text, uuid), ctaudit.outside_scope(text),
+    ctaudit.resume_position(text, uuid), ctaudit.filter_at(text, uuid, bigint),
+    ctaudit.outside_scope(text),
     ctaudit.refresh_live_copy(text, uuid, bigint)
 TO ctaudit_recorder;
 -- Counts and times of the node itself; of connections only whether 127.0.0.1 has called itself.
@@ -29,7 +30,7 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.uncovered,
+    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
     ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the

@@ -1,8 +1,8 @@
 -- Function: ctaudit.uncovered
 -- The parts of a span over which the answer of ctaudit.flows may lack connections. What lies
 -- between two edges (an end of coverage, of a gap or of a doubt of the clock, a dump) is judged
--- as a whole by ctaudit.completeness; in nat mode, of which flows lists what began, openings and
--- gaps decide. The record of a declared pair counts as there.
+-- as a whole by ctaudit.completeness; in nat mode, of which flows lists what began, openings,
+-- gaps and filter rules decide. The record of a declared pair counts as there.
 -- Parameters:
 --   p_node            NULL: each node that existed at some time of the span
 --   p_from, p_until   the span. p_from NULL: from where the coverage of a node begins. p_until
@@ -118,6 +118,9 @@ AS $function$
                     WHERE c.node = p.node AND c.openings AND c.covered_from <= p.judged_from
                         AND c.covered_until >= p.piece_until
                 ) THEN p.node || ': not covered'
+                ELSE (SELECT p.node || ': ' || x.why FROM ctaudit.excluded(
+                    p.node, p.judged_from, p.piece_until, NULL, NULL, NULL, NULL, NULL, NULL
+                ) AS x)
             END AS why
         FROM pieces AS p
         LEFT JOIN LATERAL (

@@ -6,14 +6,15 @@
 --   p_from, p_until    the bytes [p_from, p_until) of the stream that hold the note
 --   p_at               wall clock time of the note
 --   p_note, p_detail   its name and its content; times in it are nanoseconds since 1970
---     start       {mode, timestamp, reliable, earlier, pair, ...}  a new stream; the receiver
+--     start       {mode, timestamp, reliable, earlier, pair, filter, ...}  a new stream; the receiver
 --                                       subscribed at p_at. earlier {node, stream}: what its spool
---                                       held before; pair: as ctaudit.declare_pair
---     resume      {pair}                the receiver started again and its socket was kept
+--                                       held before; pair: as ctaudit.declare_pair; filter: as
+--                                       ctaudit.change_filter
+--     resume      {pair, filter}        the receiver started again and its socket was kept
 --     stop        {reason, retired}     the socket is closed, or was found closed; retired true:
 --                                       this gateway will record no more
 --     overrun     {last_read_at, lost}  the receive buffer was full; lost NULL: number unknown
---     dump begin  {cause}
+--     dump begin  {cause, filter}       filter: the digest of the rules
 --     dump end    {entries}
 --     dropped     {count, from, until}  the receiver discarded events because the spool was full
 --     missing     {cause, until}        these bytes of the stream are gone or damaged; all that
@@ -73,6 +74,7 @@ BEGIN
     CASE p_note
     WHEN 'start', 'resume' THEN
         PERFORM ctaudit.declare_pair(v_stream, p_at, v_detail);
+        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
     WHEN 'scope' THEN
         PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
@@ -97,6 +99,7 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
+        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
         PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);

@@ -32,6 +32,7 @@ COMMANDS = {
     "check": administration.run_check,
     "node": administration.run_node,
     "hold": administration.run_hold,
+    "filter": administration.run_filter,
     "setup": database.run_setup,
 }
 

@@ -28,6 +28,7 @@ from ctaudit.config_readers import (
     read_path,
     read_procedure,
     read_text,
+    read_texts,
     size,
     whole,
 )
@@ -105,6 +106,16 @@ class CanarySection:
 
 
 @dataclass(frozen=True)
+class FilterSection:
+    """As they are written; conntrack.filter_notation reads them."""
+
+    rules: tuple[str, ...] = key((), read_texts)
+    accept_src_filter: str = key("", read_text)
+    accept_dst_filter: str = key("", read_text)
+    accept_proto_filter: str = key("", read_text)
+
+
+@dataclass(frozen=True)
 class RetentionSection:
     days: int = key(365, whole(1, 36500))
     inquiries_days: int = key(730, whole(30, 36500))
@@ -137,6 +148,7 @@ class Config:
     scope: ScopeSection = field(default_factory=ScopeSection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
     canary: CanarySection = field(default_factory=CanarySection)
+    filter: FilterSection = field(default_factory=FilterSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
     output: Mapping[str, OutputSection] = field(
         default_factory=dict, metadata={"sections": OutputSection}

@@ -32,6 +32,12 @@ def read_text(value: Any) -> str:
     return value
 
 
+def read_texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused('must be a list of texts, such as ["deny proto udp reply_sport 53"]')
+    return tuple(value)
+
+
 def read_node(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
         raise Refused("must be 1 to 63 letters, digits, '.', '_' or '-', as a host's name is")

@@ -218,6 +218,29 @@ def add_hold(hold: argparse.ArgumentParser) -> None:
     add_tz(listing)
 
 
+def add_filter(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = _add_action(actions, name, text, command.epilog)
+        add_source(action, dsn=False)
+        add_json(action)
+        return action
+
+    add("show", "Show the rules, and where they are evaluated.")
+    explain = add("explain", "Say which rule decides on a connection.")
+    explain.add_argument("source", metavar="SOURCE[:PORT]", help="of the first packet")
+    explain.add_argument("target", metavar="DESTINATION[:PORT]", help="of the first packet")
+    explain.add_argument("--proto", help="tcp, udp, icmp, ... or a number; default tcp")
+    explain.add_argument("--zone", metavar="N", help="conntrack zone; default 0")
+    explain.add_argument(
+        "--snat", metavar="ADDRESS[:PORT]", help="what the source was translated to"
+    )
+    explain.add_argument(
+        "--dnat", metavar="ADDRESS[:PORT]", help="what the destination was translated to"
+    )
+
+
 def add_maintain(maintain: argparse.ArgumentParser) -> None:
     maintain.add_argument(
         "--local", action="store_true",

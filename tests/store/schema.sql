@@ -1049,6 +1049,40 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_filters jsonb := coalesce(p_stream.detail -> 'filters', '[]');
+    v_told jsonb := CASE jsonb_typeof(p_detail -> 'filter')
+        WHEN 'object' THEN p_detail -> 'filter'
+        WHEN 'string' THEN jsonb_build_object('digest', p_detail -> 'filter', 'rules', NULL)
+        ELSE jsonb_build_object('digest', NULL, 'rules', '[]'::jsonb) END;
+    v_is_same boolean := v_filters -> -1 ->> 'digest' IS NOT DISTINCT FROM v_told ->> 'digest';
+BEGIN
+    IF NOT p_detail ? 'filter' OR v_is_same AND (
+        v_filters -> -1 -> 'where' IS NOT DISTINCT FROM v_told -> 'where' OR NOT v_told ? 'where'
+    ) THEN
+        RETURN;
+    END IF;
+    UPDATE ctaudit.stream AS s SET
+        detail = s.detail - 'filter' || jsonb_build_object('filters', v_filters || (
+            v_told || jsonb_build_object(
+                'from', (extract(epoch FROM p_at) * 1000000000)::bigint, 'position', p_position
+            )
+        ))
+    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
+    -- A new stream is covered from its first dump on.
+    IF NOT v_is_same AND p_position > 0 THEN
+        PERFORM ctaudit.open_gap(
+            p_stream.node, p_stream.stream, p_stream.mode, least(p_stream.covered_until, p_at), NULL,
+            'filter rules changed', NULL, p_detail - 'filter'
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1275,6 +1309,16 @@ ALTER FUNCTION ctaudit.compatible_since() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT * FROM ctaudit.completeness_for(
+        p_node, p_from, p_until, p_address => p_address, p_proto => p_proto,
+        p_hosts => p_hosts, p_hosts_from => p_hosts_from
+    );
+$$;
+ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_zone integer DEFAULT NULL::integer, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
 AS $$
     WITH asked AS (
@@ -1418,27 +1462,55 @@ AS $$
                     AND start_note.at <= gapped.first_seen
             ) AS has_trimmed
         ) AS retention ON true
+    ),
+    -- Of a node that holds a host it is not known which connection of it is asked for.
+    ruled AS (
+        SELECT
+            judged.*, scoped.in_scope, scoped.none_why, coalesce(scoped.holds, '{}') AS holds,
+            excluded.why AS rule, coalesce(excluded.protocols, '{}') AS ruled_protocols
+        FROM judged
+        LEFT JOIN LATERAL ctaudit.judge_scope(
+            judged.node, p_from, p_until, p_address, p_hosts, p_hosts_from
+        ) AS scoped ON p_address IS NOT NULL
+        CROSS JOIN LATERAL (SELECT coalesce(scoped.holds, '{}') = '{}' AS as_asked) AS known
+        CROSS JOIN LATERAL ctaudit.excluded(
+            judged.node, p_from, p_until,
+            CASE WHEN known.as_asked THEN p_address END, CASE WHEN known.as_asked THEN p_port END,
+            CASE WHEN known.as_asked THEN p_remote END,
+            CASE WHEN known.as_asked THEN p_remote_port END, p_proto,
+            CASE WHEN known.as_asked THEN p_zone END
+        ) AS excluded
+    ),
+    reasoned AS (
+        SELECT ruled.*, coalesce(
+            ruled.why || coalesce(', and ' || ruled.rule, ''), ruled.rule
+        ) AS reason
+        FROM ruled
     )
     SELECT
-        judged.node, judged.why IS NULL OR paired.by_pair IS NOT NULL,
-        CASE WHEN judged.why IS NOT NULL AND paired.by_pair IS NULL
-            THEN judged.node || ': ' || judged.why || ctaudit.silence(judged.node, p_until) END,
-        judged.covered_from, judged.covered_until,
-        CASE WHEN judged.why IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
-            ELSE judged.protocols || coalesce(paired.protocols, '{}') END,
-        scoped.in_scope, judged.node || ': ' || scoped.none_why, paired.by_pair,
-        coalesce(scoped.holds, '{}')
-    FROM judged
+        reasoned.node, reasoned.reason IS NULL OR paired.by_pair IS NOT NULL,
+        CASE WHEN reasoned.reason IS NOT NULL AND paired.by_pair IS NULL THEN
+            reasoned.node || ': ' || reasoned.reason || ctaudit.silence(reasoned.node, p_until) END,
+        reasoned.covered_from, reasoned.covered_until,
+        CASE WHEN reasoned.reason IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
+            ELSE ARRAY(
+                SELECT DISTINCT p FROM unnest(
+                    reasoned.protocols || reasoned.ruled_protocols
+                    || coalesce(paired.protocols, '{}')
+                ) AS p ORDER BY p
+            ) END,
+        reasoned.in_scope, reasoned.node || ': ' || reasoned.none_why, paired.by_pair,
+        reasoned.holds
+    FROM reasoned
     CROSS JOIN LATERAL ctaudit.covered_by_pair(
-        CASE WHEN p_node IS NULL AND judged.why IS NOT NULL THEN judged.node END,
+        -- What its own rules exclude was not recorded, whatever its pair has.
+        CASE WHEN p_node IS NULL AND reasoned.why IS NOT NULL AND reasoned.rule IS NULL
+            THEN reasoned.node END,
         p_from, p_until, p_proto
     ) AS paired
-    LEFT JOIN LATERAL ctaudit.judge_scope(
-        judged.node, p_from, p_until, p_address, p_hosts, p_hosts_from
-    ) AS scoped ON p_address IS NOT NULL
-    ORDER BY judged.node;
+    ORDER BY reasoned.node;
 $$;
-ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2632,6 +2704,96 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.exchange_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.excluded(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT why text, OUT protocols smallint[]) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_address inet := ctaudit.plain_address(p_address);
+    v_remote inet := ctaudit.plain_address(p_remote);
+    v_asked jsonb[] := ARRAY[
+        jsonb_strip_nulls(jsonb_build_object(
+            'reply_dst', v_address, 'reply_dport', p_port,
+            'reply_src', v_remote, 'reply_sport', p_remote_port
+        )),
+        jsonb_strip_nulls(jsonb_build_object(
+            'orig_dst', v_address, 'orig_dport', p_port,
+            'orig_src', v_remote, 'orig_sport', p_remote_port
+        ))
+    ];
+    v_rules jsonb;
+    v_number integer;
+    v_rule jsonb;
+BEGIN
+    protocols := '{}';
+    FOR v_rules IN
+        SELECT f.held -> 'rules'
+        FROM ctaudit.stream AS s
+        CROSS JOIN LATERAL (
+            SELECT e.held, ctaudit.detail_time(e.held, 'from') AS held_from, coalesce(
+                ctaudit.detail_time(lead(e.held) OVER (ORDER BY e.number), 'from'),
+                s.stopped_at, 'infinity'
+            ) AS held_until
+            -- As the start note has them, if an older schema has recorded it.
+            FROM jsonb_array_elements(coalesce(s.detail -> 'filters', jsonb_build_array(
+                s.detail -> 'filter' || jsonb_build_object('from', s.started_at)
+            ))) WITH ORDINALITY AS e (held, number)
+        ) AS f
+        WHERE s.node = p_node AND s.detail ?| '{filter,filters}' AND f.held_from < p_until
+            AND greatest(f.held_from, f.held_until) >= p_from
+        ORDER BY f.held_from
+    LOOP
+        IF jsonb_typeof(v_rules) <> 'array' THEN
+            why := coalesce(why, 'filter rules then are not in the record');
+            CONTINUE;
+        END IF;
+        FOR v_number, v_rule IN
+            SELECT e.number, e.rule
+            FROM jsonb_array_elements(v_rules) WITH ORDINALITY AS e (rule, number)
+            WHERE e.rule ->> 'action' = 'deny' ORDER BY e.number
+        LOOP
+            CONTINUE WHEN NOT EXISTS (
+                SELECT
+                FROM unnest(v_asked) AS q (asked)
+                -- What was not translated is the same in both tuples.
+                CROSS JOIN LATERAL (SELECT q.asked
+                    || CASE WHEN v_rule -> 'direction' ? 'no_snat' THEN jsonb_strip_nulls(
+                        jsonb_build_object(
+                            'orig_src', q.asked -> 'reply_dst', 'orig_sport', q.asked -> 'reply_dport',
+                            'reply_dst', q.asked -> 'orig_src', 'reply_dport', q.asked -> 'orig_sport'
+                        )
+                    ) ELSE '{}' END
+                    || CASE WHEN v_rule -> 'direction' ? 'no_dnat' THEN jsonb_strip_nulls(
+                        jsonb_build_object(
+                            'orig_dst', q.asked -> 'reply_src', 'orig_dport', q.asked -> 'reply_sport',
+                            'reply_src', q.asked -> 'orig_dst', 'reply_sport', q.asked -> 'orig_dport'
+                        )
+                    ) ELSE '{}' END
+                ) AS a (asked)
+                WHERE ctaudit.rule_meets(v_rule, a.asked, family(v_address), p_proto, p_zone)
+                    AND NOT EXISTS (
+                        SELECT FROM jsonb_array_elements(v_rules) WITH ORDINALITY AS e (rule, number)
+                        WHERE e.number < v_number AND e.rule ->> 'action' = 'accept'
+                            AND ctaudit.rule_covers(e.rule, v_rule, a.asked, p_proto, p_zone)
+                    )
+            );
+            why := coalesce(
+                why, format(
+                    'not recorded by rule %s (%s)', v_number, ctaudit.format_rule(v_rule))
+            );
+            IF p_proto IS NOT NULL THEN
+                RETURN;
+            END IF;
+            -- It excludes connections of any protocol: further rules change nothing.
+            EXIT WHEN NOT v_rule ? 'proto';
+            protocols := protocols || ARRAY(
+                SELECT p::smallint FROM jsonb_array_elements_text(v_rule -> 'proto') AS p
+            );
+        END LOOP;
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.excluded(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT why text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2698,6 +2860,23 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    p_node := ctaudit.own_node(p_node, p_stream);
+    RETURN (
+        SELECT e.held
+        FROM ctaudit.stream AS s,
+            jsonb_array_elements(s.detail -> 'filters') WITH ORDINALITY AS e (held, number)
+        WHERE s.node = p_node AND s.stream = p_stream
+            AND (e.held ->> 'position')::bigint < p_position
+        ORDER BY e.number DESC LIMIT 1
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2849,6 +3028,33 @@ AS $$
         || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
 $$;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.format_rule(p_rule jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT concat_ws(' ', p_rule ->> 'action', string_agg(f.field || ' ' || (
+        SELECT string_agg(CASE
+            WHEN jsonb_typeof(v.value) = 'array' AND v.value -> 0 = v.value -> 1
+                THEN v.value ->> 0
+            WHEN jsonb_typeof(v.value) = 'array'
+                THEN (v.value ->> 0) || '-' || (v.value ->> 1)
+            WHEN f.field = 'proto' THEN CASE v.value #>> '{}' WHEN '1' THEN 'icmp'
+                WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '58' THEN 'icmpv6'
+                ELSE v.value #>> '{}' END
+            ELSE v.value #>> '{}'
+        END, ',' ORDER BY v.place)
+        FROM jsonb_array_elements(p_rule -> f.field) WITH ORDINALITY AS v (value, place)
+    ), ' ' ORDER BY f.place), (
+        SELECT string_agg(d.word, ' ' ORDER BY d.place)
+        FROM jsonb_array_elements_text(p_rule -> 'direction') WITH ORDINALITY AS d (word, place)
+    ))
+    FROM unnest(
+        '{orig_src,orig_dst,reply_src,reply_dst,proto,orig_sport,orig_dport,reply_sport,'
+        'reply_dport,zone}'::text[]
+    ) WITH ORDINALITY AS f (field, place)
+    WHERE p_rule ? f.field;
+$$;
+ALTER FUNCTION ctaudit.format_rule(p_rule jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.scope (
     scope_id bigint NOT NULL,
     node text NOT NULL,
@@ -5469,6 +5675,7 @@ BEGIN
     CASE p_note
     WHEN 'start', 'resume' THEN
         PERFORM ctaudit.declare_pair(v_stream, p_at, v_detail);
+        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
     WHEN 'scope' THEN
         PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'settings' THEN
@@ -5493,6 +5700,7 @@ BEGIN
         );
         PERFORM ctaudit.end_coverage(p_node, p_stream);
     WHEN 'dump begin' THEN
+        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
         PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
     WHEN 'dump end' THEN
         PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
@@ -5787,6 +5995,99 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.revive_node(p_node text, p_reason text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.rule_covers(p_other jsonb, p_rule jsonb, p_asked jsonb, p_proto smallint, p_zone integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT (
+            NOT p_other ? 'proto'
+            OR coalesce(p_other -> 'proto' @> coalesce(to_jsonb(p_proto), p_rule -> 'proto'), false)
+        )
+        AND (
+            NOT p_other ? 'zone'
+            OR coalesce(p_other -> 'zone' @> coalesce(to_jsonb(nullif(p_zone, 0)), p_rule -> 'zone'), false)
+        )
+        AND NOT EXISTS (
+            SELECT FROM jsonb_array_elements_text(p_other -> 'direction') AS d (word)
+            WHERE NOT coalesce(p_rule -> 'direction' ? d.word, false)
+                AND NOT coalesce(
+                    d.word = 'nat_only' AND p_rule -> 'direction' ?| '{snat,dnat}', false
+                )
+        )
+        AND NOT EXISTS (
+            SELECT FROM unnest('{orig_src,orig_dst,reply_src,reply_dst}'::text[]) AS f (field)
+            WHERE p_other ? f.field AND NOT CASE
+                WHEN p_asked ? f.field THEN EXISTS (
+                    SELECT FROM jsonb_array_elements_text(p_other -> f.field) AS n (network)
+                    WHERE (p_asked ->> f.field)::inet <<= n.network::inet
+                )
+                ELSE p_rule ? f.field AND NOT EXISTS (
+                    SELECT FROM jsonb_array_elements_text(p_rule -> f.field) AS o (network)
+                    WHERE NOT EXISTS (
+                        SELECT FROM jsonb_array_elements_text(p_other -> f.field) AS n (network)
+                        WHERE o.network::inet <<= n.network::inet
+                    )
+                )
+            END
+        )
+        -- What has no ports satisfies no condition on them.
+        AND NOT EXISTS (
+            SELECT FROM unnest('{orig_sport,orig_dport,reply_sport,reply_dport}'::text[])
+                AS f (field)
+            WHERE p_other ? f.field AND NOT (
+                (
+                    coalesce(p_proto IN (6, 17, 33, 132, 136), false)
+                    OR p_rule ?| '{orig_sport,orig_dport,reply_sport,reply_dport}'
+                    OR coalesce(p_rule -> 'proto' <@ '[6, 17, 33, 132, 136]', false)
+                )
+                AND CASE WHEN p_asked ? f.field THEN EXISTS (
+                        SELECT FROM jsonb_array_elements(p_other -> f.field) AS s (span)
+                        WHERE (p_asked ->> f.field)::integer
+                            BETWEEN (s.span ->> 0)::integer AND (s.span ->> 1)::integer
+                    )
+                    ELSE p_rule ? f.field AND NOT EXISTS (
+                        SELECT FROM jsonb_array_elements(p_rule -> f.field) AS o (span)
+                        WHERE NOT EXISTS (
+                            SELECT FROM jsonb_array_elements(p_other -> f.field) AS s (span)
+                            WHERE (s.span ->> 0)::integer <= (o.span ->> 0)::integer
+                                AND (s.span ->> 1)::integer >= (o.span ->> 1)::integer
+                        )
+                    )
+                END
+            )
+        );
+$$;
+ALTER FUNCTION ctaudit.rule_covers(p_other jsonb, p_rule jsonb, p_asked jsonb, p_proto smallint, p_zone integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.rule_meets(p_rule jsonb, p_asked jsonb, p_family integer, p_proto smallint, p_zone integer) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT (p_proto IS NULL OR NOT p_rule ? 'proto' OR p_rule -> 'proto' @> to_jsonb(p_proto))
+        -- A zone of one direction has 0 in the other one.
+        AND (coalesce(p_zone, 0) = 0 OR NOT p_rule ? 'zone' OR p_rule -> 'zone' @> to_jsonb(p_zone))
+        AND NOT EXISTS (
+            SELECT FROM unnest('{orig_src,orig_dst,reply_src,reply_dst}'::text[]) AS f (field)
+            WHERE p_rule ? f.field AND NOT EXISTS (
+                SELECT FROM jsonb_array_elements_text(p_rule -> f.field) AS n (network)
+                WHERE CASE WHEN p_asked ? f.field
+                    THEN (p_asked ->> f.field)::inet <<= n.network::inet
+                    ELSE coalesce(family(n.network::inet) = p_family, true) END
+            )
+        )
+        -- An ICMP id is no port.
+        AND NOT EXISTS (
+            SELECT FROM unnest('{orig_sport,orig_dport,reply_sport,reply_dport}'::text[])
+                AS f (field)
+            WHERE p_rule ? f.field AND (coalesce(p_proto IN (1, 58), false) OR (
+                p_asked ? f.field AND NOT EXISTS (
+                    SELECT FROM jsonb_array_elements(p_rule -> f.field) AS s (span)
+                    WHERE (p_asked ->> f.field)::integer
+                        BETWEEN (s.span ->> 0)::integer AND (s.span ->> 1)::integer
+                )
+            ))
+        );
+$$;
+ALTER FUNCTION ctaudit.rule_meets(p_rule jsonb, p_asked jsonb, p_family integer, p_proto smallint, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((p_zones = p_other_zones) AND (p_proto = p_other_proto) AND (p_orig_src = p_other_orig_src) AND (p_orig_dst = p_other_orig_dst) AND (p_orig_sport = p_other_orig_sport) AND (p_orig_dport = p_other_orig_dport) AND (p_ct_id = p_other_ct_id));
@@ -7376,6 +7677,9 @@ AS $$
                     WHERE c.node = p.node AND c.openings AND c.covered_from <= p.judged_from
                         AND c.covered_until >= p.piece_until
                 ) THEN p.node || ': not covered'
+                ELSE (SELECT p.node || ': ' || x.why FROM ctaudit.excluded(
+                    p.node, p.judged_from, p.piece_until, NULL, NULL, NULL, NULL, NULL, NULL
+                ) AS x)
             END AS why
         FROM pieces AS p
         LEFT JOIN LATERAL (
@@ -8526,6 +8830,7 @@ REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctau
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
@@ -8545,6 +8850,8 @@ GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudit_maintainer;
@@ -8576,13 +8883,17 @@ REVOKE ALL ON FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_
 REVOKE ALL ON FUNCTION ctaudit.events(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.exchange_partition(p_table text, p_day date) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.excluded(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT why text, OUT protocols smallint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.format_rule(p_rule jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
@@ -8700,6 +9011,8 @@ GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO cta
 REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.revive_node(p_node text, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.rule_covers(p_other jsonb, p_rule jsonb, p_asked jsonb, p_proto smallint, p_zone integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.rule_meets(p_rule jsonb, p_asked jsonb, p_family integer, p_proto smallint, p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;

@@ -27,6 +27,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from ctaudit.conntrack.event import Kind
+from ctaudit.conntrack.filter import RuleSet, plain_rules
+from ctaudit.conntrack.filter_notation import read_rule
 from ctaudit.query.notation import parse_endpoint, parse_protocol
 from ctaudit.query.time_notation import parse_time
 from tests.store.histories.questions import Question
@@ -176,6 +178,7 @@ class Writer:
     _streams: dict[str, _Stream] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
     _settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _rules: dict[str, RuleSet] = field(default_factory=dict)
 
     def write(self, line: str) -> None:
         time, *words = line.split()
@@ -208,6 +211,8 @@ class Writer:
         detail |= {"acct": 1, "events": 1, "reliable": "reliable" in rest}
         detail |= {name: int(value) for name, value in options.items()}
         self._settings[label] = {name: detail[name] for name in ("events", "acct", "timestamp")}
+        if label in self._rules:
+            detail["filter"] = _filter_of(self._rules[label])
         detail["earlier"] = earlier and {"node": node, "stream": str(earlier.uuid)}
         self._note(label, at, "start", detail)
 
@@ -221,7 +226,7 @@ class Writer:
         """``dump a b@09:30``: a complete one; ``dump begins``, ``dump ends`` its notes alone."""
         if rest == ["begins"]:
             self._cover(label, at - 5)
-            self._note(label, at, "dump begin", {"cause": "interval"})
+            self._note(label, at, "dump begin", self._dump_detail(label))
         elif rest == ["ends"]:
             self._note(label, at, "dump end", {})
             self._batch(label, at + 5, [])
@@ -249,9 +254,22 @@ class Writer:
         self._streams[label].is_away = True
 
     def _do_resume(self, label: str, at: int, rest: list[str]) -> None:
-        """``resume [pair=gw2|pair=]``: with another pair, or none."""
+        """``resume [pair=gw2|pair=] [ruled]``: with another pair, or none; it says its rules."""
         options = _options(rest)
-        self._note(label, at, "resume", {"pair": options["pair"] or None} if options else {})
+        detail: dict[str, Any] = {"pair": options["pair"] or None} if options else {}
+        if "ruled" in rest:
+            detail["filter"] = _filter_of(self._rules[label])
+        self._note(label, at, "resume", detail)
+
+    def _do_rules(self, label: str, _: int, rest: list[str]) -> None:
+        """``rules deny proto udp ; accept``, or none: what the next start or resume note says."""
+        texts = " ".join(rest).split(" ; ") if rest != ["none"] else []
+        self._rules[label] = RuleSet(tuple(map(read_rule, texts)))
+
+    def _dump_detail(self, label: str) -> dict[str, Any]:
+        rules = self._rules.get(label)
+        digest = {"filter": rules.digest} if rules and rules.rules else {}
+        return {"cause": "interval", **digest}
 
     def _do_stop(self, label: str, at: int, rest: list[str]) -> None:
         """``stop [retired]``: the stream's end, and the gateway's own last word."""
@@ -439,6 +457,12 @@ class Writer:
         self.calls.append(
             Call(0, 0, node, stream.uuid, stream.mode, first, stream.position, (), **rest)
         )
+
+
+def _filter_of(rules: RuleSet) -> dict[str, Any] | None:
+    if not rules.rules:
+        return None
+    return {"digest": rules.digest, "where": "kernel", "rules": plain_rules(rules)}
 
 
 def _options(words: list[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from ctaudit.database import impatient, schema
-from ctaudit.record.locate import list_paths
+from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import opened_segment
 from lab.cluster import Cluster, hot_standby, private_cluster
 from lab.waiting import wait_until

@@ -14,13 +14,14 @@ from lab.cluster import Cluster
 
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
-    "resume_position", "refresh_live_copy",
+    "resume_position", "filter_at", "refresh_live_copy",
     "outside_scope", "unannounced", "pairs", "schema_version", "compatible_since",
     "own_metrics", "canary", "set_canary",
 }  # fmt: skip
 AUDITOR = {
-    "who", "flows", "gaps", "status", "completeness", "uncovered", "live", "nodes", "nearby",
-    "imports", "traffic", "durations", "pairs", "schema_version", "compatible_since", "metrics",
+    "who", "flows", "gaps", "status", "completeness", "completeness_for", "uncovered", "live",
+    "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
+    "compatible_since", "metrics",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
@@ -203,6 +204,7 @@ CALLS = {
     "durations": "SELECT * FROM ctaudit.durations('2026-01-01', '2026-01-02')",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
+    "completeness_for": "SELECT * FROM ctaudit.completeness_for('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
     "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
@@ -210,6 +212,7 @@ CALLS = {
     "schema_version": "SELECT ctaudit.schema_version()",
     "compatible_since": "SELECT ctaudit.compatible_since()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",
+    "filter_at": "SELECT ctaudit.filter_at('gw1', %(stream)s, 1)",
     "refresh_live_copy": "SELECT ctaudit.refresh_live_copy('gw1', %(stream)s)",
     "outside_scope": "SELECT * FROM ctaudit.outside_scope('gw1')",
     "unannounced": "SELECT * FROM ctaudit.unannounced('gw1')",

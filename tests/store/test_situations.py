@@ -2595,6 +2595,195 @@ A rule keeps a network from conntrack
   ? 192.168.7.9:53599 at 10:30:00 = unknown because gw1: connections of 192.168.7.0/24 may be .*
   ? 192.168.8.9:53599 at 10:30:00 = none
   ? 192.168.7.9:53599 at 10:50:00 = none
+
+# What filter rules exclude.
+
+Rules that exclude a protocol
+  10:00 rules deny proto udp
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a because .*rule 1 .*; tcp one a; udp unknown; other none
+  ? 1.2.3.4:53500 at 10:30:00 proto tcp = one a
+  ? 1.2.3.4:53500 at 10:30:00 proto udp = unknown because .*rule 1 .deny proto udp.
+  ? 1.2.3.4:53599 at 10:30:00 proto tcp = none
+  ? 1.2.3.4:53599 at 10:30:00 = unknown; udp unknown; other none
+
+Rules that exclude hosts inside
+  10:00 rules deny orig_src 192.168.1.130
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a because .*not recorded by rule 1 .*
+  ? 1.2.3.4:53599 at 10:30:00 = unknown because .*by rule 1 .deny orig_src 192.168.1.130/32.
+  ? [2001:db8:1::129]:51162 at 10:30:00 = none        # of another family
+
+Rules that exclude a remote end
+  10:00 rules deny no_dnat reply_src 8.8.8.8 reply_sport 53
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 to 19.1.16.7:443 = one a
+  ? 1.2.3.4:53500 at 10:30:00 to 8.8.8.8:443 = none
+  ? 1.2.3.4:53500 at 10:30:00 to 8.8.8.8:53 = unknown because .*rule 1 .*
+  ? 1.2.3.4:53500 at 10:30:00 to 8.8.8.8:53 proto icmp = none
+  ? 1.2.3.4:53599 at 10:30:00 to 19.1.16.8 = none
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a
+
+The destination that was called may have been forwarded to another remote end
+  10:00 rules deny orig_dst 8.8.8.8 ; deny no_dnat orig_dst 9.9.9.9
+  10:00 begin
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 to 19.1.16.7:443 = unknown because .*rule 1 .*
+  ? 8.8.8.9:53599 at 10:30:00 to 19.1.16.7:443 = unknown because .*rule 1 .*
+
+Only one network is recorded
+  10:00 rules accept reply_dst 1.2.3.0/28 ; accept orig_dst 1.2.3.0/28 ; deny
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.4.4:53599 at 10:30:00 = unknown because .*not recorded by rule 3 .deny.
+
+What was called is not recorded
+  10:00 rules accept reply_dst 1.2.3.0/28 ; deny
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a because .*rule 2 .*
+
+Only what is translated is recorded
+  10:00 rules deny no_snat no_dnat orig_src 192.168.0.0/16
+  10:00 begin
+  10:05 NEW a
+  11:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 to 19.1.16.7:443 = one a
+  ? 192.168.1.129:53400 at 10:30:00 to 19.1.16.7:443 = unknown because .*rule 1 .*
+  ? 1.2.3.4:53500 at 10:30:00 to 192.168.7.7:443 = unknown because .*rule 1 .*
+
+An accepted range does not cover an ICMP id
+  10:00 rules accept reply_dport 53000-54000 ; accept orig_dport 53000-54000 ; deny
+  10:00 begin
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 proto tcp = none
+  ? 1.2.3.4:53599 at 10:30:00 proto icmp = unknown because .*rule 3 .*
+  ? 1.2.3.4:53599 at 10:30:00 = unknown because .*rule 3 .*
+  ? 1.2.3.4:54001 at 10:30:00 proto tcp = unknown because .*rule 3 .*
+
+A zone is excluded
+  10:00 rules deny zone 7
+  10:00 begin
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 zone 1 = none
+  ? 1.2.3.4:53599 at 10:30:00 zone 7 = unknown because .*rule 1 .deny zone 7.
+  ? 1.2.3.4:53599 at 10:30:00 = unknown
+
+An earlier rule accepts what a later one would exclude
+  10:00 rules accept proto tcp,udp ; deny proto udp
+  10:00 begin
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.3.4:53599 at 10:30:00 proto udp = none
+
+Rules that accept all
+  10:00 rules accept
+  10:00 begin
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 = none
+
+The rules change, and a connection goes on
+  10:00 begin
+  10:05 NEW a
+  10:59:59 covered
+  11:00 rules deny proto tcp
+  11:00 resume ruled
+  11:00:10 dump begins
+  11:00:12 dump ends
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = one a
+  ? 1.2.3.4:53599 at 10:30:00 = none
+  ? 1.2.3.4:53500 at 11:00:05 = unknown because .*filter rules changed.*
+  ? 1.2.3.4:53500 at 11:30:00 proto tcp = unknown because .*not recorded by rule 1 .deny proto tcp.
+  ? 1.2.3.4:53599 at 11:30:00 proto udp = none
+
+The rules change, and a connection goes on that began before the stream
+  10:00 begin with a@09:30
+  10:59:59 covered
+  11:00 rules deny proto tcp
+  11:00 resume ruled
+  11:00:10 dump begins
+  11:00:12 dump ends
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown a because .*not observed     # as after an overrun
+  ? 1.2.3.4:53500 at 11:30:00 proto tcp = unknown because .*rule 1 .*
+
+The rules are taken away
+  10:00 rules deny proto tcp
+  10:00 begin
+  11:00 rules none
+  11:00 resume ruled
+  11:00:10 dump a@10:05
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 = unknown because .*rule 1 .*
+  ? 1.2.3.4:53500 at 11:00:05 = unknown because .*
+  ? 1.2.3.4:53500 at 11:30:00 = one a
+  ? 1.2.3.4:53599 at 11:30:00 = none
+
+The receiver starts again with the same rules
+  10:00 rules deny proto udp
+  10:00 begin
+  10:05 NEW a
+  11:00 resume ruled
+  12:00 covered
+  ? 1.2.3.4:53500 at 11:00:00 proto tcp = one a
+  ? 1.2.3.4:53599 at 11:30:00 proto udp = unknown
+
+The note of the rules is lost
+  10:00 begin
+  10:29 covered
+  10:30 missing until=10:31
+  10:31 rules deny proto udp
+  10:32 dump
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:10:00 = none
+  ? 1.2.3.4:53599 at 10:45:00 = unknown because .*filter rules then are not in the record
+  ? 1.2.3.4:53599 at 10:45:00 proto tcp = unknown
+
+In history mode an end that rules exclude later is not recorded
+  10:00 begin history
+  10:05 NEW a
+  11:00 covered
+  11:00 rules deny proto tcp
+  11:00 resume ruled
+  11:00:10 dump
+  12:00 covered
+  ? 1.2.3.4:53500 at 10:30:00 proto tcp = unknown
+  ? 1.2.3.4:53599 at 10:30:00 proto udp = unknown
+
+In history mode rules hold
+  10:00 rules deny proto tcp
+  10:00 begin history
+  11:00 covered
+  12:00 dump
+  13:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 proto udp = none
+  ? 1.2.3.4:53599 at 10:30:00 proto tcp = unknown because .*rule 1 .*
+
+In nat mode rules hold
+  10:00 rules deny proto tcp
+  10:00 begin nat
+  11:00 covered
+  ? 1.2.3.4:53599 at 10:30:00 proto tcp = unknown because .*nat mode.*rule 1 .*
+
+Rules of another gateway
+  10:00 begin
+  10:00 gw2: rules deny proto tcp
+  10:00 gw2: begin
+  11:00 covered
+  11:00 gw2: covered
+  ? 1.2.3.4:53599 at 10:30:00 node gw1 = none
+  ? 1.2.3.4:53599 at 10:30:00 proto tcp = unknown because gw2: .*rule 1 .*
 """
 
 ROWS = list(read_rows(SITUATIONS))

@@ -28,6 +28,7 @@ STATUSES = {
     "status": {0, *COMMON},
     "node": {0, *COMMON},
     "hold": {0, *COMMON},
+    "filter": {0, *COMMON},
 }
 UNWRITTEN = 74
 
@@ -81,6 +82,10 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
         "--json": None, "--tz": _ZONES, "--utc": None, "--from": TIMES, "--until": TIMES,
         "--case": _NODES, "--node": _NODES, "--address": _NETWORKS,
     },
+    "filter": {
+        "--json": None, "--proto": st.sampled_from(["tcp", "17", "icmp", "256"]),
+        "--zone": st.sampled_from(["0", "65536", "x"]), "--snat": ADDRESSES, "--dnat": ADDRESSES,
+    },
 }  # fmt: skip
 # Of the commands that have commands of their own: what each of these takes before its options.
 _ACTIONS = {
@@ -92,6 +97,7 @@ _ACTIONS = {
         "login": [_NODES, _NODES],
     },
     "hold": {"list": [], "set": [], "lift": [_NODES]},
+    "filter": {"show": [], "explain": [ADDRESSES, ADDRESSES]},
 }
 
 

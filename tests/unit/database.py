@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -163,6 +164,19 @@ class FakeStore(Store):
         assert self._sent is None
         self._database.meet("find")
         return self._database.positions.get((node, stream))
+
+    def find_filter(self, node: str, stream: UUID, position: int) -> dict[str, Any] | None:
+        assert self._is_open
+        assert self._sent is None
+        told = [
+            note.detail["filter"]
+            for span, note in self._database.notes
+            if (span.node, span.stream) == (node, stream)
+            and span.first < position
+            and note.name in ("start", "resume")
+            and "filter" in note.detail
+        ]
+        return told[-1] if told else None
 
     def close(self) -> None:
         self._is_open = False

@@ -32,6 +32,8 @@ class FakeSource:
         self.drops = 0
         self.waits: list[float] = []
         self.cleared = 0
+        self.program: bytes | None = None
+        self.programs: list[bytes | None] = []
 
     def recv_into(self, into: memoryview) -> int:
         if not self.queue:
@@ -54,6 +56,10 @@ class FakeSource:
 
     def clear_congestion(self) -> None:
         self.cleared += 1
+
+    def set_program(self, program: bytes | None) -> None:
+        self.program = program
+        self.programs.append(program)
 
     def grow_buffer(self) -> None:
         self.buffer *= 2

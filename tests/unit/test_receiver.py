@@ -726,7 +726,7 @@ def test_a_socket_is_stored_once_its_stream_has_begun(
             done.append("store")
             return True
 
-    monkeypatch.setattr(process, "Receiver", lambda *_: Fake())
+    monkeypatch.setattr(process, "Receiver", lambda *_, **__: Fake())
     monkeypatch.setattr(process, "EventSource", lambda *_: None)
     monkeypatch.setattr(process, "_event_socket", lambda *_: nullcontext((None, False)))
     config: Any = Config(node="gw1", spool=SpoolSection(tmp_path))

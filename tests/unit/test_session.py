@@ -155,6 +155,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, columns: int) -> Connection:
     monkeypatch.setattr(module, "unlimited", nullcontext)
     monkeypatch.setattr(module, "check_schema_version", lambda *_: SchemaVersion(1, 2))
     monkeypatch.setattr(module, "read_taken_columns", lambda *_: columns)
+    monkeypatch.setattr(module, "read_knows_filters", lambda _: True)
     monkeypatch.setattr(procedures, "Unlimited", lambda _: None)
     return made
 

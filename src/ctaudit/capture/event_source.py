@@ -5,7 +5,13 @@ from __future__ import annotations
 import select
 import socket
 
-from ctaudit.conntrack.netlink import clear_congestion, count_drops, set_receive_buffer
+from ctaudit.conntrack.netlink import (
+    attach_filter,
+    clear_congestion,
+    count_drops,
+    detach_filter,
+    set_receive_buffer,
+)
 
 
 class EventSource:
@@ -33,6 +39,13 @@ class EventSource:
     def clear_congestion(self) -> None:
         """Lets the kernel queue events again after drops that no ENOBUFS reported."""
         clear_congestion(self._events)
+
+    def set_program(self, program: bytes | None) -> None:
+        """Exchanges the socket's BPF program, or takes it off."""
+        if program is None:
+            detach_filter(self._events)
+        else:
+            attach_filter(self._events, program)
 
     def grow_buffer(self) -> None:
         """Doubles the receive buffer, up to the largest size allowed."""

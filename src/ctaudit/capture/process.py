@@ -8,10 +8,12 @@ import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ctaudit.capture.event_filter import EventFilter, choose_filter, log_choice
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.receiver import Receiver
 from ctaudit.config import Config
 from ctaudit.config_readers import format_size
+from ctaudit.conntrack.filter_notation import read_rules
 from ctaudit.conntrack.netlink import (
     groups_of,
     open_event_socket,
@@ -33,13 +35,16 @@ def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
 
     It may be called again after an error, with the same ``store``: the stream goes on.
     """
+    chosen = choose_filter(read_rules(config.filter))
     with (
         spool_lock(config.spool.directory, "receiver"),
-        _event_socket(config, store) as (events, inherited),
+        _event_socket(config, store, chosen) as (events, inherited),
     ):
         # Or what it has not read would be kept for it.
         forget_others(config.spool.directory, set(config.output))
-        receiver = Receiver(config, EventSource(events, config.socket.receive_buffer_max))
+        log_choice(chosen)
+        source = EventSource(events, config.socket.receive_buffer_max)
+        receiver = Receiver(config, source, event_filter=chosen)
         receiver.begin(inherited=inherited)
         # From here on systemd keeps the socket open across a kill, if it has a store. Not before
         # its stream has begun: the next receiver would continue the stream of an earlier socket.
@@ -71,11 +76,14 @@ def _name_socket(config: Config) -> str:
 
 
 @contextlib.contextmanager
-def _event_socket(config: Config, store: SocketStore) -> Iterator[tuple[socket.socket, bool]]:
+def _event_socket(
+    config: Config, store: SocketStore, chosen: EventFilter
+) -> Iterator[tuple[socket.socket, bool]]:
     """The event socket, and whether it was subscribed before; open afterwards if it is stored."""
     stored = store.take(_name_socket(config))
     wanted = config.socket.receive_buffer
-    events = stored or open_event_socket(groups_of(config.mode, config.socket), wanted)
+    groups = groups_of(config.mode, config.socket)
+    events = stored or open_event_socket(groups, wanted, chosen.program)
     try:
         events.setblocking(False)
         set_reliable(events, wanted=config.socket.reliable)

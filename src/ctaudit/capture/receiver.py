@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from ctaudit import __version__
 from ctaudit.capture.clock_notes import ClockNotes
+from ctaudit.capture.event_filter import EventFilter
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.overrun import OverrunNotes
 from ctaudit.capture.pace import Pace, poll_timeout
@@ -24,7 +25,7 @@ from ctaudit.conntrack.netlink import open_dump_socket
 from ctaudit.host.boot import read_boot_id
 from ctaudit.host.log import log_fault
 from ctaudit.spool.note import pack_drained
-from ctaudit.spool.segment import ROOM
+from ctaudit.spool.segment import ROOM, Word
 from ctaudit.spool.writer import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Receiver:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         kernel: KernelState | None = None,
+        event_filter: EventFilter | None = None,
     ) -> None:
         self._config = config
         self._source = source
@@ -67,6 +69,7 @@ class Receiver:
         self._scope = ScopeNotes(self._spool, config.scope)
         self._watch = Watch(self._spool, kernel or KernelState(), monotonic)
         self._clock = ClockNotes(self._spool)
+        self._filter = event_filter or EventFilter()
         self._pace = Pace()
         self._last_read = time.time_ns()
         self._next_tick = 0.0
@@ -83,13 +86,13 @@ class Receiver:
             self._clock.resume()
             self._dump.resume()
             if self._spool.current.has_room():
-                self._spool.append_note(
-                    "resume", ctaudit=__version__, pair=self._config.pair or None
-                )
+                self._resume()
                 self._scope.begin()
                 self._look_around(self._monotonic())
             return
+        self._source.set_program(self._filter.program)
         earlier = self._spool.begin_stream()
+        rules = self._filter.detail
         self._overruns.begin()
         self._spool.append_note(
             "start",
@@ -102,9 +105,26 @@ class Receiver:
             inherited=inherited,
             receive_buffer=self._source.buffer,
             reliable=self._config.socket.reliable,
+            **({"filter": rules} if rules else {}),
             **self._watch.begin()._asdict(),
         )
+        self._spool.words[Word.FILTER] = self._filter.word
         self._scope.begin()
+
+    def _resume(self) -> None:
+        """Notes other rules before they are in the kernel, and never the other way round.
+
+        Where there is no room for a note, the socket keeps its program, which the stream knows.
+        """
+        word, words = self._filter.word, self._spool.words
+        is_same = words[Word.FILTER] == word
+        told = {} if is_same else {"filter": self._filter.detail}
+        pair = self._config.pair or None
+        self._spool.append_note("resume", ctaudit=__version__, pair=pair, **told)
+        words[Word.FILTER] = word
+        self._source.set_program(self._filter.program)
+        if not is_same:
+            self._dump.request("filter")
 
     def turn(self) -> None:
         """Waits for the kernel, then takes one burst of events and one datagram of a dump."""

@@ -8,9 +8,10 @@ import socket
 import time
 from collections.abc import Callable
 
+from ctaudit.capture.event_filter import find_digest
 from ctaudit.conntrack.netlink import open_dump_socket, scan_dump
 from ctaudit.conntrack.nlmsg import align
-from ctaudit.spool.segment import ROOM
+from ctaudit.spool.segment import ROOM, Word
 from ctaudit.spool.writer import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,9 @@ class TableDump:
     def _begin(self) -> None:
         self._began = (time.time_ns(), self._spool.current.position)
         self._entries = 0
-        self._spool.append_note("dump begin", cause=self._cause)
+        digest = find_digest(self._spool.words[Word.FILTER])
+        told = {} if digest is None else {"filter": digest}
+        self._spool.append_note("dump begin", cause=self._cause, **told)
         self._cause = "interval"
         self._due = self._monotonic() + self._interval
         self._socket = self._open_dump()

@@ -1,4 +1,4 @@
-"""check, metrics, node, hold and import: gateways, and what is kept of them."""
+"""check, metrics, node, hold, import and filter: gateways, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ def run_check(args: Namespace) -> int:
     from ctaudit.admin.check import check
     from ctaudit.admin.finding import worst
     from ctaudit.admin.finding_text import format_findings, plain_findings
+    from ctaudit.conntrack.filter_notation import read_rules
 
     config = load_config(args.config)
+    read_rules(config.filter)
     findings = check(config, args.config, pick_dsn(args, config))
     if args.json:
         output.print_json(plain_findings(findings))
@@ -124,3 +126,30 @@ def run_import(args: Namespace) -> int:
     if args.csv is not None:
         return import_command.import_csv(into, args.csv, args.byte_order)
     return import_command.import_table(into, args.dsn, args.byte_order)
+
+
+def run_filter(args: Namespace) -> int:
+    from ctaudit.admin import filter_rules, filter_text
+
+    config = load_config(args.config)
+    if args.action == "show":
+        chosen = filter_rules.show(config)
+        if args.json:
+            output.print_json(filter_text.plain_filter(chosen))
+        else:
+            output.print_lines(filter_text.format_rules(chosen))
+        return SUCCESS
+    connection = filter_rules.read_connection(
+        args.source,
+        args.target,
+        proto=args.proto,
+        zone=args.zone,
+        snat=args.snat,
+        dnat=args.dnat,
+    )
+    decision = filter_rules.explain(config, connection)
+    if args.json:
+        output.print_json(filter_text.plain_decision(decision))
+    else:
+        output.print_lines(filter_text.format_decision(decision))
+    return SUCCESS

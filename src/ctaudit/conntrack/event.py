@@ -19,6 +19,11 @@ class Kind(IntEnum):
     DUMP = 4
 
 
+# In place of a kind in the array of kinds: an event or an entry that the filter rules exclude. It
+# stands behind all others and has no value in another array.
+DENIED = 5
+
+
 @dataclass(frozen=True)
 class ElementType:
     """A PostgreSQL type as an array's element; ``width``: bytes of a fixed-width type."""

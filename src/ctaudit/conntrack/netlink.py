@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from array import array
 from pathlib import Path
 
 from ctaudit.config import SocketSection
@@ -20,6 +21,7 @@ NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_BROADCAST_ERROR = 4
 NETLINK_NO_ENOBUFS = 5
 GROUP_NEW, GROUP_UPDATE, GROUP_DESTROY = 1, 2, 3  # NFNLGRP_CONNTRACK_*
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 SO_RCVBUFFORCE = 33
 SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")  # linux/sock_diag.h, SK_MEMINFO_*; the last is the drops
@@ -68,8 +70,10 @@ def clear_congestion(events: socket.socket) -> None:
     events.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 0)
 
 
-def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.socket:
-    """A non-blocking socket that has joined ``groups``.
+def open_event_socket(
+    groups: tuple[int, ...], receive_buffer: int, program: bytes | None = None
+) -> socket.socket:
+    """A non-blocking socket that has joined ``groups``, with a BPF program on it.
 
     Its buffer may be smaller than asked for. Raises PrivilegeError without CAP_NET_ADMIN in this
     network namespace, and where the kernel has no such events.
@@ -86,6 +90,8 @@ def open_event_socket(groups: tuple[int, ...], receive_buffer: int) -> socket.so
     try:
         events.bind((0, 0))
         set_receive_buffer(events, receive_buffer)
+        if program is not None:
+            attach_filter(events, program)
         for group in groups:
             events.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
     except PermissionError:
@@ -175,3 +181,30 @@ def read_sysctl(name: str) -> int | None:
         return int((SYSCTLS / name).read_text())
     except (OSError, ValueError):
         return None
+
+
+def attach_filter(events: socket.socket, program: bytes) -> None:
+    """Puts a classic BPF program (conntrack.bpf) on a socket, in place of the one it has.
+
+    While one replaces another the kernel counts both against net.core.optmem_max; where that is
+    too much the socket is without a program for a moment. Raises OSError, with ENOMEM where this
+    program alone is too long for net.core.optmem_max (net/core/filter.c, sk_filter_charge).
+    """
+    code = array("B", program)
+    address, size = code.buffer_info()
+    wanted = struct.pack("@HP", size // 8, address)  # struct sock_fprog
+    try:
+        events.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, wanted)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        detach_filter(events)
+        events.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, wanted)
+
+
+def detach_filter(events: socket.socket) -> None:
+    """Takes a socket's program off, if it has one."""
+    try:
+        events.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+    except FileNotFoundError:
+        return

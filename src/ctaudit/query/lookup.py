@@ -53,11 +53,12 @@ _WHO_ALONE = sql.SQL(
 )
 _NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
-    "ctaudit.completeness(%(node)s::text, %(begin)s, %(end)s, %(proto)s::smallint, "
-    "%(address)s::inet, %(hosts)s::inet[], %(hosts_from)s::timestamptz) ORDER BY node"
+    "ctaudit.completeness_for(%(node)s::text, %(begin)s, %(end)s, %(address)s::inet, "
+    "%(port)s::integer, %(remote)s::inet, %(remote_port)s::integer, %(proto)s::smallint, "
+    "%(zone)s::integer, %(hosts)s::inet[], %(hosts_from)s::timestamptz) ORDER BY node"
 )
 _IMPORTS = sql.SQL("ctaudit.imports(%(node)s::text, %(begin)s, %(end)s) ORDER BY node")
-_NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness: any protocol of which that is true
+_NO_GAPS_OF_ITS_OWN = -1  # for ctaudit.completeness_for: any protocol of which that is true
 _FLOWS = sql.SQL(
     "ctaudit.flows(%(host)s::cidr, %(nat)s::cidr, %(remote)s::cidr, %(begin)s::timestamptz, "
     "%(end)s::timestamptz, %(open)s::boolean, %(node)s::text, %(limit)s::integer, "

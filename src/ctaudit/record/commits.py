@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -35,6 +36,11 @@ class Commits:
     def find_position(self, node: str, stream: UUID) -> int | None:
         """The committed position; None: the database does not know the stream."""
         return self._positions.take(self._session.open(), node, stream)
+
+    def find_filter(self, segment: Segment, offset: int) -> dict[str, Any] | None:
+        """What the stream has said of its filter rules before ``offset``; nothing is in flight."""
+        position = segment.base + offset
+        return self._session.open().find_filter(segment.node, segment.stream, position)
 
     def span(self, segment: Segment, offset: int) -> Span:
         """From where the batch in flight ends, else from the position, to ``offset``."""

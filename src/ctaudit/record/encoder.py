@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from psycopg import pq
 from psycopg.adapt import AdaptersMap, Dumper
 
-from ctaudit.conntrack.event import BYTEA, COLUMNS, INET, TEXT, TIMESTAMPTZ, ElementType
+from ctaudit.conntrack.event import BYTEA, COLUMNS, DENIED, INET, TEXT, TIMESTAMPTZ, ElementType
 from ctaudit.conntrack.layout import Layout
 from ctaudit.spool.decoder import Batch, Row, decode_text
 
@@ -62,7 +62,8 @@ def build_columns(batch: Batch) -> list[ColumnArray]:
     """The batch's columns in the order of event.COLUMNS.
 
     Rows are grouped by layout; within one they are in the order of arrival. A column that no
-    row of the batch has is an empty array; ``kind`` always has the full length.
+    row of the batch has is an empty array; ``kind`` always has the full length, and behind it a
+    DENIED for each event that filter rules exclude.
     """
     parts: dict[str, list[bytes]] = {name: [] for name in COLUMNS}
     absent = dict.fromkeys(COLUMNS, 0)
@@ -77,10 +78,14 @@ def build_columns(batch: Batch) -> list[ColumnArray]:
     columns = []
     for name, element in COLUMNS.items():
         missing = absent[name]
-        if missing == len(batch.rows):
+        if name == "kind" and batch.denied:
+            parts[name].append(_encode_constant(DENIED, batch.denied))
+            head = _ARRAY.pack(1, False, element.oid, batch.count, 1)
+            body = b"".join((head, *parts[name]))
+        elif missing == len(batch.rows):
             body = _ARRAY.pack(0, 0, element.oid, 0, 0)[:12]
         else:
-            head = _ARRAY.pack(1, missing > 0, element.oid, batch.count, 1)
+            head = _ARRAY.pack(1, missing > 0, element.oid, batch.count - batch.denied, 1)
             body = b"".join((head, *parts[name]))
         columns.append(_ARRAYS[element](body))
     return columns

@@ -12,6 +12,7 @@ from ctaudit.errors import UsageError
 from ctaudit.record.batch_policy import BatchPolicy, Due, LastSent, Moment, is_quiet
 from ctaudit.record.bisection import Bisection
 from ctaudit.record.commits import Commits
+from ctaudit.record.filtering import StreamFilter
 from ctaudit.record.in_flight import Committed, Rejected
 from ctaudit.record.live_copy import LiveCopy
 from ctaudit.record.live_log import EventLines
@@ -64,6 +65,7 @@ class Pipeline:
         self._mode = config.mode
         self._commits = commits
         self._lines = lines
+        self._filter = StreamFilter()
         self._privacy = choose_privacy(config)
         self._list = list_segments
         self._replay = replay
@@ -127,7 +129,9 @@ class Pipeline:
                 return False
             case Ready() as ready:
                 segment = open_ready(ready, writable=not self._replay)
-                self._cursor = Cursor(segment, ready.offset) if segment else None
+                if segment:
+                    self._cursor = Cursor(segment, ready.offset)
+                    self._filter.begin(self._commits.find_filter(segment, ready.offset))
             case MissingBytes() as missing:
                 loss = missing_segments(missing, self._mode, time.time_ns())
                 self._record_loss(missing.span, loss)
@@ -171,7 +175,9 @@ class Pipeline:
         """Sends what has been read, up to the cursor or ``offset``; False if it is nothing."""
         if due is None:
             return False
-        batch = self._batch if self._privacy is None else self._privacy.hide(self._batch)
+        batch = self._filter.apply(self._batch)
+        if self._privacy is not None:
+            batch = self._privacy.hide(batch)
         span = self._commits.span(cursor.segment, cursor.offset if offset is None else offset)
         if span.until <= span.first:
             return False
@@ -218,6 +224,8 @@ class Pipeline:
         elif rejected := self._record_note(span, stop):
             words = describe_error(rejected.error)
             self._record_loss(span, undecodable(step.received, stop.name, message, words))
+        elif stop.name == "start" or (stop.name == "resume" and "filter" in stop.detail):
+            self._filter.begin(stop.detail.get("filter"))
         cursor.move(cursor.offset + len(message))
 
     def _record_damage(self, cursor: Cursor, reason: str) -> None:

@@ -26,6 +26,7 @@ from psycopg.types.numeric import Int8
 
 from ctaudit.conntrack.event import COLUMNS
 from ctaudit.database.limits import Unlimited
+from ctaudit.errors import DatabaseError
 from ctaudit.record.encoder import build_columns, register_columns
 from ctaudit.record.positions import Span
 from ctaudit.spool.decoder import Batch
@@ -96,6 +97,15 @@ def read_taken_columns(connection: psycopg.Connection[Any], procedure: str) -> i
     return count_taken([row[0] for row in rows])
 
 
+def read_knows_filters(connection: psycopg.Connection[Any]) -> bool:
+    """Whether this database answers unknown for what filter rules exclude."""
+    with connection.transaction():
+        rows = connection.execute(
+            "SELECT to_regprocedure('ctaudit.filter_at(text, uuid, bigint)') IS NOT NULL"
+        ).fetchall()
+    return bool(rows[0][0])
+
+
 def count_taken(parameters: Iterable[int]) -> int:
     """By the numbers of parameters of the procedures of one name.
 
@@ -109,11 +119,19 @@ def count_taken(parameters: Iterable[int]) -> int:
 class Store:
     """An open connection, in autocommit, and the procedure that takes the batches.
 
-    ``taken``: how many of event.COLUMNS it takes.
+    ``taken``: how many of event.COLUMNS it takes. ``knows_filters``: read_knows_filters.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], procedure: str, taken: int) -> None:
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        procedure: str,
+        taken: int,
+        *,
+        knows_filters: bool = True,
+    ) -> None:
         self._connection = connection
+        self._knows_filters = knows_filters
         connection.autocommit = True
         register_columns(connection.adapters)
         self._taken = taken
@@ -149,7 +167,15 @@ class Store:
                 _raise_for(result)
 
     def record_note(self, span: Span, note: Note) -> None:
-        """Records a note whose bytes are ``span``."""
+        """Records a note whose bytes are ``span``.
+
+        Raises DatabaseError where the note says filter rules that the database does not know.
+        """
+        if note.detail.get("filter") and not self._knows_filters:
+            raise DatabaseError(
+                f"database {self._connection.info.dbname} does not know filter rules, and would "
+                "answer none for what they exclude; run: ctaudit schema upgrade"
+            )
         values = (
             span.node,
             span.stream,
@@ -167,6 +193,16 @@ class Store:
         with self._unlimited.transaction():
             row = self._connection.execute(
                 "SELECT ctaudit.resume_position(%s, %s)", (node, stream)
+            ).fetchone()
+        return None if row is None else row[0]
+
+    def find_filter(self, node: str, stream: UUID, position: int) -> dict[str, Any] | None:
+        """What the stream said last of its filter rules before ``position``; None: it has none."""
+        if not self._knows_filters:
+            return None
+        with self._unlimited.transaction():
+            row = self._connection.execute(
+                "SELECT ctaudit.filter_at(%s, %s, %s)", (node, stream, Int8(position))
             ).fetchone()
         return None if row is None else row[0]
 

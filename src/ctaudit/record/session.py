@@ -14,7 +14,7 @@ from ctaudit.database.limits import unlimited
 from ctaudit.host.log import log_fault
 from ctaudit.host.systemd import notify
 from ctaudit.record.notices import log_notice
-from ctaudit.record.procedures import Store, read_taken_columns
+from ctaudit.record.procedures import Store, read_knows_filters, read_taken_columns
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ def open_store(dsn: str, procedure: str) -> Store:
         with explained(f"reading the parameters of {procedure}"), unlimited(connection):
             found = check_schema_version(connection, version.OLDEST_RECORDED)
             taken = read_taken_columns(connection, procedure)
-        store = Store(connection, procedure, taken)
+            knows_filters = read_knows_filters(connection)
+        store = Store(connection, procedure, taken, knows_filters=knows_filters)
     except BaseException:
         connection.close()
         raise

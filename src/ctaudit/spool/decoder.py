@@ -25,13 +25,15 @@ class Batch:
     A row holds the leaves of its layout, as the bytes that the kernel sent, and the time of
     receipt in nanoseconds. ``since``: when the first event was received. ``covered_until``:
     everything that the kernel sent before this time has been read; 0: not known. Times are
-    nanoseconds since 1970.
+    nanoseconds since 1970. ``denied``: how many of ``count`` are not in ``rows``, since filter
+    rules exclude them.
     """
 
     rows: defaultdict[Layout, list[Row]] = field(default_factory=lambda: defaultdict(list))
     count: int = 0
     since: int = 0
     covered_until: int = 0
+    denied: int = 0
 
 
 @dataclass(frozen=True)

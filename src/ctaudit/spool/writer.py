@@ -33,7 +33,7 @@ from ctaudit.spool.segment_writer import SegmentWriter
 log = logging.getLogger(__name__)
 
 # What a segment takes over from the one before it, beside the counts of drops.
-_CARRIED = (Word.LOOKED, Word.SETTINGS, Word.CLASHES, Word.CLOCK_OFFSET)
+_CARRIED = (Word.LOOKED, Word.SETTINGS, Word.CLASHES, Word.CLOCK_OFFSET, Word.FILTER)
 _RETRY_AFTER = 0.05  # seconds between two attempts to begin a segment while there is no room
 
 

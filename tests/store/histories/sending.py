@@ -47,7 +47,8 @@ _WHO = (
     "q.zone)"
 )
 _COMPLETENESS = (
-    "ctaudit.completeness(q.node, q.begin, q.until, q.proto, q.address, q.hosts::inet[], q.since)"
+    "ctaudit.completeness_for(q.node, q.begin, q.until, q.address, q.port, q.remote, "
+    "q.remote_port, q.proto, q.zone, q.hosts::inet[], q.since)"
 )
 _ORDER = "ORDER BY q.place, a.node"
 _EMPTY_EVERY = 100  # histories
