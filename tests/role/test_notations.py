@@ -177,7 +177,7 @@ def test_host_name_with_dots_and_capitals(site: Site) -> None:
     assert again.changed("r1") == 0, again.text
     database = site.machine("rdb")
     assert '"R1.Example.NET" 10.20.1.2/32' in _find_hba(database).read_text()
-    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)
+    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)["nodes"]
     retired = {row["node"]: bool(row["retired_at"]) for row in listed}
     assert (retired["r1"], retired["R1.Example.NET"]) == (True, False)
     _remove_as(site, "R1.Example.NET")

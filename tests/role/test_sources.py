@@ -62,7 +62,7 @@ def test_removal(site: Site) -> None:
     assert kept == {"/etc/ctaudit", "/var/lib/ctaudit"}
     assert machine.path("/var/lib/ctaudit/spool").is_dir()
     database = site.machine("rdb")
-    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)
+    listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)["nodes"]
     assert {row["node"]: bool(row["retired_at"]) for row in listed} == {"r1": True, "r2": False}
     words = ["psql", "-XAtq", "-c", "SELECT rolname FROM pg_roles WHERE rolname ~ '^r[12]$'"]
     assert database.run(words, user="postgres").stdout.split() == ["r2"]
