@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import decorator
 import prometheus_client
 import pytest
 
@@ -23,8 +24,12 @@ IS_FOUND = "SELECT FROM ctaudit.stream WHERE detail ? 'canary'"
 def measured(booted: BootedGateway) -> Iterator[BootedGateway]:
     """With the client library of this host, and all units in the gateway's network namespace."""
     machine = booted.machine
-    library = "/usr/lib/python3/dist-packages/prometheus_client"
-    machine.put(Path(prometheus_client.__file__).parent, library)
+    # Debian's package of the library takes python3-decorator for a part of it.
+    packages = "/usr/lib/python3/dist-packages"
+    library = [f"{packages}/prometheus_client", f"{packages}/decorator.py"]
+    for source, place in zip((prometheus_client, decorator), library, strict=True):
+        found = Path(str(source.__file__))
+        machine.put(found.parent if found.stem == "__init__" else found, place)
     machine.run(["mkdir", "-p", FOLDER])
     dropped = [f"/etc/systemd/system/{unit}.d/metrics.conf" for unit in (UNIT, RECORDER)]
     machine.put(ROOT / "packaging/debian" / UNIT, f"/usr/lib/systemd/system/{UNIT}")
@@ -33,7 +38,7 @@ def measured(booted: BootedGateway) -> Iterator[BootedGateway]:
     machine.systemctl("daemon-reload")
     booted.begin_anew({"canary": 'interval = "1min"'})
     yield booted
-    machine.run(["rm", "-rf", *dropped, f"/usr/lib/systemd/system/{UNIT}", library, FOLDER])
+    machine.run(["rm", "-rf", *dropped, f"/usr/lib/systemd/system/{UNIT}", *library, FOLDER])
     machine.systemctl("daemon-reload")
     booted.configure()
     machine.systemctl("restart", RECORDER)
