@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import decorator
-import prometheus_client
 import pytest
 
 from ctaudit.host.log import MESSAGE_IDS
@@ -25,11 +23,10 @@ def measured(booted: BootedGateway) -> Iterator[BootedGateway]:
     """With the client library of this host, and all units in the gateway's network namespace."""
     machine = booted.machine
     # Debian's package of the library takes python3-decorator for a part of it.
-    packages = "/usr/lib/python3/dist-packages"
-    library = [f"{packages}/prometheus_client", f"{packages}/decorator.py"]
-    for source, place in zip((prometheus_client, decorator), library, strict=True):
-        found = Path(str(source.__file__))
-        machine.put(found.parent if found.stem == "__init__" else found, place)
+    packages = Path("/usr/lib/python3/dist-packages")
+    library = [str(packages / "prometheus_client"), str(packages / "decorator.py")]
+    for place in library:
+        machine.put(Path(place), place)
     machine.run(["mkdir", "-p", FOLDER])
     dropped = [f"/etc/systemd/system/{unit}.d/metrics.conf" for unit in (UNIT, RECORDER)]
     machine.put(ROOT / "packaging/debian" / UNIT, f"/usr/lib/systemd/system/{UNIT}")
