@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import prometheus_client
 import pytest
 
 from ctaudit.host.log import MESSAGE_IDS
@@ -23,8 +22,11 @@ IS_FOUND = "SELECT FROM ctaudit.stream WHERE detail ? 'canary'"
 def measured(booted: BootedGateway) -> Iterator[BootedGateway]:
     """With the client library of this host, and all units in the gateway's network namespace."""
     machine = booted.machine
-    library = "/usr/lib/python3/dist-packages/prometheus_client"
-    machine.put(Path(prometheus_client.__file__).parent, library)
+    # Debian's package of the library takes python3-decorator for a part of it.
+    packages = Path("/usr/lib/python3/dist-packages")
+    library = [str(packages / "prometheus_client"), str(packages / "decorator.py")]
+    for place in library:
+        machine.put(Path(place), place)
     machine.run(["mkdir", "-p", FOLDER])
     dropped = [f"/etc/systemd/system/{unit}.d/metrics.conf" for unit in (UNIT, RECORDER)]
     machine.put(ROOT / "packaging/debian" / UNIT, f"/usr/lib/systemd/system/{UNIT}")
@@ -33,7 +35,7 @@ def measured(booted: BootedGateway) -> Iterator[BootedGateway]:
     machine.systemctl("daemon-reload")
     booted.begin_anew({"canary": 'interval = "1min"'})
     yield booted
-    machine.run(["rm", "-rf", *dropped, f"/usr/lib/systemd/system/{UNIT}", library, FOLDER])
+    machine.run(["rm", "-rf", *dropped, f"/usr/lib/systemd/system/{UNIT}", *library, FOLDER])
     machine.systemctl("daemon-reload")
     booted.configure()
     machine.systemctl("restart", RECORDER)

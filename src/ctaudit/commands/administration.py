@@ -32,7 +32,8 @@ def run_metrics(args: Namespace) -> int:
     try:
         from ctaudit.admin.metrics_text import format_metrics
     except ImportError as error:
-        if not (error.name or "").startswith("prometheus_client"):
+        # What is missing may be what the library needs itself.
+        if (error.name or "").startswith("ctaudit"):
             raise
         raise UsageError(
             "metrics needs the client library of Prometheus: apt install python3-prometheus-client"
