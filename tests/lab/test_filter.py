@@ -182,7 +182,8 @@ def test_other_rules_on_a_kept_socket(lab: Lab, cluster: Cluster) -> None:
         assert moments[0] < until < moments[1]
         public = f"{a.GATEWAY}:{opening['reply_dport']}"
         before = rig.who([public], moments[0], "--proto", "tcp")
-        assert (before["exit_status"], len(before["answers"])) == (0, 1), before["reasons"]
+        # Its end may have been on its way for up to a minute when the rules were changed.
+        assert (before["exit_status"], len(before["answers"])) == (UNKNOWN, 1), before["reasons"]
         after = rig.who([public], moments[1], "--proto", "tcp")
         assert after["exit_status"] == UNKNOWN
         assert "not recorded by rule 1 (deny proto tcp)" in after["completeness"][0]["why"]
