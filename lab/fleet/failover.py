@@ -215,13 +215,18 @@ def _wait_for_pair(case: Failover) -> str:
 
 
 def _is_primary(name: str) -> bool:
-    with suppress(MachineError, ValueError, subprocess.TimeoutExpired):
-        return bool(_query(name, "SELECT WHERE NOT pg_is_in_recovery()"))
-    return False
+    return _has_rows(name, "SELECT WHERE NOT pg_is_in_recovery()")
 
 
 def _has_standby(name: str, replication: str) -> bool:
-    return _is_primary(name) and bool(_query(name, _STANDS_BY.format(replication)))
+    return _is_primary(name) and _has_rows(name, _STANDS_BY.format(replication))
+
+
+def _has_rows(name: str, statement: str) -> bool:
+    """False where it does not answer: Patroni may be writing the server's configuration anew."""
+    with suppress(MachineError, ValueError, subprocess.TimeoutExpired):
+        return bool(_query(name, statement))
+    return False
 
 
 def _query(name: str, statement: str) -> list[object]:
