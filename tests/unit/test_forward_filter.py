@@ -235,6 +235,32 @@ def test_rules_that_changed_in_what_is_lost(
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "configured", "written"),
+    [
+        (in_recorder(NO_UDP), in_recorder(NO_UDP), NO_TCP, [1, 5]),
+        (in_kernel(NO_UDP), in_recorder(NO_UDP), NO_UDP, [1, 2, 5]),
+        (in_recorder(NO_UDP), in_kernel(NO_UDP), NO_TCP, [1, 5, 6]),
+    ],
+)
+def test_the_same_rules_behind_what_is_lost(
+    spool: Ruled, first: EventFilter, second: EventFilter, configured: str, written: list[int]
+) -> None:
+    """Those that the output has go on, unless they are evaluated elsewhere now."""
+    spool.start(first)
+    spool.send()
+    forward(spool)
+    spool.roll()
+    spool.resume(second)
+    spool.send()
+    spool.roll()
+    for _ in range(2):
+        spool.lose_first()
+    spool.send()
+    lost = "segments were deleted before they were read"
+    assert forward(spool, configured) == (written, [lost])
+
+
+@pytest.mark.parametrize(
     ("configured", "written", "gaps"),
     [(NO_UDP, [1, 2, 3], []), (NO_TCP, [1, 2, 4], ["filter rules not known"])],
 )

@@ -77,14 +77,17 @@ class Lines(defaultdict[Layout, list[Row]]):
 
     def _compile(self, layout: Layout) -> Callable[[Row], None]:
         write, denies = self._compile_line(layout), self._filter.denies(layout)
+        if write is None:
+            return lambda _: None
         if denies is None:
             return write
         return lambda row: None if denies(row) else write(row)
 
-    def _compile_line(self, layout: Layout) -> Callable[[Row], None]:
+    def _compile_line(self, layout: Layout) -> Callable[[Row], None] | None:
+        """None: the output writes no row of this layout."""
         is_wanted = compile_wanted(layout, self._section.events)
         if is_wanted is None:
-            return lambda _: None
+            return None
         compiled = (
             compile_json(layout, self._node, self._names, self._rfc3339)
             if self._section.form == "json"
