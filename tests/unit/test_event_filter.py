@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ctaudit.capture.event_filter import EventFilter, choose_filter, find_digest
+from ctaudit.capture.event_filter import EventFilter, choose_filter
 from ctaudit.capture.receiver import Receiver
 from ctaudit.conntrack.bpf import count_instructions
-from ctaudit.conntrack.filter import RuleSet
+from ctaudit.conntrack.filter import RuleSet, find_digest, find_where
 from ctaudit.conntrack.filter_notation import read_rule
 from ctaudit.spool.segment import Word
 from ctaudit.spool.segment_writer import SegmentWriter
@@ -76,6 +76,7 @@ def test_a_word_says_rules_and_place() -> None:
     assert ONE.rules is not None
     assert find_digest(ONE.word) == find_digest(refused.word) == ONE.rules.digest
     assert find_digest(0) is None
+    assert (find_where(ONE.word), find_where(refused.word)) == ("kernel", "recorder")
 
 
 def test_without_rules_nothing_is_said(rig: FilterRig) -> None:

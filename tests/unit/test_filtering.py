@@ -12,9 +12,9 @@ from ctaudit.conntrack.filter import RuleSet, plain_rules
 from ctaudit.conntrack.filter_notation import read_rule
 from ctaudit.errors import DatabaseError
 from ctaudit.record.encoder import build_columns
-from ctaudit.record.filtering import StreamFilter
 from ctaudit.record.procedures import Store
 from ctaudit.spool.decoder import Batch
+from ctaudit.spool.filtering import StreamFilter
 from ctaudit.spool.note import Note, pack_note
 from tests.unit.arrays import load_array
 from tests.unit.messages import UDP, build

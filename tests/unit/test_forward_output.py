@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from uuid import UUID
 
 import pytest
 
@@ -394,10 +395,19 @@ def test_a_seal_that_a_loss_of_power_has_undone(tmp_path: Path, spool: Spool) ->
     assert numbers_in(file) == spool.sent
 
 
-def test_a_state_that_cannot_be_read_counts_for_none(tmp_path: Path, spool: Spool) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"place": 7}',
+        f'{{"place": {{"stream": "{UUID(int=7)}", "filter": 7}}, "mark": null, "lost": {{}}}}',
+    ],
+)
+def test_a_state_that_cannot_be_read_counts_for_none(
+    tmp_path: Path, spool: Spool, content: str
+) -> None:
     folder, file = tmp_path / "spool", tmp_path / "out"
     spool.send(3)
-    (folder / "a.output").write_text('{"place": 7}')
+    (folder / "a.output").write_text(content)
     with outputting(configure(folder, str(file))) as output:
         drain(output)
         assert numbers_in(file) == spool.sent

@@ -36,7 +36,10 @@ class EventFilter:
 
     @property
     def word(self) -> int:
-        """For the segment's header; 0: no rules. The lowest bit says where."""
+        """For the segment's header; 0: no rules. The lowest bit says where.
+
+        conntrack.filter's find_digest and find_where read it.
+        """
         if self.rules is None:
             return 0
         return int(self.rules.digest, 16) << 1 | (self.program is None)
@@ -49,11 +52,6 @@ class EventFilter:
         return {
             "digest": self.rules.digest, "where": self.where, "rules": plain_rules(self.rules),
         }  # fmt: skip
-
-
-def find_digest(word: int) -> str | None:
-    """The digest of the rules whose word that is; None: there are none."""
-    return f"{word >> 1:015x}" if word else None
 
 
 def choose_filter(

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from ctaudit.capture.event_filter import find_digest
+from ctaudit.conntrack.filter import find_digest
 from ctaudit.conntrack.netlink import open_dump_socket, scan_dump
 from ctaudit.conntrack.nlmsg import align
 from ctaudit.spool.segment import ROOM, Word

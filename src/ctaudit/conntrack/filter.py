@@ -71,6 +71,16 @@ class RuleSet:
         return any(rule.action == DENY for rule in self.rules)
 
 
+def find_digest(word: int) -> str | None:
+    """The digest of the rules whose word stands in a segment's header; None: there are none."""
+    return f"{word >> 1:015x}" if word else None
+
+
+def find_where(word: int) -> str:
+    """Where the rules of that word are evaluated."""
+    return IN_RECORDER if word & 1 else IN_KERNEL
+
+
 def plain_rules(rules: RuleSet) -> list[dict[str, Any]]:
     """As JSON values: of each rule its action and its conditions."""
     return [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ctaudit.config import Config, OutputSection
 from ctaudit.conntrack.layout import Layout
@@ -13,6 +14,7 @@ from ctaudit.forward.gap import Gap
 from ctaudit.forward.json_form import compile_json, format_json_gap
 from ctaudit.forward.log_form import compile_log, format_log_gap
 from ctaudit.spool.decoder import Batch, Row
+from ctaudit.spool.filtering import StreamFilter
 from ctaudit.spool.privacy import choose_privacy
 
 _MOST_LAYOUTS = 2048
@@ -33,6 +35,7 @@ class Lines(defaultdict[Layout, list[Row]]):
         super().__init__()
         self._node = config.node
         self._section = section
+        self._filter = StreamFilter()
         self._privacy = choose_privacy(config)
         self._names = AddressNames()
         self._rfc3339, self._syslog = rfc3339_clock(), syslog_clock()
@@ -53,6 +56,11 @@ class Lines(defaultdict[Layout, list[Row]]):
             self._node = node
             self.clear()
 
+    def set_filter(self, told: Mapping[str, Any] | None) -> None:
+        """What the stream says of its filter rules from here on; None: it has none."""
+        self._filter.begin(told)
+        self.clear()
+
     def add_gap(self, gap: Gap) -> None:
         if self._section.form == "json":
             self._lines.append(format_json_gap(gap, self._node, self._rfc3339))
@@ -68,9 +76,18 @@ class Lines(defaultdict[Layout, list[Row]]):
         return lines
 
     def _compile(self, layout: Layout) -> Callable[[Row], None]:
+        write, denies = self._compile_line(layout), self._filter.denies(layout)
+        if write is None:
+            return lambda _: None
+        if denies is None:
+            return write
+        return lambda row: None if denies(row) else write(row)
+
+    def _compile_line(self, layout: Layout) -> Callable[[Row], None] | None:
+        """None: the output writes no row of this layout."""
         is_wanted = compile_wanted(layout, self._section.events)
         if is_wanted is None:
-            return lambda _: None
+            return None
         compiled = (
             compile_json(layout, self._node, self._names, self._rfc3339)
             if self._section.form == "json"

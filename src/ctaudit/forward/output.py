@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ctaudit.config import Config, OutputSection
 from ctaudit.config_readers import split_destination
+from ctaudit.conntrack.filter_notation import read_rules
 from ctaudit.errors import CtauditError
 from ctaudit.forward.file_sink import FileSink
 from ctaudit.forward.lines import Lines
@@ -81,7 +82,12 @@ class Output:
         self._state = read_state(self._directory, name) or OutputState(name)
         self._lines = Lines(config, section)
         self._reader = Reader(
-            name, self._directory, self._lines, self._state.place, self._state.lost
+            name,
+            self._directory,
+            self._lines,
+            self._state.place,
+            self._state.lost,
+            read_rules(config.filter),
         )
         self._count = self._state.lines
         self._sent = 0  # bytes over this connection

@@ -11,18 +11,22 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ctaudit.conntrack.filter import RuleSet, find_digest, find_where
 from ctaudit.errors import PrivilegeError
 from ctaudit.forward.gap import Gap, gap_of_note
 from ctaudit.forward.lines import Lines
+from ctaudit.forward.stream_rules import Told, assume_rules, is_held, read_told, says_rules
 from ctaudit.host.log import log_fault
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Decoder, Undecodable
 from ctaudit.spool.frame import DamagedFrame
+from ctaudit.spool.note import Note
 from ctaudit.spool.order import SealRepair, find_end, list_paths
 from ctaudit.spool.output_state import Lost, Place
 from ctaudit.spool.segment import (
     DamagedSegment,
     Segment,
+    Word,
     list_segments,
     open_segment,
     preserve_damaged,
@@ -31,6 +35,7 @@ from ctaudit.spool.segment import (
 log = logging.getLogger(__name__)
 
 _EVENTS_A_STEP = 2000
+UNKNOWN_RULES = "filter rules not known"
 UNREAD, ANEW = "segments were deleted before they were read", "the spool was begun anew"
 
 
@@ -61,9 +66,20 @@ def find_deleted(place: Place, segment: Segment) -> Deleted | None:
 
 
 class Reader:
-    """Reads on at ``place``; ``lost``: what was deleted before it was read, all in all."""
+    """Reads on at ``place``; ``lost``: what was deleted before it was read, all in all.
 
-    def __init__(self, name: str, directory: Path, lines: Lines, place: Place, lost: Lost) -> None:
+    ``rules``: those of the configuration, for a stream of which the digest alone is known.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        lines: Lines,
+        place: Place,
+        lost: Lost,
+        rules: RuleSet | None = None,
+    ) -> None:
         self._name = name
         self._directory = directory
         self._lines = lines
@@ -71,13 +87,16 @@ class Reader:
         self._decoder = Decoder()
         self._seals = SealRepair(lambda: list_paths(directory))
         self._cursor: Cursor | None = None
+        self._rules = rules
         self.place = place
         self.lost = lost
+        lines.set_filter(place.filter)
 
     def seek(self, place: Place, lost: Lost) -> None:
         """Reads on somewhere else."""
         self.close()
         self._lines.take()
+        self._lines.set_filter(place.filter)
         self.place, self.lost = place, lost
 
     def close(self) -> None:
@@ -106,6 +125,7 @@ class Reader:
             self._lines.add_gap(gap)
         elif step.stop is not None:
             self._add_gap(gap_of_note(step.stop, self.place.received))
+            self._follow_rules(step.stop)
         if step.stop is not None:
             cursor.move(cursor.offset + len(step.stop_bytes))
         position = segment.base + cursor.offset
@@ -131,15 +151,24 @@ class Reader:
             segment = self._open(path)
             if segment is None:
                 continue
-            self._note_deleted(find_deleted(place, segment), segment)
+            deleted = find_deleted(place, segment)
+            self._note_deleted(deleted, segment)
             offset = 0
             if (segment.sequence, segment.stream) == (place.sequence, place.stream):
                 offset = max(0, place.position - segment.base)
             self._lines.set_node(segment.node)
             self._cursor = Cursor(segment, min(offset, segment.end))
-            self.place = Place(
-                segment.stream, segment.sequence, segment.base + offset, False, place.received
+            self.place = replace(
+                place,
+                stream=segment.stream,
+                sequence=segment.sequence,
+                position=segment.base + offset,
+                has_ended=False,
             )
+            if segment.base + offset == 0:
+                self._set_rules(None)  # its start note follows
+            elif deleted is not None or segment.stream != place.stream:
+                self._set_rules_of_header(segment)
             return True
         return False
 
@@ -183,6 +212,42 @@ class Reader:
         self._add_gap(Gap(f"damaged segment: {reason}", self.place.received, until))
         cursor.move(end)
         self.place = replace(self.place, position=segment.base + end)
+        self._set_rules_of_header(segment)
+
+    def _follow_rules(self, note: Note) -> None:
+        """Goes over to the rules that the stream has from this note on."""
+        if says_rules(note):
+            self._set_rules(read_told(note))
+        elif note.name == "dump begin":
+            digest = note.detail.get("filter")
+            if not is_held(self.place.filter, digest):
+                self._assume(digest, None, Gap(UNKNOWN_RULES, self.place.received, note.at))
+
+    def _set_rules_of_header(self, segment: Segment) -> None:
+        """Goes by what the header says last, where the note of the rules was not read."""
+        word = segment.words[Word.FILTER]
+        digest, where = find_digest(word), find_where(word)
+        if not is_held(self.place.filter, digest, where):
+            since, until = segment.created, segment.sealed or time.time_ns()
+            self._assume(digest, where, Gap(UNKNOWN_RULES, since, until))
+
+    def _assume(self, digest: str | None, where: str | None, gap: Gap) -> None:
+        """``gap``: for rules that are not the configuration's, which are applied nevertheless."""
+        told, is_known = assume_rules(digest, where, self._rules)
+        if not is_known:
+            self._add_gap(gap)
+            log.warning(
+                "output %s: the filter rules %s of the spool are not known; those of the "
+                "configuration are applied to its lines",
+                self._name,
+                digest,
+            )
+        self._set_rules(told)
+
+    def _set_rules(self, told: Told | None) -> None:
+        if told != self.place.filter:
+            self.place = replace(self.place, filter=told)
+            self._lines.set_filter(told)
 
     def _add_gap(self, gap: Gap | None) -> None:
         if gap is not None:

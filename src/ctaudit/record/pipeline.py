@@ -12,7 +12,6 @@ from ctaudit.errors import UsageError
 from ctaudit.record.batch_policy import BatchPolicy, Due, LastSent, Moment, is_quiet
 from ctaudit.record.bisection import Bisection
 from ctaudit.record.commits import Commits
-from ctaudit.record.filtering import StreamFilter
 from ctaudit.record.in_flight import Committed, Rejected
 from ctaudit.record.live_copy import LiveCopy
 from ctaudit.record.live_log import EventLines
@@ -29,6 +28,7 @@ from ctaudit.record.positions import Span
 from ctaudit.record.upkeep import mark_committed, open_ready, rename_foreign, unmark_lost
 from ctaudit.spool.cursor import Cursor
 from ctaudit.spool.decoder import Batch, Decoder, DecodeStep, Undecodable
+from ctaudit.spool.filtering import StreamFilter
 from ctaudit.spool.frame import DamagedFrame
 from ctaudit.spool.note import Note
 from ctaudit.spool.order import SealRepair

@@ -23,7 +23,8 @@ class Place:
     """Where an output reads on: at ``position`` of ``stream``, in the segment ``sequence``.
 
     ``sequence`` 0: nothing has been read. ``has_ended``: that segment is complete and read.
-    ``received``: when the last frame read was received, nanoseconds since 1970.
+    ``received``: when the last frame read was received, nanoseconds since 1970. ``filter``: the
+    stream's filter rules there, as forward.stream_rules keeps them; None: it has none.
     """
 
     stream: UUID = UUID(int=0)
@@ -31,6 +32,7 @@ class Place:
     position: int = 0
     has_ended: bool = False
     received: int = 0
+    filter: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def read_state(directory: Path, name: str) -> OutputState | None:
     try:
         values = json.loads((directory / f"{name}{_SUFFIX}").read_bytes())
         mark = values["mark"]
+        if not isinstance(values["place"].get("filter"), dict | None):
+            return None
         return OutputState(
             **{
                 **_known(OutputState, values),

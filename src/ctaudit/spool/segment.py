@@ -58,7 +58,7 @@ class Word(IntEnum):
     SETTINGS = 19  # what the notes in the stream say of the settings: capture.watch, pack_settings
     CLASHES = 20  # 1 + the kernel's count of clashes, as of the last note of it; 0: not known
     CLOCK_OFFSET = 21  # CLOCK_REALTIME - CLOCK_BOOTTIME in ns, modulo 2**64; 0: not known
-    FILTER = 22  # the filter rules that the notes in the stream say: capture.event_filter; 0: none
+    FILTER = 22  # the filter rules that the notes in the stream say: conntrack.filter; 0: none
     COMMITTED = 24  # bytes of data that the database holds
     DUMP_ENDED = 25  # when the last dump ended, CLOCK_BOOTTIME in ns; 0: a dump is due
     DROPPED = 26  # events dropped while the spool was full, after the last one in this segment

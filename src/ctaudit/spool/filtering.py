@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,19 +42,22 @@ class StreamFilter:
             log.warning("the filter rules of this stream cannot be read and are not applied")
         self._of_events = told.get("where") != IN_KERNEL
 
+    def denies(self, layout: Layout) -> Callable[[Row], bool] | None:
+        """Whether the rules exclude a row of ``layout``; None: they exclude none of its rows."""
+        if self._matcher is None or not (self._of_events or layout.kind is Kind.DUMP):
+            return None
+        return self._matcher.denies(layout)
+
     def apply(self, batch: Batch) -> Batch:
         """The batch without the rows that the rules exclude, which it counts as denied."""
-        matcher = self._matcher
-        if matcher is None:
+        if self._matcher is None:
             return batch
         rows: defaultdict[Layout, list[Row]] = defaultdict(list)
         denied = 0
         for layout, given in batch.rows.items():
-            kept = given
-            if self._of_events or layout.kind is Kind.DUMP:
-                denies = matcher.denies(layout)
-                kept = [row for row in given if not denies(row)]
-                denied += len(given) - len(kept)
+            denies = self.denies(layout)
+            kept = given if denies is None else [row for row in given if not denies(row)]
+            denied += len(given) - len(kept)
             if kept:
                 rows[layout] = kept
         return replace(batch, rows=rows, denied=denied) if denied else batch
