@@ -230,6 +230,9 @@ def _copy_anew(case: Failover, primary: str) -> None:
         if name != primary:
             print(f"{name} does not follow {primary} by itself: patronictl reinit", flush=True)
             keeper.machine(primary).run([*patronictl, "reinit", _INSTANCE, name, "--force"])
+    # The base backup begins with a checkpoint, which takes minutes unless somebody hurries it.
+    time.sleep(5)
+    keeper.machine(primary).run(["psql", "-qc", "CHECKPOINT"], user="postgres")
 
 
 def _is_primary(name: str) -> bool:
