@@ -52,7 +52,8 @@ unit: setup-test ## tests without root and without a database (40 s, and with th
 
 # What is asked and said in SQL: no other driver changes it.
 SQL_ALONE := $(patsubst %,tests/store/test_%.py,histories situations lives scenarios rows schema \
-    aggregate bounded closing counters dump_by_sets live_copy many_partitions pairs restore traffic)
+    aggregate bounded closing counters dump_by_sets excluded failover_load filtered hidden_remotes \
+    live_copy many_partitions old_layout pairs restore rewrite roles scopes traffic ulog2_ct)
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (3 min, and what the driver sees again)
 	@echo '== database tests'

@@ -34,6 +34,16 @@ _NETWORKS = {
     "ctaudit_config.scope.public",
     "ctaudit_config.scope.internal",
 }
+# Of each [output.NAME]; a specification of Ansible cannot say that names are the site's.
+_OUTPUT: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "to": {"type": "str"},
+        "form": {"type": "str", "choices": ["json", "log"]},
+        "events": {"type": "str", "choices": ["all", "nat", "new", "destroy"]},
+        "sync": {"type": "bool"},
+    },
+}
 _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 # Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
 _NO_GATEWAYS = {
@@ -240,6 +250,8 @@ def _read_dict(value: Any, option: Option, path: str) -> dict[str, Any]:
         value = _parse(text) if text.startswith("{") else text or {}
     if not isinstance(value, Mapping):
         raise _misfit(value, option, path)
+    if path == "ctaudit_config.output":
+        return _read_outputs(value, path)
     options = option.get("options")
     read = {}
     for key, item in value.items():
@@ -251,6 +263,24 @@ def _read_dict(value: Any, option: Option, path: str) -> dict[str, Any]:
             raise Misfit(f"{here}: there is no such key; there are {', '.join(options)}")
         if inner is not None:  # left out
             read[str(key)] = _read(inner, options[key], here)
+    return read
+
+
+def _read_outputs(value: Mapping[Any, Any], path: str) -> dict[str, Any]:
+    """Sections by their names, each of which becomes part of a file's name in the spool."""
+    read = {}
+    for name, section in value.items():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", str(name)):
+            raise Misfit(
+                f"{path}: {_show(name)} is no name of an output; write 1 to 32 letters, digits, "
+                "'_' or '-', the first a letter or a digit"
+            )
+        here, inner = f"{path}.{name}", _plain(section)
+        if inner is None:  # left out
+            continue
+        read[str(name)] = _read(inner, _OUTPUT, here)
+        if not read[str(name)].get("to"):
+            raise Misfit(f'{here}.to is missing; write a file, "unix:/SOCKET" or "tcp:HOST:PORT"')
     return read
 
 
