@@ -12,6 +12,7 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
+SET jit = off
 AS $function$
     SELECT coalesce(range_agg(tstzrange(
         date_trunc('day', least(

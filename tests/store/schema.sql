@@ -3136,6 +3136,7 @@ CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmul
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
+    SET jit TO 'off'
 AS $$
     SELECT coalesce(range_agg(tstzrange(
         date_trunc('day', least(
