@@ -86,6 +86,9 @@ class Ledger(Store):
         elif note.name in ("overrun", "dropped", "undecodable"):
             raise AssertionError(f"{note.name}: {note.detail}")
 
+    def find_filter(self, node: str, stream: UUID, position: int) -> None:
+        """No stream here has filter rules."""
+
     def find_position(self, node: str, stream: UUID) -> int | None:
         return self.positions.get((node, stream))
 
