@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
 
 from ctaudit.config import Config
-from ctaudit.spool.chain import find_frame, load_frame
-from ctaudit.spool.frame import DamagedFrame
+from ctaudit.spool.backlog import measure_age
 from ctaudit.spool.output_state import OutputState, Place, read_state
 from ctaudit.spool.segment import DamagedSegment, list_segments, opened_segment
 
@@ -39,7 +37,8 @@ def measure_outputs(config: Config) -> tuple[OutputLag, ...]:
 
 def _measure(config: Config, name: str, to: str, state: OutputState | None) -> OutputLag:
     place = state.place if state else Place()
-    unread, first = 0, 0
+    unread = 0
+    oldest: float | None = None
     for sequence, path in list_segments(config.spool.directory):
         if sequence < place.sequence:
             continue
@@ -49,10 +48,7 @@ def _measure(config: Config, name: str, to: str, state: OutputState | None) -> O
         ):
             is_same = (sequence, segment.stream) == (place.sequence, place.stream)
             offset = min(max(0, place.position - segment.base), segment.end) if is_same else 0
-            if segment.end > offset and not first:
-                with contextlib.suppress(DamagedFrame):
-                    frame, _ = load_frame(segment, find_frame(segment, offset))
-                    first = frame.received
+            if segment.end > offset and oldest is None:
+                oldest = measure_age(segment, offset)
             unread += segment.end - offset
-    seconds = max(0.0, (time.time_ns() - first) / 1e9) if first else 0.0
-    return OutputLag(name, to, state, unread, seconds)
+    return OutputLag(name, to, state, unread, oldest or 0.0)
