@@ -11,7 +11,7 @@ from pathlib import Path
 from ctaudit.admin.check import is_database_host
 from ctaudit.admin.check_host import find_holder
 from ctaudit.admin.place import find_place
-from ctaudit.admin.units import get_state, name_units, read_states
+from ctaudit.admin.units import States, Units, get_state, name_units, read_states
 from ctaudit.config import Config
 from ctaudit.conntrack.netlink import read_sysctl
 from ctaudit.conntrack.statistics import CLASHES, STATISTICS, sum_column
@@ -79,11 +79,13 @@ def read_metrics(config: Config, path: Path | None, dsn: str) -> tuple[Readings,
 
     spool, lag, kernel = None, None, None
     nodes: tuple[NodeMetrics, ...] = ()
-    if is_gateway(config, path):
+    units = name_units(path)
+    states = read_states((units.receiver, units.recorder))
+    if is_gateway(config, units, states):
         with source("spool"):
             spool, lag = read_spool(config.spool.directory), read_lag(config.spool.directory)
         with source("kernel"):
-            kernel = _read_kernel(config, path)
+            kernel = _read_kernel(config, units, states)
     with source("database"), connect(dsn) as connection:
         check_schema_version(connection)
         nodes = tuple(ask_metrics(connection, config.node))
@@ -91,19 +93,15 @@ def read_metrics(config: Config, path: Path | None, dsn: str) -> tuple[Readings,
     return Readings(config.node, up, limit, spool, lag, kernel, nodes), remarks
 
 
-def is_gateway(config: Config, path: Path | None) -> bool:
+def is_gateway(config: Config, units: Units, states: States) -> bool:
     """Whether a receiver belongs here: its spool is there, and its units are not switched off."""
-    units = name_units(path)
-    if not config.spool.directory.is_dir():
-        return False
-    return not is_database_host(units, read_states((units.receiver, units.recorder)))
+    return config.spool.directory.is_dir() and not is_database_host(units, states)
 
 
-def _read_kernel(config: Config, path: Path | None) -> KernelReading:
+def _read_kernel(config: Config, units: Units, states: States) -> KernelReading:
     """In the receiver's network namespace, if that can be told and entered."""
-    units = name_units(path)
     receiver = find_holder(config.spool.directory, "receiver")
-    place = find_place(receiver, get_state(read_states((units.receiver,)), units.receiver))
+    place = find_place(receiver, get_state(states, units.receiver))
     with contextlib.ExitStack() as elsewhere:
         if place.namespace is not None and place.namespace.exists():
             elsewhere.enter_context(in_network(place.namespace))
