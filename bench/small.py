@@ -130,7 +130,7 @@ def _measure_commits(watch: psycopg.Connection[Any], rig: Rig) -> dict[str, Any]
         source = at.replace("_at", "_source")
         rows = watch.execute(
             f"SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - {at})::float8"  # noqa: S608
-            f" FROM ctaudit.{table} WHERE {source} IN ('kernel', 'event')"
+            f" FROM ctaudit.{table}_row WHERE {source} IN ('k', 'e')"
         ).fetchall()
         if len(rows) < rig.count(table) or not rows:
             raise BenchError(
