@@ -28,6 +28,8 @@ DECLARE
     v_since record;
     v_window bigint;
     v_by_rows boolean;
+    v_entries_from timestamptz;
+    v_entries_until timestamptz;
     v_step record;
     v_done bigint := 0;
     v_each bigint := 1;
@@ -38,6 +40,19 @@ BEGIN
         RETURN 0;
     END IF;
     v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
+    v_entries_from := CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours'
+        ELSE '-infinity' END;
+    v_entries_until := CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours'
+        ELSE 'infinity' END;
+    IF NOT EXISTS (
+        SELECT FROM ctaudit.dump_entry_row AS e
+        WHERE - e.dump_id = - p_dump.dump_id AND e.node_id = p_stream.node_id
+            AND e.received_at BETWEEN v_entries_from AND v_entries_until
+            AND e.received_at > p_dump.matched_until
+    ) THEN
+        UPDATE ctaudit.dump AS d SET matched_until = 'infinity' WHERE d.dump_id = p_dump.dump_id;
+        RETURN 0;
+    END IF;
     v_by_rows := p_dump.by_rows OR p_stream.mode <> 'live'
         OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
     IF NOT v_by_rows THEN
@@ -69,13 +84,11 @@ BEGIN
             ORDER BY e.received_at LIMIT $6
         ) AS p
     $query$ INTO v_entries, v_until
-    USING p_stream.node_id, p_dump.dump_id,
-        CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours' ELSE '-infinity' END,
-        CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours' ELSE 'infinity' END,
+    USING p_stream.node_id, p_dump.dump_id, v_entries_from, v_entries_until,
         p_dump.matched_until, v_each * p_rows;
-    IF v_entries > 0 AND v_by_rows THEN
+    IF v_by_rows THEN
         PERFORM ctaudit.match_by_rows(p_stream, p_dump, p_earlier, v_until);
-    ELSIF v_entries > 0 THEN
+    ELSE
         PERFORM ctaudit.match_by_copy(p_stream, p_dump, p_earlier, v_until);
     END IF;
     UPDATE ctaudit.dump AS d SET matched_until = v_until, by_rows = v_by_rows

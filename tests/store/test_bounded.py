@@ -68,6 +68,17 @@ def test_a_first_dump_is_taken_in_portions(gateway: Gateway) -> None:
     assert one(gateway, LEFT) == 0
 
 
+def test_a_dump_without_entries_copies_nothing(gateway: Gateway) -> None:
+    """A gateway whose table is empty as it begins, and has much to record when that is compared."""
+    gateway.dump(BEGIN + timedelta(seconds=1))
+    begun = BEGIN + timedelta(seconds=2)
+    gateway.record([opened(connection(n), begun) for n in range(100)], begun + SECOND)
+    gateway.record([], begun + 2 * SECOND)
+    assert one(gateway, PENDING) == 0
+    assert one(gateway, "SELECT count(*) FROM ctaudit.live_copy") == 0
+    assert one(gateway, "SELECT matched_until = 'infinity' FROM ctaudit.dump")
+
+
 def test_silent_ends_are_found_in_portions(gateway: Gateway) -> None:
     """An overrun; the dump after it does not show what had begun before."""
     gateway.dump(BEGIN + timedelta(seconds=1))
