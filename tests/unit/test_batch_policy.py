@@ -80,6 +80,15 @@ def test_at_rest(
     assert POLICY.due_at_rest(batch_of(count, covered, age), last, NOW, ended=ended) is due
 
 
+@pytest.mark.parametrize(
+    ("age", "events_sent", "left"),
+    [(0.0, 0.0, 0.2), (0.05, 0.0, 0.15), (0.0, 0.15, 0.05), (0.5, 0.0, -0.3)],
+)
+def test_seconds_that_events_have_left(age: float, events_sent: float, left: float) -> None:
+    last = LastSent(NOW.monotonic, NOW.monotonic - events_sent)
+    assert POLICY.wait_left(batch_of(1, age=age), last, NOW) == pytest.approx(left)
+
+
 def test_last_sent() -> None:
     last = LastSent(1.0, 2.0)
     assert last.after(batch_of(0, 5), 7.0) == LastSent(7.0, 2.0)

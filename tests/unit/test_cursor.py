@@ -106,6 +106,21 @@ def test_nothing_beyond_what_is_published(tmp_path: Path) -> None:
     segment.close()
 
 
+def test_more_is_published_or_the_segment_is_complete(tmp_path: Path) -> None:
+    segment = make_segment(tmp_path, bodies=(event(1), event(2)))
+    segment.publish(size_of(event(1)))
+    cursor = Cursor(segment, 0)
+    assert cursor.has_more()
+    read_all(cursor)
+    assert not cursor.has_more()
+    segment.publish(2 * size_of(event(1)))
+    assert cursor.has_more()
+    read_all(cursor)
+    segment.seal()
+    assert cursor.has_more()
+    segment.close()
+
+
 def test_end(tmp_path: Path) -> None:
     segment = make_segment(tmp_path, bodies=(event(1), event(2)))
     cursor = Cursor(segment, 0)

@@ -59,12 +59,16 @@ class BatchPolicy:
         if ended:
             return Due.END
         if batch.count:
-            # Coverage that was sent just before does not make events wait, hence last.events.
-            # After a backlog the first event has been waiting since it was received.
-            waited = max(now.monotonic - last.events, (now.wall - batch.since) / 1e9)
-            return Due.WAITED if waited >= self.wait else None
+            return Due.WAITED if self.wait_left(batch, last, now) <= 0 else None
         idle = now.monotonic - last.batch >= _COVERAGE_EVERY
         return Due.COVERAGE if has_content(batch) and idle else None
+
+    def wait_left(self, batch: Batch, last: LastSent, now: Moment) -> float:
+        """Seconds until the events of the batch have waited for ``wait``."""
+        # Coverage that was sent just before does not make events wait, hence last.events.
+        # After a backlog the first event has been waiting since it was received.
+        waited = max(now.monotonic - last.events, (now.wall - batch.since) / 1e9)
+        return self.wait - waited
 
 
 def has_content(batch: Batch) -> bool:

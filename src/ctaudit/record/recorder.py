@@ -33,7 +33,7 @@ from ctaudit.spool.order import list_paths
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 0.2  # seconds between two looks at a segment that has nothing new, at most
+_REST = 0.2  # seconds that the recorder sleeps while nothing is published, at most
 _LONGEST_STOP = 10.0  # seconds that the recorder goes on recording after a signal, at most
 
 
@@ -81,7 +81,7 @@ class Recorder:
         lag: LagCounts | None = None,
     ) -> None:
         self._replay = replay
-        self._idle = min(_LOOK_EVERY, config.batch.wait)
+        self._rest = min(_REST, config.batch.wait)
         self._session = session
         self._commits = Commits(session)
         self._lines = EventLines(config.journal, pick_writer())
@@ -117,7 +117,7 @@ class Recorder:
                 if stop:
                     break
                 self._lines.turn()
-                time.sleep(self._idle)
+                self._pipeline.sleep(self._rest)
         self._lines.finish()
         self._pipeline.forget()
         self._session.close()

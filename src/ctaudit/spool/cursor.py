@@ -40,6 +40,10 @@ class Cursor:
             self._frame = None
             self._is_at_head = True
 
+    def has_more(self) -> bool:
+        """Whether more is published than has been read, or the segment is complete."""
+        return self.offset < self.segment.end or bool(self.segment.sealed)
+
     def has_ended(self) -> bool:
         """Whether the segment is complete and has been read to its end."""
         # The seal is read before the end: what was published before the seal is then seen, too.
