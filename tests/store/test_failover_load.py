@@ -27,6 +27,9 @@ from lab.waiting import wait_until
 from tests.store.gateway import let_record
 from tests.store.spooled import Spooled
 
+# A minute: make torture runs it; tests/store/test_failover.py has the same steps without load.
+pytestmark = pytest.mark.torture
+
 NODE = "gw1"
 RATE = 5_000
 _FRAMES = 50  # a second
