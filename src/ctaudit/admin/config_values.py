@@ -1,0 +1,112 @@
+"""config show: each key of the configuration, its value here, and where that comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ctaudit.config import DEFAULT_PATH, Config, Reading
+from ctaudit.config.key import Key, list_all, list_values
+from ctaudit.database.dsn import hide_secrets, parse_dsn, read_environment
+from ctaudit.host.seen_scope import SeenScope, read_scope, read_scope_of
+
+DEFAULT, FILE, LEARNED, ENVIRONMENT = "default", "file", "learned", "environment"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """``value``: as the file would have it; None: there is none.
+
+    ``exact``: a size in bytes, a duration in seconds. ``note``: what else is to be said of it.
+    """
+
+    path: str
+    key: Key
+    value: Any
+    origin: str = DEFAULT
+    exact: float | None = None
+    note: str = ""
+
+
+def read_learned_scope(path: Path | None) -> SeenScope:
+    """What ctaudit-scope.service has saved of the gateway with this configuration."""
+    is_instance = (
+        path is not None
+        and path.parent.resolve() == DEFAULT_PATH.parent
+        and path.stem != DEFAULT_PATH.stem
+    )
+    return read_scope_of(path.stem) if path is not None and is_instance else read_scope()
+
+
+def list_shown(
+    reading: Reading, seen: SeenScope, environment: Mapping[str, str], now: int
+) -> Iterator[Shown]:
+    """Each key, in the file's order; ``now``: nanoseconds since 1970. Raises UsageError.
+
+    Where no output is configured, those that one would have stand for it, without a value.
+    """
+    config = reading.config
+    for path, key, value in list_values(config):
+        shown = _show(path, key, value, is_given=path in reading.given)
+        if path == "database.dsn":
+            shown = show_dsn(shown, config.database.dsn, environment)
+        elif path == "procedure" and not config.procedure:
+            shown = replace(shown, value=config.record_procedure)
+        elif path.startswith("scope.") and value is None:
+            networks = getattr(seen, path.removeprefix("scope."))
+            shown = show_learned(shown, networks, seen.seen_at, now)
+        yield shown
+    if not config.output:
+        for path, key in list_all(Config):
+            if path.startswith("output."):
+                yield Shown(path, key, None, note="none is configured" if key.is_required else "")
+
+
+def _show(path: str, key: Key, value: Any, *, is_given: bool) -> Shown:
+    is_empty = value is None or (key.without != "" and value == "")
+    exact = value if key.form.unit and not is_empty else None
+    written = None if is_empty else key.form.write(value)
+    return Shown(path, key, written, FILE if is_given else DEFAULT, exact)
+
+
+def show_dsn(shown: Shown, dsn: str, environment: Mapping[str, str]) -> Shown:
+    """What libpq adds from the environment of this command, which is not that of a service."""
+    own, taken = hide_secrets(dsn), parse_dsn(dsn)
+    variables = {
+        variable: pair
+        for variable, pair in read_environment(environment).items()
+        if pair[0] not in taken
+    }
+    if dsn:
+        notes = ["its secret is hidden"] if own != dsn else []
+        if variables:
+            notes.append(f"what it leaves out is taken from {', '.join(variables)}")
+        return replace(shown, value=own, note="; ".join(notes))
+    if not variables:
+        return shown
+    pairs = (f"{name}={_quote(value)}" for name, value in variables.values())
+    note = f"{', '.join(variables)}; a service has an environment of its own"
+    return replace(shown, value=" ".join(pairs), origin=ENVIRONMENT, note=note)
+
+
+def _quote(value: str) -> str:
+    """A value of a connection string, as libpq wants one with blanks or quotes."""
+    if value and not set(value) & set(" \t\n'\\"):
+        return value
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def show_learned(shown: Shown, networks: Sequence[str] | None, seen_at: int, now: int) -> Shown:
+    if networks is not None:
+        minutes = max(0, now - seen_at) // 60_000_000_000
+        note = f"seen {minutes} min ago"
+        return replace(shown, value=list(networks), origin=LEARNED, note=note)
+    why = (
+        "what was seen here does not tell: journalctl -u ctaudit-scope.service says why"
+        if seen_at
+        else "nothing was seen in the last two hours: systemctl start ctaudit-scope.service"
+    )
+    return replace(shown, origin=LEARNED, note=f"not known, since {why}")
