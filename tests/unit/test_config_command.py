@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ def test_the_scope_of_an_instance_is_its_own(
     monkeypatch.setattr(
         "ctaudit.admin.config_values.read_scope_of", lambda name: read_scope_of(name, tmp_path)
     )
-    seen_at = seen_scope.time.time_ns()
+    seen_at = time.time_ns()
     save_scope(SeenScope(["1.2.3.4/32"], [], seen_at=seen_at), tmp_path / "scope-gw2.json")
     saved = json.loads((tmp_path / "scope-gw2.json").read_text())
     (tmp_path / "scope-gw2.json").write_text(json.dumps({**saved, "namespace": 1}))

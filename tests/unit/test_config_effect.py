@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ctaudit.admin import config_check
 from ctaudit.admin.config_check import check_config, find_excluded
 
 
@@ -95,9 +95,9 @@ def test_a_file_that_the_services_may_not_read(
 
     def find(name: str) -> Any:
         uid, gid = users[name]
-        return config_check.pwd.struct_passwd((name, "x", uid, gid, "", "/", "/bin/sh"))
+        return pwd.struct_passwd((name, "x", uid, gid, "", "/", "/bin/sh"))
 
-    monkeypatch.setattr(config_check.pwd, "getpwnam", find)
+    monkeypatch.setattr(pwd, "getpwnam", find)
     state = os.stat_result((0o100000 | mode, 0, 0, 1, *owner, 0, 0, 0, 0))
     monkeypatch.setattr(Path, "stat", lambda *_, **__: state)
     said = list(find_excluded(file, file.parent))
