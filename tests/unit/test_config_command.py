@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ctaudit.admin.config_values import Shown, list_shown, read_learned_scope
+from ctaudit.admin.config_values import Here, Shown, list_shown, look_here
 from ctaudit.cli import main
 from ctaudit.config import Config, load_config, read_config
 from ctaudit.config.key import list_all
@@ -71,7 +71,8 @@ def show(file: Path, capsys: Print) -> dict[str, dict[str, Any]]:
 def list_by_path(
     file: Path, seen: SeenScope = UNKNOWN, environment: dict[str, str] | None = None
 ) -> dict[str, Shown]:
-    shown = list_shown(read_config(file), seen, environment or {}, NOW)
+    here = Here(seen, "ctaudit-scope.service", environment or {}, NOW)
+    shown = list_shown(read_config(file), here)
     return {item.path: item for item in shown}
 
 
@@ -177,7 +178,7 @@ def test_the_scope_of_an_instance_is_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its namespace is another one than that of who asks."""
-    monkeypatch.setattr("ctaudit.admin.config_values.DEFAULT_PATH", tmp_path / "ctaudit.toml")
+    monkeypatch.setattr("ctaudit.admin.units.DEFAULT_PATH", tmp_path / "ctaudit.toml")
     monkeypatch.setattr(
         "ctaudit.admin.config_values.read_scope_of", lambda name: read_scope_of(name, tmp_path)
     )
@@ -186,10 +187,12 @@ def test_the_scope_of_an_instance_is_its_own(
     saved = json.loads((tmp_path / "scope-gw2.json").read_text())
     (tmp_path / "scope-gw2.json").write_text(json.dumps({**saved, "namespace": 1}))
     save_scope(SeenScope(["5.6.7.8/32"], [], seen_at=seen_at), tmp_path / "scope.json")
-    assert read_learned_scope(tmp_path / "gw2.toml").public == ["1.2.3.4/32"]
-    assert read_learned_scope(tmp_path / "gw3.toml") == UNKNOWN
+    gw2 = look_here(tmp_path / "gw2.toml")
+    assert (gw2.scope.public, gw2.unit) == (["1.2.3.4/32"], "ctaudit-scope@gw2.service")
+    assert look_here(tmp_path / "gw3.toml").scope == UNKNOWN
     for path in (None, tmp_path / "ctaudit.toml", tmp_path / "other" / "gw2.toml"):
-        assert read_learned_scope(path).public == ["5.6.7.8/32"]
+        own = look_here(path)
+        assert (own.scope.public, own.unit) == (["5.6.7.8/32"], "ctaudit-scope.service")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -83,7 +84,13 @@ def test_durations_are_written_as_they_are_read(seconds: float, text: str) -> No
 
 def test_a_form_without_a_unit_writes_the_value_itself() -> None:
     assert Form("list", tuple).write(("a", "b")) == ["a", "b"]
-    assert format_toml(["a\x7f", 'b"']) == '["a\\u007f", "b\\""]'
+
+
+@pytest.mark.parametrize("text", ["a\x7f", 'b"\\', "\x85\u200b", "\U000e0001é", "a\nb"])
+def test_a_text_is_written_as_toml_on_one_line(text: str) -> None:
+    written = format_toml([text])
+    assert written.isprintable()
+    assert tomllib.loads(f"a = {written}") == {"a": [text]}
 
 
 def test_sections_with_names_are_told_by_one_that_stands_for_any() -> None:

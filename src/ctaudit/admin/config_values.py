@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ctaudit.config import DEFAULT_PATH, Config, Reading
+from ctaudit.admin.units import name_units
+from ctaudit.config import Config, Reading
 from ctaudit.config.key import Key, list_all, list_values
 from ctaudit.database.dsn import hide_secrets, parse_dsn, read_environment
 from ctaudit.host.seen_scope import SeenScope, read_scope, read_scope_of
@@ -30,20 +33,29 @@ class Shown:
     note: str = ""
 
 
-def read_learned_scope(path: Path | None) -> SeenScope:
-    """What ctaudit-scope.service has saved of the gateway with this configuration."""
-    is_instance = (
-        path is not None
-        and path.parent.resolve() == DEFAULT_PATH.parent
-        and path.stem != DEFAULT_PATH.stem
-    )
-    return read_scope_of(path.stem) if path is not None and is_instance else read_scope()
+@dataclass(frozen=True)
+class Here:
+    """What the values depend on besides the file. ``now``: nanoseconds since 1970.
+
+    ``unit``: what saves the gateway's ``scope``.
+    """
+
+    scope: SeenScope
+    unit: str
+    environment: Mapping[str, str]
+    now: int
 
 
-def list_shown(
-    reading: Reading, seen: SeenScope, environment: Mapping[str, str], now: int
-) -> Iterator[Shown]:
-    """Each key, in the file's order; ``now``: nanoseconds since 1970. Raises UsageError.
+def look_here(path: Path | None) -> Here:
+    """Of the gateway with this configuration, as it was given."""
+    unit = name_units(path).scope
+    instance = unit.removesuffix(".service").partition("@")[2]
+    scope = read_scope_of(instance) if instance else read_scope()
+    return Here(scope, unit, os.environ, time.time_ns())
+
+
+def list_shown(reading: Reading, here: Here) -> Iterator[Shown]:
+    """Each key, in the file's order. Raises UsageError.
 
     Where no output is configured, those that one would have stand for it, without a value.
     """
@@ -51,12 +63,11 @@ def list_shown(
     for path, key, value in list_values(config):
         shown = _show(path, key, value, is_given=path in reading.given)
         if path == "database.dsn":
-            shown = show_dsn(shown, config.database.dsn, environment)
+            shown = show_dsn(shown, config.database.dsn, here.environment)
         elif path == "procedure" and not config.procedure:
             shown = replace(shown, value=config.record_procedure)
         elif path.startswith("scope.") and value is None:
-            networks = getattr(seen, path.removeprefix("scope."))
-            shown = show_learned(shown, networks, seen.seen_at, now)
+            shown = show_learned(shown, getattr(here.scope, path.removeprefix("scope.")), here)
         yield shown
     if not config.output:
         for path, key in list_all(Config):
@@ -99,14 +110,15 @@ def _quote(value: str) -> str:
     return f"'{escaped}'"
 
 
-def show_learned(shown: Shown, networks: Sequence[str] | None, seen_at: int, now: int) -> Shown:
+def show_learned(shown: Shown, networks: Sequence[str] | None, here: Here) -> Shown:
+    """``networks`` None: they are not known."""
     if networks is not None:
-        minutes = max(0, now - seen_at) // 60_000_000_000
+        minutes = max(0, here.now - here.scope.seen_at) // 60_000_000_000
         note = f"seen {minutes} min ago"
         return replace(shown, value=list(networks), origin=LEARNED, note=note)
     why = (
-        "what was seen here does not tell: journalctl -u ctaudit-scope.service says why"
-        if seen_at
-        else "nothing was seen in the last two hours: systemctl start ctaudit-scope.service"
+        f"what is seen here does not tell: journalctl -u {here.unit} says why"
+        if here.scope.seen_at
+        else f"nothing was seen in the last two hours: systemctl start {here.unit}"
     )
     return replace(shown, origin=LEARNED, note=f"not known, since {why}")

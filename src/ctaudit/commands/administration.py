@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from argparse import Namespace
 
 from ctaudit import output
@@ -136,14 +134,13 @@ def run_config(args: Namespace) -> int:
 
     if args.action == "check":
         return _check_config(args)
-    from ctaudit.admin.config_values import list_shown, read_learned_scope
+    from ctaudit.admin.config_values import list_shown, look_here
 
     reading = read_config(args.config)
     if reading.faults:
         hint = "; ctaudit config check names all faults" if len(reading.faults) > 1 else ""
         raise UsageError(f"{reading.faults[0]}{hint}")
-    seen = read_learned_scope(args.config)
-    shown = list(list_shown(reading, seen, os.environ, time.time_ns()))
+    shown = list(list_shown(reading, look_here(args.config)))
     if args.json:
         output.print_json(config_text.plain_shown(reading, shown))
     else:

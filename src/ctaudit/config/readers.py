@@ -227,7 +227,8 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_toml(value: Any) -> str:
-    """A TOML value as a file has it: as JSON, but that TOML wants DEL escaped as well."""
+    """A TOML value on one line: as JSON, with an escape for whatever a terminal would not show."""
     if isinstance(value, list):
         return f"[{', '.join(map(format_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
