@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from psycopg.conninfo import make_conninfo
+
 from ctaudit.admin.units import name_units
 from ctaudit.config import Config, Reading
 from ctaudit.config.key import Key, list_all, list_values
@@ -97,17 +99,9 @@ def show_dsn(shown: Shown, dsn: str, environment: Mapping[str, str]) -> Shown:
         return replace(shown, value=own, note="; ".join(notes))
     if not variables:
         return shown
-    pairs = (f"{name}={_quote(value)}" for name, value in variables.values())
     note = f"{', '.join(variables)}; a service has an environment of its own"
-    return replace(shown, value=" ".join(pairs), origin=ENVIRONMENT, note=note)
-
-
-def _quote(value: str) -> str:
-    """A value of a connection string, as libpq wants one with blanks or quotes."""
-    if value and not set(value) & set(" \t\n'\\"):
-        return value
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    value = make_conninfo(**dict(variables.values()))
+    return replace(shown, value=value, origin=ENVIRONMENT, note=note)
 
 
 def show_learned(shown: Shown, networks: Sequence[str] | None, here: Here) -> Shown:
