@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        if name not in ("node", "hold", "import", "filter"):
+        if name not in ("node", "hold", "import", "filter", "config"):
             options.add_source(command, dsn=dsn)
         return command
 
@@ -97,5 +97,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     options.add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     options.add_filter(add("filter", "Show the rules by which connections are recorded."))
+    options.add_config(add("config", "Show or check the configuration."))
     options.add_setup(add("setup", "Create the database on this host.", dsn=False))
     return parser

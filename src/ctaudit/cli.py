@@ -33,6 +33,7 @@ COMMANDS = {
     "node": administration.run_node,
     "hold": administration.run_hold,
     "filter": administration.run_filter,
+    "config": administration.run_config,
     "setup": database.run_setup,
 }
 

@@ -241,6 +241,20 @@ def add_filter(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_config(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = "Show every key, its value here, and where that comes from."
+    show = _add_action(actions, "show", text, command.epilog)
+    add_source(show, dsn=False)
+    add_json(show)
+    text = "Name all that is wrong with a configuration, and keys that have no effect in it."
+    check = _add_action(actions, "check", text, command.epilog)
+    which = check.add_mutually_exclusive_group()
+    which.add_argument("file", type=Path, metavar="FILE", nargs="?", help=f"default {DEFAULT_PATH}")
+    which.add_argument("--config", type=Path, metavar="FILE", help="the same")
+    add_json(check)
+
+
 def add_maintain(maintain: argparse.ArgumentParser) -> None:
     maintain.add_argument(
         "--local", action="store_true",

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.spool.segment import list_segments, opened_segment
 from lab.rig import COMMAND, environment
 from tests.unit.spool_contents import read_bodies, read_notes

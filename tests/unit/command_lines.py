@@ -29,6 +29,7 @@ STATUSES = {
     "node": {0, *COMMON},
     "hold": {0, *COMMON},
     "filter": {0, *COMMON},
+    "config": {0, *COMMON},
 }
 UNWRITTEN = 74
 
@@ -86,9 +87,10 @@ _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
         "--json": None, "--proto": st.sampled_from(["tcp", "17", "icmp", "256"]),
         "--zone": st.sampled_from(["0", "65536", "x"]), "--snat": ADDRESSES, "--dnat": ADDRESSES,
     },
+    "config": {"--json": None},
 }  # fmt: skip
 # Of the commands that have commands of their own: what each of these takes before its options.
-_ACTIONS = {
+_ACTIONS: dict[str, dict[str, list[st.SearchStrategy[str]]]] = {
     "node": {
         "list": [],
         "rename": [_NODES, _NODES],
@@ -98,6 +100,7 @@ _ACTIONS = {
     },
     "hold": {"list": [], "set": [], "lift": [_NODES]},
     "filter": {"show": [], "explain": [ADDRESSES, ADDRESSES]},
+    "config": {"show": [], "check": []},
 }
 
 

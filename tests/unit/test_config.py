@@ -18,7 +18,7 @@ from ctaudit.config import (
     check_node,
     load_config,
 )
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"

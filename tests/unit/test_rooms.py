@@ -22,7 +22,6 @@ FLOORS = (
     {"spool", "database"},
     {"conntrack"},
     {"config"},
-    {"config_readers"},
     {"output"},
     {"errors"},
     # __version__, which any room may state.

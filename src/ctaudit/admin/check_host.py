@@ -17,7 +17,7 @@ from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.place import find_place, judge_absent_network
 from ctaudit.admin.units import NOT_FOUND, States, Units, get_state
 from ctaudit.config import Config, SpoolSection
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.host.clock import Synchronisation, read_synchronisation
 from ctaudit.host.privileges import in_network, read_most_user_namespaces
 from ctaudit.spool.retention import measure_spool

@@ -16,7 +16,7 @@ from ctaudit.admin.check_surroundings import check_surroundings
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.admin.place import HERE, Place
 from ctaudit.config import Config
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.conntrack.netlink import (
     open_dump_socket,
     open_event_socket,

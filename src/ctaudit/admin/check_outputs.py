@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ctaudit.admin.finding import Finding, Level, make_finding
 from ctaudit.config import Config
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.query.outputs import OutputLag, measure_outputs
 from ctaudit.query.outputs_text import describe_output
 

@@ -12,7 +12,7 @@ from ctaudit.capture.event_filter import EventFilter, choose_filter, log_choice
 from ctaudit.capture.event_source import EventSource
 from ctaudit.capture.receiver import Receiver
 from ctaudit.config import Config
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.conntrack.filter_notation import read_rules
 from ctaudit.conntrack.netlink import (
     groups_of,

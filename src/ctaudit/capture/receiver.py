@@ -19,7 +19,7 @@ from ctaudit.capture.scope_notes import ScopeNotes
 from ctaudit.capture.table_dump import RETRY_AFTER, TableDump
 from ctaudit.capture.watch import Watch
 from ctaudit.config import Config
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.conntrack.kernel_state import KernelState
 from ctaudit.conntrack.netlink import open_dump_socket
 from ctaudit.host.boot import read_boot_id

@@ -1,4 +1,4 @@
-"""check, metrics, node, hold, import and filter: gateways, and what is kept of them."""
+"""check, metrics, node, hold, import, config and filter: gateways, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from ctaudit import output
 from ctaudit.commands.source import asking, pick_dsn
-from ctaudit.config import check_node, load_config
+from ctaudit.config import check_node, load_config, read_config
 from ctaudit.errors import SUCCESS, UsageError
 
 
@@ -127,6 +127,41 @@ def run_import(args: Namespace) -> int:
     if args.csv is not None:
         return import_command.import_csv(into, args.csv, args.byte_order)
     return import_command.import_table(into, args.dsn, args.byte_order)
+
+
+def run_config(args: Namespace) -> int:
+    from ctaudit.admin import config_text
+
+    if args.action == "check":
+        return _check_config(args)
+    from ctaudit.admin.config_values import list_shown, look_here
+
+    reading = read_config(args.config)
+    if reading.faults:
+        hint = "; ctaudit config check names all faults" if len(reading.faults) > 1 else ""
+        raise UsageError(f"{reading.faults[0]}{hint}")
+    shown = list(list_shown(reading, look_here(args.config)))
+    if args.json:
+        output.print_json(config_text.plain_shown(reading, shown))
+    else:
+        output.print_lines(config_text.format_shown(reading, shown))
+    return SUCCESS
+
+
+def _check_config(args: Namespace) -> int:
+    from ctaudit.admin.config_check import check_config
+    from ctaudit.admin.config_text import format_checked, plain_checked
+
+    checked = check_config(args.file or args.config)
+    if args.json:
+        output.print_json(plain_checked(checked))
+    else:
+        output.print_lines(format_checked(checked))
+        for error in checked.errors:
+            output.complain(error)
+        for warning in checked.warnings:
+            output.remark(f"warning: {warning}")
+    return UsageError.exit_status if checked.errors else SUCCESS
 
 
 def run_filter(args: Namespace) -> int:

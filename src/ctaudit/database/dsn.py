@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from ctaudit.errors import UsageError
 
@@ -25,6 +26,7 @@ _SECRETS = {
     "scram_client_key",
     "scram_server_key",
 }
+_STARS = "***"
 DEFAULT_DATABASE = "ctaudit"  # that setup --local makes
 _DNS_PATIENCE = 1.0  # seconds
 _VARIABLES = {
@@ -64,6 +66,30 @@ def check_dsn(dsn: str, name: str, *, public: bool = False) -> str:
 def has_secret(dsn: str) -> bool:
     """Whether who reads the connection string may connect by it. Raises UsageError."""
     return bool(_SECRETS & parse_dsn(dsn).keys())
+
+
+def hide_secrets(dsn: str) -> str:
+    """As it is where it has no secret; else as key=value pairs, with stars in place of secrets.
+
+    Raises UsageError.
+    """
+    parameters = parse_dsn(dsn)
+    hidden = dict.fromkeys(_SECRETS & parameters.keys(), _STARS)
+    return make_conninfo(**{**parameters, **hidden}) if hidden else dsn
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What libpq takes from it for parameters that no connection string has.
+
+    By the variable's name (parameter, value), with stars in place of secrets.
+    """
+    found = {}
+    for option in Conninfo.get_defaults():
+        name, variable = option.keyword.decode(), (option.envvar or b"").decode()
+        if environment.get(variable):
+            is_secret = name in _SECRETS or option.dispchar == b"*"
+            found[variable] = name, _STARS if is_secret else environment[variable]
+    return found
 
 
 def find_remote_host(dsn: str) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ctaudit.config import Config, OutputSection
-from ctaudit.config_readers import split_destination
+from ctaudit.config.readers import split_destination
 from ctaudit.conntrack.filter_notation import read_rules
 from ctaudit.errors import CtauditError
 from ctaudit.forward.file_sink import FileSink

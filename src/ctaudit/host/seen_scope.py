@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,17 @@ def read_scope(file: Path = SAVED) -> SeenScope:
     was seen more than two hours ago is not known any more: since then.
     """
     found = (_read(each) for each in (file, *file.parent.glob(_INSTANCES)))
-    seen = max((each for each in found if each), key=lambda each: each.seen_at, default=None)
+    return _pick(each for each in found if each)
+
+
+def read_scope_of(instance: str, folder: Path = SAVED.parent) -> SeenScope:
+    """The same of one gateway that is an instance, in whatever network namespace that is."""
+    seen = _read(folder / _INSTANCES.replace("*", instance), anywhere=True)
+    return _pick([seen] if seen else [])
+
+
+def _pick(found: Iterable[SeenScope]) -> SeenScope:
+    seen = max(found, key=lambda each: each.seen_at, default=None)
     if seen is None:
         return UNKNOWN
     if not 0 <= time.time_ns() - seen.seen_at <= _VALID:
@@ -71,10 +81,10 @@ def read_scope(file: Path = SAVED) -> SeenScope:
     return seen
 
 
-def _read(file: Path) -> SeenScope | None:
+def _read(file: Path, *, anywhere: bool = False) -> SeenScope | None:
     try:
         saved = json.loads(file.read_text())
-        if saved.pop("namespace") != _read_namespace():
+        if saved.pop("namespace") != _read_namespace() and not anywhere:
             return None
         return SeenScope(**saved)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

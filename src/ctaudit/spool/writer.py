@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from ctaudit.config import Config
-from ctaudit.config_readers import format_size
+from ctaudit.config.readers import format_size
 from ctaudit.errors import DiskError
 from ctaudit.host.log import log_fault
 from ctaudit.spool.drop_counter import DropCounter

@@ -1,11 +1,14 @@
-"""Readers: each turns the TOML value of a key into the field's value, or raises what is allowed."""
+"""Forms of values: each reads the TOML value of a key, and writes the field's value as TOML has it.
+
+A value that is not of the form raises what is allowed.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import field
-from functools import partial
+from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,38 @@ _DESTINATIONS = (
     '"unix:/run/collector" or "tcp:192.0.2.5:514"'
 )
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_NAME = "1 to 63 letters, digits, '.', '_' or '-', as a host's name is"
+_PROCEDURE = 'a procedure\'s name with its schema, such as "ctaudit.record_live"'
 
 Reader = Callable[[Any], Any]
 
 
 class Refused(ValueError):
     """What is allowed, without the key's path."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """``kind``: size, duration, word and text are strings in TOML; number, flag and list are not.
+
+    ``read`` raises Refused. ``allowed``: what the documentation says of it, "" where the kind
+    says it all. ``unit``: of the value that ``read`` gives.
+    """
+
+    kind: str
+    read: Reader
+    allowed: str = ""
+    unit: str = ""
+
+    def write(self, value: Any) -> Any:
+        """The TOML value that ``read`` makes ``value`` of."""
+        if self.kind == "size":
+            return format_size(value)
+        if self.kind == "duration":
+            return format_seconds(value)
+        if self.kind == "list":
+            return list(value)
+        return str(value) if isinstance(value, Path) else value
 
 
 def read_text(value: Any) -> str:
@@ -40,13 +69,13 @@ def read_texts(value: Any) -> tuple[str, ...]:
 
 def read_node(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", value):
-        raise Refused("must be 1 to 63 letters, digits, '.', '_' or '-', as a host's name is")
+        raise Refused(f"must be {_NAME}")
     return value
 
 
 def read_procedure(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*", value):
-        raise Refused('must be a procedure\'s name with its schema, such as "ctaudit.record_live"')
+        raise Refused(f"must be {_PROCEDURE}")
     return value
 
 
@@ -119,22 +148,34 @@ def _read_network(value: Any, refused: Refused) -> str:
     return str(interface.network)
 
 
-def one_of(*allowed: str) -> Reader:
+def one_of(*allowed: str) -> Form:
     def read(value: Any) -> str:
         if value not in allowed:
             raise Refused("must be one of " + ", ".join(f'"{item}"' for item in allowed))
         return str(value)
 
-    return read
+    return Form("word", read)
 
 
-def whole(least: int, most: int) -> Reader:
+def whole(least: int, most: int) -> Form:
+    allowed = f"from {least} to {most}"
+
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Refused(f"must be a whole number from {least} to {most}")
+            raise Refused(f"must be a whole number {allowed}")
         return value
 
-    return read
+    return Form("number", read, allowed)
+
+
+def size(least: str, most: str) -> Form:
+    read = _quantity(_BYTES, "size", '"64MiB" or "2GiB"', least, most)
+    return Form("size", read, f"from {least} to {most}", "bytes")
+
+
+def duration(least: str, most: str) -> Form:
+    read = _quantity(_SECONDS, "duration", '"200ms", "30s", "10min" or "1h"', least, most)
+    return Form("duration", read, f"from {least} to {most}", "seconds")
 
 
 def _quantity(
@@ -157,8 +198,14 @@ def _quantity(
     return read
 
 
-size = partial(_quantity, _BYTES, "size", '"64MiB" or "2GiB"')
-duration = partial(_quantity, _SECONDS, "duration", '"200ms", "30s", "10min" or "1h"')
+TEXT = Form("text", read_text)
+TEXTS = Form("list", read_texts)
+NODE = Form("text", read_node, _NAME)
+PROCEDURE = Form("text", read_procedure, _PROCEDURE)
+PATH = Form("text", read_path, "an absolute path")
+DESTINATION = Form("text", read_destination)
+FLAG = Form("flag", read_flag)
+NETWORKS = Form("list", read_networks, f"at most {_MOST_NETWORKS} addresses and networks")
 
 
 def format_size(size: int) -> str:
@@ -169,5 +216,19 @@ def format_size(size: int) -> str:
     return f"{size}B"
 
 
-def key(default: Any, reader: Reader) -> Any:
-    return field(default=default, metadata={"reader": reader})
+def format_seconds(seconds: float) -> str:
+    """``600.0`` -> ``10min``: the largest unit that divides it; as exact as a file can say it."""
+    thousandths = round(seconds * 1000)
+    for unit in ("d", "h", "min", "s"):
+        length = round(_SECONDS[unit] * 1000)
+        if thousandths % length == 0 and (thousandths or unit == "s"):
+            return f"{thousandths // length}{unit}"
+    return f"{thousandths}ms"
+
+
+def format_toml(value: Any) -> str:
+    """A TOML value on one line: as JSON, with an escape for whatever a terminal would not show."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(format_toml, value))}]"
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)
