@@ -22,8 +22,9 @@ def filtering_section(_: Path) -> tuple[str, list[Path]]:
         "Openings of seven clients in turn, mode nat. The rules deny six of them: 500 with one "
         "IPv4 network each are one program on the event socket; 500 with networks of both "
         "families, ports and protocols are too many for a program, and the recorder evaluates "
-        "them. CPU is counted from the first event of the backlog until all of it is recorded; "
-        f"medians of {_count(cases)} rounds. {result['note']}\n\n"
+        "them, after it has read and decoded each event: that saves what encoding and the "
+        "server's work would take. CPU is counted from the first event of the backlog until all "
+        f"of it is recorded; medians of {_count(cases)} rounds. {result['note']}\n\n"
     )
     return text + _case_table(cases) + "\n" + _rate_table(programs), []
 
