@@ -78,8 +78,9 @@ def main() -> int:
     years.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     years.set_defaults(work=_run_years)
     rules = commands.add_parser("filter", help="what filter rules cost and save, JSON lines")
-    rules.add_argument("--rounds", type=int, default=5, help="of the packet rates")
-    rules.add_argument("--packets", type=int, default=100_000, help="of each of them")
+    rules.add_argument("--rounds", type=int, default=5)
+    rules.add_argument("--packets", type=int, default=100_000, help="of each packet rate")
+    rules.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     rules.set_defaults(work=_run_filtering)
     report = commands.add_parser("report", help="docs/performance.md anew, from bench/results")
     report.set_defaults(work=_report)
@@ -180,9 +181,14 @@ def _run_store(chosen: argparse.Namespace) -> None:
 
 
 def _run_filtering(chosen: argparse.Namespace) -> None:
+    figures = []
     with standing_stage() as stage:
-        for line in run_filtering(stage, chosen.rounds, chosen.packets):
-            print(json.dumps(line), flush=True)
+        for item in run_filtering(stage, chosen.rounds, chosen.packets):
+            figures.append(item)
+            print(json.dumps(item), flush=True)
+    if chosen.write:
+        print(write_result("filtering", {"note": chosen.write, "figures": figures}))
+        _report(chosen)
 
 
 def _run_live(chosen: argparse.Namespace) -> None:

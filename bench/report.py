@@ -10,6 +10,7 @@ from bench.candidates import ALONE, CANDIDATES
 from bench.closing_report import closing_section
 from bench.demands import Verdict, judge
 from bench.figures import Run, Spread, costs, peak, rates
+from bench.filtering_report import filtering_section
 from bench.live_report import live_section
 from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
@@ -79,7 +80,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         written.append(plot)
         pieces.append(_side_section(result, runs))
     store = (store_section, years_section, reliable_section, live_section, closing_section)
-    for section in (small_section, pressure_section, *store):
+    for section in (small_section, pressure_section, filtering_section, *store):
         text, plots = section(docs)
         pieces.append(text)
         written += plots

@@ -142,5 +142,5 @@ def test_check_says_how_old_the_canary_is(
     with psycopg.connect(cluster.dsn(place), autocommit=True) as owner:
         owner.execute("DROP FUNCTION ctaudit.own_metrics")
     [(level, words)] = check(300.0)
-    assert (level, "does not exist" in words) == (Level.WARNING, True)
+    assert (level, "needs ctaudit.own_metrics" in words) == (Level.WARNING, True)
     gateway.close()

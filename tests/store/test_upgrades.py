@@ -287,6 +287,35 @@ def test_commands_do_not_ask_an_older_database(dsn: str, monkeypatch: pytest.Mon
             open_store(dsn, RECORD)
 
 
+_ASKING = "asking the database"
+_WHO = ("who", "1.2.3.4:5", "--at", "2026-02-22 11:59:43")
+_FEWER_COLUMNS = """
+DROP FUNCTION ctaudit.nodes;
+CREATE FUNCTION ctaudit.nodes(OUT node text) RETURNS SETOF text
+LANGUAGE sql AS 'SELECT current_user::text';
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "doing", "absent"),
+    [
+        (_WHO, "DROP FUNCTION ctaudit.completeness_for", _ASKING, "ctaudit.completeness_for"),
+        (("hold", "list"), "DROP FUNCTION ctaudit.holds", "the holds", "ctaudit.holds"),
+        (("node", "list"), _FEWER_COLUMNS, _ASKING, 'column "mode"'),
+    ],
+)
+def test_functions_of_an_earlier_program(
+    dsn: str, words: tuple[str, ...], change: str, doing: str, absent: str
+) -> None:
+    """Of the same version, since functions are replaced without a migration."""
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute(change.encode())
+    assert refuse(6, *words, "--dsn", dsn) == (
+        f"{doing}: this program needs {absent}, which the database's ctaudit schema does not have; "
+        "run the newest ctaudit's: ctaudit schema upgrade"
+    )
+
+
 def test_over_a_year_of_partitions(
     dsn: str, begin: Callable[[], Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

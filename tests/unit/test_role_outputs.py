@@ -105,3 +105,16 @@ def test_the_forwarder_is_one_of_the_units() -> None:
     loops = {task["name"]: task.get("loop") for task in tasks}
     assert loops["Ask when the services began"] == "{{ ctaudit_units }}"
     assert loops["Enable and start the services"] == "{{ ctaudit_units_wanted }}"
+
+
+def test_without_a_database_no_task_asks_for_one() -> None:
+    """What reaches for PostgreSQL is imported where the role manages one, or others do."""
+    main = yaml.safe_load((ROLE / "tasks/main.yml").read_text())
+    [installation] = [task for task in main if task["name"] == "Installation"]
+    conditions = {task["name"]: task.get("when") for task in installation["block"]}
+    assert conditions["Database"] == "ctaudit_is_managing"
+    assert conditions["Database of others"] == "ctaudit_has_database and not ctaudit_is_managing"
+    assert conditions["No database"] == "not ctaudit_has_database"
+    known = yaml.safe_load((ROLE / "vars/main.yml").read_text())
+    assert "ctaudit_has_database" in known["ctaudit_is_managing"]
+    assert "ctaudit_has_database" in known["ctaudit_settings"]

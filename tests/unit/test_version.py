@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctaudit.database import version
-from ctaudit.database.version import Mismatch, SchemaVersion
+from ctaudit.database.version import Mismatch, SchemaVersion, describe_absent
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,19 @@ def test_words() -> None:
 
 def test_the_recorder_is_not_older_than_its_program() -> None:
     assert 1 <= version.OLDEST_RECORDED <= version.EXPECTED_SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("message", "absent"),
+    [
+        ("function ctaudit.who(inet, integer) does not exist; no function matches", "ctaudit.who"),
+        ('relation "ctaudit.flow" does not exist', "ctaudit.flow"),
+        ('column "hosts" does not exist', 'column "hosts"'),
+        ("function public.who(inet) does not exist", None),
+        ('relation "ulog2_ct" does not exist', None),
+        ("function ctaudit.who(inet) is not unique", None),
+    ],
+)
+def test_absent_objects(message: str, absent: str | None) -> None:
+    told = describe_absent(message)
+    assert told is None if absent is None else f"needs {absent}, which" in (told or "")

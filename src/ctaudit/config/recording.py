@@ -66,8 +66,8 @@ class JournalSection:
     rate: int = key(
         10, whole(0, 100_000),
         """The event lines a second in the journal. 0 is none. One more line a second counts the
-        others. A line takes about 1.3 kB of the journal: 10 a second are up to 1.1 GB a day, 50
-        5.6 GB.""",
+        others. A line takes about 1.6 kB of the journal: 10 a second are up to 1.4 GB a day, 50
+        6.9 GB.""",
     )  # fmt: skip
     burst: int = key(
         200, whole(0, 100_000),

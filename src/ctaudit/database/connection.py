@@ -149,18 +149,26 @@ class RewrittenError(DatabaseError):
 
 @contextmanager
 def explained(doing: str, remedy: Callable[[], str] = lambda: _ROLES) -> Iterator[None]:
-    """Raises the server's errors as DatabaseError or PrivilegeError, after "``doing``: ".
+    """Raises the server's errors as DatabaseError, PrivilegeError, SchemaError after "``doing``: ".
 
     ``remedy``: what to do about a lack of privileges.
     """
     try:
         yield
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable) as error:
+        raise _tell_absent(doing, error) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise PrivilegeError(f"{doing}: {describe_error(error)}; {remedy()}") from None
     except psycopg.errors.SerializationFailure as error:
         raise RewrittenError(f"{doing}: {describe_error(error)}") from None
     except psycopg.Error as error:
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
+
+
+def _tell_absent(doing: str, error: psycopg.Error) -> DatabaseError | SchemaError:
+    words = describe_error(error)
+    absent = version.describe_absent(words)
+    return SchemaError(f"{doing}: {absent}") if absent else DatabaseError(f"{doing}: {words}")
 
 
 def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
@@ -199,7 +207,10 @@ def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
         connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         allow_record_of_question(connection)
         set_local(connection)
-        yield
+        try:
+            yield
+        except psycopg.errors.UndefinedColumn as error:
+            raise _tell_absent("asking the database", error) from None
 
 
 def allow_record_of_question(connection: psycopg.Connection[Any]) -> None:

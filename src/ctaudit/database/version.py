@@ -5,6 +5,7 @@ Programs and databases are upgraded one after the other, in either order (decisi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -67,3 +68,20 @@ class SchemaVersion:
         if self.is_newer:
             return f"{found}, which works with this program's version {self.expected}"
         return f"{found}, as this program needs"
+
+
+_ABSENT = re.compile(
+    r'(?:function |procedure |relation )?"?(ctaudit\.\w+|column \S+).* does not exist'
+)
+
+
+def describe_absent(message: str) -> str | None:
+    """What to do about PostgreSQL's error on an object of the schema; None: it is on another one.
+
+    Functions are replaced without a new version, so equal versions may be of two releases.
+    """
+    absent = _ABSENT.match(message)
+    return absent and (
+        f"this program needs {absent[1]}, which the database's ctaudit schema does not have; "
+        "run the newest ctaudit's: ctaudit schema upgrade"
+    )
