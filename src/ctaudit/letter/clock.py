@@ -99,7 +99,7 @@ class Clock:
         if own:
             if not (self.tz or _FIXED.fullmatch(own)):
                 raise UsageError(
-                    f"time {text!r}: the abbreviation {own} stands for several zones; give --tz"
+                    f"time {text!r}: the abbreviation {own} may stand for several zones; give --tz"
                 )
             return "", []
         if zone:

@@ -28,12 +28,12 @@ _V4_SPAN = ("first_seen", "last_seen")
 def decode(text: str, begin: int) -> tuple[Any, int]:
     """The value at ``begin``, with numbers as text, and where it ends.
 
-    Raises ValueError, with ``pos`` where that is known: json.JSONDecodeError.
+    Raises json.JSONDecodeError.
     """
     try:
         return _DECODER.raw_decode(text, begin)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise json.JSONDecodeError("nested too deeply", text, len(text)) from None
 
 
 def read_value(value: Any, place: Place, excerpt: str) -> Iterator[Item]:

@@ -89,7 +89,9 @@ def _find_stated(parts: Iterable[Part]) -> tuple[str, str]:
     for part in parts:
         for line in (part.text or "").split("\n"):
             if len(line) < 500 and (zone := find_stated_zone(line)):
-                stated.setdefault(zone, f"the letter says {' '.join(line.split())[:80]!r}")
+                stated.setdefault(
+                    zone, f"the letter says {' '.join(line.split()).lstrip('> ')[:80]!r}"
+                )
     return next(iter(stated.items())) if len(stated) == 1 else ("", "")
 
 

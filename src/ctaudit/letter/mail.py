@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from html.parser import HTMLParser
+from html import unescape
 
 from ctaudit.errors import UsageError
 
@@ -23,6 +24,12 @@ _READ = ("text/", "application/json", "application/xml", "message/feedback-repor
 _BY_NAME = (".csv", ".txt", ".log", ".json", ".jsonl", ".xml", ".tsv", ".eml", ".yaml", ".yml")
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".pdf", ".xlsx", ".ods", ".docx", ".pgp", ".gpg")
 _BLOCKS = {"br", "p", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "pre", "blockquote"}
+_TAG = re.compile(r"<(?:!--|(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]{0,20})[^<>]*>|[!?][^<>]*>)")
+# The library takes the square of their length.
+_LONG_HEADER = re.compile(
+    rb"^content-(?:type|disposition):(?:[^\r\n]{4000}|[^\r\n]*(?:\r?\n[ \t][^\n]*){40})",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,9 @@ def is_mail(data: bytes) -> bool:
 
 
 def read_mail(data: bytes) -> Mail:
-    """Raises UsageError where it is nested too deeply."""
+    """Raises UsageError where it is nested too deeply, or a header is too long to be read."""
+    if _LONG_HEADER.search(data):
+        raise UsageError("a header of the mail is too long; give the part itself")
     try:
         message = message_from_bytes(data.lstrip(b"\r\n"))
         leaves = list(_list_leaves(message, 0))
@@ -149,40 +158,34 @@ def _decode_bytes(data: bytes, charset: str | None) -> str:
     return data.decode("cp1252", "replace")
 
 
-class _Stripper(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.text: list[str] = []
-        self._hidden = 0
-        self._kept = 0  # as it is, with the ends of its lines
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        if tag in ("script", "style"):
-            self._hidden += 1
-        elif tag in _BLOCKS:
-            self._kept += tag == "pre"
-            self.text.append("\n")
-        elif tag in ("td", "th"):
-            self.text.append("\t")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(0, self._hidden - 1)
-        elif tag == "pre":
-            self._kept = max(0, self._kept - 1)
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.text.append(data if self._kept else re.sub(r"\s+", " ", data))
-
-
 def strip_tags(text: str) -> str:
-    """HTML as lines; the cells of a table are divided by tabs."""
-    stripper = _Stripper()
-    try:
-        stripper.feed(text)
-        stripper.close()
-    except (AssertionError, ValueError):
-        return text
-    lines = (line.strip() for line in "".join(stripper.text).split("\n"))
+    """HTML as lines; the cells of a table are divided by tabs. In one pass over the text."""
+    pieces: list[str] = []
+    place, kept = 0, 0
+    while (found := _TAG.search(text, place)) is not None:
+        pieces.append(_plain(text[place : found.start()], is_kept=bool(kept)))
+        name, place = (found["name"] or "").lower(), found.end()
+        if found[0].startswith("<!--"):
+            place = min(len(text), _find(text, "-->", found.start()) + len("-->"))
+        elif name in ("script", "style") and not found["end"]:
+            place = _find(text, f"</{name}", place)
+        elif name == "pre":
+            kept = max(0, kept + (-1 if found["end"] else 1))
+        if name in _BLOCKS and not found["end"]:
+            pieces.append("\n")
+        elif name in ("td", "th") and not found["end"]:
+            pieces.append("\t")
+    pieces.append(_plain(text[place:], is_kept=bool(kept)))
+    lines = (line.strip() for line in "".join(pieces).split("\n"))
     return "\n".join(filter(None, lines))
+
+
+def _find(text: str, end: str, place: int) -> int:
+    found = text.find(end, place)
+    return len(text) if found < 0 else found
+
+
+def _plain(text: str, *, is_kept: bool) -> str:
+    with suppress(ValueError):  # the number of a character with thousands of digits
+        text = unescape(text)
+    return text if is_kept else re.sub(r"\s+", " ", text)

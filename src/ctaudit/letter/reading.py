@@ -54,7 +54,9 @@ def read_claim(
     try:
         return _read(claim, clock, is_ours, within)
     except UsageError as error:
-        return Unread(claim.place, claim.excerpt, str(error))
+        # How to write it is said to who types; here somebody else has written.
+        reason = str(error).partition("; write ")[0]
+        return Unread(claim.place, claim.excerpt, reason)
 
 
 def _read(

@@ -41,7 +41,10 @@ _NAMES = {
         "dstport", "destport", "destinationport", "dport", "dpt", "targetport", "victimport",
         "serverport", "ccport", "idrespp", "honeypotport", "zielport", "serviceport",
     ),
-    "protocol": ("protocol", "proto", "transport", "transportprotocol", "networktransport", "ipproto", "protokoll"),
+    "protocol": (
+        "protocol", "proto", "transport", "transportprotocol", "networktransport", "ipproto",
+        "protokoll",
+    ),
     "time": (
         "timestamp", "eventtime", "attacktime", "attackdate", "datetime", "dateandtime",
         "incidenttime", "incidentdate", "infringementtimestamp", "infringementtime",

@@ -6,6 +6,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from itertools import accumulate
+from json import JSONDecodeError
+from typing import Any
 
 from ctaudit.letter import json_form, xml_form
 from ctaudit.letter.claim import Item, Place, Unread, cut
@@ -15,6 +17,7 @@ from ctaudit.letter.fields import Fields, read_field
 from ctaudit.letter.log_lines import NoQuestion, read_log_line
 from ctaudit.letter.plain import read_plain_line
 
+_FAILURES_MAX = 50
 _LINE_MAX = 8192  # characters of a line that are looked at
 _QUOTED = re.compile(r"(?:> ?){1,20}")
 
@@ -30,8 +33,7 @@ class _Reader:
         self._lines = text.split("\n")
         lengths = (len(line) + 1 for line in self._lines)
         self._starts = [0, *accumulate(lengths)][:-1]
-        # Inside of what has been tried as JSON without success, nothing is tried again.
-        self._not_json = -1
+        self._failures = 0  # of values of several lines
         self._fields = Fields()
 
     def read(self) -> Iterator[Item]:
@@ -64,16 +66,13 @@ class _Reader:
 
     def _read_json(self, number: int, indent: int) -> Generator[Item, None, int | None]:
         begin = self._starts[number] + indent
-        if begin < self._not_json:
-            return None
         try:
-            value, end = json_form.decode(self._text, begin)
-        except ValueError as error:
-            failed = getattr(error, "pos", len(self._text))
-            self._not_json = failed
-            if _looks_like_json(self._text[begin : begin + 200]) and failed > begin + 1:
-                place = Place(self._line_of(min(failed, len(self._text) - 1)) + 1)
-                yield Unread(place, cut(self._lines[place.line - 1]), f"not JSON: {error}")
+            value, end = self._decode(number, indent)
+        except JSONDecodeError as error:
+            if _looks_like_json(self._text[begin : begin + 200]):
+                line = self._lines[number]
+                yield Unread(Place(number + 1), cut(line), f"not JSON: {error.msg}")
+                return number + 1
             return None
         if not isinstance(value, list | dict):
             return None
@@ -87,6 +86,22 @@ class _Reader:
             reason = "the JSON holds no address with a time"
             yield Unread(Place(number + 1), cut(self._text[begin:end][:1000]), reason)
         return last + 1
+
+    def _decode(self, number: int, indent: int) -> tuple[Any, int]:
+        """A value on one line, else one of several; of these only some may fail, for the time."""
+        line, start = self._lines[number], self._starts[number]
+        try:
+            value, end = json_form.decode(line, indent)
+        except JSONDecodeError as error:
+            if error.pos < len(line.rstrip()) or self._failures == _FAILURES_MAX:
+                raise
+        else:
+            return value, start + end
+        try:
+            return json_form.decode(self._text, start + indent)
+        except JSONDecodeError:
+            self._failures += 1
+            raise
 
     def _read_xml(self, number: int, begin: int) -> Generator[Item, None, int]:
         yield from self._fields.end()
