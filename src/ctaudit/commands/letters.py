@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ctaudit.letter.reading import Found
     from ctaudit.query.reply import Reply
 
+# Of more the sender must say more; without a port they may be hundreds for each line of a letter.
+_CANDIDATES = 10
+
 
 def run_ask(args: Namespace) -> int:
     from ctaudit.letter.letter import Options, read_letter
@@ -80,7 +83,7 @@ def _print_one(
         output.print_data([json.dumps(line)])
         return
     output.print_lines(format_found(number, found))
-    output.print_lines(format_reply(reply))
+    output.print_lines(format_reply(reply, _CANDIDATES))
     output.print_lines([*map(format_caution, cautions), ""])
 
 

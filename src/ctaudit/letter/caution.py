@@ -15,16 +15,18 @@ CAUTIONS: Mapping[str, str] = {
         "source port."
     ),
     "several": (
-        "Several connections fit. Do not choose one of them: give all, or ask the sender for "
-        "what would distinguish them, which is the service's address and port or a finer time."
+        "Several connections fit. Do not choose one of them: ask the sender for what would "
+        "distinguish them, which is the service's address and port or a finer time, or answer "
+        "that it cannot be told."
     ),
     "unknown": (
         "Unknown is not no, and not a guess: a connection may be missing from the record. Do not "
         "tell the sender that there was none, nor that it was the one that was found."
     ),
     "none": (
-        "None is said of the asked time, by this gateway's clock. Where the sender's clock was "
-        "off, the connection lies beside it: ask again with --within before you answer no."
+        "No connection that was tracked had this address and port at the asked time. That does "
+        "not make the report false: where the sender's clock was off, the connection lies beside "
+        "it. Ask again with --within before you answer no."
     ),
     "clock": (
         "Each time is that of the sender's clock. Ask whether it was synchronized, and ask again "

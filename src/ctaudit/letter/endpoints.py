@@ -19,8 +19,9 @@ _V4_BEFORE_STOP = re.compile(
 )
 _V6 = re.compile(
     r"\[(?P<inner>[0-9A-Fa-f:.]{2,45})\](?:(?::|\.|#|,? port[ =:]{1,2})" + _PORT + r")?"
-    r"|(?<![\w:.])(?P<bare>(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}"
-    r"(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?)"
+    r"|(?<![\w:.])(?P<mapped>[0-9A-Fa-f:]{1,30}:(?:\d{1,3}\.){3}\d{1,3})"
+    r"(?:(?::|#|,? port[ =:]{1,2})(?P<port3>\d{1,5})(?!\d|[.:]\d))?(?!\w|:\w|/\d)"
+    r"|(?<![\w:.])(?P<bare>(?=[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39})"
     r"(?:(?:\.|#|,? (?:source |src )?port[ =:]{1,2})(?P<port2>\d{1,5})(?!\d|[.:]\d))?"
     r"(?!\w|:\w|/\d)",
     re.ASCII,
@@ -82,9 +83,11 @@ def _find_v6(line: str) -> list[Seen]:
         return []
     seen = []
     for found in _V6.finditer(line):
-        address = found["inner"] or found["bare"].rstrip(":" if "::" not in found["bare"] else "")
+        address = found["inner"] or found["mapped"] or found["bare"]
+        if address.count("::") == 0:
+            address = address.rstrip(":")
         if is_address(address):
-            port = found["port"] or found["port2"] or ""
+            port = found["port"] or found["port2"] or found["port3"] or ""
             role = _role(line, found.start())
             seen.append(Seen(address, port, found.start(), found.end(), role))
     return seen
