@@ -50,8 +50,8 @@ def test_a_mail_with_several_questions(dsn: str, tmp_path: Path) -> None:
     done = run("ask", write(tmp_path, several_questions()), "--dsn", dsn)
     assert (done.status, done.err) == (0, "")
     first, second, third, fourth, fifth = done.out.split("\n\n")[:5]
-    assert first.startswith("1. line 2 (sshd): ")
-    assert "  also       line 3\n" in first
+    assert first.startswith("1. body, line 2 (sshd): ")
+    assert "  also       body, line 3\n" in first
     assert "  public     1.2.3.4:53500 (port)\n" in first
     assert "  service    not named (sshd)\n" in first
     assert f"year {after(10).year} by the mail's Date header; zone UTC: the letter says" in first
@@ -59,11 +59,11 @@ def test_a_mail_with_several_questions(dsn: str, tmp_path: Path) -> None:
     assert "  service    19.1.16.7:443 (dst_ip, dst_port)\n" in second
     assert "192.168.1.129:1111 was behind 1.2.3.4:53600" in second
     assert "Careful" not in first + second
-    assert third.startswith("3. line 7 (CSV): ")
+    assert third.startswith("3. body, line 7 (CSV): ")
     assert "2 candidates for 1.2.3.4:53600, tcp:" in third
     rest = "\n\n".join([third, fourth, fifth, *done.out.split("\n\n")[5:]])
     assert "Careful: several.\n" in rest
-    assert "4. line 8 (CSV): " in rest
+    assert "4. body, line 8 (CSV): " in rest
     assert "No connection is recorded for 1.2.3.4:53999, tcp, to 19.1.16.7:443." in rest
     assert "Careful: none.\n" in rest
     assert "             without a port\n" in rest

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctaudit import output
-from ctaudit.commands.progress import Progress
+from ctaudit.commands.bar import Bar
 from ctaudit.commands.source import asking
 from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
@@ -31,7 +31,13 @@ _CANDIDATES = 10
 
 def run_ask(args: Namespace) -> int:
     from ctaudit.letter.letter import Options, read_letter
-    from ctaudit.letter.letter_text import Tally, format_end, plain_end, plain_unread
+    from ctaudit.letter.letter_text import (
+        Tally,
+        format_end,
+        format_unread_count,
+        plain_end,
+        plain_unread,
+    )
     from ctaudit.query.notation import parse_within
 
     tz = "--utc" if args.utc else f"--tz {args.tz}" if args.tz is not None else ""
@@ -51,6 +57,8 @@ def run_ask(args: Namespace) -> int:
         output.print_data([json.dumps(plain_end(letter, tally, status))])
     else:
         output.print_lines(format_end(letter, tally))
+    if letter.unread:
+        output.remark(f"{args.file}: {format_unread_count(letter)}")
     return status
 
 
@@ -59,7 +67,7 @@ def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
     from ctaudit.letter.caution import find_cautions
     from ctaudit.query.batch import ask_batch
 
-    progress = Progress(len(letter.found), "question")
+    bar = Bar(len(letter.found), "question")
     try:
         with asking(args) as connection:
             replies = ask_batch(connection, (each.question for each in letter.found))
@@ -67,9 +75,9 @@ def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
                 cautions = list(find_cautions(found, reply))
                 tally.add(number, reply.verdict.name, cautions)
                 _print_one(number, found, reply, cautions, is_json=args.json)
-                progress.show(number)
+                bar.show(number)
     finally:
-        progress.end()
+        bar.end()
 
 
 def _print_one(

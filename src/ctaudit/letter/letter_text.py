@@ -97,6 +97,10 @@ def format_unread(unread: Sequence[Unread]) -> Iterator[str]:
         yield ""
 
 
+def format_unread_count(letter: Letter) -> str:
+    return f"{_count(len(letter.unread), 'line')} could not be read"
+
+
 def _list_numbers(numbers: Sequence[int]) -> str:
     named = ", ".join(map(str, numbers[:_NAMED]))
     more = len(numbers) - _NAMED

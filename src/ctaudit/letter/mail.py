@@ -34,7 +34,7 @@ _LONG_HEADER = re.compile(
 
 @dataclass(frozen=True)
 class Part:
-    """``name``: what a reader calls it, "" for the only one. ``text`` None: it is not read."""
+    """``name``: what a reader calls it, "" of no mail. ``text`` None: it is not read."""
 
     name: str
     kind: str
@@ -82,9 +82,9 @@ def read_mail(data: bytes) -> Mail:
 
 
 def _number(parts: list[Part]) -> Iterator[Part]:
-    """Parts without a file's name are called by their number, where there are several."""
+    """Parts without a file's name are called by their number; lines are counted in the part."""
     for number, part in enumerate(parts, 1):
-        name = part.name or (f"part {number}" if len(parts) > 1 else "")
+        name = part.name or (f"part {number}" if len(parts) > 1 else "body")
         yield Part(name, part.kind, part.text)
 
 

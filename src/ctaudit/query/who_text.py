@@ -133,7 +133,7 @@ def _format_candidates(reply: Reply, connections: Sequence[Connection], most: in
         yield from rest
     yield ""
     if len(connections) > most:
-        yield f"{len(connections) - most} more are not shown; ctaudit who shows them."
+        yield f"Not shown: {len(connections) - most} more; ctaudit who shows them."
     yield _format_hosts(_find_hosts(reply))
     answers = tuple(one.answer for one in connections)
     yield format_filters(reply.question, answers)

@@ -28,7 +28,7 @@ def read(text: str, **options: object) -> Letter:
 
 def ends(letter: Letter) -> list[tuple[str, str | None]]:
     questions = (each.question for each in letter.found)
-    return [(str(one.public), one.remote and str(one.remote)) for one in questions]
+    return [(str(one.public), str(one.remote) if one.remote else None) for one in questions]
 
 
 def is_ours(address: Address) -> bool:

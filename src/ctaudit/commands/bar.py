@@ -14,7 +14,7 @@ _WIDTH = 30
 _PAUSE = 0.2  # seconds
 
 
-class Progress:
+class Bar:
     """Shown only where standard error is a terminal and the output is not: both would mix."""
 
     def __init__(self, total: int, noun: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class Progress:
         if self._is_wanted and (now - self._last >= _PAUSE or done == self._total):
             self._last = now
             self._is_shown = True
-            _write(f"\r{format_progress(done, self._total, self._noun)}\x1b[K")
+            _write(f"\r{format_bar(done, self._total, self._noun)}\x1b[K")
 
     def end(self) -> None:
         """Leaves the line of the bar."""
@@ -38,7 +38,7 @@ class Progress:
             _write("\n")
 
 
-def format_progress(done: int, total: int, noun: str) -> str:
+def format_bar(done: int, total: int, noun: str) -> str:
     """``[###-------] 3 of 10 questions``."""
     filled = _WIDTH * done // max(total, 1)
     return f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done:,} of {total:,} {noun}s"
