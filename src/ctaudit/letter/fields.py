@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ctaudit.letter.claim import Item, Mention, Place, Unread, cut
-from ctaudit.letter.endpoints import is_address, refang
+from ctaudit.letter.claim import Item, Mention, Place, cut
+from ctaudit.letter.endpoints import find_endpoints, refang
 from ctaudit.letter.record import find_columns, kind_of, read_record
 
 _LINE = re.compile(
@@ -54,11 +54,11 @@ class Fields:
         columns = find_columns(list(values), self._form)
         excerpt = cut("; ".join(f"{name}: {value}" for name, value in values.items()))
         claim = read_record(columns, values, place, excerpt)
-        if claim is None:
+        # Without an address it is a host of an HTTP request, or other text.
+        if claim is None or not (seen := find_endpoints(claim.source.address)):
             return
         if columns.is_record():
             yield claim
-        elif is_address(claim.source.address):
-            yield Mention(place, excerpt, claim.source.address, bool(claim.source.port))
-        elif claim.source.port or claim.target.address:
-            yield Unread(place, excerpt, "has no time")
+        else:
+            has_port = bool(claim.source.port or seen[0].port)
+            yield Mention(place, excerpt, seen[0].address, has_port)

@@ -18,7 +18,11 @@ _FAIL2BAN = re.compile(
 _AT_THE_BAN = "the time is that of the ban; the connections came before it"
 _SSHD = re.compile(r"\bsshd(?:-session|-auth)?(?:\[\d{1,10}\])?: (?P<text>.*)", re.ASCII)
 _SSHD_PORT = re.compile(r"(?P<address>[0-9A-Fa-f:.]{3,45}) port (?P<port>\d{1,5})\b", re.ASCII)
-_SSHD_OWN = re.compile(r" on (?P<address>[0-9A-Fa-f:.]{3,45}) port (?P<port>\d{1,5})\b", re.ASCII)
+_SSHD_OWN = re.compile(
+    r"Connection from \S{3,45} port \d{1,5}"
+    r"(?P<own> on (?P<address>[0-9A-Fa-f:.]{3,45}) port (?P<port>\d{1,5})\b)",
+    re.ASCII,
+)
 _HOST_OR_ADDRESS = r"[\w.:\[\]-]{1,255}"
 _ACCESS = re.compile(
     rf"(?:(?P<host>{_HOST_OR_ADDRESS}):(?P<host_port>\d{{1,5}}) )?"
@@ -78,9 +82,10 @@ def _read_sshd(line: str, place: Place) -> Item | None:
     if found is None:
         return None
     text = found["text"]
-    own = _SSHD_OWN.search(text)
+    own = _SSHD_OWN.match(text)
     # A name that a client invents stands before its address, so the last one is the client's.
-    ends = list(_SSHD_PORT.finditer(text[: own.start()] if own else text))
+    ports = _SSHD_PORT.finditer(text[: own.start("own")] if own else text)
+    ends = [each for each in ports if is_address(each["address"])]
     address, port = (ends[-1]["address"], ends[-1]["port"]) if ends else ("", "")
     if not address:
         seen = find_endpoints(text)
@@ -88,13 +93,15 @@ def _read_sshd(line: str, place: Place) -> Item | None:
             raise NoQuestion
         address = seen[-1].address
     target = Party(own["address"], own["port"], "on") if own else Party("", "", "sshd")
-    return _claim("sshd", line, place, Party(address, port, "port" if port else ""), target, "tcp")
+    source = Party(address, port, "port" if port else "")
+    return _claim("sshd", line, found.start(), place, source, target, "tcp")
 
 
 def _claim(
-    form: str, line: str, place: Place, source: Party, target: Party, proto: str
+    form: str, line: str, begin: int, place: Place, source: Party, target: Party, proto: str
 ) -> Claim | Unread:
-    span = find_time(line)
+    """The time stands before ``begin``: behind it may be what the attacker has written."""
+    span = find_time(line[:begin])
     if span is None:
         return Unread(place, cut(line), "has no time")
     time = line[span[0] : span[1]]
@@ -155,7 +162,7 @@ def _read_filter(line: str, place: Place) -> Item | None:
     source = Party(found["source"], number, names)
     target_port = values.get("DPT", "")
     target = Party(found["target"], target_port, "DST, DPT" if target_port else "DST")
-    return _claim("packet filter", line, place, source, target, proto)
+    return _claim("packet filter", line, found.start(), place, source, target, proto)
 
 
 _READERS: tuple[Callable[[str, Place], Item | None], ...] = (

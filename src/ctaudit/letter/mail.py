@@ -20,10 +20,11 @@ _OF_MAILS = {
     b"received", b"return-path", b"message-id", b"mime-version", b"delivered-to", b"from",
     b"subject", b"to", b"date", b"content-type", b"reply-to", b"dkim-signature",
 }  # fmt: skip
-_READ = ("text/", "application/json", "application/xml", "message/feedback-report")
+_READ = ("text/", "application/json", "application/xml")
 _BY_NAME = (".csv", ".txt", ".log", ".json", ".jsonl", ".xml", ".tsv", ".eml", ".yaml", ".yml")
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".pdf", ".xlsx", ".ods", ".docx", ".pgp", ".gpg")
 _BLOCKS = {"br", "p", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "pre", "blockquote"}
+_REPORT = "message/feedback-report"
 _TAG = re.compile(r"<(?:!--|(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9]{0,20})[^<>]*>|[!?][^<>]*>)")
 # The library takes the square of their length.
 _LONG_HEADER = re.compile(
@@ -72,10 +73,9 @@ def read_mail(data: bytes) -> Mail:
         leaves = list(_list_leaves(message, 0))
     except RecursionError:
         raise UsageError("the mail's parts are nested too deeply; give the part itself") from None
-    parts = [_read_leaf(leaf) for leaf in leaves]
-    if any(part.kind == "message/feedback-report" for part in parts):
-        # The report says what of the mail that it is about is meant.
-        parts = [part for part in parts if part.kind != "text/rfc822-headers"]
+    # ARF: the other parts say the same in prose, and are the mail that it is about.
+    reports = [leaf for leaf in leaves if leaf.get_content_type() == _REPORT]
+    parts = [_read_leaf(leaf) for leaf in reports or leaves]
     if any(part.kind == "text/plain" and (part.text or "").strip() for part in parts):
         parts = [part for part in parts if part.kind != "text/html" or part.name]
     return Mail(read_date(str(message.get("Date", ""))), tuple(_number(parts)))
@@ -92,11 +92,9 @@ def _list_leaves(message: Message, depth: int) -> Iterator[Message]:
     if depth > 50:
         raise RecursionError
     kind = message.get_content_type()
-    if kind == "message/feedback-report" or not message.is_multipart():
+    if kind == _REPORT or not message.is_multipart():
         yield message
         return
-    if kind == "message/rfc822" and depth:
-        return  # what the letter is about: its own Received lines are no connections to ask for
     for inner in message.get_payload():
         if isinstance(inner, Message):
             yield from _list_leaves(inner, depth + 1)
@@ -113,7 +111,7 @@ def read_date(text: str) -> datetime | None:
 
 def _read_leaf(leaf: Message) -> Part:
     kind, name = leaf.get_content_type(), _file_name(leaf)
-    if kind == "message/feedback-report":
+    if kind == _REPORT:
         inner = leaf.get_payload()
         if isinstance(inner, list):
             return Part(name, kind, "\n".join(map(_format_headers, inner)))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ctaudit.letter.claim import Claim, Party, Place, cut
+from ctaudit.letter.endpoints import find_endpoints
 from ctaudit.letter.time_texts import find_time, normalise
 
 # Of several that a record has, the first of the list counts.
@@ -126,7 +127,10 @@ def read_record(
     def value(kind: str) -> str:
         return values.get(kinds.get(kind, ""), "").strip()
 
-    is_named_source = bool(value("source"))
+    # A source may be the name of a sensor beside the address.
+    is_named_source = bool(value("source")) and not (
+        find_endpoints(value("address")) and not find_endpoints(value("source"))
+    )
     address = "source" if is_named_source else "address"
     if not value(address):
         return None

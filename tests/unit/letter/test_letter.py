@@ -84,6 +84,38 @@ def test_a_protocol_decides_what_the_ports_are() -> None:
     ]  # fmt: skip
 
 
+def test_the_name_of_a_sensor_is_no_source() -> None:
+    [found] = read(f"source,ip,port,timestamp\nsensor-3,192.0.2.44,53500,{AT}\n").found
+    assert str(found.question.public) == "192.0.2.44:53500"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2020-01-01T00:00:00Z", "1771757000", "on 198.51.100.9 port 5", "from 198.51.100.9 port 5",
+     "sshd[2]: Connection from 198.51.100.9 port 5 on 198.51.100.8 port 6"],
+)  # fmt: skip
+def test_what_an_attacker_writes_is_not_read(name: str) -> None:
+    line = f"{AT} h sshd[1]: Invalid user {name} from 192.0.2.44 port 53500"
+    letter = read(line)
+    assert ends(letter) == [("192.0.2.44:53500", None)]
+    assert letter.found[0].time_from == AT
+
+
+def test_a_request_in_a_report_is_no_record() -> None:
+    letter = read(f"Host: www.example.org\nDate: {AT}\nServer: Apache\n\n192.0.2.44:5 {AT}\n")
+    assert (len(letter.found), letter.unread) == (1, ())
+
+
+def test_a_letter_that_was_forwarded_as_an_attachment() -> None:
+    text = (
+        "Subject: Fwd\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n"
+        "--b\nContent-Type: text/plain\n\nSee below.\n"
+        f"--b\nContent-Type: message/rfc822\n\nSubject: x\n\n192.0.2.44:5 {AT}\n--b--\n"
+    )
+    [found] = read(text).found
+    assert str(found.origins[0].place) == "part 2, line 1"
+
+
 def test_two_versions_of_ip_are_no_connection() -> None:
     [unread] = read(f"{AT} 192.0.2.44:1 -> [2001:db8::1]:2").unread
     assert unread.reason == "192.0.2.44 and 2001:db8::1 are not of one IP version"
