@@ -96,11 +96,10 @@ class Clock:
         own = find_zone(full)
         if own is None:
             return "", []  # parse_time says why
+        named = own or zone
+        if named and not (self.tz or _FIXED.fullmatch(named)):
+            raise UsageError(f"time {text!r}: {named} may stand for several zones; give --tz")
         if own:
-            if not (self.tz or _FIXED.fullmatch(own)):
-                raise UsageError(
-                    f"time {text!r}: the abbreviation {own} may stand for several zones; give --tz"
-                )
             return "", []
         if zone:
             return zone, [f"zone {zone}: {zone_from}"]

@@ -116,6 +116,20 @@ def test_a_letter_that_was_forwarded_as_an_attachment() -> None:
     assert str(found.origins[0].place) == "part 2, line 1"
 
 
+def test_a_column_with_zones() -> None:
+    rows = "ip,time,tz\n" + "".join(
+        f"192.0.2.44,2026-02-22 11:59:43,{zone}\n" for zone in ("+01:00", "CET", "")
+    )
+    with local_zone("Europe/Berlin"):
+        letter = read(rows)
+        assert [each.reason.partition(": ")[2] for each in letter.unread] == [
+            "CET may stand for several zones; give --tz", "no time zone; give --tz",
+        ]  # fmt: skip
+        letter = read(rows, tz="--tz Europe/Berlin")
+    assert len(letter.found) == 1
+    assert len(letter.found[0].origins) == 3
+
+
 def test_two_versions_of_ip_are_no_connection() -> None:
     [unread] = read(f"{AT} 192.0.2.44:1 -> [2001:db8::1]:2").unread
     assert unread.reason == "192.0.2.44 and 2001:db8::1 are not of one IP version"
