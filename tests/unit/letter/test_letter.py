@@ -139,6 +139,7 @@ def test_equal_questions_are_one_with_both_places() -> None:
     letter = read(f"192.0.2.44:1 {AT}\n\n192.0.2.44:2 {AT}\n2026-02-22 10:59:43 UTC 192.0.2.44:1\n")
     assert ends(letter) == [("192.0.2.44:1", None), ("192.0.2.44:2", None)]
     assert [origin.place.line for origin in letter.found[0].origins] == [1, 4]
+    assert letter.found[0].time_from == AT
     assert letter.merged == 1
 
 
@@ -174,6 +175,12 @@ def test_how_a_time_is_completed(text: str, clock: Clock, begin: str, how: str) 
     with local_zone("Europe/Berlin"):
         found = clock.read(text)
     assert (found.span.begin.isoformat()[:19], found.how) == (begin, how)
+
+
+def test_a_date_that_was_given_is_not_moved() -> None:
+    with local_zone("Pacific/Kiritimati"):
+        found = Clock(day=date(2026, 2, 22)).read("23:59:59 -12:00")
+    assert found.span.begin == datetime(2026, 2, 23, 11, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
