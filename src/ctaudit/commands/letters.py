@@ -50,7 +50,7 @@ def run_ask(args: Namespace) -> int:
         )
     tally = Tally()
     if letter.found:
-        _answer(args, letter, tally)
+        letter = _answer(args, letter, tally)
     status = _choose_status(letter, tally)
     if args.json:
         output.print_data(json.dumps(plain_unread(each)) for each in letter.unread)
@@ -62,14 +62,17 @@ def run_ask(args: Namespace) -> int:
     return status
 
 
-def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
-    """Prints each question with its answer as soon as it is there."""
+def _answer(args: Namespace, letter: Letter, tally: Tally) -> Letter:
+    """Prints each question with its answer as soon as it is there; returns what was asked."""
     from ctaudit.letter.caution import find_cautions
+    from ctaudit.letter.letter import orient_letter
     from ctaudit.query.batch import ask_batch
+    from ctaudit.query.scope_at import read_scopes
 
     bar = Bar(len(letter.found), "question")
     try:
         with asking(args) as connection:
+            letter = orient_letter(letter, read_scopes(connection))
             replies = ask_batch(connection, (each.question for each in letter.found))
             for number, (found, reply) in enumerate(zip(letter.found, replies, strict=True), 1):
                 cautions = list(find_cautions(found, reply))
@@ -78,6 +81,7 @@ def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
                 bar.show(number)
     finally:
         bar.end()
+    return letter
 
 
 def _print_one(

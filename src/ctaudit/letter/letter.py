@@ -11,9 +11,10 @@ from ctaudit.errors import UsageError
 from ctaudit.letter.claim import Claim, Item, Mention, Place, Unread, in_part
 from ctaudit.letter.clock import Clock
 from ctaudit.letter.mail import Mail, Part, decode, is_mail, read_mail
-from ctaudit.letter.reading import Found, merge, read_claim
+from ctaudit.letter.reading import Found, merge, orient, read_claim
 from ctaudit.letter.text import read_text
 from ctaudit.letter.time_texts import find_stated_zone
+from ctaudit.query.scope_at import InScope
 
 SIZE_MAX = 20_000_000  # bytes
 
@@ -67,6 +68,13 @@ def read_letter(data: bytes, options: Options) -> Letter:
     unread += _find_unasked(mentions, found, bool(unread))
     once = merge(found)
     return Letter(tuple(once), tuple(unread), len(found) - len(once), mail.sent_at)
+
+
+def orient_letter(letter: Letter, in_scope: InScope) -> Letter:
+    """Each question with the end as public that a gateway had, where the store knows its scope."""
+    once = merge(orient(each, in_scope) for each in letter.found)
+    merged = letter.merged + len(letter.found) - len(once)
+    return replace(letter, found=tuple(once), merged=merged)
 
 
 def _as_mail(data: bytes) -> Mail:

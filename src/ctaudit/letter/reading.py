@@ -12,6 +12,7 @@ from ctaudit.letter.clock import Clock
 from ctaudit.letter.endpoints import is_address
 from ctaudit.query.notation import parse_endpoint, parse_protocol
 from ctaudit.query.question import WhoQuestion
+from ctaudit.query.scope_at import InScope
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,24 @@ def _without_ports(
     if proto is not None and proto not in NUMBERED_PROTOCOLS:
         return Endpoint(public.address), None if remote is None else Endpoint(remote.address)
     return public, remote
+
+
+def orient(found: Found, in_scope: InScope) -> Found:
+    """With the ends exchanged, where the store knows the other one as a gateway's address."""
+    question = found.question
+    public, remote = question.public, question.remote
+    if remote is None or in_scope(public.address, question.span) is not False:
+        return found
+    if not in_scope(remote.address, question.span):
+        return found
+    note = f"{remote.address} is in the scope of a gateway, and {public.address} is not"
+    return replace(
+        found,
+        question=replace(question, public=remote, remote=public),
+        public_from=found.service_from,
+        service_from=found.public_from,
+        notes=(*found.notes, note),
+    )
 
 
 def merge(found: Iterable[Found]) -> list[Found]:

@@ -11,7 +11,7 @@ from ctaudit.conntrack.endpoint import Address
 from ctaudit.errors import UsageError
 from ctaudit.letter.clock import Clock
 from ctaudit.letter.endpoints import find_endpoints
-from ctaudit.letter.letter import Letter, Options, read_letter
+from ctaudit.letter.letter import Letter, Options, orient_letter, read_letter
 from ctaudit.letter.mail import decode, is_mail, strip_tags
 from ctaudit.letter.record import find_columns, kind_of
 from ctaudit.letter.time_texts import find_stated_zone, find_time
@@ -53,6 +53,35 @@ def test_without_a_scope_the_source_is_the_public_one() -> None:
     assert ends(read(line)) == [("198.51.100.7:22", "192.0.2.44:53500")]
     note = read(line, is_ours=is_ours).found[0].notes
     assert note == ("192.0.2.44 is in the scope of the configuration",)
+
+
+@pytest.mark.parametrize(
+    ("known", "public"),
+    [
+        ({"192.0.2.44": True, "198.51.100.7": False}, "192.0.2.44:53500"),
+        ({"192.0.2.44": False, "198.51.100.7": True}, "198.51.100.7:22"),
+        ({"192.0.2.44": False, "198.51.100.7": False}, "192.0.2.44:53500"),
+        ({"192.0.2.44": True, "198.51.100.7": True}, "192.0.2.44:53500"),
+        ({}, "192.0.2.44:53500"),
+        ({"198.51.100.7": True}, "192.0.2.44:53500"),
+    ],
+)
+def test_the_end_that_the_store_knows_is_the_public_one(
+    known: dict[str, bool], public: str
+) -> None:
+    text = f"{AT} 192.0.2.44:53500 -> 198.51.100.7:22\n{AT} 198.51.100.7:22 -> 192.0.2.44:53500\n"
+    first = orient_letter(read(text), lambda address, _: known.get(str(address))).found[0]
+    assert str(first.question.public) == public
+    assert ("is in the scope of a gateway" in "".join(first.notes)) == (
+        public != "192.0.2.44:53500"
+    )
+
+
+def test_questions_that_are_equal_once_their_ends_are_right() -> None:
+    text = f"{AT} 192.0.2.44:5 -> 198.51.100.7:22\n{AT} 198.51.100.7:22 -> 192.0.2.44:5\n"
+    letter = orient_letter(read(text), lambda address, _: is_ours(address))
+    assert ends(letter) == [("192.0.2.44:5", "198.51.100.7:22")]
+    assert letter.merged == 1
 
 
 @pytest.mark.parametrize(

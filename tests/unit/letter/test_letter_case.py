@@ -15,7 +15,7 @@ import pytest
 from ctaudit.__main__ import main
 from ctaudit.commands import letters
 from ctaudit.letter.caution import CAUTIONS
-from ctaudit.query import batch
+from ctaudit.query import batch, scope_at
 from ctaudit.query.answer import Answer
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.reply import Reply, make_reply
@@ -51,6 +51,7 @@ def _store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield None
 
     monkeypatch.setattr(batch, "ask_batch", ask_batch)
+    monkeypatch.setattr(scope_at, "read_scopes", lambda _connection: lambda *_: None)
     monkeypatch.setattr(letters, "asking", asking)
     with local_zone(ZONE):
         yield
