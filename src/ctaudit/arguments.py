@@ -18,6 +18,7 @@ _COMMON = (
 )
 _STATUSES = {
     "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
+    "ask": "0 all questions are answered; 2 also: a line could not be read; 4 a verdict is unknown",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     options.add_import(add("import", "Take over what another program has recorded."))
     options.add_maintain(add("maintain", "Make partitions ahead, and drop those past retention."))
     options.add_who(add("who", "Who was behind a public address and port at a time?"))
+    options.add_ask(add("ask", "Answer the questions in a mail, report, table or log excerpt."))
     options.add_flows(add("flows", "List connections."))
     options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))
     options.add_table(add("table", "List the kernel's own connections, now.", dsn=False))

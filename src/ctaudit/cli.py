@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ctaudit import output
 from ctaudit.arguments import parse_arguments
-from ctaudit.commands import administration, daemons, database, questions
+from ctaudit.commands import administration, daemons, database, letters, questions
 from ctaudit.commands.patience import wait_before_restart
 from ctaudit.errors import INTERRUPTED, CtauditError, PipeClosedError
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "import": administration.run_import,
     "maintain": database.run_maintain,
     "who": questions.run_who,
+    "ask": letters.run_ask,
     "flows": questions.run_flows,
     "traffic": questions.run_traffic,
     "table": questions.run_table,

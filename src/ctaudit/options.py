@@ -48,10 +48,25 @@ def add_who(who: argparse.ArgumentParser) -> None:
     who.add_argument("--proto", help="tcp, udp, icmp, ... or a number")
     who.add_argument("--node", help="this gateway only")
     _add_zone(who)
-    who.add_argument(
+    add_within(who)
+    add_json(who)
+
+
+def add_ask(ask: argparse.ArgumentParser) -> None:
+    ask.add_argument("file", metavar="FILE", help="what arrived; - reads standard input")
+    ask.add_argument(
+        "--date", metavar="YYYY-MM-DD",
+        help="of the letter: for times without a year or a date; default: the mail's Date header",
+    )  # fmt: skip
+    add_tz(ask)
+    add_within(ask)
+    add_json(ask)
+
+
+def add_within(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--within", default="0", metavar="SECONDS", help="widen the time on both sides"
     )
-    add_json(who)
 
 
 def add_flows(flows: argparse.ArgumentParser) -> None:

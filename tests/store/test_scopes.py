@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from ctaudit.admin.finding import Level
 from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, nanoseconds, opened, tuples
-from tests.store.scenario import ARTICLE, after, who
+from tests.store.scenario import ARTICLE, after, run, who
 
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC)
@@ -45,6 +46,19 @@ def fleet(cluster: Cluster) -> str:
                 gateway.record([opened(ARTICLE, after(3700))], after(3700))
             gateway.record([], after(3600 if node == "gw3" else 7000))
     return "fleet_of_three"
+
+
+def test_ask_takes_the_end_in_a_scope_for_the_public_one(
+    cluster: Cluster, fleet: str, tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.txt"
+    at = after(3710).strftime("%Y-%m-%dT%H:%M:%SZ")
+    letter.write_text(f"{at} 19.1.16.7:443 -> 1.2.3.4:53500\n")
+    done = run("ask", str(letter), "--dsn", cluster.dsn(fleet, user="audrey"))
+    assert done.status == 0, done
+    assert "  public     1.2.3.4:53500 (target)\n" in done.out
+    assert "  note       1.2.3.4 is in the scope of a gateway, and 19.1.16.7 is not\n" in done.out
+    assert "192.168.1.129:53400 was behind 1.2.3.4:53500" in done.out
 
 
 @pytest.fixture(scope="module")

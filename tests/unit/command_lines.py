@@ -22,6 +22,7 @@ EXAMPLES = int(os.environ.get("CTAUDIT_COMMAND_LINES", "200"))
 COMMON = {2, 5, 6, 7, 8}
 STATUSES = {
     "who": {0, 1, 3, 4, *COMMON},
+    "ask": {0, 2, 4, *COMMON},
     "flows": {0, 4, *COMMON},
     "traffic": {0, 4, *COMMON},
     "check": {0, 1, 3, *COMMON},
@@ -52,11 +53,17 @@ ADDRESSES = st.sampled_from(
 )  # fmt: skip
 _NETWORKS = st.sampled_from(["192.168.1.0/24", "::/0", "0.0.0.0/0", "1.2.3.4", "1.2.3.4/8", "::1"])
 _ZONES = st.sampled_from(["UTC", "Europe/Berlin", "EDT", "right/UTC", "../zone", "", "Europe", "/"])
+_LETTERS = st.sampled_from(sorted((Path(__file__).parent / "letter/reports").iterdir())).map(str)
 _NODES = st.sampled_from(["gw1", "gw9", "", "ä", "'; --", "%s"])
 _OPTIONS: dict[str, dict[str, st.SearchStrategy[str] | None]] = {
     "who": {
         "--at": TIMES, "--to": ADDRESSES, "--proto": st.sampled_from(["tcp", "17", "icmp", "256"]),
         "--node": _NODES, "--within": st.sampled_from(["0", "2", "0.5", "31622400", "-1"]),
+        "--tz": _ZONES, "--utc": None, "--json": None,
+    },
+    "ask": {
+        "--date": st.sampled_from(["2026-02-22", "2024-02-30", "9999-12-31", "22.2.2026", ""]),
+        "--within": st.sampled_from(["0", "2", "31622400", "-1"]),
         "--tz": _ZONES, "--utc": None, "--json": None,
     },
     "flows": {
@@ -110,6 +117,8 @@ def command_lines(draw: st.DrawFn) -> list[str]:
     command = draw(st.sampled_from(sorted(STATUSES)))
     options = _OPTIONS[command]
     words = [draw(ADDRESSES | _GARBAGE)] if command == "who" else []
+    if command == "ask":
+        words = [draw(_LETTERS | _GARBAGE)]
     if command in _ACTIONS:
         action = draw(st.sampled_from(sorted(_ACTIONS[command])))
         words = [action, *(draw(value | _GARBAGE) for value in _ACTIONS[command][action])]

@@ -19,6 +19,7 @@ from ctaudit.cli import main
 from ctaudit.conntrack.event import COLUMNS, Kind
 from ctaudit.database.schema import read_steps
 from ctaudit.errors import (
+    ASK_UNREAD,
     CHECK_GOOD,
     CHECK_NOT_FIT,
     CHECK_WARNINGS,
@@ -161,6 +162,7 @@ def test_manual_knows_each_command_and_option() -> None:
 
 OWN = {
     "who": {WHO_ONE, WHO_NONE, WHO_SEVERAL, WHO_UNKNOWN},
+    "ask": {SUCCESS, ASK_UNREAD, WHO_UNKNOWN},
     "flows": {FLOWS_COVERED, FLOWS_UNCOVERED},
     "traffic": {FLOWS_COVERED, FLOWS_UNCOVERED},
     "check": {CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT},

@@ -18,6 +18,7 @@ FLOORS = (
     {"commands", "arguments"},
     {"options", "words"},
     {"web", "admin"},
+    {"letter"},
     {"capture", "record", "forward", "query"},
     {"spool", "database"},
     {"conntrack"},

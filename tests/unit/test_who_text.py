@@ -419,6 +419,14 @@ OLD = Import("old", "ulogd2", None, None, 0)
 TAKEN = replace(other(), node="old", provenance=IMPORTED, exact=False)
 
 
+def test_of_many_candidates_the_first_are_shown() -> None:
+    reply = make_reply(QUESTION, [OUTWARD, other(), ARTICLE6], (COMPLETE,))
+    lines = list(format_reply(reply, 2))
+    assert lines[0] == "3 candidates for 1.2.3.4:53500:"
+    assert [line[:2] for line in lines if line[:1].isdecimal()] == ["3 ", "1.", "2."]
+    assert "Not shown: 1 more; ctaudit who shows them." in lines
+
+
 def test_imported_answers_are_no_candidates() -> None:
     lines = list(format_reply(make_reply(QUESTION, (OUTWARD, TAKEN), (COMPLETE,), imports=(OLD,))))
     assert lines[0].startswith("192.168.1.129:53400 was behind")

@@ -14,102 +14,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NoReturn
 
 from ctaudit.errors import UsageError
+from ctaudit.query.time_forms import (
+    DATE,
+    FINE_SINCE_1970,
+    FORMS,
+    REASONS,
+    SHORT_MONTHS,
+    SINCE_1970,
+    WEEKDAYS,
+)
 from ctaudit.query.value_text import format_offset
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_SHORT_MONTHS = tuple(name[:3] for name in _MONTHS)
 # Far enough from the ends of datetime for every time zone and for --within.
 _YEARS = range(1900, 9990)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _any_of(names: tuple[str, ...]) -> str:
-    """A name in full, or its first three letters."""
-    return "|".join(f"{name[:3]}(?:{name[3:]})?" for name in names)
-
-
-_WEEKDAY = rf"(?P<weekday>{_any_of(_WEEKDAYS)})"
-_MONTH = rf"(?P<month_name>{_any_of(_MONTHS)})"
-_YEAR, _DAY = r"(?P<year>\d{4})", r"(?P<day>\d{1,2})"
-_NUMBERED = r"(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
-_NAMED = rf"{_DAY}(?P<mark>[ -]?){_MONTH}(?P=mark){_YEAR}"
-_CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<digits>\d+))?)?"
-    r"(?: ?(?P<half>[AP]M))?"
-)
-_COMPACT = (
-    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?"
-    r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?:[.,](?P<digits>\d+))?"
-)
-# An abbreviation behind an offset, as Go writes one, says no more than the offset.
-_NAME = rf"(?!(?:{_any_of(_WEEKDAYS)}|[AP]M)\b)[A-Z]"
-_OFFSET = r"(?:UTC|GMT)?[+-](?:[01]\d|2[0-3])(?::?[0-5]\d){0,2}"
-_ZONE = rf"(?P<zone>{_OFFSET}(?: {_NAME}{{3,4}}\b)?|{_NAME}{{1,5}})"
-# No comment without a zone: it may be meant as one.
-_ZONE_COMMENT = rf"(?: ?{_ZONE}(?: \([^()]*\))?)?"
-
-_FORMS = tuple(
-    re.compile(form, re.ASCII | re.IGNORECASE)
-    for form in (
-        # 2026-11-25T20:08:36.403240+0100; Wed 2026-11-25 20:08:36 CET; 2026/11/25 20:08
-        rf"(?:{_WEEKDAY},? )?{_NUMBERED}[T ]{_CLOCK}{_ZONE_COMMENT}",
-        # 20261125T190836Z; 20261125190836Z
-        rf"{_COMPACT}(?: ?{_ZONE})?",
-        # Wed, 25 Nov 2026 20:08:36 +0100 (CET); 25-Nov-2026 20:08:36.123; 25Nov2026 20:08:36
-        rf"(?:{_WEEKDAY},? )?{_NAMED},? {_CLOCK}{_ZONE_COMMENT}",
-        # 25/Nov/2026:20:08:36 +0100
-        rf"{_DAY}/{_MONTH}/{_YEAR}[: ]{_CLOCK}(?: {_ZONE})?",
-        # nov/25/2026 20:08:36
-        rf"{_MONTH}/{_DAY}/{_YEAR} {_CLOCK}",
-        # Wed Nov 25 20:08:36 CET 2026; Wed Nov 25 20:08:36.123456 2026 UTC
-        rf"(?:{_WEEKDAY} )?{_MONTH} {_DAY} {_CLOCK}(?: {_ZONE})? {_YEAR}",
-        rf"(?:{_WEEKDAY} )?{_MONTH} {_DAY} {_CLOCK} {_YEAR} {_ZONE}",
-        # Wed 25 Nov 20:08:36 CET 2026
-        rf"{_WEEKDAY} {_DAY} {_MONTH} {_CLOCK}(?: {_ZONE})? {_YEAR}",
-        # Wed Nov 25 2026 20:08:36 GMT+0100 (Central European Standard Time);
-        # Nov 25, 2026 20:08:36.123456789 CET; Wednesday, November 25, 2026 8:08:36 PM
-        rf"(?:{_WEEKDAY},? )?{_MONTH} {_DAY},? {_YEAR}(?:,| at| @)? {_CLOCK}{_ZONE_COMMENT}",
-        # 2026 Nov 25 20:08:36.123
-        rf"{_YEAR} {_MONTH} {_DAY} {_CLOCK}(?: {_ZONE})?",
-        # 20:08:36.123 UTC Wed Nov 25 2026
-        rf"{_CLOCK}(?: {_ZONE})?(?: {_WEEKDAY})? {_MONTH} {_DAY},? {_YEAR}",
-    )
-)
-_DATE = re.compile(_NUMBERED, re.ASCII)
-# Ten digits lie in the years 2001 to 2286; so do 13 of milliseconds, 16 of microseconds and 19 of
-# nanoseconds.
-_SINCE_1970 = re.compile(
-    r"(?:@(-?\d{1,11})(?:[.,](\d+))?|([1-9]\d{9})(?:[.,](\d+))?)(?: ?(?:UTC|GMT))?", re.ASCII
-)
-_FINE_SINCE_1970 = re.compile(r"[1-9]\d{12}(?:\d{3}){0,2}", re.ASCII)
-
-_DAY_OR_MONTH = (
-    "whether the day or the month comes first in such a date differs from place to place; "
-    "write the date as 2026-11-25 or 25 Nov 2026"
-)
-_NO_YEAR = "has no year; write the date as 2026-11-25"
-_NO_DATE = "has no date; write 2026-11-25 20:08:36"
-_DATE_LAST = "not a time with the date behind it; write 2026-11-25 20:08:36"
-_NO_TIME = "has no time of day; write 2026-11-25 20:08:36, or 20:08 for that whole minute"
-_SHORT_YEAR = "has a year of two digits; write the date as 2026-11-25 or 25 Nov 2026"
-_ZONE_IN_BRACKETS = "has its zone in brackets; write it without them"
-_REASONS = tuple(
-    (re.compile(form, re.ASCII | re.IGNORECASE), reason)
-    for form, reason in (
-        (r"\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b.*", _DAY_OR_MONTH),
-        (rf"(?:[a-z]+,? )?{_MONTH} \d{{1,2}} \d{{1,2}}:\d\d(?!.*\b\d{{4}}\b).*", _NO_YEAR),
-        (rf"(?:[a-z]+,? )?\d{{1,2}} {_MONTH} \d{{1,2}}:\d\d(?!.*\b\d{{4}}\b).*", _NO_YEAR),
-        (rf"\d{{1,2}}:\d\d.*(?:\d([/.-])\d{{1,2}}\1\d|{_MONTH}\b).*", _DATE_LAST),
-        (r"\d{1,2}:\d\d.*", _NO_DATE),
-        (r"\d{4}[-/]\d\d[-/]\d\d", _NO_TIME),
-        (rf"(?:[a-z]+,? )?\d{{1,2}}([ /-]){_MONTH}\1\d\d[: ].*", _SHORT_YEAR),
-        (r".*\d (?:[AP]M )?\([^()]*\)", _ZONE_IN_BRACKETS),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -131,12 +49,25 @@ class TimeSpan:
 
 def is_time(text: str) -> bool:
     """Whether ``text`` has the form of a time, or of a date alone."""
-    forms = (_DATE, _SINCE_1970, _FINE_SINCE_1970, *_FORMS)
+    forms = (DATE, SINCE_1970, FINE_SINCE_1970, *FORMS)
     return any(form.fullmatch(_strip(text)) for form in forms)
 
 
-def parse_time(text: str, name: str) -> TimeSpan:
-    """The span that the last digit of a time covers.
+def find_zone(text: str) -> str | None:
+    """The zone as the time has it, "" where it has none; None: the text is not a time."""
+    stripped = _strip(text)
+    if SINCE_1970.fullmatch(stripped) or FINE_SINCE_1970.fullmatch(stripped):
+        return "UTC"
+    found = _match_form(stripped)
+    return None if found is None else found.groupdict(default="").get("zone", "")
+
+
+def _match_form(text: str) -> re.Match[str] | None:
+    return next(filter(None, (form.fullmatch(text) for form in FORMS)), None)
+
+
+def parse_time(text: str, name: str, zone: str = "") -> TimeSpan:
+    """The span that the last digit of a time covers; ``zone``: of a time without one.
 
     ``11:59`` that whole minute, ``11:59:43`` that whole second, ``11:59:43.25`` those 10 ms, six
     digits one microsecond. Further digits are cut, since the database holds microseconds. A leap
@@ -144,7 +75,7 @@ def parse_time(text: str, name: str) -> TimeSpan:
     """
     try:
         stripped = _strip(text)
-        span = _parse_since_1970(stripped) or _parse_written(stripped, name)
+        span = _parse_since_1970(stripped) or _parse_written(stripped, name, zone)
         if not _YEARS.start <= span.begin.year < _YEARS.stop:
             raise ValueError(f"the year is not {_YEARS.start} to {_YEARS.stop - 1}")
         return TimeSpan(span.begin.astimezone(UTC), span.end.astimezone(UTC))
@@ -154,7 +85,7 @@ def parse_time(text: str, name: str) -> TimeSpan:
 
 def parse_instant(text: str, name: str) -> datetime:
     """As parse_time, its beginning; a date alone is the beginning of that day."""
-    if _DATE.fullmatch(text):
+    if DATE.fullmatch(text):
         return parse_time(f"{text} 00:00:00", name).begin
     return parse_time(text, name).begin
 
@@ -168,9 +99,9 @@ def refuse_future(begin: datetime, text: str, name: str, now: datetime | None = 
         )
 
 
-def parse_past(text: str, name: str, now: datetime | None = None) -> TimeSpan:
+def parse_past(text: str, name: str, now: datetime | None = None, zone: str = "") -> TimeSpan:
     """A time that is not in the future by this machine's clock."""
-    span = parse_time(text, name)
+    span = parse_time(text, name, zone)
     refuse_future(span.begin, text, name, now)
     return span
 
@@ -182,33 +113,33 @@ def _strip(text: str) -> str:
 
 
 def _parse_since_1970(text: str) -> TimeSpan | None:
-    found = _SINCE_1970.fullmatch(text)
+    found = SINCE_1970.fullmatch(text)
     if found:
         seconds, digits = found[1] or found[3], found[2] or found[4] or ""
         fraction = _fraction(digits)
         # A fraction counts away from zero: @-1.5 is 1.5 s before 1970.
         begin = _EPOCH + timedelta(seconds=int(seconds)) + (-1 if "-" in seconds else 1) * fraction
         return TimeSpan(begin, begin + _width(digits))
-    if _FINE_SINCE_1970.fullmatch(text):
+    if FINE_SINCE_1970.fullmatch(text):
         unit = timedelta(milliseconds=1) if len(text) == 13 else timedelta(microseconds=1)
         count = int(text[:16])
         return TimeSpan(_EPOCH + count * unit, _EPOCH + (count + 1) * unit)
     return None
 
 
-def _parse_written(text: str, name: str) -> TimeSpan:
-    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+def _parse_written(text: str, name: str, zone: str) -> TimeSpan:
+    found = _match_form(text)
     if found is None:
         _refuse(text, name)
     part = found.groupdict(default="")
-    month = part.get("month") or _SHORT_MONTHS.index(part["month_name"][:3].title()) + 1
+    month = part.get("month") or SHORT_MONTHS.index(part["month_name"][:3].title()) + 1
     day = date(int(part["year"]), int(month), int(part["day"]))
     _check_weekday(part.get("weekday", ""), day, text, name)
     is_leap = part["second"] == "60"
     hour = _hour(part["hour"], part.get("half", ""))
     clock = time(hour, int(part["minute"]), 59 if is_leap else int(part["second"] or 0))
     naive = datetime.combine(day, clock)
-    begin = _place(naive, part.get("zone", ""), text, name) + _fraction(part["digits"])
+    begin = _place(naive, part.get("zone") or zone, text, name) + _fraction(part["digits"])
     width = _width(part["digits"]) if part["second"] else timedelta(minutes=1)
     if is_leap:
         begin = begin.astimezone(UTC)
@@ -219,7 +150,7 @@ def _parse_written(text: str, name: str) -> TimeSpan:
 
 
 def _refuse(text: str, name: str) -> NoReturn:
-    for form, reason in _REASONS:
+    for form, reason in REASONS:
         if form.fullmatch(text):
             raise UsageError(f"{name} {text!r}: {reason}")
     raise UsageError(
@@ -245,7 +176,7 @@ def _hour(hour: str, half: str) -> int:
 
 
 def _check_weekday(weekday: str, day: date, text: str, name: str) -> None:
-    right = _WEEKDAYS[day.weekday()][:3]
+    right = WEEKDAYS[day.weekday()][:3]
     if weekday and weekday[:3].title() != right:
         raise UsageError(f"{name} {text!r}: {day} is not a {weekday[:3].title()} but a {right}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ctaudit.conntrack.endpoint import Address
@@ -94,25 +94,18 @@ def _plain_import(item: Import) -> dict[str, Any]:
     }
 
 
-def format_reply(reply: Reply) -> Iterator[str]:
-    """Aligned lines: the answers, what was asked, and whether the record is complete."""
+def format_reply(reply: Reply, most: int = ANSWERS_MAX) -> Iterator[str]:
+    """Aligned lines: the answers, what was asked, and whether the record is complete.
+
+    ``most``: how many candidates are shown.
+    """
     connections, verdict = _list_recorded(reply), reply.verdict
     if not connections:
         yield f"No connection is recorded for {_format_question(reply.question)}."
     elif len(connections) == 1:
         yield from format_connection(connections[0])
     else:
-        number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(connections))
-        yield f"{number} candidates for {_format_question(reply.question)}:"
-        for place, connection in enumerate(connections, 1):
-            yield ""
-            first, *rest = format_connection(connection)
-            yield f"{place}. {first}"
-            yield from rest
-        yield ""
-        yield _format_hosts(_find_hosts(reply))
-        answers = tuple(one.answer for one in connections)
-        yield format_filters(reply.question, answers)
+        yield from _format_candidates(reply, connections, most)
     yield from _format_imports(reply)
     yield f"Asked: {_format_span(reply.question)}."
     yield from _format_renamed(reply)
@@ -128,6 +121,22 @@ def format_reply(reply: Reply) -> Iterator[str]:
     yield from _format_completeness(reply)
     for hint in reply.hints:
         yield f"Hint: {hint.text}."
+
+
+def _format_candidates(reply: Reply, connections: Sequence[Connection], most: int) -> Iterator[str]:
+    number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(connections))
+    yield f"{number} candidates for {_format_question(reply.question)}:"
+    for place, connection in enumerate(connections[:most], 1):
+        yield ""
+        first, *rest = format_connection(connection)
+        yield f"{place}. {first}"
+        yield from rest
+    yield ""
+    if len(connections) > most:
+        yield f"Not shown: {len(connections) - most} more; ctaudit who shows them."
+    yield _format_hosts(_find_hosts(reply))
+    answers = tuple(one.answer for one in connections)
+    yield format_filters(reply.question, answers)
 
 
 def _format_completeness(reply: Reply) -> Iterator[str]:
