@@ -21,8 +21,8 @@
 --   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at. exact: it was observed, not inferred, that the
 --          connection was alive within the span.
--- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
---   dump_entry (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, stream, dump, gap, coverage, opening,
+--   flow, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.who(
     p_address inet,
     p_port integer,
@@ -47,6 +47,8 @@ DECLARE
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
     v_connection ctaudit.connection;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
@@ -81,6 +83,14 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
+    v_arguments := jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+    );
+    v_inquiry := ctaudit.note_question('who', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     FOR v_connection IN SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
@@ -100,9 +110,6 @@ BEGIN
         v_found := v_found || v_nearer;
         v_answers := cardinality(v_found);
     END LOOP;
-    PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'who', v_arguments, v_answers);
 END
 $function$;

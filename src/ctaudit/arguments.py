@@ -84,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     options.add_who(add("who", "Who was behind a public address and port at a time?"))
     options.add_flows(add("flows", "List connections."))
     options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))
+    options.add_inquiries(add("inquiries", "Show who asked what, when and why."))
     options.add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     status = add("status", "Show what is recorded, until when, and the gaps.")
     options.add_json(status)

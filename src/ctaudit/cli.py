@@ -26,6 +26,7 @@ COMMANDS = {
     "who": questions.run_who,
     "flows": questions.run_flows,
     "traffic": questions.run_traffic,
+    "inquiries": questions.run_inquiries,
     "table": questions.run_table,
     "status": questions.run_status,
     "metrics": administration.run_metrics,

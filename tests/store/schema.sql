@@ -2347,12 +2347,22 @@ AS $$
 DECLARE
     v_until timestamptz := least(p_until, now());
     v_first integer := -3 * p_bins;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
     IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
         RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
             USING ERRCODE = '22023';
+    END IF;
+    v_arguments := jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    );
+    v_inquiry := ctaudit.note_question('durations', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
     END IF;
     RETURN QUERY
     SELECT
@@ -2395,10 +2405,7 @@ BEGIN
     ORDER BY d.proto, d.bin;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.refuse_rewritten();
-    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
-        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
-        'bins', p_bins
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'durations', v_arguments, v_answers);
 END
 $$;
 ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
@@ -2951,6 +2958,8 @@ DECLARE
     v_outward text := 'true';
     v_inward text := 'true';
     v_zone text := ctaudit.zone_condition(p_zone);
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     IF p_host IS NOT NULL THEN
@@ -2967,15 +2976,20 @@ BEGIN
         v_inward := v_inward || format(
             ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
+    v_arguments := jsonb_build_object(
+        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
+        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
+    );
+    v_inquiry := ctaudit.note_question('flows', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
-        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'flows', v_arguments, v_answers);
 END
 $_$;
 ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) OWNER TO ctaudit_owner;
@@ -3382,6 +3396,31 @@ CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
 ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        q.inquiry_id, q.asked_at, q.asked_by, q.on_behalf_of, q.client, q.application,
+        q.case_reference, q.reason, q.question, q.arguments, coalesce(a.answers, q.answers),
+        a.answered_at
+    FROM ctaudit.inquiry AS q
+    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = q.inquiry_id
+    WHERE (
+            q.asked_by = session_user OR pg_has_role(session_user, 'ctaudit_supervisor', 'MEMBER')
+            OR pg_has_role(session_user, 'ctaudit_owner', 'MEMBER')
+        )
+        AND (p_case IS NULL OR q.case_reference = p_case)
+        AND (p_by IS NULL OR p_by IN (q.asked_by, q.on_behalf_of))
+        AND q.asked_at >= coalesce(p_from, '-infinity')
+        AND q.asked_at < coalesce(p_until, 'infinity')
+        AND (p_address IS NULL OR EXISTS (
+            SELECT FROM unnest(ARRAY['address', 'host', 'nat', 'remote']) AS k (key)
+            WHERE (q.arguments ->> k.key)::inet && p_address
+        ))
+    ORDER BY q.inquiry_id;
+$$;
+ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3898,6 +3937,8 @@ AS $$
 DECLARE
     v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
     v_other record;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     IF v_nodes = '{}' THEN
@@ -3918,6 +3959,11 @@ BEGIN
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
             USING ERRCODE = '0A000';
     END IF;
+    v_arguments := jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port);
+    v_inquiry := ctaudit.note_question('live', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     -- The numbers come first, which are compared fastest.
     RETURN QUERY SELECT DISTINCT ON (
         a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
@@ -3930,9 +3976,7 @@ BEGIN
         a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry(
-        'live', jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port), v_answers
-    );
+    PERFORM ctaudit.note_answers(v_inquiry, 'live', v_arguments, v_answers);
 END
 $$;
 ALTER FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) OWNER TO ctaudit_owner;
@@ -4462,6 +4506,8 @@ DECLARE
     v_inward text;
     v_also text := ctaudit.zone_condition(p_zone)
         || CASE WHEN p_proto IS NULL THEN '' ELSE ' AND r.proto = $15' END;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     p_address := ctaudit.plain_address(p_address);
@@ -4477,16 +4523,21 @@ BEGIN
         v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
         v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
+    v_arguments := jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
+        'zone', p_zone, 'limit', p_limit
+    );
+    v_inquiry := ctaudit.note_question('nearby', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false
     ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('nearby', jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
-        'zone', p_zone, 'limit', p_limit
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'nearby', v_arguments, v_answers);
 END
 $_$;
 ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
@@ -4767,6 +4818,24 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_why jsonb := nullif(
+        coalesce(ctaudit.purpose(), '{}') - '{transaction, announcement, announce}'::text[], '{}'
+    );
+BEGIN
+    RAISE LOG 'ctaudit: % asked %(%)%: % answers', session_user, p_question,
+        jsonb_strip_nulls(p_arguments), coalesce(' ' || v_why::text, ''),
+        coalesce(p_answers::text, 'uncounted');
+    IF p_inquiry > 0 THEN
+        INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers) VALUES (p_inquiry, p_answers);
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4782,27 +4851,6 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RAISE LOG 'ctaudit: % asked %(%): % answers',
-        session_user, p_question, jsonb_strip_nulls(p_arguments), coalesce(p_answers::text, 'uncounted');
-    IF pg_is_in_recovery() THEN
-        RETURN;
-    ELSIF current_setting('transaction_read_only') = 'on' THEN
-        RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
-            'begin it READ WRITE' USING ERRCODE = '25006';
-    END IF;
-    INSERT INTO ctaudit.inquiry (client, application, question, arguments, answers)
-    VALUES (
-        inet_client_addr(), current_setting('application_name'), p_question,
-        jsonb_strip_nulls(p_arguments), p_answers
-    );
-END
-$$;
-ALTER FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4816,6 +4864,58 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_arguments jsonb := jsonb_strip_nulls(p_arguments);
+    v_purpose jsonb := coalesce(ctaudit.purpose(), '{}');
+    v_announcement uuid := v_purpose ->> 'announcement';
+    v_announces boolean := coalesce((v_purpose ->> 'announce')::boolean, false);
+    v_inquiry bigint;
+BEGIN
+    IF NOT v_purpose ?& '{case, reason}' AND ctaudit.requires_reason() THEN
+        RAISE LOG 'ctaudit: % asked %(%): refused, for lack of a reason',
+            session_user, p_question, v_arguments;
+        RAISE EXCEPTION 'this record answers no question without a case and a reason'
+            USING ERRCODE = 'CT006', HINT = 'In the transaction of the question, first: '
+                'SELECT ctaudit.set_purpose(''CASE'', ''REASON'').';
+    ELSIF pg_is_in_recovery() THEN
+        RETURN CASE WHEN NOT v_announces THEN 0 END;
+    ELSIF current_setting('transaction_read_only') = 'on' THEN
+        RAISE LOG 'ctaudit: % asked %(%): refused, in a read-only transaction',
+            session_user, p_question, v_arguments;
+        RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
+            'begin it READ WRITE' USING ERRCODE = '25006';
+    END IF;
+    IF v_announcement IS NOT NULL AND NOT v_announces THEN
+        SELECT q.inquiry_id INTO v_inquiry FROM ctaudit.inquiry AS q
+        WHERE q.announcement = v_announcement AND q.asked_by = session_user
+            AND q.question = p_question AND q.arguments = v_arguments
+            AND (q.case_reference, q.reason, q.on_behalf_of) IS NOT DISTINCT FROM
+                (v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of')
+            AND NOT EXISTS (
+                SELECT FROM ctaudit.inquiry_answer AS a WHERE a.inquiry_id = q.inquiry_id
+            )
+        ORDER BY q.inquiry_id LIMIT 1;
+    END IF;
+    IF v_inquiry IS NULL THEN
+        INSERT INTO ctaudit.inquiry AS q (
+            client, application, question, arguments, case_reference, reason, on_behalf_of,
+            announcement
+        )
+        VALUES (
+            inet_client_addr(), current_setting('application_name'), p_question, v_arguments,
+            v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of',
+            CASE WHEN v_announces THEN v_announcement END
+        )
+        RETURNING q.inquiry_id INTO v_inquiry;
+    END IF;
+    RETURN CASE WHEN NOT v_announces THEN v_inquiry END;
+END
+$$;
+ALTER FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4839,6 +4939,8 @@ DECLARE
             AND (strpos(v_asked, p.name) > 0 OR p.statement ~* 'ulog2_ct')
     );
     v_statement text;
+    v_arguments jsonb;
+    v_inquiry bigint;
 BEGIN
     FOREACH v_statement IN ARRAY v_asked || v_cursors LOOP
         -- $1 is no parameter in a string literal. Where its end is uncertain, it stays.
@@ -4852,9 +4954,14 @@ BEGIN
                 'JDBC: preferQueryMode=simple).';
         END IF;
     END LOOP;
-    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object(
+    v_arguments := jsonb_build_object(
         'query', v_asked, 'statements', to_jsonb(nullif(v_cursors || v_prepared, '{}'))
-    ), NULL);
+    );
+    v_inquiry := ctaudit.note_question('ulog2_ct', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM ctaudit.note_answers(v_inquiry, 'ulog2_ct', v_arguments, NULL);
     RETURN true;
 END
 $_$;
@@ -5420,6 +5527,33 @@ CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE p_code WHEN 'e'::"char" THEN 'event'::ctaudit.provenance WHEN 'd'::"char" THEN 'dump'::ctaudit.provenance WHEN 'l'::"char" THEN 'late'::ctaudit.provenance WHEN 'u'::"char" THEN 'unobserved'::ctaudit.provenance WHEN 'i'::"char" THEN 'imported'::ctaudit.provenance ELSE NULL::ctaudit.provenance END;
 ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.purpose() RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_text text := nullif(current_setting('ctaudit.purpose', true), '');
+    v_purpose jsonb;
+BEGIN
+    IF v_text IS NULL THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        v_purpose := v_text::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        v_purpose := NULL;
+    END;
+    IF v_purpose ->> 'transaction' IS DISTINCT FROM ctaudit.transaction_mark() THEN
+        RAISE EXCEPTION 'ctaudit.purpose is set for the session, and would be that of later '
+            'questions too' USING ERRCODE = '22023',
+            HINT = 'RESET ctaudit.purpose, and in the transaction of each question: '
+                'SELECT ctaudit.set_purpose(''CASE'', ''REASON'').';
+    END IF;
+    PERFORM ctaudit.refuse_stranger(v_purpose ->> 'on_behalf_of');
+    RETURN v_purpose;
+END
+$$;
+ALTER FUNCTION ctaudit.purpose() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('00:00:00.000001'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
@@ -5856,6 +5990,18 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.refuse_rewritten() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF btrim(p_on_behalf_of) <> '' AND NOT pg_has_role(session_user, 'ctaudit_front', 'MEMBER') THEN
+        RAISE EXCEPTION 'the login % may not name a person for whom it asks', session_user
+            USING ERRCODE = '42501', HINT = 'Only a member of ctaudit_front may.';
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5904,6 +6050,29 @@ CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) <> (p_zones & 65535)) THEN NULLIF((p_zones & 65535), 0) ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.reply_zone(p_zones integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.require_reason(p_required boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+BEGIN
+    IF p_required IS NULL THEN
+        RAISE EXCEPTION 'a reason is required, or it is not: NULL is neither'
+            USING ERRCODE = '22004';
+    END IF;
+    INSERT INTO ctaudit.inquiry_rule (require_reason) VALUES (p_required);
+END
+$$;
+ALTER FUNCTION ctaudit.require_reason(p_required boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.requires_reason() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT coalesce((
+        SELECT r.require_reason FROM ctaudit.inquiry_rule AS r
+        WHERE r.rule_id = (SELECT max(l.rule_id) FROM ctaudit.inquiry_rule AS l)
+    ), false);
+$$;
+ALTER FUNCTION ctaudit.requires_reason() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6432,6 +6601,33 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_purpose(p_case text DEFAULT NULL::text, p_reason text DEFAULT NULL::text, p_on_behalf_of text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_announce boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v record;
+BEGIN
+    FOR v IN SELECT * FROM (VALUES
+        ('case', p_case, 200), ('reason', p_reason, 1000), ('on_behalf_of', p_on_behalf_of, 200)
+    ) AS s (name, value, longest) LOOP
+        IF length(v.value) > v.longest THEN
+            RAISE EXCEPTION 'a % of % characters: at most % are kept', v.name, length(v.value),
+                v.longest USING ERRCODE = '22023';
+        ELSIF v.value ~ '[[:cntrl:]]' THEN
+            RAISE EXCEPTION 'the % has a control character: write it in one line', v.name
+                USING ERRCODE = '22023';
+        END IF;
+    END LOOP;
+    PERFORM ctaudit.refuse_stranger(p_on_behalf_of);
+    PERFORM set_config('ctaudit.purpose', jsonb_strip_nulls(jsonb_build_object(
+        'transaction', ctaudit.transaction_mark(), 'case', nullif(btrim(p_case), ''),
+        'reason', nullif(btrim(p_reason), ''), 'on_behalf_of', nullif(btrim(p_on_behalf_of), ''),
+        'announcement', p_announcement, 'announce', p_announce
+    ))::text, true);
+END
+$$;
+ALTER FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.share_of(p_stream ctaudit.stream) RETURNS double precision
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6777,6 +6973,8 @@ AS $$
 DECLARE
     v_until timestamptz := least(p_until, now());
     v_asked text := 'true';
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
@@ -6791,6 +6989,14 @@ BEGIN
     IF p_remote IS NOT NULL THEN
         v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
             'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
+    END IF;
+    v_arguments := jsonb_build_object(
+        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
+        'host', p_host, 'remote', p_remote, 'top', p_top
+    );
+    v_inquiry := ctaudit.note_question('traffic', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
     END IF;
     RETURN QUERY
     WITH share AS MATERIALIZED (
@@ -6849,10 +7055,7 @@ BEGIN
     GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
     ORDER BY t.bucket_from, t.nth NULLS LAST;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('traffic', jsonb_build_object(
-        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
-        'host', p_host, 'remote', p_remote, 'top', p_top
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'traffic', v_arguments, v_answers);
 END
 $$;
 ALTER FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) OWNER TO ctaudit_owner;
@@ -7363,6 +7566,13 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.transaction_mark() RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT pg_backend_pid() || '/' || extract(epoch FROM transaction_timestamp());
+$$;
+ALTER FUNCTION ctaudit.transaction_mark() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -7730,6 +7940,8 @@ DECLARE
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
     v_connection ctaudit.connection;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint := 0;
 BEGIN
     IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
@@ -7764,6 +7976,14 @@ BEGIN
         v_outward := v_outward || ' AND r.proto = $15';
         v_inward := v_inward || ' AND r.proto = $15';
     END IF;
+    v_arguments := jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+    );
+    v_inquiry := ctaudit.note_question('who', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     FOR v_connection IN SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
@@ -7783,10 +8003,7 @@ BEGIN
         v_found := v_found || v_nearer;
         v_answers := cardinality(v_found);
     END LOOP;
-    PERFORM ctaudit.note_inquiry('who', jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'who', v_arguments, v_answers);
 END
 $_$;
 ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
@@ -8126,11 +8343,38 @@ CREATE TABLE ctaudit.inquiry (
     application text,
     question text NOT NULL,
     arguments jsonb NOT NULL,
-    answers bigint
+    answers bigint,
+    case_reference text,
+    reason text,
+    on_behalf_of text,
+    announcement uuid
 );
 ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.inquiry_answer (
+    inquiry_id bigint NOT NULL,
+    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    answers bigint
+);
+ALTER TABLE ctaudit.inquiry_answer OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.inquiry_inquiry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE ctaudit.inquiry_rule (
+    rule_id bigint NOT NULL,
+    require_reason boolean NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text DEFAULT SESSION_USER NOT NULL,
+    client inet DEFAULT inet_client_addr(),
+    application text DEFAULT current_setting('application_name'::text)
+);
+ALTER TABLE ctaudit.inquiry_rule OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.inquiry_rule ALTER COLUMN rule_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.inquiry_rule_rule_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -8662,8 +8906,12 @@ ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_pkey PRIMARY KEY (node, number);
 ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_pkey PRIMARY KEY (node);
+ALTER TABLE ONLY ctaudit.inquiry_answer
+    ADD CONSTRAINT inquiry_answer_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
+ALTER TABLE ONLY ctaudit.inquiry_rule
+    ADD CONSTRAINT inquiry_rule_pkey PRIMARY KEY (rule_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_pkey PRIMARY KEY (node, stream, sent_from);
 ALTER TABLE ONLY ctaudit.live_copy
@@ -8731,6 +8979,9 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX inquiry_announcement ON ctaudit.inquiry USING btree (announcement) WHERE (announcement IS NOT NULL);
+CREATE INDEX inquiry_asked_at ON ctaudit.inquiry USING btree (asked_at);
+CREATE INDEX inquiry_case ON ctaudit.inquiry USING btree (case_reference) WHERE (case_reference IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
@@ -8785,6 +9036,8 @@ ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.import(node) ON UPDATE CASCADE;
+ALTER TABLE ONLY ctaudit.inquiry_answer
+    ADD CONSTRAINT inquiry_answer_inquiry_id_fkey FOREIGN KEY (inquiry_id) REFERENCES ctaudit.inquiry(inquiry_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.live_copy
@@ -8812,6 +9065,7 @@ ALTER TABLE ONLY ctaudit.undecodable
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
@@ -8849,6 +9103,7 @@ REVOKE ALL ON FUNCTION ctaudit.compatible_since() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
+GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
@@ -8913,6 +9168,9 @@ REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until 
 REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -8958,9 +9216,10 @@ GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_of_day(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.note_inquiry(p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
@@ -8985,6 +9244,7 @@ REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.purpose() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
@@ -9004,9 +9264,13 @@ GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_ro
 REVOKE ALL ON FUNCTION ctaudit.refuse_foreign(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.reply_zone(p_zones integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.require_reason(p_required boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.requires_reason() FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.requires_reason() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) FROM PUBLIC;
@@ -9020,6 +9284,7 @@ REVOKE ALL ON FUNCTION ctaudit.schema_version() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
+GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
@@ -9030,6 +9295,8 @@ GRANT ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at t
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.share_of(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.shell_word(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
@@ -9048,6 +9315,7 @@ REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) F
 REVOKE ALL ON FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic_query(p_by text, p_asked text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.transaction_mark() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;

@@ -29,6 +29,7 @@ from ctaudit.query.behind import Follower
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.kept_rows import KeptRows
 from ctaudit.query.path import begin_of
+from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
@@ -48,6 +49,7 @@ _WHO = sql.SQL(
     "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
     "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
+_WHO_ANNOUNCED = sql.SQL("SELECT count(*) FROM ctaudit.who(" + _ASKED + ")")  # noqa: S608
 _WHO_ALONE = sql.SQL(
     "ctaudit.who(" + _ASKED + ") ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
@@ -66,16 +68,20 @@ _FLOWS = sql.SQL(
 )
 
 
-def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
+def ask_who(
+    connection: psycopg.Connection[Any], question: WhoQuestion, purpose: Purpose = UNSAID
+) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
 
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
     values = _name_values(question)
+    announcement = announce(connection, purpose, lambda: connection.execute(_WHO_ANNOUNCED, values))
 
     def ask() -> Reply:
         with asking(connection):
+            set_purpose(connection, purpose, announcement)
             answers, hosts = _select_answers(connection, values)
             answers, coverage = _follow(connection, question, answers)
             by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
@@ -178,7 +184,9 @@ def _select_by_protocol(
     }
 
 
-def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> Iterator[Answer]:
+def ask_flows(
+    connection: psycopg.Connection[Any], question: FlowsQuestion, purpose: Purpose = UNSAID
+) -> Iterator[Answer]:
     """The flows, after the question has been committed.
 
     They wait in a temporary file of this side: a reader who stops reading keeps no transaction
@@ -196,11 +204,15 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "zone": question.zone,
     }
 
+    announced = sql.SQL("SELECT count(*) FROM {}").format(_FLOWS)
+    announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
+
     def ask(kept: KeptRows[Answer]) -> None:
         kept.forget()
         with explained("asking the database"), connection.transaction():
             allow_record_of_question(connection)
             set_local(connection)
+            set_purpose(connection, purpose, announcement)
             # Behind a pooler an older program may have left a cursor called flows.
             name = f"flows_{secrets.token_hex(8)}"
             with connection.cursor(name, row_factory=class_row(Answer)) as cursor:
