@@ -76,15 +76,15 @@ def ask_who(
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
-    values = _name_values(question)
+    values = name_values(question)
     announcement = announce(connection, purpose, lambda: connection.execute(_WHO_ANNOUNCED, values))
 
     def ask() -> Reply:
         with asking(connection):
             set_purpose(connection, purpose, announcement)
             answers, hosts = _select_answers(connection, values)
-            answers, coverage = _follow(connection, question, answers)
-            by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
+            answers, coverage = follow(connection, question, answers)
+            by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
@@ -93,21 +93,21 @@ def ask_who(
     return repeated(ask)
 
 
-def _follow(
+def follow(
     connection: psycopg.Connection[Any], question: WhoQuestion, answers: Sequence[Answer]
 ) -> tuple[list[Answer], list[Coverage]]:
     """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        return select_rows(connection, Answer, _WHO_ALONE, _name_values(asked))
+        return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
-        return select_rows(connection, Coverage, _COMPLETENESS, _name_values(asked, found))
+        return select_rows(connection, Coverage, _COMPLETENESS, name_values(asked, found))
 
     return Follower(question, ask, cover).follow(answers)
 
 
-def _name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
+def name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
     """The parameters of ctaudit.who and ctaudit.completeness; ``found``: answers so far."""
     public, remote = question.public, question.remote
     return {
@@ -140,7 +140,7 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
             with connection.transaction():
                 _limit_statements(connection, min(left, own or left))
                 return select_rows(
-                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                    connection, Answer, source, {**name_values(asked), "limit": FOUND_MAX}
                 )
         except psycopg.errors.QueryCanceled:
             raise TooSlow from None
@@ -167,11 +167,11 @@ def _select_answers(
     connection: psycopg.Connection[Any], values: Mapping[str, Any]
 ) -> tuple[list[Answer], list[Address]]:
     """The answers, and the hosts of those beyond the limit as well."""
-    rows = connection.execute(_WHO.format(_names(Answer)), values).fetchall()
+    rows = connection.execute(_WHO.format(names(Answer)), values).fetchall()
     return [Answer(*row[:-1]) for row in rows], rows[0][-1] if rows else []
 
 
-def _select_by_protocol(
+def select_by_protocol(
     connection: psycopg.Connection[Any], coverage: Sequence[Coverage], values: Mapping[str, Any]
 ) -> dict[int | None, list[Coverage]]:
     """The coverage of each protocol with gaps of its own, and under None that of all others."""
@@ -241,8 +241,8 @@ def select_rows(
 
 
 def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
-    return sql.SQL("SELECT {} FROM {}").format(_names(shape), source)
+    return sql.SQL("SELECT {} FROM {}").format(names(shape), source)
 
 
-def _names(shape: type[Any]) -> sql.Composed:
+def names(shape: type[Any]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))
