@@ -1,6 +1,6 @@
 -- Function: ctaudit.answer_part
--- The answers of one node to a question of a batch, as ctaudit.ask gives them.
--- Parameters: p_part; p_found   the rows that ctaudit.batch_query found for it, all of them
+-- The answers of one node to a question of ctaudit.who_batch, as ctaudit.ask gives them.
+-- Parameters: p_part; p_found   the rows that ctaudit.asked_query found for it, all of them
 -- Returns: connections, in no order
 -- Tables touched: dump, stream; by ctaudit.connections, fill_in and ask_aggregates (read)
 CREATE OR REPLACE FUNCTION ctaudit.answer_part(

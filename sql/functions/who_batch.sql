@@ -93,7 +93,7 @@ BEGIN
     IF array_position(v_inquiries, NULL) IS NOT NULL THEN
         RETURN;
     END IF;
-    v_parts := ARRAY(SELECT p FROM ctaudit.batch_parts(v_questions) AS p WHERE p.port IS NOT NULL);
+    v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(v_questions) AS p WHERE p.port IS NOT NULL);
     FOR v_group, v_lower, v_upper IN
         SELECT array_agg(p), min(b.lower), max(b.upper)
         FROM unnest(v_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
@@ -112,7 +112,7 @@ BEGIN
                 UNION ALL
                 SELECT NULL::ctaudit.connection, true WHERE cardinality(s.found) >= $4
             ) AS a
-        $query$, ctaudit.batch_query(
+        $query$, ctaudit.asked_query(
             v_group[1].outward, v_group[1].inward, v_group[1].own IS NOT NULL
         ))
         INTO v_row USING v_group, v_lower, v_upper, c_rows + 1;
@@ -122,7 +122,7 @@ BEGIN
     END LOOP;
     IF num_nonnulls(VARIADIC p_nodes) > 0 THEN
         -- Whichever node was asked, packets may have passed the others.
-        v_parts := ARRAY(SELECT p FROM ctaudit.batch_parts(ARRAY(
+        v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(ARRAY(
             SELECT ROW(
                 q.question, q.asked_from, q.asked_until, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
                 NULL, NULL, NULL, NULL
@@ -136,7 +136,7 @@ BEGIN
                 SELECT u.question, u.answer, count(*) OVER (PARTITION BY u.question) AS answers
                 FROM (SELECT unnest(v_answered) AS question, unnest(v_found) AS answer) AS u
             ) AS f WHERE f.answers <= 10
-        ) AS g, LATERAL ctaudit.batch_nearer(g.questions, g.found, v_parts) AS n
+        ) AS g, LATERAL ctaudit.asked_further(g.questions, g.found, v_parts) AS n
     );
     FOR v IN
         SELECT q.*, g.answers AS answered, g.found

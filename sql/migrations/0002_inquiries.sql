@@ -36,7 +36,7 @@ CREATE TABLE ctaudit.inquiry_rule (
     application text DEFAULT pg_catalog.current_setting('application_name')
 );
 
--- Of a batch (ctaudit.who_batch): a question with the part of one node's record that it needs.
+-- Of ctaudit.who_batch: a question with the part of one node's record that it needs.
 CREATE TYPE ctaudit.asked_part AS (
     question integer,
     asked_from timestamptz,

@@ -804,16 +804,7 @@ AS $$
         || ' OR (r.status & 48) = 0 AND ' || p_inward;
 $$;
 ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
-    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
-        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
-$$;
-ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.batch_nearer(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) RETURNS SETOF integer
+CREATE FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) RETURNS SETOF integer
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
@@ -877,8 +868,8 @@ BEGIN
     END LOOP;
 END
 $_$;
-ALTER FUNCTION ctaudit.batch_nearer(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.batch_parts(p_questions ctaudit.asked_part[]) RETURNS SETOF ctaudit.asked_part
+ALTER FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) RETURNS SETOF ctaudit.asked_part
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $$
@@ -906,8 +897,8 @@ AS $$
     WHERE CASE WHEN q.node IS NULL THEN s.is_there
         ELSE s.node = ANY (ctaudit.nodes_named(q.node)) END;
 $$;
-ALTER FUNCTION ctaudit.batch_parts(p_questions ctaudit.asked_part[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.batch_query(p_outward text, p_inward text, p_own boolean) RETURNS text
+ALTER FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
 AS $_$
@@ -936,7 +927,16 @@ BEGIN
         || 'aggregated, own, nth)';
 END
 $_$;
-ALTER FUNCTION ctaudit.batch_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
+    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
+        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
+$$;
+ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_copy(p_table text, p_day date) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8236,7 +8236,7 @@ BEGIN
     IF array_position(v_inquiries, NULL) IS NOT NULL THEN
         RETURN;
     END IF;
-    v_parts := ARRAY(SELECT p FROM ctaudit.batch_parts(v_questions) AS p WHERE p.port IS NOT NULL);
+    v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(v_questions) AS p WHERE p.port IS NOT NULL);
     FOR v_group, v_lower, v_upper IN
         SELECT array_agg(p), min(b.lower), max(b.upper)
         FROM unnest(v_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
@@ -8255,7 +8255,7 @@ BEGIN
                 UNION ALL
                 SELECT NULL::ctaudit.connection, true WHERE cardinality(s.found) >= $4
             ) AS a
-        $query$, ctaudit.batch_query(
+        $query$, ctaudit.asked_query(
             v_group[1].outward, v_group[1].inward, v_group[1].own IS NOT NULL
         ))
         INTO v_row USING v_group, v_lower, v_upper, c_rows + 1;
@@ -8265,7 +8265,7 @@ BEGIN
     END LOOP;
     IF num_nonnulls(VARIADIC p_nodes) > 0 THEN
         -- Whichever node was asked, packets may have passed the others.
-        v_parts := ARRAY(SELECT p FROM ctaudit.batch_parts(ARRAY(
+        v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(ARRAY(
             SELECT ROW(
                 q.question, q.asked_from, q.asked_until, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
                 NULL, NULL, NULL, NULL
@@ -8279,7 +8279,7 @@ BEGIN
                 SELECT u.question, u.answer, count(*) OVER (PARTITION BY u.question) AS answers
                 FROM (SELECT unnest(v_answered) AS question, unnest(v_found) AS answer) AS u
             ) AS f WHERE f.answers <= 10
-        ) AS g, LATERAL ctaudit.batch_nearer(g.questions, g.found, v_parts) AS n
+        ) AS g, LATERAL ctaudit.asked_further(g.questions, g.found, v_parts) AS n
     );
     FOR v IN
         SELECT q.*, g.answers AS answered, g.found
@@ -9452,10 +9452,10 @@ REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ct
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.batch_nearer(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.batch_parts(p_questions ctaudit.asked_part[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.batch_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) FROM PUBLIC;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctaudit.commands.batch import format_progress
+from ctaudit.commands.batch import format_meter
 from ctaudit.errors import UsageError
 from ctaudit.query.batch_file import ANSWERED, format_header, format_line, read_batch
 
@@ -82,4 +82,4 @@ def test_header_of_the_answers() -> None:
     ],
 )
 def test_progress(done: int, total: int | None, text: str) -> None:
-    assert format_progress(done, total) == text
+    assert format_meter(done, total) == text

@@ -39,7 +39,7 @@ def run_batch(args: Namespace) -> int:
     widest = timedelta(0)
     with _opened(args.batch) as text, _written(args.output) as write:
         file = read_batch(text, args.batch)
-        progress = Progress(_count_lines(args.batch))
+        meter = Meter(_count_lines(args.batch))
 
         def take() -> Iterator[WhoQuestion]:
             nonlocal widest
@@ -61,9 +61,9 @@ def run_batch(args: Namespace) -> int:
                 write_unread()
                 write(format_line(waiting.popleft(), reply))
                 counts[reply.verdict.name] += 1
-                progress.show(counts.total())
+                meter.show(counts.total())
         write_unread()
-        progress.end()
+        meter.end()
     if args.output is not None:
         output.remark(f"{args.output}: {_format_counts(counts)}")
     now = datetime.now(UTC)
@@ -142,7 +142,7 @@ def _format_counts(counts: Counter[str]) -> str:
     return f"{counts.total():,} questions: {told}" if told else "no questions"
 
 
-class Progress:
+class Meter:
     """A bar on standard error, where that is a terminal; ``total`` None: a number alone."""
 
     def __init__(self, total: int | None) -> None:
@@ -152,7 +152,7 @@ class Progress:
         self._shown = ""
 
     def show(self, done: int) -> None:
-        text = format_progress(done, self._total)
+        text = format_meter(done, self._total)
         if self._stream is not None and text != self._shown:
             self._shown = text
             self._say(f"\r{text}")
@@ -166,7 +166,7 @@ class Progress:
             print(text, end="", file=self._stream, flush=True)
 
 
-def format_progress(done: int, total: int | None) -> str:
+def format_meter(done: int, total: int | None) -> str:
     """In steps of a hundred questions."""
     shown = done - done % 100
     if not total:

@@ -1,9 +1,9 @@
--- Function: ctaudit.batch_parts
--- Which part of each node's record each question of a batch needs: as ctaudit.ask chooses them.
+-- Function: ctaudit.asked_parts
+-- Which part of each node's record each question of ctaudit.who_batch needs: as ctaudit.ask chooses them.
 -- Parameters: p_questions   without needed, aggregated, own
 -- Returns: the same with these, a row for each question and node; an import may have several
 -- Tables touched: node, node_change, import; by ctaudit.needed, needed_of_import, own_networks (read)
-CREATE OR REPLACE FUNCTION ctaudit.batch_parts(p_questions ctaudit.asked_part[])
+CREATE OR REPLACE FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[])
 RETURNS SETOF ctaudit.asked_part
 LANGUAGE sql
 STABLE

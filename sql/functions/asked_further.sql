@@ -1,5 +1,5 @@
--- Function: ctaudit.batch_nearer
--- Of which questions of a batch ctaudit.nearer may find more: of the others no node has a row with
+-- Function: ctaudit.asked_further
+-- Of which questions of ctaudit.who_batch ctaudit.nearer may find more: of the others no node has a row with
 -- the address and port that it looks for, at whatever time near the question. Whole connections as
 -- one row (ctaudit.record_aggregate) are not looked for: where a node has such, it is all of them.
 -- Parameters:
@@ -7,7 +7,7 @@
 --   p_parts               what their spans need of each node, also of those that were not asked
 -- Returns: numbers of questions
 -- Tables touched: node, opening_row, flow_row, dump_entry_row (read)
-CREATE OR REPLACE FUNCTION ctaudit.batch_nearer(
+CREATE OR REPLACE FUNCTION ctaudit.asked_further(
     p_answered integer[],
     p_found ctaudit.connection[],
     p_parts ctaudit.asked_part[]

@@ -1,4 +1,4 @@
--- Function: ctaudit.batch_query
+-- Function: ctaudit.asked_query
 -- ctaudit.seen_query for the parts of many questions with the same conditions: planned once for all
 -- of them, where their own bounds exclude partitions when it runs.
 -- Parameters: as those of ctaudit.seen_query
@@ -8,7 +8,7 @@
 --   $4       at most so many rows of each
 --   Its columns: nth, the place of the part in $1; found, a ctaudit.seen_row[]
 -- Tables touched: none; the query reads those of ctaudit.seen_query
-CREATE OR REPLACE FUNCTION ctaudit.batch_query(p_outward text, p_inward text, p_own boolean)
+CREATE OR REPLACE FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean)
 RETURNS text
 LANGUAGE plpgsql
 STABLE
