@@ -1,7 +1,7 @@
 -- Function: ctaudit.asked_further
--- Of which questions of ctaudit.who_batch ctaudit.nearer may find more: of the others no node has a row with
--- the address and port that it looks for, at whatever time near the question. Whole connections as
--- one row (ctaudit.record_aggregate) are not looked for: where a node has such, it is all of them.
+-- For which questions of ctaudit.who_batch ctaudit.nearer may find more: for the others no node has
+-- a row with the address and port that it looks for, received near the asked time. Rows of
+-- ctaudit.record_aggregate are not looked at: where a node has such, it is all questions.
 -- Parameters:
 --   p_answered, p_found   questions and connections that were found for them, equally long
 --   p_parts               what their spans need of each node, also of those that were not asked

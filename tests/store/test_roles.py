@@ -19,8 +19,8 @@ RECORDER = {
     "own_metrics", "canary", "set_canary",
 }  # fmt: skip
 AUDITOR = {
-    "who", "flows", "gaps", "status", "completeness", "completeness_for", "uncovered", "live",
-    "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
+    "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
+    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
     "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
@@ -200,6 +200,10 @@ _SPAN = "'gw1', %(stream)s, %(first)s, %(until)s"
 _BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
 CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
+    "who_batch": (
+        "SELECT * FROM ctaudit.who_batch('{1.2.3.4}', '{53500}', '{2026-01-01}', '{2026-01-02}', "
+        "NULL, NULL, NULL, NULL, NULL)"
+    ),
     "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
