@@ -165,7 +165,8 @@ def test_owner(cluster: Cluster, whose: str, settings: Mapping[str, str]) -> Non
 SHORT = {"statement_timeout": "10ms", "lock_timeout": "10ms"}
 _SLOW_VERSION = f"""
 CREATE OR REPLACE FUNCTION ctaudit.schema_version() RETURNS integer LANGUAGE sql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT pg_sleep(0.05); SELECT {EXPECTED_SCHEMA}'
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+    'SELECT pg_sleep(0.05); SELECT {EXPECTED_SCHEMA}'
 """
 
 

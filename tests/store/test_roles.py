@@ -20,8 +20,8 @@ RECORDER = {
 }  # fmt: skip
 AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
-    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
-    "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
+    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
+    "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 MAINTAINER = {
