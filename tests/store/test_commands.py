@@ -195,7 +195,7 @@ def test_an_installation_refuses_what_is_newer(cluster: Cluster) -> None:
     cluster.create_database("newer")
     schema.install(cluster.dsn("newer"))
     with psycopg.connect(cluster.dsn("newer")) as connection:
-        connection.execute("UPDATE ctaudit.migration SET number = 999")
+        connection.execute("UPDATE ctaudit.migration SET number = 999 WHERE number = 1")
     for action in ("install", "upgrade"):
         assert "upgrade ctaudit" in refuse(6, "schema", action, "--dsn", cluster.dsn("newer"))
 
