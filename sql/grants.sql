@@ -5,9 +5,10 @@ REVOKE ALL ON SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 
-GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
+GRANT USAGE ON SCHEMA ctaudit
+TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor;
 GRANT EXECUTE ON FUNCTION ctaudit.schema_version(), ctaudit.compatible_since()
-TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer;
+TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor;
 
 -- Each of these asks whether the login records as that node: by ctaudit.own_node or own_node_named,
 -- a procedure by ctaudit.advance or begin_stream.
@@ -30,9 +31,12 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
+    ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
     ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
+-- Why it is asked, and what was asked: its own inquiries, to a supervisor all.
+GRANT EXECUTE ON FUNCTION ctaudit.set_purpose, ctaudit.requires_reason TO ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
 -- query on record, and those that compute with the values of a row.
 GRANT SELECT ON ctaudit.ulog2_ct TO ctaudit_auditor;

@@ -4,14 +4,17 @@
 --   ctaudit_owner     owns each object of the schema; installs and upgrades it
 --   ctaudit_recorder  may execute the record procedures and ask where to resume and what its
 --                     gateway's check needs, of the nodes that its login records as, nothing else
---   ctaudit_auditor   may execute the inquiry functions, nothing else
+--   ctaudit_auditor   may execute the inquiry functions, and read its own inquiries, nothing else
+--   ctaudit_front     an auditor that may name the person for whom it asks: a front end's login
+--   ctaudit_supervisor  may read all inquiries, nothing else
 --   ctaudit_maintainer  may execute the steps of the daily maintenance, nothing else
 DO $roles$
 DECLARE
     v_role text;
 BEGIN
     FOREACH v_role IN ARRAY ARRAY[
-        'ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor', 'ctaudit_maintainer'
+        'ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor', 'ctaudit_maintainer',
+        'ctaudit_front', 'ctaudit_supervisor'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
             BEGIN
@@ -22,6 +25,14 @@ BEGIN
             END;
         END IF;
     END LOOP;
+    IF NOT pg_catalog.pg_has_role('ctaudit_front', 'ctaudit_auditor', 'USAGE') THEN
+        BEGIN
+            GRANT ctaudit_auditor TO ctaudit_front;
+        EXCEPTION
+            -- Who may not grant it leaves it to whoever makes the front end's login.
+            WHEN insufficient_privilege OR unique_violation THEN NULL;
+        END;
+    END IF;
     IF NOT pg_catalog.pg_has_role(current_user, 'ctaudit_owner', 'USAGE') THEN
         EXECUTE pg_catalog.format('GRANT ctaudit_owner TO %I', current_user);
     END IF;

@@ -11,7 +11,7 @@
 --                                 or the end is not known, or ctaudit.record_aggregate stored several
 --                                 connections as one row
 -- Errors: 22023 the span or p_bins cannot be asked for
--- Tables touched: inquiry (written); node, flow_row, aggregate_row (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, flow_row, aggregate_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.durations(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -33,12 +33,22 @@ AS $function$
 DECLARE
     v_until timestamptz := least(p_until, now());
     v_first integer := -3 * p_bins;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
     IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
         RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
             USING ERRCODE = '22023';
+    END IF;
+    v_arguments := jsonb_build_object(
+        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
+        'bins', p_bins
+    );
+    v_inquiry := ctaudit.note_question('durations', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
     END IF;
     RETURN QUERY
     SELECT
@@ -81,9 +91,6 @@ BEGIN
     ORDER BY d.proto, d.bin;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.refuse_rewritten();
-    PERFORM ctaudit.note_inquiry('durations', jsonb_build_object(
-        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
-        'bins', p_bins
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'durations', v_arguments, v_answers);
 END
 $function$;

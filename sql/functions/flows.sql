@@ -12,8 +12,8 @@
 --   p_node, p_limit   NULL: any node; no limit
 --   p_zone            the conntrack zone of either direction; NULL: any
 -- Returns: connections, ordered by started_at
--- Tables touched: inquiry (written); node, stream, dump, gap, coverage, opening, flow,
---   dump_entry (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, stream, dump, gap, coverage, opening,
+--   flow, dump_entry (read)
 CREATE OR REPLACE FUNCTION ctaudit.flows(
     p_host inet DEFAULT NULL,
     p_nat inet DEFAULT NULL,
@@ -34,6 +34,8 @@ DECLARE
     v_outward text := 'true';
     v_inward text := 'true';
     v_zone text := ctaudit.zone_condition(p_zone);
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     IF p_host IS NOT NULL THEN
@@ -50,14 +52,19 @@ BEGIN
         v_inward := v_inward || format(
             ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
     END IF;
+    v_arguments := jsonb_build_object(
+        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
+        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
+    );
+    v_inquiry := ctaudit.note_question('flows', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('flows', jsonb_build_object(
-        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'flows', v_arguments, v_answers);
 END
 $function$;

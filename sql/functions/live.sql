@@ -9,8 +9,8 @@
 -- Returns: connections in state 'open'
 -- Errors: 0A000 the node records in another mode than live, so that openings or ends are missing, or
 --   was imported; P0002 no gateway has that name
--- Tables touched: inquiry (written); node, node_change, stream, dump, clock_doubt, opening,
---   dump_entry, flow (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, node_change, stream, dump, clock_doubt,
+--   opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.live(
     p_node text,
     p_host inet DEFAULT NULL,
@@ -26,6 +26,8 @@ AS $function$
 DECLARE
     v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
     v_other record;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     IF v_nodes = '{}' THEN
@@ -46,6 +48,11 @@ BEGIN
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
             USING ERRCODE = '0A000';
     END IF;
+    v_arguments := jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port);
+    v_inquiry := ctaudit.note_question('live', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     -- The numbers come first, which are compared fastest.
     RETURN QUERY SELECT DISTINCT ON (
         a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
@@ -58,8 +65,6 @@ BEGIN
         a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry(
-        'live', jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port), v_answers
-    );
+    PERFORM ctaudit.note_answers(v_inquiry, 'live', v_arguments, v_answers);
 END
 $function$;

@@ -7,7 +7,7 @@
 -- The conditions are no index's: set statement_timeout.
 -- Parameters: as those of ctaudit.who; p_limit   at most so many connections
 -- Returns: connections, the latest first
--- Tables touched: inquiry (written); those of ctaudit.ask (read)
+-- Tables touched: inquiry, inquiry_answer (written); those of ctaudit.ask (read)
 CREATE OR REPLACE FUNCTION ctaudit.nearby(
     p_address inet,
     p_port integer,
@@ -33,6 +33,8 @@ DECLARE
     v_inward text;
     v_also text := ctaudit.zone_condition(p_zone)
         || CASE WHEN p_proto IS NULL THEN '' ELSE ' AND r.proto = $15' END;
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     p_address := ctaudit.plain_address(p_address);
@@ -48,15 +50,20 @@ BEGIN
         v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
         v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
+    v_arguments := jsonb_build_object(
+        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
+        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
+        'zone', p_zone, 'limit', p_limit
+    );
+    v_inquiry := ctaudit.note_question('nearby', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
+    END IF;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false
     ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('nearby', jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
-        'zone', p_zone, 'limit', p_limit
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'nearby', v_arguments, v_answers);
 END
 $function$;

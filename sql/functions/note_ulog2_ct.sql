@@ -5,9 +5,9 @@
 -- asked for, but not what. FETCH, COMMIT and EXECUTE say little: the statements of
 -- cursors and of prepared ones are put on record with them.
 -- Parameters: none
--- Returns: true
--- Errors: 0A000 the query has parameters; 25006 as ctaudit.note_inquiry
--- Tables touched: inquiry (written)
+-- Returns: true; false: the query is only announced, and reads no rows
+-- Errors: 0A000 the query has parameters; CT006, 25006 as ctaudit.note_question
+-- Tables touched: inquiry, inquiry_answer (written)
 CREATE OR REPLACE FUNCTION ctaudit.note_ulog2_ct()
 RETURNS boolean
 LANGUAGE plpgsql
@@ -27,6 +27,8 @@ DECLARE
             AND (strpos(v_asked, p.name) > 0 OR p.statement ~* 'ulog2_ct')
     );
     v_statement text;
+    v_arguments jsonb;
+    v_inquiry bigint;
 BEGIN
     FOREACH v_statement IN ARRAY v_asked || v_cursors LOOP
         -- $1 is no parameter in a string literal. Where its end is uncertain, it stays.
@@ -40,9 +42,14 @@ BEGIN
                 'JDBC: preferQueryMode=simple).';
         END IF;
     END LOOP;
-    PERFORM ctaudit.note_inquiry('ulog2_ct', jsonb_build_object(
+    v_arguments := jsonb_build_object(
         'query', v_asked, 'statements', to_jsonb(nullif(v_cursors || v_prepared, '{}'))
-    ), NULL);
+    );
+    v_inquiry := ctaudit.note_question('ulog2_ct', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM ctaudit.note_answers(v_inquiry, 'ulog2_ct', v_arguments, NULL);
     RETURN true;
 END
 $function$;

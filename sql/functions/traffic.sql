@@ -20,7 +20,8 @@
 --   interpolated_packets, interpolated_bytes   of these, what is spread over an edge
 --   packets_error, bytes_error   by so much the two may be off for that
 -- Errors: 22023 the span, the bucket or p_by cannot be asked for
--- Tables touched: inquiry (written); node, import, and those of ctaudit.traffic_shares (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, import, and those of
+--   ctaudit.traffic_shares (read)
 CREATE OR REPLACE FUNCTION ctaudit.traffic(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -59,6 +60,8 @@ AS $function$
 DECLARE
     v_until timestamptz := least(p_until, now());
     v_asked text := 'true';
+    v_arguments jsonb;
+    v_inquiry bigint;
     v_answers bigint;
 BEGIN
     PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
@@ -73,6 +76,14 @@ BEGIN
     IF p_remote IS NOT NULL THEN
         v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
             'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
+    END IF;
+    v_arguments := jsonb_build_object(
+        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
+        'host', p_host, 'remote', p_remote, 'top', p_top
+    );
+    v_inquiry := ctaudit.note_question('traffic', v_arguments);
+    IF v_inquiry IS NULL THEN
+        RETURN;
     END IF;
     RETURN QUERY
     WITH share AS MATERIALIZED (
@@ -131,9 +142,6 @@ BEGIN
     GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
     ORDER BY t.bucket_from, t.nth NULLS LAST;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_inquiry('traffic', jsonb_build_object(
-        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
-        'host', p_host, 'remote', p_remote, 'top', p_top
-    ), v_answers);
+    PERFORM ctaudit.note_answers(v_inquiry, 'traffic', v_arguments, v_answers);
 END
 $function$;

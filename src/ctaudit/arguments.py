@@ -17,7 +17,8 @@ _COMMON = (
     "foreseen; 74 the output cannot be written; 130 interrupted; 141 the output's reader has gone"
 )
 _STATUSES = {
-    "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
+    "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown; with "
+    "--batch: 2 also if a line could not be read, else 4 if a verdict is unknown, else 0",
     "ask": "0 all questions are answered; 2 also: a line could not be read; 4 a verdict is unknown",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     options.add_ask(add("ask", "Answer the questions in a mail, report, table or log excerpt."))
     options.add_flows(add("flows", "List connections."))
     options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))
+    options.add_inquiries(add("inquiries", "Show who asked what, when and why."))
     options.add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     status = add("status", "Show what is recorded, until when, and the gaps.")
     options.add_json(status)

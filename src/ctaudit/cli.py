@@ -27,6 +27,7 @@ COMMANDS = {
     "ask": letters.run_ask,
     "flows": questions.run_flows,
     "traffic": questions.run_traffic,
+    "inquiries": questions.run_inquiries,
     "table": questions.run_table,
     "status": questions.run_status,
     "metrics": administration.run_metrics,

@@ -31,15 +31,23 @@ def add_tz(command: argparse.ArgumentParser) -> None:
     zone.add_argument("--utc", action="store_true", help="the same, in UTC")
 
 
+def add_purpose(command: argparse.ArgumentParser) -> None:
+    """Of each command that asks the store: read_purpose makes one value of them."""
+    command.add_argument("--case", metavar="CASE", help="the reference of the case, put on record")
+    command.add_argument("--reason", metavar="TEXT", help="why it is asked, put on record")
+
+
 def add_record(record: argparse.ArgumentParser) -> None:
     record.add_argument("--replay", type=Path, metavar="FILE", help="replay one segment file")
     record.add_argument("--node", help="the gateway's name; overrides the configuration")
 
 
 def add_who(who: argparse.ArgumentParser) -> None:
-    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
     who.add_argument(
-        "--at", required=True, metavar="TIME",
+        "public", nargs="?", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443"
+    )
+    who.add_argument(
+        "--at", metavar="TIME",
         help="RFC 3339, or local YYYY-MM-DD HH:MM:SS, or as mail, web servers and date write it; "
         "without fraction: that whole second",
     )  # fmt: skip
@@ -49,6 +57,15 @@ def add_who(who: argparse.ArgumentParser) -> None:
     who.add_argument("--node", help="this gateway only")
     _add_zone(who)
     add_within(who)
+    who.add_argument(
+        "--batch", metavar="FILE",
+        help="many questions: a CSV with the columns public and at, and to, proto, node, within, "
+        "zone where they are said; - for standard input",
+    )  # fmt: skip
+    who.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="of --batch: the answers, as CSV"
+    )
+    add_purpose(who)
     add_json(who)
 
 
@@ -60,6 +77,7 @@ def add_ask(ask: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_tz(ask)
     add_within(ask)
+    add_purpose(ask)
     add_json(ask)
 
 
@@ -77,6 +95,7 @@ def add_flows(flows: argparse.ArgumentParser) -> None:
     flows.add_argument("--open", action="store_true", help="open connections only")
     flows.add_argument("--node", help="this gateway only")
     _add_zone(flows)
+    add_purpose(flows)
     _add_rows(flows)
 
 
@@ -105,7 +124,21 @@ def add_traffic(traffic: argparse.ArgumentParser) -> None:
     traffic.add_argument(
         "--durations", action="store_true", help="how long connections lasted, by protocol"
     )
+    add_purpose(traffic)
     traffic.add_argument("--format", choices=("table", "json", "csv"), default="table")
+
+
+def add_inquiries(inquiries: argparse.ArgumentParser) -> None:
+    inquiries.add_argument("--case", metavar="CASE", help="of this case only")
+    inquiries.add_argument(
+        "--by", metavar="NAME", help="asked by this login, or for this person by a front end"
+    )
+    inquiries.add_argument("--from", dest="begin", metavar="TIME", help="asked since this time")
+    inquiries.add_argument(
+        "--address", metavar="CIDR", help="that asked about this address or network"
+    )
+    add_tz(inquiries)
+    add_json(inquiries)
 
 
 def add_table(table: argparse.ArgumentParser) -> None:

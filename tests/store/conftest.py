@@ -15,6 +15,8 @@ LOGINS = {
     "audrey": "ctaudit_auditor",
     "rex": "ctaudit_recorder",
     "mary": "ctaudit_maintainer",
+    "desk": "ctaudit_front",
+    "sue": "ctaudit_supervisor",
 }
 
 

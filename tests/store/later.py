@@ -1,20 +1,25 @@
-"""SQL folders of versions that do not exist: 0002 expands the store, 0003 contracts it."""
+"""SQL folders of versions that do not exist: SECOND expands the store, THIRD contracts it."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+from ctaudit.database.version import EXPECTED_SCHEMA
+
+FIRST = EXPECTED_SCHEMA
+SECOND, THIRD = FIRST + 1, FIRST + 2
+MORE, LESS = f"{SECOND:04}_more", f"{THIRD:04}_less"
 ROOT = Path(__file__).parents[2]
 
 _ROW = "INSERT INTO ctaudit.migration (number, name, compatible_since) VALUES"
-_EXPAND = f"""-- 0002: a column more.
+_EXPAND = f"""-- {SECOND:04}: a column more.
 -- Locks: opening_row
-{_ROW} (2, '0002_more', 1);
+{_ROW} ({SECOND}, '{MORE}', {FIRST});
 ALTER TABLE ctaudit.opening_row ADD COLUMN more text;
 """
-_CONTRACT = f"""-- 0003: programs of version 1 are over.
-{_ROW} (3, '0003_less', 2);
+_CONTRACT = f"""-- {THIRD:04}: programs of version {FIRST} are over.
+{_ROW} ({THIRD}, '{LESS}', {SECOND});
 """
 _STORE_MORE = """
     IF cardinality(p_more) > 0 THEN
@@ -26,11 +31,11 @@ $procedure$;
 
 
 def make_version(folder: Path, number: int, locks: str = "opening_row") -> Path:
-    """The SQL files of version 2 or 3; ``locks``: the tables that 0002 says it locks."""
+    """The SQL files of version SECOND or THIRD; ``locks``: the tables that SECOND says it locks."""
     shutil.copytree(ROOT / "sql", folder)
-    add_migration(folder, "0002_more", _EXPAND.replace("opening_row\n", f"{locks}\n", 1))
-    if number > 2:
-        add_migration(folder, "0003_less", _CONTRACT)
+    add_migration(folder, MORE, _EXPAND.replace("opening_row\n", f"{locks}\n", 1))
+    if number > SECOND:
+        add_migration(folder, LESS, _CONTRACT)
     procedure = folder / "procedures/record_live.sql"
     head, body = procedure.read_text().split("CREATE OR REPLACE", 1)
     body = body.replace("p_labels bytea[]\n", "p_labels bytea[],\n p_more text[] DEFAULT NULL\n")

@@ -20,10 +20,12 @@ from lab.cluster import Cluster
 from tests.store.gateway import Gateway, ended, nanoseconds, opened
 from tests.store.scenario import ARTICLE, SOURCES, Done, after, refuse, run
 
+WHY = ["--case", "2026-17", "--reason", "test"]
+
 
 def flows(dsn: str, *words: str, status: int = 4) -> Done:
     """Without a span the question holds a gap, and the hour since the record ended."""
-    done = run("flows", "--dsn", dsn, *words)
+    done = run("flows", "--dsn", dsn, *WHY, *words)
     assert (done.status, done.err == "") == (status, status == 0), done
     return done
 
@@ -223,7 +225,7 @@ def test_a_reader_that_goes_away_early(cluster: Cluster) -> None:
         assert child.stderr.read() == b""
         assert child.wait(timeout=30) == 141
     with psycopg.connect(cluster.dsn("many")) as connection:
-        asked = connection.execute("SELECT question, answers FROM ctaudit.inquiry").fetchall()
+        asked = connection.execute("SELECT question, answers FROM ctaudit.inquiries()").fetchall()
     assert asked == [("flows", 20_000)]
     everything = run("flows", "--dsn", cluster.dsn("many"), "--format", "csv")
     assert everything.out.count("\n") == 20_001

@@ -151,7 +151,7 @@ def test_json(hinting: Cluster) -> None:
 def inquiries(hinting: Cluster) -> list[tuple[Any, ...]]:
     with psycopg.connect(hinting.dsn("hints")) as connection:
         return connection.execute(
-            "SELECT question, arguments ->> 'port', answers FROM ctaudit.inquiry "
+            "SELECT question, arguments ->> 'port', answers FROM ctaudit.inquiries() "
             "ORDER BY inquiry_id"
         ).fetchall()
 

@@ -48,7 +48,7 @@ def inquiries(cluster: Cluster) -> list[tuple[object, ...]]:
     """Question, arguments, answers of each, the latest first."""
     with psycopg.connect(cluster.dsn()) as connection:
         return connection.execute(
-            "SELECT question, arguments, answers FROM ctaudit.inquiry WHERE asked_by = 'audrey' "
+            "SELECT question, arguments, answers FROM ctaudit.inquiries(p_by => 'audrey') "
             "ORDER BY inquiry_id DESC"
         ).fetchall()
 

@@ -19,10 +19,11 @@ RECORDER = {
     "own_metrics", "canary", "set_canary",
 }  # fmt: skip
 AUDITOR = {
-    "who", "flows", "gaps", "status", "completeness", "completeness_for", "uncovered", "live",
-    "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
-    "compatible_since", "metrics",
+    "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
+    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
+    "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
 }  # fmt: skip
+SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
     "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "compatible_since",
@@ -43,7 +44,7 @@ def names(cluster: Cluster, query: str) -> list[str]:
         return [row[0] for row in connection.execute(query).fetchall()]  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "stranger"])
+@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "desk", "sue", "stranger"])
 def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     tables = names(
         cluster,
@@ -56,7 +57,7 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
         "INSERT INTO {} DEFAULT VALUES", "LOCK TABLE {} IN ACCESS SHARE MODE",
         "COPY {} TO STDOUT",
     )  # fmt: skip
-    if login == "audrey":
+    if login in ("audrey", "desk"):
         tables.remove("ulog2_ct")
     with psycopg.connect(cluster.dsn(user=login), autocommit=True) as connection:
         for table, statement in itertools.product(tables, statements):
@@ -78,6 +79,8 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     [
         ("rex", RECORDER),
         ("audrey", AUDITOR | OF_THE_VIEW),
+        ("desk", AUDITOR | OF_THE_VIEW),
+        ("sue", SUPERVISOR),
         ("mary", MAINTAINER),
         ("stranger", set()),
     ],
@@ -197,11 +200,18 @@ _SPAN = "'gw1', %(stream)s, %(first)s, %(until)s"
 _BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
 CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
+    "who_batch": (
+        "SELECT * FROM ctaudit.who_batch('{1.2.3.4}', '{53500}', '{2026-01-01}', '{2026-01-02}', "
+        "NULL, NULL, NULL, NULL, NULL)"
+    ),
     "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",
     "live": "SELECT * FROM ctaudit.live('gw1')",
     "traffic": "SELECT * FROM ctaudit.traffic('2026-01-01', '2026-01-02')",
     "durations": "SELECT * FROM ctaudit.durations('2026-01-01', '2026-01-02')",
+    "set_purpose": "SELECT ctaudit.set_purpose('2026-17', 'a letter')",
+    "requires_reason": "SELECT ctaudit.requires_reason()",
+    "inquiries": "SELECT * FROM ctaudit.inquiries(p_from => '2026-01-01')",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "completeness_for": "SELECT * FROM ctaudit.completeness_for('gw1', '2026-01-01', '2026-01-02')",
@@ -261,6 +271,8 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
                 "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until)"
                 " VALUES ('gw1', 'ulogd2', 'here', '2026-01-01', '2026-01-02')"
             )
+        if routine == "requires_reason":
+            connection.execute("SELECT ctaudit.require_reason(false)")
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(f"SET LOCAL SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
         connection.execute(TRAPS)

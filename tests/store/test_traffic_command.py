@@ -17,7 +17,7 @@ SPAN = ["--from", after(0).isoformat(), "--until", after(900).isoformat()]
 
 
 def traffic(dsn: str, *words: str, status: int = 0) -> Done:
-    done = run("traffic", "--dsn", dsn, *words)
+    done = run("traffic", "--dsn", dsn, "--case", "2026-17", "--reason", "test", *words)
     assert (done.status, done.err == "") == (status, status == 0), done
     return done
 

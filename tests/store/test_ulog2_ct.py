@@ -40,7 +40,7 @@ def auditor(cluster: Cluster, store: str) -> Iterator[psycopg.Connection[Any]]:
 def inquiries(cluster: Cluster, store: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(cluster.dsn(store)) as connection:
         return connection.execute(
-            "SELECT asked_by, arguments ->> 'query', answers FROM ctaudit.inquiry"
+            "SELECT asked_by, arguments ->> 'query', answers FROM ctaudit.inquiries()"
             " WHERE question = 'ulog2_ct' ORDER BY inquiry_id"
         ).fetchall()
 

@@ -27,7 +27,7 @@ from ctaudit.record.session import Session, open_store
 from ctaudit.spool.note import Note
 from lab import release
 from lab.cluster import Cluster, private_cluster
-from tests.store.later import make_version
+from tests.store.later import FIRST, LESS, MORE, SECOND, THIRD, make_version
 from tests.store.scenario import refuse, run
 from tests.store.snapshot import KEPT, can_dump, dump_schema, header
 from tests.store.test_batch_calls import batch_of
@@ -169,12 +169,12 @@ def count_rows(dsn: str) -> object:
 def test_database_before_gateways(
     dsn: str, begin: Callable[[], Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under load, over rows. Version 3 refuses a recorder of version 1, at its next connection."""
-    second = make_version(tmp_path / "second", 2)
-    third = make_version(tmp_path / "third", 3)
+    """Under load, over rows. THIRD refuses a recorder of FIRST, at its next connection."""
+    second = make_version(tmp_path / "second", SECOND)
+    third = make_version(tmp_path / "third", THIRD)
     old = begin()
-    with recording(old), program(monkeypatch, 2, second):
-        assert schema.upgrade(dsn).migrations == ("0002_more",)
+    with recording(old), program(monkeypatch, SECOND, second):
+        assert schema.upgrade(dsn).migrations == (MORE,)
     old.reconnect()
     with recording(old):
         pass
@@ -184,19 +184,20 @@ def test_database_before_gateways(
     assert len(list(maintain(dsn, RetentionSection(30)))) > 0
     for words in (["flows"], ["status"], ["who", "1.2.3.4:5", "--at", "2026-02-22 11:59:43"]):
         assert run(*words, "--dsn", dsn).status in (0, 1, 4)
-    assert "version 2, which works with this program's version 1, and partitions" in (
+    assert f"version {SECOND}, which works with this program's version {FIRST}, and partitions" in (
         run("schema", "status", "--dsn", dsn).out
     )
     for action in ("install", "upgrade"):
         assert refuse(6, "schema", action, "--dsn", dsn).endswith(
-            "has ctaudit schema version 2, newer than this program's 1; upgrade ctaudit"
+            f"has ctaudit schema version {SECOND}, newer than this program's {FIRST}; "
+            "upgrade ctaudit"
         )
 
-    with program(monkeypatch, 3, third):
-        assert schema.upgrade(dsn).migrations == ("0003_less",)
+    with program(monkeypatch, THIRD, third):
+        assert schema.upgrade(dsn).migrations == (LESS,)
     sentence = (
-        "database upgraded has ctaudit schema version 3, which works with programs of version 2 "
-        "and newer, but this program's is 1; upgrade ctaudit"
+        f"database upgraded has ctaudit schema version {THIRD}, which works with programs of "
+        f"version {SECOND} and newer, but this program's is {FIRST}; upgrade ctaudit"
     )
     old.reconnect()
     with pytest.raises(SchemaError) as caught:
@@ -204,7 +205,7 @@ def test_database_before_gateways(
     assert str(caught.value) == sentence
     for words in (["flows"], ["status"]):
         assert refuse(6, *words, "--dsn", dsn) == sentence
-    with program(monkeypatch, 2, more=True):
+    with program(monkeypatch, SECOND, more=True):
         begin().record()
 
 
@@ -245,17 +246,17 @@ def test_gateways_before_database(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It sends what the database takes and says what it leaves out; after the upgrade, all."""
-    with program(monkeypatch, 2, make_version(tmp_path / "sql", 2), more=True):
+    with program(monkeypatch, SECOND, make_version(tmp_path / "sql", SECOND), more=True):
         new = begin()
         assert caplog.messages == [
             (
-                f"{RECORD} of database upgraded (schema version 1) has no parameter for more: not "
-                "recorded; upgrade the schema, or the procedure if it is your own, then restart "
-                "this service"
+                f"{RECORD} of database upgraded (schema version {FIRST}) has no parameter for "
+                "more: not recorded; upgrade the schema, or the procedure if it is your own, then "
+                "restart this service"
             )
         ]
         with recording(new):
-            assert schema.upgrade(dsn).migrations == ("0002_more",)
+            assert schema.upgrade(dsn).migrations == (MORE,)
         before = new.committed
         assert count_rows(dsn) == (before, 0)
         monkeypatch.setattr("ctaudit.record.procedures.build_columns", _with_more)
@@ -278,12 +279,14 @@ def _with_more(batch: object) -> list[object]:
 
 
 def test_commands_do_not_ask_an_older_database(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with program(monkeypatch, 2), connect(dsn) as connection:
-        assert check_schema_version(connection, 1).installed == 1
-        with pytest.raises(SchemaError, match="version 1, but this program needs 2; run: ctaudit"):
+    with program(monkeypatch, SECOND), connect(dsn) as connection:
+        assert check_schema_version(connection, FIRST).installed == FIRST
+        with pytest.raises(
+            SchemaError, match=f"{FIRST}, but this program needs {SECOND}; run: ctaudit"
+        ):
             check_schema_version(connection)
-        monkeypatch.setattr(version, "OLDEST_RECORDED", 2)
-        with pytest.raises(SchemaError, match="needs 2; run: ctaudit schema upgrade"):
+        monkeypatch.setattr(version, "OLDEST_RECORDED", SECOND)
+        with pytest.raises(SchemaError, match=f"needs {SECOND}; run: ctaudit schema upgrade"):
             open_store(dsn, RECORD)
 
 
@@ -330,17 +333,17 @@ def test_over_a_year_of_partitions(
             )
     assert fetch(dsn, "SHOW max_locks_per_transaction") == [("64",)]
     all_tables = "opening_row, flow_row, dump_entry_row"
-    greedy = make_version(tmp_path / "greedy", 2, locks=all_tables)
-    modest = make_version(tmp_path / "modest", 2)
+    greedy = make_version(tmp_path / "greedy", SECOND, locks=all_tables)
+    modest = make_version(tmp_path / "modest", SECOND)
     recorder = begin()
-    with program(monkeypatch, 2, greedy), pytest.raises(DatabaseError) as caught:
+    with program(monkeypatch, SECOND, greedy), pytest.raises(DatabaseError) as caught:
         schema.upgrade(dsn)
-    assert str(caught.value).startswith("migration 0002_more may lock ")
+    assert str(caught.value).startswith(f"migration {MORE} may lock ")
     assert "= 128; as a superuser" in str(caught.value)
-    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(1,)]
+    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(FIRST,)]
 
-    with recording(recorder), program(monkeypatch, 2, modest):
-        assert schema.upgrade(dsn).migrations == ("0002_more",)
+    with recording(recorder), program(monkeypatch, SECOND, modest):
+        assert schema.upgrade(dsn).migrations == (MORE,)
     assert count_rows(dsn) == (recorder.committed, 0)
     assert recorder.longest < 4, recorder.faults
 
@@ -356,11 +359,11 @@ def test_a_lock_that_is_not_given(
         reader.execute("SELECT count(*) FROM ctaudit.opening_row")
         with (
             recording(recorder),
-            program(monkeypatch, 2, make_version(tmp_path / "sql", 2)),
+            program(monkeypatch, SECOND, make_version(tmp_path / "sql", SECOND)),
             pytest.raises(DatabaseError, match=r"is locked by process \d+ \(\w+, a report, idle"),
         ):
             schema.upgrade(dsn)
     assert recorder.longest < 3, recorder.faults
-    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(1,)]
-    with program(monkeypatch, 2, tmp_path / "sql"):
-        assert schema.upgrade(dsn).migrations == ("0002_more",)
+    assert fetch(dsn, "SELECT max(number) FROM ctaudit.migration") == [(FIRST,)]
+    with program(monkeypatch, SECOND, tmp_path / "sql"):
+        assert schema.upgrade(dsn).migrations == (MORE,)

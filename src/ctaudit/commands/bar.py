@@ -15,15 +15,27 @@ _PAUSE = 0.2  # seconds
 
 
 class Bar:
-    """Shown only where standard error is a terminal and the output is not: both would mix."""
+    """Shown only where standard error is a terminal, and not beside output on one: both would mix.
 
-    def __init__(self, total: int, noun: str, clock: Callable[[], float] = time.monotonic) -> None:
+    ``total`` None: it is not known; ``prints``: whether the command writes to standard output.
+    """
+
+    def __init__(
+        self,
+        total: int | None,
+        noun: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        prints: bool = True,
+    ) -> None:
         self._total = total
         self._noun = noun
         self._clock = clock
         self._last = clock()
         self._is_shown = False
-        self._is_wanted = _is_terminal(sys.stderr) and not _is_terminal(output.require())
+        self._is_wanted = _is_terminal(sys.stderr) and not (
+            prints and _is_terminal(output.require())
+        )
 
     def show(self, done: int) -> None:
         now = self._clock()
@@ -32,15 +44,17 @@ class Bar:
             self._is_shown = True
             _write(f"\r{format_bar(done, self._total, self._noun)}\x1b[K")
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Leaves the line of the bar."""
         if self._is_shown:
             _write("\n")
 
 
-def format_bar(done: int, total: int, noun: str) -> str:
-    """``[###-------] 3 of 10 questions``."""
-    filled = _WIDTH * done // max(total, 1)
+def format_bar(done: int, total: int | None, noun: str) -> str:
+    """``[###-------] 3 of 10 questions``; ``3 questions``, where ``total`` is not known."""
+    if total is None:
+        return f"{done:,} {noun}s"
+    filled = min(_WIDTH * done // max(total, 1), _WIDTH)
     return f"[{'#' * filled}{'-' * (_WIDTH - filled)}] {done:,} of {total:,} {noun}s"
 
 

@@ -7,6 +7,7 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ctaudit import output
 from ctaudit.commands.bar import Bar
+from ctaudit.commands.notice import say_breadth
 from ctaudit.commands.source import asking
 from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ctaudit.letter.letter import Letter
     from ctaudit.letter.letter_text import Tally
     from ctaudit.letter.reading import Found
+    from ctaudit.query.purpose import Purpose
     from ctaudit.query.reply import Reply
 
 # Of more the sender must say more; without a port they may be hundreds for each line of a letter.
@@ -39,7 +42,9 @@ def run_ask(args: Namespace) -> int:
         plain_unread,
     )
     from ctaudit.query.notation import parse_within
+    from ctaudit.query.purpose import read_purpose
 
+    purpose = read_purpose(args.case, args.reason)
     tz = "--utc" if args.utc else f"--tz {args.tz}" if args.tz is not None else ""
     options = Options(tz, _read_date(args.date), parse_within(args.within), _find_scope(args))
     letter = read_letter(_read(args.file), options)
@@ -50,7 +55,7 @@ def run_ask(args: Namespace) -> int:
         )
     tally = Tally()
     if letter.found:
-        letter = _answer(args, letter, tally)
+        letter = _answer(args, letter, tally, purpose)
     status = _choose_status(letter, tally)
     if args.json:
         output.print_data(json.dumps(plain_unread(each)) for each in letter.unread)
@@ -59,28 +64,28 @@ def run_ask(args: Namespace) -> int:
         output.print_lines(format_end(letter, tally))
     if letter.unread:
         output.remark(f"{args.file}: {format_unread_count(letter)}")
+    spans = [each.question.span for each in letter.found]
+    if spans:
+        widest = max(spans, key=lambda span: span.end - span.begin)
+        say_breadth(purpose, {}, widest.begin, widest.end)
     return status
 
 
-def _answer(args: Namespace, letter: Letter, tally: Tally) -> Letter:
+def _answer(args: Namespace, letter: Letter, tally: Tally, purpose: Purpose) -> Letter:
     """Prints each question with its answer as soon as it is there; returns what was asked."""
     from ctaudit.letter.caution import find_cautions
     from ctaudit.letter.letter import orient_letter
     from ctaudit.query.batch import ask_batch
     from ctaudit.query.scope_at import read_scopes
 
-    bar = Bar(len(letter.found), "question")
-    try:
-        with asking(args) as connection:
-            letter = orient_letter(letter, read_scopes(connection))
-            replies = ask_batch(connection, (each.question for each in letter.found))
-            for number, (found, reply) in enumerate(zip(letter.found, replies, strict=True), 1):
-                cautions = list(find_cautions(found, reply))
-                tally.add(number, reply.verdict.name, cautions)
-                _print_one(number, found, reply, cautions, is_json=args.json)
-                bar.show(number)
-    finally:
-        bar.end()
+    with closing(Bar(len(letter.found), "question")) as bar, asking(args) as connection:
+        letter = orient_letter(letter, read_scopes(connection))
+        replies = ask_batch(connection, (each.question for each in letter.found), purpose)
+        for number, (found, reply) in enumerate(zip(letter.found, replies, strict=True), 1):
+            cautions = list(find_cautions(found, reply))
+            tally.add(number, reply.verdict.name, cautions)
+            _print_one(number, found, reply, cautions, is_json=args.json)
+            bar.show(number)
     return letter
 
 

@@ -1,4 +1,4 @@
-"""who, flows, traffic, table and status: what is asked of the record."""
+"""who, flows, traffic, inquiries, table and status: what is asked of the record."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ctaudit import output
+from ctaudit.commands.notice import say_breadth
 from ctaudit.commands.source import asking
 from ctaudit.config import load_config
-from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS
+from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS, UsageError
 
 if TYPE_CHECKING:
     from ctaudit.query.outputs import OutputLag
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 
 
 def run_who(args: Namespace) -> int:
+    from ctaudit.commands.batch import run_batch
     from ctaudit.query.lookup import ask_who
+    from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import read_who
     from ctaudit.query.who_text import format_reply, plain_reply
 
+    if args.batch is not None:
+        return run_batch(args)
+    if args.public is None or args.at is None or args.output is not None:
+        raise UsageError(
+            "who: give ADDRESS:PORT and --at, or a file of questions: --batch FILE -o FILE"
+        )
     question = read_who(
         args.public,
         args.at,
@@ -32,12 +41,14 @@ def run_who(args: Namespace) -> int:
         within=args.within,
         zone=args.zone,
     )
+    purpose = read_purpose(args.case, args.reason)
     with asking(args) as connection:
-        reply = ask_who(connection, question)
+        reply = ask_who(connection, question, purpose)
     if args.json:
         output.print_json(plain_reply(reply))
     else:
         output.print_lines(format_reply(reply))
+    say_breadth(purpose, {}, question.span.begin, question.span.end)
     return reply.verdict.exit_status
 
 
@@ -45,6 +56,7 @@ def run_flows(args: Namespace) -> int:
     from ctaudit.query.flows_text import format_rows
     from ctaudit.query.lacking_text import LackCount
     from ctaudit.query.lookup import ask_flows
+    from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import read_flows
     from ctaudit.query.uncovered import ask_uncovered
 
@@ -59,13 +71,16 @@ def run_flows(args: Namespace) -> int:
         limit=args.limit,
         zone=args.zone,
     )
+    purpose = read_purpose(args.case, args.reason)
     lacks = LackCount(by_remote=args.remote is not None)
     with asking(args) as connection:
         uncovered = ask_uncovered(connection, question)
-        rows = lacks.watch(ask_flows(connection, question))
+        rows = lacks.watch(ask_flows(connection, question, purpose))
         _print_as(args.format, format_rows(rows, args.format, _terminal_width()))
     for sentence in lacks.format():
         output.remark(sentence)
+    named = {"--host": question.host, "--nat": question.nat, "--remote": question.remote}
+    say_breadth(purpose, named, question.begin, question.end)
     return _say_uncovered(uncovered, args.format)
 
 
@@ -84,6 +99,7 @@ def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
 def run_traffic(args: Namespace) -> int:
     from ctaudit.query.bars import choose_style
     from ctaudit.query.durations_text import format_bins
+    from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import FlowsQuestion
     from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
     from ctaudit.query.traffic_text import format_shares
@@ -100,17 +116,35 @@ def run_traffic(args: Namespace) -> int:
         remote=args.remote,
         durations=args.durations,
     )
+    purpose = read_purpose(args.case, args.reason)
     width, style = _terminal_width(), choose_style(output.require().encoding)
     with asking(args) as connection:
         spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
         uncovered = ask_uncovered(connection, spanned)
         if args.durations:
-            lines = format_bins(ask_durations(connection, question), args.format, width, style)
+            bins = ask_durations(connection, question, purpose)
+            lines = format_bins(bins, args.format, width, style)
         else:
-            shares = ask_traffic(connection, question)
+            shares = ask_traffic(connection, question, purpose)
             lines = format_shares(question, shares, args.format, width, style)
         _print_as(args.format, lines)
+    if question.by == "host" or question.host is not None:
+        say_breadth(purpose, {"--host": question.host}, question.begin, question.end)
     return _say_uncovered(uncovered, args.format)
+
+
+def run_inquiries(args: Namespace) -> int:
+    from ctaudit.query.inquiries import ask_inquiries, read_inquiries
+    from ctaudit.query.inquiries_text import format_inquiries, plain_inquiries
+
+    wanted = read_inquiries(case=args.case, by=args.by, begin=args.begin, address=args.address)
+    with asking(args) as connection:
+        inquiries = ask_inquiries(connection, wanted)
+    if args.json:
+        output.print_json(plain_inquiries(inquiries))
+    else:
+        output.print_lines(format_inquiries(inquiries))
+    return SUCCESS
 
 
 def run_table(args: Namespace) -> int:

@@ -14,7 +14,7 @@ from ctaudit.database.dsn import describe_target, find_remote_host, parse_dsn
 from ctaudit.database.hosts import WANTED, list_attempts, read_wanted
 from ctaudit.database.impatient import ImpatientConnection
 from ctaudit.database.version import SchemaVersion
-from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError
+from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError, UsageError
 
 _CONNECT_TIMEOUT = 10  # seconds
 # A server that does not answer any more (power, a cut cable) is given up after half a minute.
@@ -38,6 +38,7 @@ _UNLIMITED = ("recorder", "maintainer", "owner")
 # Of target_session_attrs.
 _TAKES_CHANGES = ("primary", "read-write")
 _STANDBY_REFUSALS = ("server is in hot standby mode", "session is read-only")
+_REASON_REQUIRED = "CT006"  # sql/functions/note_question.sql
 _STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
 
 T = TypeVar("T")
@@ -162,6 +163,8 @@ def explained(doing: str, remedy: Callable[[], str] = lambda: _ROLES) -> Iterato
     except psycopg.errors.SerializationFailure as error:
         raise RewrittenError(f"{doing}: {describe_error(error)}") from None
     except psycopg.Error as error:
+        if error.sqlstate == _REASON_REQUIRED:
+            raise UsageError(f"{error.diag.message_primary}; give --case and --reason") from None
         raise DatabaseError(f"{doing}: {describe_error(error)}") from None
 
 

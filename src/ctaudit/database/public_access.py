@@ -9,7 +9,10 @@ from psycopg import sql
 
 from ctaudit.database.connection import explained
 
-_ROLES = ("ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor", "ctaudit_maintainer")
+_ROLES = (
+    "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor", "ctaudit_maintainer", "ctaudit_front",
+    "ctaudit_supervisor",
+)  # fmt: skip
 _IS_OPEN = """
 SELECT d.datname, bool_or(a.grantee = 0)
 FROM pg_catalog.pg_database AS d

@@ -29,6 +29,7 @@ from ctaudit.query.behind import Follower
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.kept_rows import KeptRows
 from ctaudit.query.path import begin_of
+from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
@@ -48,6 +49,7 @@ _WHO = sql.SQL(
     "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
     "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
+_WHO_ANNOUNCED = sql.SQL("SELECT count(*) FROM ctaudit.who(" + _ASKED + ")")  # noqa: S608
 _WHO_ALONE = sql.SQL(
     "ctaudit.who(" + _ASKED + ") ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
@@ -66,19 +68,23 @@ _FLOWS = sql.SQL(
 )
 
 
-def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
+def ask_who(
+    connection: psycopg.Connection[Any], question: WhoQuestion, purpose: Purpose = UNSAID
+) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
 
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
-    values = _name_values(question)
+    values = name_values(question)
+    announcement = announce(connection, purpose, lambda: connection.execute(_WHO_ANNOUNCED, values))
 
     def ask() -> Reply:
         with asking(connection):
+            set_purpose(connection, purpose, announcement)
             answers, hosts = _select_answers(connection, values)
-            answers, coverage = _follow(connection, question, answers)
-            by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
+            answers, coverage = follow(connection, question, answers)
+            by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
@@ -87,21 +93,21 @@ def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply
     return repeated(ask)
 
 
-def _follow(
+def follow(
     connection: psycopg.Connection[Any], question: WhoQuestion, answers: Sequence[Answer]
 ) -> tuple[list[Answer], list[Coverage]]:
     """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        return select_rows(connection, Answer, _WHO_ALONE, _name_values(asked))
+        return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
-        return select_rows(connection, Coverage, _COMPLETENESS, _name_values(asked, found))
+        return select_rows(connection, Coverage, _COMPLETENESS, name_values(asked, found))
 
     return Follower(question, ask, cover).follow(answers)
 
 
-def _name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
+def name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
     """The parameters of ctaudit.who and ctaudit.completeness; ``found``: answers so far."""
     public, remote = question.public, question.remote
     return {
@@ -134,7 +140,7 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
             with connection.transaction():
                 _limit_statements(connection, min(left, own or left))
                 return select_rows(
-                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                    connection, Answer, source, {**name_values(asked), "limit": FOUND_MAX}
                 )
         except psycopg.errors.QueryCanceled:
             raise TooSlow from None
@@ -161,11 +167,11 @@ def _select_answers(
     connection: psycopg.Connection[Any], values: Mapping[str, Any]
 ) -> tuple[list[Answer], list[Address]]:
     """The answers, and the hosts of those beyond the limit as well."""
-    rows = connection.execute(_WHO.format(_names(Answer)), values).fetchall()
+    rows = connection.execute(_WHO.format(names(Answer)), values).fetchall()
     return [Answer(*row[:-1]) for row in rows], rows[0][-1] if rows else []
 
 
-def _select_by_protocol(
+def select_by_protocol(
     connection: psycopg.Connection[Any], coverage: Sequence[Coverage], values: Mapping[str, Any]
 ) -> dict[int | None, list[Coverage]]:
     """The coverage of each protocol with gaps of its own, and under None that of all others."""
@@ -178,7 +184,9 @@ def _select_by_protocol(
     }
 
 
-def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> Iterator[Answer]:
+def ask_flows(
+    connection: psycopg.Connection[Any], question: FlowsQuestion, purpose: Purpose = UNSAID
+) -> Iterator[Answer]:
     """The flows, after the question has been committed.
 
     They wait in a temporary file of this side: a reader who stops reading keeps no transaction
@@ -196,11 +204,15 @@ def ask_flows(connection: psycopg.Connection[Any], question: FlowsQuestion) -> I
         "zone": question.zone,
     }
 
+    announced = sql.SQL("SELECT count(*) FROM {}").format(_FLOWS)
+    announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
+
     def ask(kept: KeptRows[Answer]) -> None:
         kept.forget()
         with explained("asking the database"), connection.transaction():
             allow_record_of_question(connection)
             set_local(connection)
+            set_purpose(connection, purpose, announcement)
             # Behind a pooler an older program may have left a cursor called flows.
             name = f"flows_{secrets.token_hex(8)}"
             with connection.cursor(name, row_factory=class_row(Answer)) as cursor:
@@ -229,8 +241,8 @@ def select_rows(
 
 
 def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
-    return sql.SQL("SELECT {} FROM {}").format(_names(shape), source)
+    return sql.SQL("SELECT {} FROM {}").format(names(shape), source)
 
 
-def _names(shape: type[Any]) -> sql.Composed:
+def names(shape: type[Any]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))

@@ -15,6 +15,7 @@ from ctaudit.database.connection import asking, repeated
 from ctaudit.errors import UsageError
 from ctaudit.query.lookup import select_rows
 from ctaudit.query.notation import Network, parse_network
+from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
 from ctaudit.query.time_notation import parse_instant, refuse_future
 
 T = TypeVar("T")
@@ -150,25 +151,34 @@ def _choose_bucket(span: timedelta) -> timedelta:
 
 
 def ask_traffic(
-    connection: psycopg.Connection[Any], question: TrafficQuestion
+    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
 ) -> tuple[Share, ...]:
     """By time and rank; commits, so that the question is on record before its answer is shown."""
-    return _ask(connection, Share, _TRAFFIC, question)
+    return _ask(connection, Share, _TRAFFIC, question, purpose)
 
 
 def ask_durations(
-    connection: psycopg.Connection[Any], question: TrafficQuestion
+    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
 ) -> tuple[DurationBin, ...]:
     """Of the connections that ended in the span, by protocol and length; bucket and by are left."""
-    return _ask(connection, DurationBin, _DURATIONS, question)
+    return _ask(connection, DurationBin, _DURATIONS, question, purpose)
 
 
 def _ask(
-    connection: psycopg.Connection[Any], shape: type[T], source: sql.SQL, question: TrafficQuestion
+    connection: psycopg.Connection[Any],
+    shape: type[T],
+    source: sql.SQL,
+    question: TrafficQuestion,
+    purpose: Purpose,
 ) -> tuple[T, ...]:
+    values = _values(question)
+    announced = sql.SQL("SELECT count(*) FROM {}").format(source)
+    announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
+
     def ask() -> tuple[T, ...]:
         with asking(connection):
-            return tuple(select_rows(connection, shape, source, _values(question)))
+            set_purpose(connection, purpose, announcement)
+            return tuple(select_rows(connection, shape, source, values))
 
     return repeated(ask)
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from datetime import UTC, datetime
 
-import pytest
-
-from ctaudit.commands.bar import Bar, format_bar
 from ctaudit.letter.caution import CAUTIONS, find_cautions
 from ctaudit.letter.letter import Letter, Options, read_letter
 from ctaudit.letter.letter_text import Tally, format_end, format_found, plain_found, plain_unread
@@ -79,22 +74,3 @@ def test_the_end_says_each_caution_once() -> None:
         f"- {CAUTIONS['clock']}",
     ]
     assert plain_unread(letter.unread[0])["unread"]["line"] == 2
-
-
-def test_the_bar_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    assert format_bar(5, 10, "question") == f"[{'#' * 15}{'-' * 15}] 5 of 10 questions"
-    for output, shown in ((io.StringIO(), True), (Terminal(), False)):
-        monkeypatch.setattr(sys, "stdout", output)
-        terminal = Terminal()
-        monkeypatch.setattr(sys, "stderr", terminal)
-        ticks = iter([0.0, 0.1, 0.3, 0.35, 0.4])
-        bar = Bar(3, "question", lambda ticks=ticks: next(ticks))  # type: ignore[misc]
-        for done in (1, 2, 3):
-            bar.show(done)
-        bar.end()
-        written = terminal.getvalue()
-        assert (written.count("\r"), written.count("\n")) == ((2, 1) if shown else (0, 0))

@@ -1,0 +1,12 @@
+-- Function: ctaudit.transaction_mark
+-- Parameters: none
+-- Returns: what tells this transaction from all others: its server process and its begin
+-- Tables touched: none
+CREATE OR REPLACE FUNCTION ctaudit.transaction_mark()
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT pg_backend_pid() || '/' || extract(epoch FROM transaction_timestamp());
+$function$;

@@ -1,0 +1,55 @@
+-- 0002: why a question is asked (case, reason, person), whether it must be said, and the number of
+-- answers as a row of its own.
+INSERT INTO ctaudit.migration (number, name, compatible_since) VALUES (2, '0002_inquiries', 1);
+
+-- NULL: it was not said. inquiry.answers is of questions that were asked before this migration;
+-- since then the number is in inquiry_answer.
+ALTER TABLE ctaudit.inquiry
+    ADD COLUMN case_reference text,
+    ADD COLUMN reason text,
+    -- The person for whom a front end asked.
+    ADD COLUMN on_behalf_of text,
+    -- Of a question that was put on record in a transaction before that of its answer.
+    ADD COLUMN announcement uuid;
+CREATE INDEX inquiry_asked_at ON ctaudit.inquiry (asked_at);
+CREATE INDEX inquiry_case ON ctaudit.inquiry (case_reference) WHERE case_reference IS NOT NULL;
+CREATE INDEX inquiry_announcement ON ctaudit.inquiry (announcement, jsonb_hash(arguments))
+    WHERE announcement IS NOT NULL;
+
+-- Committed with the answer: an inquiry without a row here was not answered, or the transaction of
+-- its answer was rolled back.
+CREATE TABLE ctaudit.inquiry_answer (
+    inquiry_id bigint PRIMARY KEY REFERENCES ctaudit.inquiry ON DELETE CASCADE,
+    answered_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    -- NULL: not counted (ctaudit.ulog2_ct).
+    answers bigint
+);
+
+-- What each question must say. The last row counts; who set it stays on record.
+CREATE TABLE ctaudit.inquiry_rule (
+    rule_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- A case and a reason.
+    require_reason boolean NOT NULL,
+    set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    set_by text NOT NULL DEFAULT session_user,
+    client inet DEFAULT pg_catalog.inet_client_addr(),
+    application text DEFAULT pg_catalog.current_setting('application_name')
+);
+
+-- Of ctaudit.who_batch: a question with the part of one node's record that it needs.
+CREATE TYPE ctaudit.asked_part AS (
+    question integer,
+    asked_from timestamptz,
+    asked_until timestamptz,
+    address inet,
+    port integer,
+    remote inet,
+    remote_port integer,
+    proto smallint,
+    node text,
+    outward text,
+    inward text,
+    needed ctaudit.needed_part,
+    aggregated boolean,
+    own inet[]
+);
