@@ -36,7 +36,9 @@ def earlier(answer: Answer) -> Answer:
 def _store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A store that has one connection with the port, and two with the address."""
 
-    def ask_batch(_connection: object, questions: Iterable[WhoQuestion]) -> Iterator[Reply]:
+    def ask_batch(
+        _connection: object, questions: Iterable[WhoQuestion], _purpose: object
+    ) -> Iterator[Reply]:
         for question in questions:
             found = [
                 earlier(OUTWARD),
