@@ -125,7 +125,8 @@ def read_record(
     kinds = columns.kinds
 
     def value(kind: str) -> str:
-        return values.get(kinds.get(kind, ""), "").strip()
+        name = kinds.get(kind)
+        return "" if name is None else values.get(name, "").strip()
 
     # A source may be the name of a sensor beside the address.
     is_named_source = bool(value("source")) and not (
@@ -163,7 +164,8 @@ def _party(kinds: Mapping[str, str], address: str, port: str, *names: str) -> Pa
 
 def _read_time(columns: Columns, values: Mapping[str, str]) -> str:
     """A date and an hour in two columns are one time."""
-    text = values.get(columns.kinds.get("time", ""), "").strip()
+    name = columns.kinds.get("time")
+    text = "" if name is None else values.get(name, "").strip()
     if find_time(text) and not _is_clock(text):
         return text
     days = [value for name, value in values.items() if squeeze(name) in _DAYS and value.strip()]

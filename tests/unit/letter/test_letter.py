@@ -102,6 +102,12 @@ def test_what_a_column_named_port_is(
     assert (str(found.question.public), found.service_port) == (public, service)
 
 
+def test_a_column_without_a_name_is_none_of_the_others() -> None:
+    """As a spreadsheet writes it where a row is longer than the names."""
+    letter = read(f"timestamp,src_ip,src_port,\n{AT},192.0.2.44,53500,Europe/Paris\n")
+    assert ends(letter) == [("192.0.2.44:53500", None)]
+
+
 def test_a_protocol_decides_what_the_ports_are() -> None:
     rows = "src_ip,src_port,dst_ip,dst_port,proto,time\n" + "".join(
         f"192.0.2.44,8,198.51.100.7,0,{proto},{AT}\n" for proto in ("icmp", "esp", "https", "17")
