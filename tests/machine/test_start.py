@@ -87,7 +87,7 @@ def test_a_service_that_cannot_start_is_quiet(
 
 @pytest.mark.parametrize(
     ("lines", "status"),
-    [("User=nobody-of-that-name", "217"), ("ReadWritePaths=/nowhere", "226")],
+    [("InaccessiblePaths=/nowhere", "226"), ("ExecStart=\nExecStart=/nowhere", "203")],
 )
 def test_what_systemd_cannot_start_is_quiet(booted: BootedGateway, lines: str, status: str) -> None:
     """A killed receiver that gets no process again for a while; its socket stays stored."""
