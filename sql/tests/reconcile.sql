@@ -161,7 +161,11 @@ SELECT pg_temp.batch('11:30:00');
 SELECT results_eq($$SELECT pg_temp.complete('11:25:00')$$,
     $$VALUES ('gw1: connections alive then may not have ended yet, and no later table dump shows them')$$,
     'after missing bytes an opening may be unknown until its end ..');
-SELECT pg_temp.dump('11:40:00');
+SELECT pg_temp.batch('11:39:00');
+SELECT pg_temp.note('11:39:30', 'dump begin');
+-- The last time before the end of the dump up to which all is known to have been read.
+SELECT pg_temp.batch('11:39:59.99');
+SELECT pg_temp.note('11:40:00', 'dump end', '{"entries": 0}');
 SELECT pg_temp.batch('11:41:04');
 SELECT is(pg_temp.complete('11:25:00') = 'gw1: complete', false, '.. or until a dump,');
 SELECT pg_temp.batch('11:41:05');

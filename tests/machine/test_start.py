@@ -85,6 +85,27 @@ def test_a_service_that_cannot_start_is_quiet(
         assert time.monotonic() - stopping < 2
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [("InaccessiblePaths=/nowhere", "226"), ("ExecStart=\nExecStart=/nowhere", "203")],
+)
+def test_what_systemd_cannot_start_is_quiet(booted: BootedGateway, lines: str, status: str) -> None:
+    """A killed receiver that gets no process again for a while; its socket stays stored."""
+    booted.begin_anew(ROOMY)
+    first = booted.opened
+    with _drop_in(booted, RECEIVER, lines):
+        began = time.time()
+        booted.kill(RECEIVER)
+        with booted.load(2_000):
+            booted.wait_until(lambda: booted.machine.show(RECEIVER, "ExecMainStatus") == status)
+        assert 0 < _count_lines(booted, RECEIVER, began) <= _MOST_LINES
+        booted.wait_until(lambda: int(booted.machine.show(RECEIVER, "NRestarts")) > 1)
+        assert booted.machine.show(RECEIVER, "NFileDescriptorStore") == "1"
+    booted.wait_until(lambda: _says(booted, RECEIVER, "receiving"))
+    booted.settle()
+    check_nothing_lost(booted, first)
+
+
 def test_a_recorder_without_a_schema_waits_for_it(gateway: BootedGateway) -> None:
     gateway.machine.systemctl("stop", RECORDER)
     gateway.query_script("ALTER SCHEMA ctaudit RENAME TO elsewhere")

@@ -13,7 +13,7 @@ from lab.machines.gateway import RECORDER
 from lab.machines.machine import Machine
 from lab.machines.nspawn import shut_down, start_nspawn
 from lab.machines.trees import bare_tree
-from lab.waiting import comes_true
+from lab.waiting import comes_true, wait_until
 from tests.package.conftest import RELEASES
 from tests.package.installation import check, install, is_here
 
@@ -35,6 +35,13 @@ def container(request: pytest.FixtureRequest) -> Iterator[Machine]:
             shut_down(nspawn)
 
 
+def _read_times(container: Machine) -> list[float]:
+    """When each line was written that the journal has of the recorder, its own and systemd's."""
+    words = ["journalctl", "-u", RECORDER, "-o", "short-unix", "--no-pager"]
+    lines = container.run(words).stdout.splitlines()
+    return [float(line.split()[0]) for line in lines if line[0].isdigit()]
+
+
 def test_no_user_namespaces(container: Machine, package: Path) -> None:
     """user.max_user_namespaces = 0, then the drop-in that check names."""
     of_host = _KEY.read_text()
@@ -43,6 +50,9 @@ def test_no_user_namespaces(container: Machine, package: Path) -> None:
     assert container.run(["cat", str(_KEY)]).stdout == "0\n"
     assert _KEY.read_text() == of_host
     install(container, package, "--no-install-recommends")
+    wait_until(lambda: _read_times(container)[-1] > _read_times(container)[0] + 10)
+    times = _read_times(container)
+    assert sum(time < times[0] + 10 for time in times) <= 20
     findings = check(container)["findings"]
     # The receiver's user namespace is the container's, whose network it reads.
     assert findings["receiver"]["level"] == "good", findings["receiver"]

@@ -59,7 +59,8 @@ def test_removal(site: Site) -> None:
         if not line.startswith(("/var/lib/ctaudit/spool", "/var/lib/systemd", "/etc/ctaudit/"))
         and ".wants/" not in line  # what deb-systemd-helper keeps until the purge
     }
-    assert kept == {"/etc/ctaudit", "/var/lib/ctaudit"}
+    # What outputs have written is rotated, and in the end deleted, until the purge.
+    assert kept == {"/etc/ctaudit", "/etc/logrotate.d/ctaudit", "/var/lib/ctaudit"}
     assert machine.path("/var/lib/ctaudit/spool").is_dir()
     database = site.machine("rdb")
     listed = json.loads(database.run(["ctaudit", "node", "list", "--json"]).stdout)["nodes"]
@@ -74,6 +75,7 @@ def test_removal(site: Site) -> None:
     assert _play_foreseen(site).changed("r1") > 0
     assert not machine.path("/var/lib/ctaudit").exists()
     assert not machine.path("/etc/ctaudit").exists()
+    assert not machine.path("/etc/logrotate.d/ctaudit").exists()
     _assert_settled(site)
 
 

@@ -173,6 +173,8 @@ class Reader:
     def _look_on(self, cursor: Cursor) -> bool:
         """Where a segment has nothing more to read: on to the next one, if there is one."""
         if cursor.has_ended():
+            # What gives no row, as a frame that only ends a dump: it is passed, or read for ever.
+            self._commit(cursor.segment, cursor.offset, Batch())
             self.stop()
             return True
         if has_later_data(list_paths(self._directory), cursor.segment):

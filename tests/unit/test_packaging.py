@@ -232,9 +232,7 @@ _OWN = {
         "StateDirectoryMode",
     },
     "ctaudit": {"Description", "Wants", "After", "ExecStart", "ReadWritePaths"},
-    "ctaudit-forward": {
-        "Description", "Wants", "After", "ExecCondition", "ExecStart", "ReadWritePaths",
-    },
+    "ctaudit-forward": {"Description", "After", "ExecCondition", "ExecStart", "ReadWritePaths"},
     "ctaudit-scope": {"Description", "ExecStart"},
     "ctaudit-metrics": {"Description", "After", "ExecStart", "ExecStartPre"},
 }  # fmt: skip
@@ -260,6 +258,27 @@ def test_a_service_is_back_within_a_second_of_a_kill() -> None:
         assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
 
 
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [
+        *((status, False) for status in ("0", "3", "70", "250", "KILL", "")),
+        *((status, True) for status in ("203", "217", "226", "243")),
+    ],
+)
+def test_what_systemd_cannot_start_waits(status: str, waits: bool, tmp_path: Path) -> None:
+    """As the units call it after the end of a process, in each of them alike."""
+    texts = [unit.read_text() for unit in PACKAGING.glob("*.service")]
+    calls = [found[1] for text in texts if (found := re.search(r"(?m)^ExecStopPost=(.*)", text))]
+    assert len(calls) == sum("\nRestart=always\n" in text for text in texts)
+    [call] = set(calls)
+    (tmp_path / "sleep").write_text("#!/bin/sh\necho waits $1\n")
+    (tmp_path / "sleep").chmod(0o755)
+    words = shlex.split(call.lstrip("-+").replace("$$", "$"))
+    environment = {"PATH": f"{tmp_path}:/usr/bin", "EXIT_STATUS": status}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == ("waits 10\n" if waits else "")
+
+
 def test_the_maintenance_is_of_the_configured_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,8 +302,8 @@ def test_the_maintenance_is_of_the_configured_database(
 def test_the_forwarder_is_the_recorder_in_another_place() -> None:
     """The same sandbox; its own are what it reads, writes and waits for."""
     own = {
-        "Description", "After", "ExecCondition", "ExecStart", "ExecReload", "ReadWritePaths",
-        "LogsDirectory", "LogsDirectoryMode", "UMask", "LogRateLimitIntervalSec",
+        "Description", "Wants", "After", "ExecCondition", "ExecStart", "ExecReload",
+        "ReadWritePaths", "LogsDirectory", "LogsDirectoryMode", "UMask", "LogRateLimitIntervalSec",
         "LogRateLimitBurst",
     }  # fmt: skip
     assert directives("ctaudit-forward.service", own) == directives("ctaudit.service", own)
@@ -314,6 +333,21 @@ def test_the_files_of_outputs_are_rotated() -> None:
     patterns = text.splitlines()[1].split()[:-1]
     assert default is not None
     assert any(fnmatch(default[1], pattern) for pattern in patterns)
+
+
+def test_what_starts_a_receiver_is_named_where_it_is_switched_off() -> None:
+    """On a host that only has the database: nothing else may begin to receive at its next boot."""
+    units = {unit.stem for unit in PACKAGING.glob("*.service")}
+    wanting = {
+        unit
+        for unit in units
+        if "Wants=ctaudit-receiver.service" in directives(f"{unit}.service", set())
+    }
+    install = (ROOT / "docs/install.md").read_text()
+    lines = re.findall(r"systemctl disable --now (ctaudit-receiver [a-z -]*[a-z])", install)
+    assert len(lines) == 2
+    for line in lines:
+        assert {"ctaudit-receiver", *wanting} == set(line.split())
 
 
 def test_the_receiver_brings_the_clock_s_timer() -> None:

@@ -14,6 +14,9 @@ from typing import Any
 DATABASE = "ctaudit"
 DSN = "host=/var/run/postgresql dbname=ctaudit"
 SUPERUSER = "postgres"
+# All of the input is read before the command begins. Else one that ends at once, as psql does where
+# it cannot connect, may have ended before Ansible writes: "Broken pipe", and nothing of why.
+_FED = 'text=$(cat) && printf "%s\\n" "$text" | "$@"'
 # What Debian's releases bring, for what is foreseen before it is installed.
 _RELEASES = {"12": "15", "13": "17"}
 
@@ -28,7 +31,8 @@ def is_installed() -> bool:
 
 def as_superuser(module: Any, argv: list[str], text: str = "") -> tuple[int, str, str]:
     """Runs a command as postgres; ``text`` is its standard input."""
-    words = ["runuser", "-u", SUPERUSER, "--", *argv]
+    fed = ["sh", "-c", _FED, "sh"] if text else []
+    words = ["runuser", "-u", SUPERUSER, "--", *fed, *argv]
     settings = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
     done: tuple[int, str, str] = module.run_command(
         words, data=text, cwd="/", environ_update=settings
