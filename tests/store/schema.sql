@@ -2444,10 +2444,6 @@ BEGIN
             AND c.covered_from = p_stream.covered_from
             AND (c.openings OR p_stream.mode = 'history')
     ) THEN
-        -- What was covered before, ends alone, reaches to where all is covered: no time between.
-        UPDATE ctaudit.coverage AS c SET covered_until = p_at
-        WHERE c.node = p_stream.node AND c.stream = p_stream.stream
-            AND c.covered_from = p_stream.covered_from AND c.covered_until < p_at;
         PERFORM ctaudit.begin_coverage(
             p_stream.node, p_stream.stream, p_at,
             p_stream.mode <> 'history', p_stream.mode <> 'nat'
