@@ -271,6 +271,12 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
                 "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until)"
                 " VALUES ('gw1', 'ulogd2', 'here', '2026-01-01', '2026-01-02')"
             )
+        if routine == "inquiries":
+            connection.execute(
+                "INSERT INTO ctaudit.inquiry (asked_by, question, arguments)"
+                " VALUES (%s, 'who', '{}')",
+                (login,),
+            )
         if routine == "requires_reason":
             connection.execute("SELECT ctaudit.require_reason(false)")
         connection.execute(f"CREATE SCHEMA shadow AUTHORIZATION {login}")  # type: ignore[arg-type]
