@@ -219,6 +219,7 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
     assert members == [
         ("ctaudit", "ctaudit_recorder", True, False),
         ("ctaudit-maintain", "ctaudit_maintainer", True, False),
+        ("ctaudit_front", "ctaudit_auditor", True, False),
         ("nobody", "ctaudit_auditor", True, False),
         ("root", "ctaudit_auditor", True, False),
     ]
