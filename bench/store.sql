@@ -7,7 +7,7 @@ CREATE FUNCTION bench.opening(p_node_id smallint, n bigint, p_started timestampt
 RETURNS ctaudit.opening_row LANGUAGE sql IMMUTABLE AS $$
     SELECT ROW(
         p_started + interval '80 ms', p_started, NULL, hashint8(n)::bigint & 4294967295, NULL, 0,
-        1024 + n * 7919 % 64000, 443, 443, 1024 + n * 7919 % 64000, 398, p_node_id, 6, 1, 'e', 'e',
+        1024 + n * 7919 % 64000, 443, 443, 1024 + n * 7919 % 64000, 414, p_node_id, 6, 1, 'e', 'e',
         inet '10.0.0.0' + n * 31 % 4000, inet '198.18.0.0' + n * 17 % 50000,
         inet '198.18.0.0' + n * 17 % 50000, inet '203.0.113.0' + p_node_id, NULL, NULL
     )::ctaudit.opening_row;
