@@ -166,6 +166,9 @@ def test_a_day_is_closed_once(dsn: str) -> None:
         assert fetch(dsn, indexes, f"ctaudit.{name(table)}") == fetch(
             dsn, of_parent, f"ctaudit.{table}_row"
         )
+        called = "SELECT FROM pg_indexes WHERE tablename = %s AND indexdef LIKE %s"
+        own = "%USING btree (orig_dport, orig_dst) WITH (fillfactor='100') WHERE%"
+        assert len(fetch(dsn, called, name(table), own)) == 1
     assert fetch(dsn, "SELECT FROM pg_class WHERE relname ~ 'p[0-9]{8}_copy$'") == []
     assert Maintained("dropped", name("flow")) in keep(dsn, 1)
     assert fetch(dsn, "SELECT FROM ctaudit.closed_partition WHERE day = %s", DAY.date()) == []
