@@ -82,7 +82,7 @@ def test_a_service_that_cannot_start_is_quiet(
         assert gateway.machine.show(unit, "NRestarts") == "0"
         stopping = time.monotonic()
         gateway.machine.systemctl("stop", unit)
-        assert time.monotonic() - stopping < 2
+        assert time.monotonic() - stopping < 5  # it waits for up to 60 s, and is killed after 20
 
 
 @pytest.mark.parametrize(
