@@ -31,7 +31,7 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
-    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
+    ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
 -- query on record, and those that compute with the values of a row.

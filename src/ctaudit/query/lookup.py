@@ -66,21 +66,24 @@ _FLOWS = sql.SQL(
 )
 
 
-def ask_who(connection: psycopg.Connection[Any], question: WhoQuestion) -> Reply:
+def ask_who(
+    connection: psycopg.Connection[Any], question: WhoQuestion, *, with_hints: bool = True
+) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
 
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
-    values = _name_values(question)
+    values = name_values(question)
 
     def ask() -> Reply:
         with asking(connection):
             answers, hosts = _select_answers(connection, values)
             answers, coverage = _follow(connection, question, answers)
-            by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
+            by_protocol = _select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
-            hints = () if answers or not coverage else _look_for_hints(connection, question)
+            is_hinted = with_hints and coverage and not answers
+            hints = _look_for_hints(connection, question) if is_hinted else ()
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
         return replace(reply, hints=hints)
 
@@ -93,15 +96,15 @@ def _follow(
     """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        return select_rows(connection, Answer, _WHO_ALONE, _name_values(asked))
+        return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
-        return select_rows(connection, Coverage, _COMPLETENESS, _name_values(asked, found))
+        return select_rows(connection, Coverage, _COMPLETENESS, name_values(asked, found))
 
     return Follower(question, ask, cover).follow(answers)
 
 
-def _name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
+def name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
     """The parameters of ctaudit.who and ctaudit.completeness; ``found``: answers so far."""
     public, remote = question.public, question.remote
     return {
@@ -134,7 +137,7 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
             with connection.transaction():
                 _limit_statements(connection, min(left, own or left))
                 return select_rows(
-                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                    connection, Answer, source, {**name_values(asked), "limit": FOUND_MAX}
                 )
         except psycopg.errors.QueryCanceled:
             raise TooSlow from None
