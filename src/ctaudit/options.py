@@ -50,6 +50,7 @@ def add_who(who: argparse.ArgumentParser) -> None:
     _add_zone(who)
     add_within(who)
     add_json(who)
+    _add_report(who)
 
 
 def add_ask(ask: argparse.ArgumentParser) -> None:
@@ -61,6 +62,16 @@ def add_ask(ask: argparse.ArgumentParser) -> None:
     add_tz(ask)
     add_within(ask)
     add_json(ask)
+    _add_report(ask)
+
+
+def _add_report(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--report", action="store_true", help="write a page to hand over into the file of -o"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="of --report: FILE.html or FILE.pdf"
+    )
 
 
 def add_within(command: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
 
 if TYPE_CHECKING:
+    from ctaudit.commands.reports import ReportWriter
     from ctaudit.conntrack.endpoint import Address
     from ctaudit.letter.letter import Letter
     from ctaudit.letter.letter_text import Tally
@@ -30,6 +31,7 @@ _CANDIDATES = 10
 
 
 def run_ask(args: Namespace) -> int:
+    from ctaudit.commands.reports import name_zone_option, writing_report
     from ctaudit.letter.letter import Options, read_letter
     from ctaudit.letter.letter_text import (
         Tally,
@@ -40,8 +42,9 @@ def run_ask(args: Namespace) -> int:
     )
     from ctaudit.query.notation import parse_within
 
-    tz = "--utc" if args.utc else f"--tz {args.tz}" if args.tz is not None else ""
-    options = Options(tz, _read_date(args.date), parse_within(args.within), _find_scope(args))
+    options = Options(
+        name_zone_option(args), _read_date(args.date), parse_within(args.within), _find_scope(args)
+    )
     letter = read_letter(_read(args.file), options)
     if not letter.found and not letter.unread:
         raise UsageError(
@@ -50,7 +53,8 @@ def run_ask(args: Namespace) -> int:
         )
     tally = Tally()
     if letter.found:
-        _answer(args, letter, tally)
+        with writing_report(args, len(letter.found)) as report:
+            _answer(args, letter, tally, report)
     status = _choose_status(letter, tally)
     if args.json:
         output.print_data(json.dumps(plain_unread(each)) for each in letter.unread)
@@ -62,7 +66,7 @@ def run_ask(args: Namespace) -> int:
     return status
 
 
-def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
+def _answer(args: Namespace, letter: Letter, tally: Tally, report: ReportWriter | None) -> None:
     """Prints each question with its answer as soon as it is there."""
     from ctaudit.letter.caution import find_cautions
     from ctaudit.query.batch import ask_batch
@@ -75,7 +79,11 @@ def _answer(args: Namespace, letter: Letter, tally: Tally) -> None:
                 cautions = list(find_cautions(found, reply))
                 tally.add(number, reply.verdict.name, cautions)
                 _print_one(number, found, reply, cautions, is_json=args.json)
+                if report is not None:
+                    report.add_found(connection, found, reply)
                 bar.show(number)
+        if report is not None:
+            report.unread = letter.unread
     finally:
         bar.end()
 

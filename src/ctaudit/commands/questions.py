@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_who(args: Namespace) -> int:
+    from ctaudit.commands.reports import name_zone_option, writing_report
     from ctaudit.query.lookup import ask_who
     from ctaudit.query.question import read_who
     from ctaudit.query.who_text import format_reply, plain_reply
@@ -32,8 +33,11 @@ def run_who(args: Namespace) -> int:
         within=args.within,
         zone=args.zone,
     )
-    with asking(args) as connection:
+    with writing_report(args) as report, asking(args) as connection:
         reply = ask_who(connection, question)
+        if report is not None:
+            words = {name: value for name, value in vars(args).items() if isinstance(value, str)}
+            report.add_call(connection, words, name_zone_option(args), reply)
     if args.json:
         output.print_json(plain_reply(reply))
     else:

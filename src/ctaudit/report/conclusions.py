@@ -45,7 +45,8 @@ def find_basis(reply: Reply) -> Iterator[str]:
     """What the verdict rests on, in sentences; the reasons of *unknown* are apart."""
     verdict = reply.verdict
     if verdict.name != "unknown":
-        nodes = " and ".join(list_nodes(reply))
+        names = list_nodes(reply)
+        nodes = (text.ONE_GATEWAY if len(names) == 1 else text.GATEWAYS).format(", ".join(names))
         yield f"{text.COMPLETE.format(nodes=nodes)} {text.RESTS[verdict.name]}"
     else:
         found = bool(list_recorded(reply))
@@ -61,7 +62,10 @@ def find_basis(reply: Reply) -> Iterator[str]:
 
 
 def explain_reasons(reply: Reply) -> Iterator[str]:
-    return (explain(reason) for reason in reply.verdict.reasons)
+    """The store's begin with a gateway's name."""
+    names = tuple(f"{item.node}: " for item in reply.coverage)
+    for reason in map(explain, reply.verdict.reasons):
+        yield text.OF_A_GATEWAY.format(reason) if reason.startswith(names) else reason
 
 
 def explain(reason: str) -> str:

@@ -23,11 +23,20 @@ def render_pdf(html: str) -> bytes:
     # It remarks on each property of the style that is for screens.
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     logging.getLogger("fontTools").setLevel(logging.CRITICAL)
-    document: Any = weasyprint.HTML(string=html, url_fetcher=_refuse, media_type="print")
+    fetcher = _make_fetcher()
+    document: Any = weasyprint.HTML(string=html, url_fetcher=fetcher, media_type="print")
     content: bytes = document.write_pdf()
     return content
 
 
-def _refuse(url: str, *_: object, **__: object) -> NoReturn:
+def _make_fetcher() -> Any:
     """The page is whole: nothing is loaded, from no place."""
+    from weasyprint import urls
+
+    # Since WeasyPrint 68 it is no function any more.
+    kind = getattr(urls, "URLFetcher", None)
+    return _refuse if kind is None else kind(allowed_protocols=())
+
+
+def _refuse(url: str, *_: object, **__: object) -> NoReturn:
     raise ValueError(f"{url}: not loaded")

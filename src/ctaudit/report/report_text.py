@@ -51,6 +51,9 @@ HEADLINES: Mapping[str, str] = {
     "unknown": "Unknown: the record cannot answer this question.",
 }
 
+ONE_GATEWAY, GATEWAYS = "the gateway {}", "the gateways {}"
+OF_A_GATEWAY = "gateway {}"
+
 # What a verdict rests on.
 COMPLETE = (
     "This rests on a complete record: {nodes} recorded without interruption then, and nothing is "
@@ -123,12 +126,13 @@ NOT_NO_PORT = (
     "hosts share the address."
 )
 NOT_ANOTHER_TIME = (
-    "Anything for another time, be it a second away. The asked time is that of the clock of whoever "
-    "reported it. This page holds only if that clock was right: ask whether it was synchronized."
+    "Anything for another time, be it a second away. The asked time is that of the clock of "
+    "whoever reported it. This page holds only if that clock was right: ask whether it was "
+    "synchronized."
 )
 NOT_ONE_OF_SEVERAL = (
-    "That it was the first of them, or the likeliest. Nothing prefers one of the connections to the "
-    "others, and all but one of them have nothing to do with the matter."
+    "That it was the first of them, or the likeliest. Nothing prefers one of the connections to "
+    "the others, and all but one of them have nothing to do with the matter."
 )
 NOT_FALSE = (
     "That the report which led to this question is false. If its clock was off, the connection "
@@ -136,7 +140,10 @@ NOT_FALSE = (
     "record."
 )
 NOT_NO = "That there was no connection. Unknown is not no."
-NOT_THE_FOUND = "That a connection listed on this page is the one that was asked for. Unknown is not yes either."
+NOT_THE_FOUND = (
+    "That a connection listed on this page is the one that was asked for. Unknown is not yes "
+    "either."
+)
 
 # The time line.
 TIMELINE_TITLE = "Who used {public} from {begin} until {end}"
@@ -262,51 +269,42 @@ CAUSES: Mapping[str, str] = {
 CAUSE = "that is: {meaning}"
 LOST = ", {count} messages about connections lost"
 
-WORDS: tuple[tuple[str, str], ...] = (
-    (
-        "gateway",
+WORDS: Mapping[str, str] = {
+    "gateway": (
         "The router between the internal hosts and the outside, which gives them the public "
-        "address and keeps the record. It has a name here.",
+        "address and keeps the record. It has a name here."
     ),
-    (
-        "public address and port",
+    "public address and port": (
         "What the outside sees of a connection. A port belongs to one host for the time of a "
-        "connection only, and may belong to another one a second later.",
+        "connection only, and may belong to another one a second later."
     ),
-    ("internal host", "The device behind the gateway, by its address there. Not a person."),
-    (
-        "connection",
-        "What the gateway's kernel tracks as one: TCP, or packets of another protocol between the "
-        "same ends.",
+    "internal host": "The device behind the gateway, by its address there. Not a person.",
+    "connection": (
+        "What the gateway's kernel tracks as one: TCP, or packets of another protocol between "
+        "the same ends."
     ),
-    (
-        "began, ended, duration",
-        "The gateway keeps a connection for some time after its last packet, up to 2 minutes as a "
-        "rule (the closing time-out). End and duration include that time, so the last packet was "
-        "earlier.",
+    "began, ended, duration": (
+        "The gateway keeps a connection for some time after its last packet, up to 2 minutes as "
+        "a rule (the closing time-out). End and duration include that time, so the last packet "
+        "was earlier."
     ),
-    (
-        "(kernel), (kernel event)",
+    "(kernel), (kernel event)": (
         "The time is the kernel's own. Other words in brackets say who else gave the time, and "
-        "that it is a bound.",
+        "that it is a bound."
     ),
-    (
-        "table dump",
-        "A look at all connections that are open, which the gateway takes from time to time.",
+    "table dump": (
+        "A look at all connections that are open, which the gateway takes from time to time."
     ),
-    (
-        "complete",
+    "complete": (
         "The gateway recorded all through the time in question, and nothing is known to be "
-        "missing from the record.",
+        "missing from the record."
     ),
-    (
-        "gap",
+    "gap": (
         "A time in which connections may be missing from the record, with its cause in brackets "
-        "and the number of kernel messages that were lost, where that is known.",
+        "and, where that is known, how many of the kernel's messages about connections were lost."
     ),
-    (
-        "verdict",
+    "verdict": (
         "One, several and none are said only where the record is complete; where it is not, the "
-        "verdict is unknown, whatever was found.",
+        "verdict is unknown, whatever was found."
     ),
-)
+}
