@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ctaudit.report.asked import Asked
     from ctaudit.report.page import Page, Section
 
-# Of a page that somebody reads. WeasyPrint needs 0.1 s and 2 MB for each question.
-QUESTIONS_MAX = 500
+# Of a page that somebody reads. WeasyPrint needs 0.1 s and 2.5 MB for each question.
+QUESTIONS_MAX = 200
 _FORMS = (".html", ".htm", ".pdf")
 
 

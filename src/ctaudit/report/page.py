@@ -191,10 +191,11 @@ def _list_timeline_notes(reply: Reply, timeline: Timeline) -> Iterator[str]:
         yield text.TIMELINE_OF_PORT.format(public=public)
     if any(not bar.is_sure for lane in timeline.lanes for bar in lane.bars):
         yield text.TIMELINE_DASHED
-    if timeline.others and list_recorded(reply):
+    if timeline.others:
         side = format_side(timeline.asked.begin - timeline.window.begin)
         others = f"{timeline.others:,} other host{'s' if timeline.others > 1 else ''}"
-        yield text.REUSED.format(side=side, others=others)
+        form = text.REUSED if list_recorded(reply) else text.USED_BESIDE
+        yield form.format(side=side, others=others)
     left_out = timeline.hidden + sum(lane.left_out for lane in timeline.lanes)
     if left_out:
         yield text.HIDDEN.format(count=left_out)

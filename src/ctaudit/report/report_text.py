@@ -170,6 +170,10 @@ REUSED = (
     "The port is used again: within {side} of the asked time {others} used it as well, so that a "
     "clock that is wrong leads to another host."
 )
+USED_BESIDE = (
+    "Within {side} of the asked time {others} used the port: if the clock of whoever reported it "
+    "was off, one of them may be meant."
+)
 HIDDEN = "{count} more are not drawn."
 
 # The record.

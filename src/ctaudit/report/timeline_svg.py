@@ -20,7 +20,7 @@ _WIDTH = 720
 _LEFT, _RIGHT = 168, 30  # of the plot
 _TOP, _LANE, _BAR = 30, 30, 16
 _HATCH = 7  # between two lines
-_LABEL_MAX = 24  # characters of a lane's label
+_LABEL_MAX = 18  # characters of a lane's label; a longer IPv6 address has two lines
 _TICKS = tuple(timedelta(seconds=each) for each in (5, 10, 30, 60, 120, 300, 600, 1800, 3600))
 _TICKS_MAX = 8
 
@@ -87,10 +87,14 @@ def _draw_lane(
 ) -> None:
     label = words.unnamed if lane.host is None else str(lane.host)
     kind = "lane-answer" if lane.host is not None else "lane-other"
-    small = {"font-size": "9"} if len(label) > _LABEL_MAX else {}
     weight = "bold" if lane.host is not None and timeline.is_proven else "normal"
-    attributes = {"text-anchor": "end", "class": f"ink {kind}", "font-weight": weight, **small}
-    _label(svg, _LEFT - 10, top + 20, label, **attributes)
+    attributes = {"text-anchor": "end", "class": f"ink {kind}", "font-weight": weight}
+    if len(label) <= _LABEL_MAX:
+        _label(svg, _LEFT - 10, top + 20, label, **attributes)
+    else:
+        middle = label.rfind(":", 0, len(label) // 2 + 1) + 1
+        _label(svg, _LEFT - 10, top + 13, label[:middle], **attributes, **{"font-size": "10"})
+        _label(svg, _LEFT - 10, top + 25, label[middle:], **attributes, **{"font-size": "10"})
     # The bars of the answer come last, so that no other one hides them.
     for bar in sorted(lane.bars, key=lambda each: each.is_answer):
         kind = _kind(timeline) if bar.is_answer else "other"

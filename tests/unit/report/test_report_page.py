@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from html import unescape
 from html.parser import HTMLParser
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from ctaudit.letter.claim import Place, Unread
 from ctaudit.letter.reading import Found, Origin
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import make_reply
-from ctaudit.report import report_text
+from ctaudit.report import pdf, report_text
 from ctaudit.report.asked import from_call, from_letter
 from ctaudit.report.html import render_html
 from ctaudit.report.page import Page, make_section
@@ -89,6 +90,7 @@ def text_of(html: str) -> str:
                 "None: no connection fits.",
                 "no connection that the gateway tracked used them.",
                 "That the report which led to this question is false.",
+                "Within 5 min of the asked time 2 other hosts used the port: if the clock",
             ),
             ("What was found", "192.168.", "the port is used again"),
         ),
@@ -334,13 +336,28 @@ def test_a_missing_package_is_named(
 
 
 def test_a_page_has_an_end(tmp_path: Any) -> None:
-    with pytest.raises(UsageError, match="has 501 questions, and a page holds at most 500"):
-        writing_report(_Args(tmp_path / "x.html"), 501).__enter__()  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="has 201 questions, and a page holds at most 200"):
+        writing_report(_Args(tmp_path / "x.html"), 201).__enter__()  # type: ignore[arg-type]
 
 
-def test_pdf_loads_nothing() -> None:
+# A PNG of one pixel.
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c6360000000"
+    "020001e221bc330000000049454e44ae426082"
+)
+
+
+def test_pdf_loads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("weasyprint")
-    from ctaudit.report.pdf import render_pdf
+    image = tmp_path / "x.png"
+    image.write_bytes(PIXEL)
+    html = render_html(page()).replace("<h1>", f'<img src="file://{image}" alt="x"><h1>', 1)
+    assert b"/Image" not in pdf.render_pdf(html)
+    monkeypatch.setattr(pdf, "_make_fetcher", lambda: _default_fetcher())
+    assert b"/Image" in pdf.render_pdf(html), "it would be there if it was loaded"
 
-    html = render_html(page()).replace("<h1>", '<img src="file:///etc/hostname" alt="x"><h1>', 1)
-    assert render_pdf(html).startswith(b"%PDF-")
+
+def _default_fetcher() -> Any:
+    from weasyprint import urls
+
+    return urls.URLFetcher() if hasattr(urls, "URLFetcher") else urls.default_url_fetcher

@@ -126,6 +126,18 @@ def test_all_is_drawn_within_the_picture() -> None:
             assert 0 <= min(places) <= max(places) <= float(str(svg.get(most)))
 
 
+def test_a_long_address_has_room() -> None:
+    host = ip_address("2a01:e35:1394:5ad0:da50:e6ff:fe3c:1250")
+    answer = replace(OUTWARD, host=host)
+    made = make_timeline(reply(answer), around(QUESTION, answer))
+    svg = ElementTree.fromstring(draw(made, WORDS, "x"))
+    ends = [each for each in svg.iter(f"{SVG}text") if each.get("text-anchor") == "end"]
+    assert "2a01:e35:1394:5ad0:da50:e6ff:fe3c:1250" in "".join(str(each.text) for each in ends)
+    for each in ends:
+        width = 0.68 * float(each.get("font-size", "12")) * len(str(each.text))
+        assert float(str(each.get("x"))) - width > 0, each.text
+
+
 def test_an_answer_that_is_not_proven_is_drawn_otherwise() -> None:
     kinds = {each.get("class") for each in picture("unknown").iter(f"{SVG}rect")}
     assert {"bar-unproven", "bar-other", "asked"} <= kinds
