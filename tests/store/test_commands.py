@@ -92,7 +92,7 @@ WRONG = [
     (["schema", "drop"], "invalid choice: 'drop'"),
     (["record", "--node", "a b", "--dsn", ""], "--node 'a b': must be 1 to 63 letters"),
     ([], "required: COMMAND; see ctaudit --help"),
-    (["ask"], "invalid choice: 'ask'"),
+    (["asks"], "invalid choice: 'asks'"),
 ]
 
 

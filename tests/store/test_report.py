@@ -162,6 +162,11 @@ def test_wrong_calls_ask_no_database(tmp_path: Path) -> None:
     assert "-o x.doc: a report is HTML or PDF" in refuse(2, *asked, "--report", "-o", "x.doc")
     nowhere = str(tmp_path / "none" / "x.html")
     assert "cannot be written: No such file" in refuse(74, *asked, "--report", "-o", nowhere)
+    letter = write(tmp_path, b"203.0.113.9:5 without a time\n")
+    done = run("ask", letter, "--report", "-o", str(tmp_path / "x.html"), "--dsn", "host=/nowhere")
+    assert done.status == 2
+    assert "no question could be read, so " in done.err
+    Path(letter).unlink()
     there = tmp_path / "there.html"
     there.write_text("kept")
     refuse(5, *asked, "--report", "-o", str(there))

@@ -21,7 +21,7 @@ RECORDER = {
 AUDITOR = {
     "who", "flows", "gaps", "status", "completeness", "completeness_for", "uncovered", "live",
     "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
-    "compatible_since", "metrics",
+    "compatible_since", "metrics", "clocks",
 }  # fmt: skip
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
@@ -209,6 +209,7 @@ CALLS = {
     "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",
+    "clocks": "SELECT * FROM ctaudit.clocks(ARRAY['gw1'], '2026-01-01', '2026-01-02')",
     "schema_version": "SELECT ctaudit.schema_version()",
     "compatible_since": "SELECT ctaudit.compatible_since()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",

@@ -55,6 +55,8 @@ def run_ask(args: Namespace) -> int:
     if letter.found:
         with writing_report(args, len(letter.found)) as report:
             _answer(args, letter, tally, report)
+    elif args.report:
+        output.remark(f"no question could be read, so {args.output} is not written")
     status = _choose_status(letter, tally)
     if args.json:
         output.print_data(json.dumps(plain_unread(each)) for each in letter.unread)

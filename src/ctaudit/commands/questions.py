@@ -33,15 +33,18 @@ def run_who(args: Namespace) -> int:
         within=args.within,
         zone=args.zone,
     )
-    with writing_report(args) as report, asking(args) as connection:
-        reply = ask_who(connection, question)
-        if report is not None:
-            words = {name: value for name, value in vars(args).items() if isinstance(value, str)}
-            report.add_call(connection, words, name_zone_option(args), reply)
-    if args.json:
-        output.print_json(plain_reply(reply))
-    else:
-        output.print_lines(format_reply(reply))
+    with writing_report(args) as report:
+        with asking(args) as connection:
+            reply = ask_who(connection, question)
+            if report is not None:
+                words = {
+                    name: value for name, value in vars(args).items() if isinstance(value, str)
+                }
+                report.add_call(connection, words, name_zone_option(args), reply)
+        if args.json:
+            output.print_json(plain_reply(reply))
+        else:
+            output.print_lines(format_reply(reply))
     return reply.verdict.exit_status
 
 

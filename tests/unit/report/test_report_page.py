@@ -168,15 +168,13 @@ def hostile_letter() -> Found:
 
 
 def test_hostile_text_in_every_field_stays_text() -> None:
-    answer = replace(
-        OUTWARD,
-        **{
-            field.name: HOSTILE
-            for field in fields(OUTWARD)
-            if isinstance(getattr(OUTWARD, field.name), str)
-            and field.name not in ("direction", "provenance", "state")
-        },
-    )
+    written: dict[str, Any] = {
+        field.name: HOSTILE
+        for field in fields(OUTWARD)
+        if isinstance(getattr(OUTWARD, field.name), str)
+        and field.name not in ("direction", "provenance", "state")
+    }
+    answer = replace(OUTWARD, **written)
     answer = replace(answer, ended_at=None, ended_cause=HOSTILE, counters_cause=HOSTILE)
     why = f"{HOSTILE}: gap ({HOSTILE}), 1 lost"
     coverage = replace(
@@ -353,7 +351,7 @@ def test_pdf_loads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     image.write_bytes(PIXEL)
     html = render_html(page()).replace("<h1>", f'<img src="file://{image}" alt="x"><h1>', 1)
     assert b"/Image" not in pdf.render_pdf(html)
-    monkeypatch.setattr(pdf, "_make_fetcher", lambda: _default_fetcher())
+    monkeypatch.setattr(pdf, "_make_fetcher", _default_fetcher)
     assert b"/Image" in pdf.render_pdf(html), "it would be there if it was loaded"
 
 
