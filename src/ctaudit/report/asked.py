@@ -37,7 +37,8 @@ def from_call(words: Mapping[str, str], zone_option: str, question: WhoQuestion)
 
     ``zone_option``: ``--tz ZONE``, ``--utc`` or "".
     """
-    rows = tuple((label, words[name]) for name, label in text.ASKED_LABELS.items() if name in words)
+    said = {name for name in words if name != "within" or question.within}
+    rows = tuple((label, words[name]) for name, label in text.ASKED_LABELS.items() if name in said)
     return Asked(rows, _explain_zone(words["at"], zone_option, question.span))
 
 

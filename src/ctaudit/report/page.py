@@ -189,7 +189,11 @@ def _list_timeline_notes(reply: Reply, timeline: Timeline) -> Iterator[str]:
         yield text.TIMELINE_OF_ANSWERS
     else:
         yield text.TIMELINE_OF_PORT.format(public=public)
-    if any(not bar.is_sure for lane in timeline.lanes for bar in lane.bars):
+    bars = [bar for lane in timeline.lanes for bar in lane.bars]
+    window = timeline.window
+    if any(bar.begin == window.begin or bar.end == window.end for bar in bars):
+        yield text.TIMELINE_CUT
+    if any(not bar.is_sure for bar in bars):
         yield text.TIMELINE_DASHED
     if timeline.others:
         side = format_side(timeline.asked.begin - timeline.window.begin)

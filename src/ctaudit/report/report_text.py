@@ -166,6 +166,7 @@ TIMELINE_OF_ANSWERS = (
     "before and after."
 )
 TIMELINE_DASHED = "A dashed bar begins or ends at a time that is not known exactly."
+TIMELINE_CUT = "A bar at the edge of the picture goes on beyond it."
 REUSED = (
     "The port is used again: within {side} of the asked time {others} used it as well, so that a "
     "clock that is wrong leads to another host."

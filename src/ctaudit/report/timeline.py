@@ -15,6 +15,7 @@ from ctaudit.query.answer import IMPORTED, Answer
 from ctaudit.query.path import begin_of, end_of
 from ctaudit.query.reply import Reply
 from ctaudit.query.time_notation import TimeSpan
+from ctaudit.query.uncovered import Uncovered
 from ctaudit.report.surroundings import Surroundings
 
 LANES_MAX = 8  # hosts that have a lane of their own
@@ -65,7 +66,7 @@ def make_timeline(reply: Reply, around: Surroundings) -> Timeline:
     # A connection that began or ended since the first look is still the one of the answer.
     named = {_key(each) for each in found}
     every = {_key(each): each for each in (*near, *found)}.values()
-    window = choose_window(reply.question.span, every)
+    window = choose_window(reply.question.span, every, around.uncovered)
     shown = [each for each in every if _touches(each, window)]
     hosts = [each.host for each in found]
     others = sorted({each.host for each in shown} - set(hosts), key=lambda host: host.packed)
@@ -90,12 +91,16 @@ def make_timeline(reply: Reply, around: Surroundings) -> Timeline:
     )
 
 
-def choose_window(asked: TimeSpan, answers: Iterable[Answer]) -> TimeSpan:
+def choose_window(
+    asked: TimeSpan, answers: Iterable[Answer], uncovered: Iterable[Uncovered] = ()
+) -> TimeSpan:
     """The narrowest with a start or an end on either side of the asked time, else the widest.
 
     So two uses of a port that lie seconds apart can be told apart.
     """
     edges = [time for each in answers for time in (begin_of(each), end_of(each))]
+    for part in uncovered:
+        edges += [time for time in (part.uncovered_from, part.uncovered_until) if time]
     for side in _SIDES:
         window = TimeSpan(asked.begin - side, asked.end + side)
         before = any(window.begin <= edge < asked.end for edge in edges)

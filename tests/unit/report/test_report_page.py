@@ -284,6 +284,15 @@ def test_how_the_zone_was_read(at: str, option: str, said: str) -> None:
     assert from_call({"public": "x", "at": at}, option, QUESTION).zone_from == said
 
 
+def test_what_was_not_said_was_not_asked() -> None:
+    words = {"public": "x", "at": "2026-02-22T11:59:43Z", "within": "0", "config": "y"}
+    assert [label for label, _ in from_call(words, "", QUESTION).words] == [
+        "Public address and port", "Time",
+    ]  # fmt: skip
+    wide = replace(QUESTION, within=5.0)
+    assert ("Widened by", "5") in from_call({**words, "within": "5"}, "", wide).words
+
+
 def test_each_cause_of_a_gap_is_explained() -> None:
     assert {cause.removesuffix(": ...") for cause in listed("gap")} == set(report_text.CAUSES)
 

@@ -14,10 +14,13 @@ import pytest
 from ctaudit.query.reply import make_reply
 from ctaudit.query.time_notation import TimeSpan
 from ctaudit.query.uncovered import Uncovered
+from ctaudit.report import report_text
+from ctaudit.report.page import make_section
 from ctaudit.report.surroundings import Surroundings
 from ctaudit.report.timeline import LANES_MAX, Timeline, choose_window, make_timeline
 from ctaudit.report.timeline_svg import Words, draw, format_zone, list_ticks
 from tests.unit.answers import COMPLETE, END, OPEN, OUTWARD, START, local_zone, other
+from tests.unit.report.examples import ASKED as EXAMPLE
 from tests.unit.report.examples import EXAMPLES, QUESTION, around, reply
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -57,6 +60,17 @@ def test_the_window_is_the_narrowest_with_a_change_on_each_side(
     assert window == TimeSpan(ASKED.begin - seconds(side), ASKED.end + seconds(side))
 
 
+def test_a_gap_is_a_change_too() -> None:
+    gap = Uncovered("gw1", ASKED.begin - seconds(5), ASKED.end + seconds(4), "why")
+    long = replace(OUTWARD, started_at=ASKED.begin - seconds(5000), ended_at=None)
+    assert choose_window(ASKED, [long], [gap]).end == ASKED.end + seconds(15)
+    assert choose_window(ASKED, [long]).end == ASKED.end + seconds(300)
+    section = make_section(1, EXAMPLE, reply(OUTWARD), around(QUESTION, OUTWARD, gaps=(gap,)))
+    assert report_text.TIMELINE_CUT in section.timeline_notes
+    section = make_section(1, EXAMPLE, reply(OUTWARD), around(QUESTION, OUTWARD))
+    assert report_text.TIMELINE_CUT not in section.timeline_notes
+
+
 def test_hosts_of_the_answer_come_first_and_others_have_no_name() -> None:
     made = timeline("one")
     assert [lane.host for lane in made.lanes] == [OUTWARD.host, None, None]
@@ -82,11 +96,11 @@ def test_doubtful_parts_are_joined_and_cut() -> None:
     def part(begin: float, end: float) -> Uncovered:
         return Uncovered("gw1", ASKED.begin + seconds(begin), ASKED.begin + seconds(end), "why")
 
-    gaps = (part(-9000, -100), part(-120, -90), part(20, 30), Uncovered("gw1", None, None, "x"))
+    gaps = (part(-9000, -40), part(-50, -30), part(20, 30), Uncovered("gw1", None, None, "x"))
     made = make_timeline(reply(OUTWARD), around(QUESTION, OUTWARD, gaps=gaps[:3]))
     window = made.window
     assert made.doubtful == (
-        TimeSpan(window.begin, ASKED.begin - seconds(90)),
+        TimeSpan(window.begin, ASKED.begin - seconds(30)),
         TimeSpan(ASKED.begin + seconds(20), ASKED.begin + seconds(30)),
     )
     made = make_timeline(reply(OUTWARD), around(QUESTION, OUTWARD, gaps=gaps))
