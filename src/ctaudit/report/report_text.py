@@ -18,17 +18,13 @@ INTRODUCTION = (
 
 # The fixed words of the template.
 LABELS = SimpleNamespace(
-    case="Case",
-    reason="Reason",
-    made="Made",
+    case="Case", reason="Reason", made="Made",
     contents="Questions and verdicts",
     question="Question",
     subject="Who was behind {public}?",
     number="No.",
     verdict="Verdict",
-    asked="As asked",
-    read="As read",
-    answer="Answer",
+    asked="As asked", read="As read", answer="Answer",
     found="What was found",
     found_unproven="What was found, and is not proven to be what was asked for",
     may="What may be concluded",
@@ -42,7 +38,7 @@ LABELS = SimpleNamespace(
         "about them."
     ),
     words="Words on this page",
-)
+)  # fmt: skip
 
 HEADLINES: Mapping[str, str] = {
     "one": "One: exactly one connection fits.",
@@ -203,14 +199,9 @@ CLOCK_WITHOUT_END = "it is set or synchronized again"
 
 # How a question was read.
 ASKED_LABELS: Mapping[str, str] = {
-    "public": "Public address and port",
-    "at": "Time",
-    "to": "Remote end",
-    "proto": "Protocol",
-    "node": "Gateway",
-    "zone": "Conntrack zone",
-    "within": "Widened by",
-}
+    "public": "Public address and port", "at": "Time", "to": "Remote end", "proto": "Protocol",
+    "node": "Gateway", "zone": "Conntrack zone", "within": "Widened by",
+}  # fmt: skip
 PLACE = "Place in the letter"
 EXCERPT = "Text"
 ALSO = "Also"
@@ -232,17 +223,10 @@ READ_WITHIN = "{seconds:g} s earlier and later than written"
 PORT_OF_SERVICE = "port {port}, whose address the letter does not name: not asked for"
 
 DETAILS: Mapping[str, str] = {
-    "called": "Called address",
-    "started": "Began",
-    "ended": "Ended",
-    "duration": "Duration",
-    "sent": "Sent by the host",
-    "received": "Received by the host",
-    "idle": "Idle",
-    "gateway": "Gateway",
-    "seen by": "Also seen by",
-    "mark": "Mark",
-}
+    "called": "Called address", "started": "Began", "ended": "Ended", "duration": "Duration",
+    "sent": "Sent by the host", "received": "Received by the host", "idle": "Idle",
+    "gateway": "Gateway", "seen by": "Also seen by", "mark": "Mark",
+}  # fmt: skip
 HOST = "Internal host"
 PUBLIC = "Public address and port"
 PUBLIC_SAME = "{public}, the host's own: it was not translated"
@@ -253,7 +237,6 @@ NOT_SHOWN = "{count} more connections fit and are not shown."
 ALL_TIMES = "All times are in the time zone {zone} unless another one stands beside them."
 MADE = "{at}, with ctaudit {program}, by the database login {login}"
 SCHEMA = "The database's schema is version {schema}."
-PAGE_OF = "{title}, made {at}"
 
 # What a cause of a gap means, by the word in brackets after "gap".
 CAUSES: Mapping[str, str] = {

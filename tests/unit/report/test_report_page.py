@@ -368,3 +368,13 @@ def _default_fetcher() -> Any:
     from weasyprint import urls
 
     return urls.URLFetcher() if hasattr(urls, "URLFetcher") else urls.default_url_fetcher
+
+
+def test_no_sentence_is_left_over() -> None:
+    folder = Path(report_text.__file__).parent
+    used = "\n".join(path.read_text() for path in folder.iterdir() if path.suffix in (".py", ".j2"))
+    names = [name for name in vars(report_text) if name.isupper()]
+    names += [f"labels.{name}" for name in vars(report_text.LABELS) if name != "subject"]
+    wanted = [name if "." in name else f"text.{name}" for name in names]
+    used += used.replace("LABELS.", "labels.")
+    assert [name for name in wanted if not re.search(rf"\b{name}\b", used)] == []
