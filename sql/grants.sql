@@ -32,7 +32,7 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
-    ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
+    ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- Why it is asked, and what was asked: its own inquiries, to a supervisor all.
 GRANT EXECUTE ON FUNCTION ctaudit.set_purpose, ctaudit.requires_reason TO ctaudit_auditor;

@@ -62,11 +62,9 @@ def add_who(who: argparse.ArgumentParser) -> None:
         help="many questions: a CSV with the columns public and at, and to, proto, node, within, "
         "zone where they are said; - for standard input",
     )  # fmt: skip
-    who.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="of --batch: the answers, as CSV"
-    )
     add_purpose(who)
     add_json(who)
+    _add_report(who, "; of --batch: the answers, as CSV")
 
 
 def add_ask(ask: argparse.ArgumentParser) -> None:
@@ -79,6 +77,18 @@ def add_ask(ask: argparse.ArgumentParser) -> None:
     add_within(ask)
     add_purpose(ask)
     add_json(ask)
+    _add_report(ask)
+
+
+def _add_report(command: argparse.ArgumentParser, other: str = "") -> None:
+    """``other``: what else is written into the file of -o."""
+    command.add_argument(
+        "--report", action="store_true", help="write a page to hand over into the file of -o"
+    )
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help=f"of --report: FILE.html or FILE.pdf{other}",
+    )  # fmt: skip
 
 
 def add_within(command: argparse.ArgumentParser) -> None:

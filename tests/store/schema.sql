@@ -1346,6 +1346,33 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, noted_at timestamp with time zone, synchronised boolean, estimated_error_us bigint, maximum_error_us bigint, stepped_at timestamp with time zone, step_seconds double precision, doubt_from timestamp with time zone, doubt_until timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT
+        n.node, noted.at, noted.synchronised, noted.estimated_error_us, noted.maximum_error_us,
+        doubt.at, doubt.step_seconds, doubt.doubt_from, doubt.doubt_until
+    FROM ctaudit.node AS n
+    LEFT JOIN LATERAL (
+        SELECT
+            k.at, k.synchronised, k.estimated_error_us,
+            (k.detail ->> 'maximum_error_us')::bigint AS maximum_error_us
+        FROM ctaudit.clock AS k
+        WHERE k.node = n.node AND k.at <= p_from
+        ORDER BY k.at DESC, k.clock_id DESC LIMIT 1
+    ) AS noted ON true
+    LEFT JOIN LATERAL (
+        SELECT d.at, d.step_seconds, d.doubt_from, d.doubt_until FROM ctaudit.clock_doubt AS d
+        WHERE d.node = n.node AND d.doubt_from < p_until AND d.doubt_until >= p_from
+        ORDER BY d.at LIMIT 1
+    ) AS doubt ON true
+    WHERE n.node IN (
+        SELECT named FROM unnest(p_nodes) AS p (name), unnest(ctaudit.nodes_named(p.name)) AS named
+    )
+    ORDER BY n.node;
+$$;
+ALTER FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((NOT (p_ct_id IS DISTINCT FROM p_other_ct_id)) AND (p_start_from <= p_other_start_until) AND (p_start_until >= p_other_start_from) AND (((p_started_at IS NOT NULL) AND (p_other_started_at IS NOT NULL)) OR (p_received_at <= p_other_received_at)));
@@ -9494,6 +9521,8 @@ REVOKE ALL ON FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position
 REVOKE ALL ON FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.start_from(p_started_at timestamp with time zone, p_source ctaudit.time_source, p_after timestamp with time zone) FROM PUBLIC;

@@ -22,6 +22,7 @@ AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
+    "clocks",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 MAINTAINER = {
@@ -219,6 +220,7 @@ CALLS = {
     "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
     "status": "SELECT * FROM ctaudit.status()",
+    "clocks": "SELECT * FROM ctaudit.clocks(ARRAY['gw1'], '2026-01-01', '2026-01-02')",
     "schema_version": "SELECT ctaudit.schema_version()",
     "compatible_since": "SELECT ctaudit.compatible_since()",
     "resume_position": "SELECT ctaudit.resume_position('gw1', %(stream)s)",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import Namespace
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from ctaudit import output
 from ctaudit.commands.bar import Bar
+from ctaudit.commands.draft import replacing
 from ctaudit.commands.notice import say_breadth
 from ctaudit.commands.source import asking
 from ctaudit.errors import SUCCESS, WHO_UNKNOWN, OutputError, UsageError
@@ -76,8 +76,7 @@ def _refuse_others(args: Namespace) -> None:
     beside = [name for name in _NOT_BESIDE if getattr(args, name) is not None]
     if args.within != "0":
         beside.append("within")
-    if args.json:
-        beside.append("json")
+    beside += [name for name in ("json", "report") if getattr(args, name)]
     if beside:
         name = "ADDRESS:PORT" if beside[0] == "public" else f"--{beside[0]}"
         raise UsageError(f"{name} beside --batch: each line of the file says what is asked")
@@ -114,26 +113,15 @@ def _written(path: Path | None) -> Iterator[Callable[[str], None]]:
     if path is None:
         yield lambda line: output.print_data([line])
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
-            "w", encoding="utf-8", errors="surrogateescape", newline="",
-        ) as file:  # fmt: skip
-            yield lambda line: _write(file, line, path)
-        draft.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
+    with replacing(path) as draft:
+        yield lambda line: _write(draft, line, path)
 
 
-def _write(file: TextIO, line: str, path: Path) -> None:
+def _write(draft: BinaryIO, line: str, path: Path) -> None:
     try:
-        file.write(line + "\n")
+        draft.write(f"{line}\n".encode(errors="surrogateescape"))
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+        raise OutputError(f"-o {path}: cannot be written: {error.strerror}") from None
 
 
 def _format_counts(counts: Counter[str]) -> str:

@@ -21,6 +21,7 @@ from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
 
 if TYPE_CHECKING:
+    from ctaudit.commands.reports import ReportWriter
     from ctaudit.conntrack.endpoint import Address
     from ctaudit.letter.letter import Letter
     from ctaudit.letter.letter_text import Tally
@@ -33,6 +34,7 @@ _CANDIDATES = 10
 
 
 def run_ask(args: Namespace) -> int:
+    from ctaudit.commands.reports import name_zone_option, writing_report
     from ctaudit.letter.letter import Options, read_letter
     from ctaudit.letter.letter_text import (
         Tally,
@@ -45,8 +47,9 @@ def run_ask(args: Namespace) -> int:
     from ctaudit.query.purpose import read_purpose
 
     purpose = read_purpose(args.case, args.reason)
-    tz = "--utc" if args.utc else f"--tz {args.tz}" if args.tz is not None else ""
-    options = Options(tz, _read_date(args.date), parse_within(args.within), _find_scope(args))
+    options = Options(
+        name_zone_option(args), _read_date(args.date), parse_within(args.within), _find_scope(args)
+    )
     letter = read_letter(_read(args.file), options)
     if not letter.found and not letter.unread:
         raise UsageError(
@@ -55,7 +58,10 @@ def run_ask(args: Namespace) -> int:
         )
     tally = Tally()
     if letter.found:
-        letter = _answer(args, letter, tally, purpose)
+        with writing_report(args, purpose, len(letter.found)) as report:
+            letter = _answer(args, letter, tally, purpose, report)
+    elif args.report:
+        output.remark(f"no question could be read, so {args.output} is not written")
     status = _choose_status(letter, tally)
     if args.json:
         output.print_data(json.dumps(plain_unread(each)) for each in letter.unread)
@@ -71,7 +77,9 @@ def run_ask(args: Namespace) -> int:
     return status
 
 
-def _answer(args: Namespace, letter: Letter, tally: Tally, purpose: Purpose) -> Letter:
+def _answer(
+    args: Namespace, letter: Letter, tally: Tally, purpose: Purpose, report: ReportWriter | None
+) -> Letter:
     """Prints each question with its answer as soon as it is there; returns what was asked."""
     from ctaudit.letter.caution import find_cautions
     from ctaudit.letter.letter import orient_letter
@@ -85,7 +93,11 @@ def _answer(args: Namespace, letter: Letter, tally: Tally, purpose: Purpose) -> 
             cautions = list(find_cautions(found, reply))
             tally.add(number, reply.verdict.name, cautions)
             _print_one(number, found, reply, cautions, is_json=args.json)
+            if report is not None:
+                report.add_found(connection, found, reply)
             bar.show(number)
+    if report is not None:
+        report.unread = letter.unread
     return letter
 
 

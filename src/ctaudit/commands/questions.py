@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def run_who(args: Namespace) -> int:
     from ctaudit.commands.batch import run_batch
+    from ctaudit.commands.reports import name_zone_option, writing_report
     from ctaudit.query.lookup import ask_who
     from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import read_who
@@ -28,7 +29,7 @@ def run_who(args: Namespace) -> int:
 
     if args.batch is not None:
         return run_batch(args)
-    if args.public is None or args.at is None or args.output is not None:
+    if args.public is None or args.at is None:
         raise UsageError(
             "who: give ADDRESS:PORT and --at, or a file of questions: --batch FILE -o FILE"
         )
@@ -42,12 +43,18 @@ def run_who(args: Namespace) -> int:
         zone=args.zone,
     )
     purpose = read_purpose(args.case, args.reason)
-    with asking(args) as connection:
-        reply = ask_who(connection, question, purpose)
-    if args.json:
-        output.print_json(plain_reply(reply))
-    else:
-        output.print_lines(format_reply(reply))
+    with writing_report(args, purpose) as report:
+        with asking(args) as connection:
+            reply = ask_who(connection, question, purpose)
+            if report is not None:
+                words = {
+                    name: value for name, value in vars(args).items() if isinstance(value, str)
+                }
+                report.add_call(connection, words, name_zone_option(args), reply)
+        if args.json:
+            output.print_json(plain_reply(reply))
+        else:
+            output.print_lines(format_reply(reply))
     say_breadth(purpose, {}, question.span.begin, question.span.end)
     return reply.verdict.exit_status
 

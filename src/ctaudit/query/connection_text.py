@@ -76,12 +76,12 @@ def format_sighting(other: Answer, answer: Answer) -> str:
 
 
 def format_connection(connection: Connection) -> Iterator[str]:
-    yield _format_who(connection.answer)
-    for label, text in _format_details(connection):
+    yield format_who(connection.answer)
+    for label, text in format_details(connection):
         yield f"  {label:<9}  {text}"
 
 
-def _format_who(answer: Answer) -> str:
+def format_who(answer: Answer) -> str:
     """``192.168.1.129:53400 was behind 1.2.3.4:53500 (tcp to 19.1.16.7:443)``."""
     host, public = format_host(answer), format_public(answer)
     way = "from" if answer.direction == "inward" else "to"
@@ -91,7 +91,8 @@ def _format_who(answer: Answer) -> str:
     return f"{host} was behind {public} {rest}"
 
 
-def _format_details(connection: Connection) -> Iterator[tuple[str, str]]:
+def format_details(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Each line's label and its text."""
     answer = connection.answer
     if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
         asked = format_party(answer.proto, answer.orig_dst, answer.orig_dport)

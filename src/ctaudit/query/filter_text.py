@@ -7,21 +7,33 @@ from ctaudit.query.answer import Answer
 from ctaudit.query.question import WhoQuestion
 
 
+def find_differences(answers: tuple[Answer, ...]) -> tuple[str, ...]:
+    """How the candidates differ: port, proto, remote, node, time."""
+    kinds = {
+        "port": len({(answer.public, answer.public_port) for answer in answers}) > 1,
+        "proto": len({answer.proto for answer in answers}) > 1,
+        "remote": len({(answer.remote, answer.remote_port) for answer in answers}) > 1,
+        "node": len({answer.node for answer in answers}) > 1,
+        "time": _is_reused(answers),
+    }
+    return tuple(kind for kind, differs in kinds.items() if differs)
+
+
 def format_filters(question: WhoQuestion, answers: tuple[Answer, ...]) -> str:
     """The options that would distinguish the candidates, given how these differ."""
-    filters = []
-    if len({(answer.public, answer.public_port) for answer in answers}) > 1:
+    filters, differences = [], find_differences(answers)
+    if "port" in differences:
         filters.append("the port")
-    if question.proto is None and len({answer.proto for answer in answers}) > 1:
+    if question.proto is None and "proto" in differences:
         names = sorted({name_protocol(answer.proto) for answer in answers})
         filters.append(f"--proto ({', '.join(names)})")
-    if len({(answer.remote, answer.remote_port) for answer in answers}) > 1:
+    if "remote" in differences:
         filters.append("--to with the remote address" + _and_port(answers))
-    if question.node is None and len({answer.node for answer in answers}) > 1:
+    if question.node is None and "node" in differences:
         filters.append(f"--node ({', '.join(sorted({answer.node for answer in answers}))})")
     if question.within:
         filters.append("a smaller --within")
-    elif _is_reused(answers):
+    elif "time" in differences:
         filters.append("a more exact --at, with a fraction of the second")
     if not filters:
         return "No further filter can distinguish them."

@@ -69,7 +69,11 @@ _FLOWS = sql.SQL(
 
 
 def ask_who(
-    connection: psycopg.Connection[Any], question: WhoQuestion, purpose: Purpose = UNSAID
+    connection: psycopg.Connection[Any],
+    question: WhoQuestion,
+    purpose: Purpose = UNSAID,
+    *,
+    with_hints: bool = True,
 ) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
 
@@ -86,7 +90,8 @@ def ask_who(
             answers, coverage = follow(connection, question, answers)
             by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
-            hints = () if answers or not coverage else _look_for_hints(connection, question)
+            is_hinted = with_hints and coverage and not answers
+            hints = _look_for_hints(connection, question) if is_hinted else ()
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
         return replace(reply, hints=hints)
 

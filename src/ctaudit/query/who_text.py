@@ -112,7 +112,7 @@ def format_reply(reply: Reply, most: int = ANSWERS_MAX) -> Iterator[str]:
     for reason in verdict.reasons:
         yield f"Unknown: {localise_times(reason)}."
     if reply.protocols:
-        yield f"{'; '.join(_format_verdict(item, verdict) for item in reply.protocols)}."
+        yield f"{format_verdicts(reply)}."
     for sentence in find_outside(reply.of_the_address, reply.coverage):
         yield f"Wrong scope: {localise_times(sentence)}, and yet it had this connection."
     for item in reply.coverage:
@@ -192,6 +192,11 @@ def _is_behind(item: Coverage, reply: Reply) -> bool:
     """Whether it is asked only because it has the address of another gateway's host."""
     sightings = (one for connection in reply.connections for one in connection.seen_by)
     return any(one.node != item.node and one.host in item.holds for one in sightings)
+
+
+def format_verdicts(reply: Reply) -> str:
+    """Of each protocol, where the record is complete for some only."""
+    return "; ".join(_format_verdict(item, reply.verdict) for item in reply.protocols)
 
 
 def _format_verdict(item: ProtocolVerdict, whole: Verdict) -> str:
