@@ -8,7 +8,6 @@ each change of a lease; its columns and states are those of src/lib/dhcpsrv in i
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -73,8 +72,8 @@ def _read_dnsmasq_line(number: int, words: list[str], as_of: datetime) -> Statem
 
 def read_kea(lines: Iterable[str]) -> Iterator[Statement | Unreadable]:
     """Each line of leases4.csv or leases6.csv, to be joined. Raises UsageError of the header."""
-    rows = csv.reader(lines, quoting=csv.QUOTE_NONE)
-    header = [name.strip() for name in next(rows, [])]
+    rows = (line.rstrip("\r\n").split(",") for line in lines)
+    header = next(rows, [])
     version = 6 if "duid" in header else 4
     missing = [name for name in _NEEDED[version] if name not in header]
     if missing:
@@ -82,14 +81,14 @@ def read_kea(lines: Iterable[str]) -> Iterator[Statement | Unreadable]:
             f"its first line {','.join(header)[:60]!r} is not the header of Kea's leases4.csv or "
             f"leases6.csv: it has no column {missing[0]}"
         )
-    for row in rows:
+    for number, row in enumerate(rows, 2):
         if not any(row):
             continue
         values = dict(zip(header, row, strict=False))
         try:
-            yield from _read_kea_row(rows.line_num, values, version)
+            yield from _read_kea_row(number, values, version)
         except (_Wrong, UsageError) as error:
-            yield Unreadable(rows.line_num, str(error))
+            yield Unreadable(number, str(error))
 
 
 def _read_kea_row(number: int, values: Mapping[str, str], version: int) -> Iterator[Statement]:

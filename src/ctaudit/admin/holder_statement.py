@@ -57,21 +57,33 @@ def _lasts(lease: Statement) -> bool:
 
 
 def _add(said: list[Statement], lease: Statement) -> None:
-    last = said[-1] if said else None
-    if last is not None and not last.is_end and (last.until is None or last.until >= lease.begin):
-        if last.holder == lease.holder:
-            said[-1] = replace(last, until=lease.until, detail=lease.detail or last.detail)
-            return
-        said[-1] = replace(last, until=lease.begin)
+    place = _find_last(said)
+    if place is not None:
+        last = said[place]
+        ended = any(end.holder in (None, lease.holder) for end in said[place + 1 :])
+        if last.until is None or last.until >= lease.begin:
+            if last.holder == lease.holder and not ended:
+                detail = lease.detail or last.detail
+                said[place] = replace(last, until=lease.until, detail=detail)
+                return
+            said[place] = replace(last, until=lease.begin)
     said.append(lease)
 
 
 def _end(said: list[Statement], end: Statement) -> None:
-    last = said[-1] if said else None
-    if last is not None and last.is_end and end.until is None and last.begin == end.begin:
+    place = _find_last(said)
+    ends = said if place is None else said[place + 1 :]
+    if end.until is None and any(
+        (one.holder, one.begin) == (end.holder, end.begin) for one in ends
+    ):
         return
-    if last is not None and not last.is_end and end.holder in (None, last.holder):
-        at = end.begin if end.until is None else end.until
+    if place is not None and end.holder in (None, said[place].holder):
+        last, at = said[place], end.begin if end.until is None else end.until
         if last.until is None or last.until > at:
-            said[-1] = replace(last, until=at)
+            said[place] = replace(last, until=at)
     said.append(end)
+
+
+def _find_last(said: list[Statement]) -> int | None:
+    """The place of the last lease, before the ends that were said since."""
+    return next((n for n in range(len(said) - 1, -1, -1) if not said[n].is_end), None)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _join(statements: Sequence[tuple[Path, Statement]]) -> list[tuple[Path, Stat
 
 
 def _read(form: str, path: Path, content: str, written: datetime) -> list[Statement | Unreadable]:
-    lines = content.splitlines(keepends=True)
+    lines = list(StringIO(content, newline=""))
     try:
         if form == "csv":
             return list(read_csv(lines))
