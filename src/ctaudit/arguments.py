@@ -21,7 +21,7 @@ _STATUSES = {
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
-    "import": "0 all is imported; of ulogd 3, of holders 2: some could not be",
+    "import": "0 all is imported; 3 some rows of ulogd2 could not be; 2 some lines of holders",
     "maintain": "0 done; 5 also: a step waits for a lock that somebody else holds",
     "node": "0 done; 5 also: of retire --here, the database did not have the last note in time",
     "schema": "0 done; 6 also: of status, no schema is installed",
