@@ -32,8 +32,10 @@ DECLARE
     );
     v_found jsonb;
 BEGIN
-    -- The clock may have gone back in between.
-    v_until := greatest(v_until, v_from);
+    IF v_until < v_from THEN
+        -- The clock went back in between.
+        v_until := v_from;
+    END IF;
     WITH met AS (
         SELECT h.*, h.valid_from <= v_from
             AND coalesce(h.valid_until, 'infinity') >= v_until AS is_whole,

@@ -156,6 +156,45 @@ def test_of_an_open_connection_until_the_asked_time(store: Store) -> None:
     assert store.name(100, "1.2.3.4:53700")["name"] is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "begin", "until"),
+    [
+        ({}, 10, 20),
+        ({"started_after": 5}, 5, 20),
+        ({"started_source": "dump"}, None, 20),
+        ({"started_source": "dump", "started_after": 5}, 5, 20),
+        ({"started_at": None, "started_source": None}, None, 20),
+        ({"ended_at": None, "ended_before": 25, "state": "unobserved"}, 10, 25),
+        ({"ended_at": None, "state": "ended"}, 10, None),
+        ({"ended_at": None, "state": "unobserved"}, 10, None),
+        ({"ended_at": None, "state": "open"}, 10, 15),
+        ({"ended_at": None, "state": "unknown"}, 10, 15),
+        ({"ended_at": 8}, 10, 10),
+    ],
+)
+def test_what_must_be_covered(
+    store: Store, changes: dict[str, Any], begin: float | None, until: float | None
+) -> None:
+    """Seconds after BASE; the asked span ends at 15."""
+    values = {
+        "node": "gw1", "direction": "outward", "host": HOST, "zone": 0, "state": "ended",
+        "started_at": 10, "started_source": "kernel", "ended_at": 20,
+    } | changes  # fmt: skip
+    connection = {
+        name: after(value).isoformat() if isinstance(value, int) and name != "zone" else value
+        for name, value in values.items()
+    }
+    with psycopg.connect(store.owner) as owner:
+        row = owner.execute(
+            "SELECT extract(epoch FROM (h.said ->> 'from')::timestamptz - %s)::float,"
+            " extract(epoch FROM (h.said ->> 'until')::timestamptz - %s)::float"
+            " FROM (SELECT ctaudit.holder_of("
+            "jsonb_populate_record(NULL::ctaudit.connection, %s), %s)) AS h (said)",
+            (BASE, BASE, json.dumps(connection), after(15)),
+        ).fetchone()
+    assert row == (begin, until)
+
+
 def test_ipv6_gateway_and_zone(store: Store) -> None:
     six = "2a01:e35:1394:5bd0::/64"
     with psycopg.connect(store.registrar, autocommit=True) as connection:
@@ -327,6 +366,29 @@ def test_kea_every_five_minutes(store: Store, tmp_path: Path) -> None:
         assert store.take("kea", path).status == 0
         assert store.spans() == expected
     assert store.name()["name"] == ann
+
+
+def test_kea_leases_again_what_was_released(store: Store, tmp_path: Path) -> None:
+    """The line of the release is read each time: it ends the lease before it, and no later one."""
+    path, ann = tmp_path / "leases4.csv", "aa:00"
+    lines = KEA + kea(ann, 0, 3600)
+    store.take("kea", write(path, lines, 0))
+    store.take("kea", write(path, lines, 100))
+    lines += kea(ann, 0, 0) + kea(ann, 300, 3600)
+    done = store.take("kea", write(path, lines, 310))
+    assert ": 1 added, 0 lengthened, 0 changed, 1 shortened, 0 unchanged." in done.out
+    expected = [(ann, 0, 100), (ann, 300, 3900)]
+    assert store.spans() == expected
+    done = store.take("kea", write(path, lines, 600))
+    assert ": 0 added, 0 lengthened, 0 changed, 0 shortened, 2 unchanged." in done.out
+    assert store.spans() == expected
+
+
+def test_a_declined_address_is_nobody_s(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "leases4.csv"
+    store.take("kea", write(path, KEA + kea("aa:00", 0, 3600), 0))
+    store.take("kea", write(path, KEA + kea("aa:00", 0, 3600) + kea("", 50, 3600, 1), 100))
+    assert store.spans() == [("aa:00", 0, 50)]
 
 
 def test_retention_and_holds(store: Store) -> None:
