@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from bench.batch import run_batch
 from bench.candidates import CANDIDATES
 from bench.closing import run_closing
 from bench.demands import judge
@@ -77,6 +78,13 @@ def main() -> int:
     years.add_argument("--days", type=int, default=400)
     years.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     years.set_defaults(work=_run_years)
+    batch = commands.add_parser("batch", help="many questions at once and one by one; JSON lines")
+    batch.add_argument("--questions", type=int, default=10_000)
+    batch.add_argument("--connections", type=int, default=10_000_000)
+    batch.add_argument("--days", type=int, default=20)
+    batch.add_argument("--alone", type=int, default=10_000, help="of these also one by one")
+    batch.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    batch.set_defaults(work=_run_batch)
     rules = commands.add_parser("filter", help="what filter rules cost and save, JSON lines")
     rules.add_argument("--rounds", type=int, default=5, help="of the packet rates")
     rules.add_argument("--packets", type=int, default=100_000, help="of each of them")
@@ -111,6 +119,17 @@ def _run_closing(chosen: argparse.Namespace) -> None:
     if chosen.write:
         result = {"connections": chosen.connections, "note": chosen.write, "runs": runs}
         print(write_result("closing", result))
+        _report(chosen)
+
+
+def _run_batch(chosen: argparse.Namespace) -> None:
+    figures = []
+    for item in run_batch(chosen.questions, chosen.connections, chosen.days, chosen.alone):
+        figures.append(item)
+        print(json.dumps(item), flush=True)
+    if chosen.write:
+        result = {"connections": chosen.connections, "days": chosen.days, "note": chosen.write}
+        print(write_result("batch", result | {"figures": figures}))
         _report(chosen)
 
 

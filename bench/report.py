@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.batch_report import batch_section
 from bench.candidates import ALONE, CANDIDATES
 from bench.closing_report import closing_section
 from bench.demands import Verdict, judge
@@ -78,7 +79,14 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         plot.write_text(draw(_panels(runs)))
         written.append(plot)
         pieces.append(_side_section(result, runs))
-    store = (store_section, years_section, reliable_section, live_section, closing_section)
+    store = (
+        store_section,
+        years_section,
+        batch_section,
+        reliable_section,
+        live_section,
+        closing_section,
+    )
     for section in (small_section, pressure_section, *store):
         text, plots = section(docs)
         pieces.append(text)

@@ -86,11 +86,11 @@ _SPAN = timedelta(hours=24) - 2 * LASTING
 def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
     """Figures as they come."""
     with private_cluster(settings=SETTINGS) as cluster:
-        full, empty = (_make_database(cluster, name) for name in ("full", "empty"))
+        full, empty = (make_database(cluster, name) for name in ("full", "empty"))
         began = time.monotonic()
-        filled, gateway = _fill(cluster, full, connections, days)
+        filled, gateway = fill_store(cluster, full, connections, days)
         yield {"what": "recorded", "s": _since(began)} | _size(full, connections)
-        yield _close_days(full)
+        yield close_days(full)
         yield {"what": "closed"} | _size(full, connections)
         yield _insert((full, gateway), (empty, empty.start(NODES[0], empty.now)))
         joined = full.start("gw3", full.now)
@@ -99,7 +99,7 @@ def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
         yield from _question(cluster, filled)
 
 
-def _make_database(cluster: Cluster, name: str) -> Store:
+def make_database(cluster: Cluster, name: str) -> Store:
     cluster.create_database(name)
     schema.install(cluster.dsn(name))
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
@@ -108,7 +108,9 @@ def _make_database(cluster: Cluster, name: str) -> Store:
     return store
 
 
-def _fill(cluster: Cluster, store: Store, connections: int, days: int) -> tuple[list[Day], Stream]:
+def fill_store(
+    cluster: Cluster, store: Store, connections: int, days: int
+) -> tuple[list[Day], Stream]:
     """Also returns the first gateway's stream, which goes on."""
     today = store.now.replace(hour=0, minute=0, second=0)
     begun = today - timedelta(days=days)
@@ -153,7 +155,7 @@ def _plan(connections: int, days: int, today: datetime) -> list[Day]:
     return plan
 
 
-def _close_days(store: Store) -> dict[str, Any]:
+def close_days(store: Store) -> dict[str, Any]:
     """Maintains until no day is left; one run closes eight of them."""
     began, runs, longest, done = time.monotonic(), 0, 0.0, 1
     closed = 0

@@ -33,7 +33,7 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
+    ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
     ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- Who had an address is said to an auditor with a connection only: ctaudit.holder_of is for nobody.

@@ -13,8 +13,13 @@
 --   p_latest          in nat mode, the latest opening before the span is an answer as well
 --   p_own             ctaudit.own_networks
 --   p_address, p_port, p_remote, p_remote_port, p_proto   of the conditions
+--   p_rows            what ctaudit.seen would return, where it is known; NULL: it is not
 -- Returns: connections, in no order
 -- Tables touched: dump, stream, clock_doubt, gap, note, and those of ctaudit.seen (read)
+DROP FUNCTION IF EXISTS ctaudit.connections(
+    text, timestamptz, timestamptz, ctaudit.needed_part, boolean, inet[], inet, integer, inet, integer,
+    smallint
+);
 CREATE OR REPLACE FUNCTION ctaudit.connections(
     p_query text,
     p_from timestamptz,
@@ -26,7 +31,8 @@ CREATE OR REPLACE FUNCTION ctaudit.connections(
     p_port integer,
     p_remote inet,
     p_remote_port integer,
-    p_proto smallint
+    p_proto smallint,
+    p_rows ctaudit.seen_row[] DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -37,8 +43,13 @@ AS $function$
 BEGIN
     RETURN QUERY WITH seen AS MATERIALIZED (
         SELECT row_number() OVER () AS number, s.*
-        FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port, p_remote,
-            p_remote_port, p_proto) AS s
+        FROM (
+            SELECT * FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port,
+                p_remote, p_remote_port, p_proto)
+            WHERE p_rows IS NULL
+            UNION ALL
+            SELECT * FROM unnest(p_rows)
+        ) AS s
     ),
     life AS MATERIALIZED (
         SELECT l.*

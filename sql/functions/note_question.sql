@@ -3,7 +3,8 @@
 -- standby cannot write: there the server's log alone has it (ctaudit.note_answers), and also where
 -- the caller's transaction is rolled back and the question was not announced in one before. A
 -- read-only transaction elsewhere has no reason: it is refused.
--- Parameters: p_question   the function asked; p_arguments
+-- Parameters: p_question   the function asked; p_arguments; p_others   inquiries that are other
+--   questions, which may be equal and have no answers yet
 -- Returns: the inquiry, for ctaudit.note_answers; 0 on a hot standby; NULL: the question is only
 --   announced, and not to be answered
 -- Errors: CT006 a case and a reason are required; 25006 the transaction is read-only; as
@@ -11,7 +12,11 @@
 -- Tables touched: inquiry (written); inquiry_answer (read); by ctaudit.requires_reason: inquiry_rule
 --   (read)
 DROP FUNCTION IF EXISTS ctaudit.note_inquiry(text, jsonb, bigint);
-CREATE OR REPLACE FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb)
+CREATE OR REPLACE FUNCTION ctaudit.note_question(
+    p_question text,
+    p_arguments jsonb,
+    p_others bigint[] DEFAULT '{}'
+)
 RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -39,11 +44,12 @@ BEGIN
     END IF;
     IF v_announcement IS NOT NULL AND NOT v_announces THEN
         SELECT q.inquiry_id INTO v_inquiry FROM ctaudit.inquiry AS q
-        WHERE q.announcement = v_announcement AND q.asked_by = session_user
+        WHERE q.announcement = v_announcement AND jsonb_hash(q.arguments) = jsonb_hash(v_arguments)
+            AND q.asked_by = session_user
             AND q.question = p_question AND q.arguments = v_arguments
             AND (q.case_reference, q.reason, q.on_behalf_of) IS NOT DISTINCT FROM
                 (v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of')
-            AND NOT EXISTS (
+            AND q.inquiry_id <> ALL (p_others) AND NOT EXISTS (
                 SELECT FROM ctaudit.inquiry_answer AS a WHERE a.inquiry_id = q.inquiry_id
             )
         ORDER BY q.inquiry_id LIMIT 1;

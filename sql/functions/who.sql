@@ -40,10 +40,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_outward text := 'r.reply_dst = $11';
-    v_inward text := 'r.orig_dst = $11';
-    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
-    v_zone text := ctaudit.zone_condition(p_zone);
+    v_asked record;
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
     v_connection ctaudit.connection;
@@ -51,38 +48,11 @@ DECLARE
     v_inquiry bigint;
     v_answers bigint := 0;
 BEGIN
-    IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
-        RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
-            THEN p_remote_port ELSE coalesce(p_port, p_remote_port) END
-            USING ERRCODE = '22023', HINT = 'A port is 0 to 65535; NULL asks for any.';
-    END IF;
     p_address := ctaudit.plain_address(p_address);
     p_remote := ctaudit.plain_address(p_remote);
-    IF p_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_dport = $12';
-        -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
-        IF family(p_address) = 6 THEN
-            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
-        END IF;
-        v_inward := v_inward || CASE
-            WHEN p_proto IN (1, 58) THEN ' AND ' || v_query
-            WHEN p_proto IS NOT NULL THEN ' AND r.orig_dport = $12'
-            ELSE ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR ' || v_query || ')'
-        END;
-    END IF;
-    IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
-        v_inward := v_inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
-    END IF;
-    IF p_remote_port IS NOT NULL THEN
-        v_outward := v_outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
-            || ' AND r.proto NOT IN (1, 58)';
-        v_inward := v_inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
-    END IF;
-    IF p_proto IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.proto = $15';
-        v_inward := v_inward || ' AND r.proto = $15';
-    END IF;
+    SELECT * INTO v_asked FROM ctaudit.who_conditions(
+        p_address, p_port, p_remote, p_remote_port, p_proto, p_zone
+    );
     v_arguments := jsonb_build_object(
         'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
         'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
@@ -92,7 +62,7 @@ BEGIN
         RETURN;
     END IF;
     FOR v_connection IN SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
+        p_from, p_until, p_node, v_asked.outward, v_asked.inward,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
         CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact

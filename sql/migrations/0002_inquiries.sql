@@ -13,7 +13,7 @@ ALTER TABLE ctaudit.inquiry
     ADD COLUMN announcement uuid;
 CREATE INDEX inquiry_asked_at ON ctaudit.inquiry (asked_at);
 CREATE INDEX inquiry_case ON ctaudit.inquiry (case_reference) WHERE case_reference IS NOT NULL;
-CREATE INDEX inquiry_announcement ON ctaudit.inquiry (announcement)
+CREATE INDEX inquiry_announcement ON ctaudit.inquiry (announcement, jsonb_hash(arguments))
     WHERE announcement IS NOT NULL;
 
 -- Committed with the answer: an inquiry without a row here was not answered, or the transaction of
@@ -34,4 +34,22 @@ CREATE TABLE ctaudit.inquiry_rule (
     set_by text NOT NULL DEFAULT session_user,
     client inet DEFAULT pg_catalog.inet_client_addr(),
     application text DEFAULT pg_catalog.current_setting('application_name')
+);
+
+-- Of ctaudit.who_batch: a question with the part of one node's record that it needs.
+CREATE TYPE ctaudit.asked_part AS (
+    question integer,
+    asked_from timestamptz,
+    asked_until timestamptz,
+    address inet,
+    port integer,
+    remote inet,
+    remote_port integer,
+    proto smallint,
+    node text,
+    outward text,
+    inward text,
+    needed ctaudit.needed_part,
+    aggregated boolean,
+    own inet[]
 );

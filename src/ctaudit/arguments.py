@@ -17,7 +17,8 @@ _COMMON = (
     "foreseen; 74 the output cannot be written; 130 interrupted; 141 the output's reader has gone"
 )
 _STATUSES = {
-    "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown",
+    "who": "0 exactly one answer; 1 none, and the record is complete; 3 several; 4 unknown; with "
+    "--batch: 2 also if a line could not be read, else 4 if a verdict is unknown, else 0",
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",

@@ -43,9 +43,11 @@ def add_record(record: argparse.ArgumentParser) -> None:
 
 
 def add_who(who: argparse.ArgumentParser) -> None:
-    who.add_argument("public", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443")
     who.add_argument(
-        "--at", required=True, metavar="TIME",
+        "public", nargs="?", metavar="ADDRESS:PORT", help="1.2.3.4:53500 or [2001:db8::1]:443"
+    )
+    who.add_argument(
+        "--at", metavar="TIME",
         help="RFC 3339, or local YYYY-MM-DD HH:MM:SS, or as mail, web servers and date write it; "
         "without fraction: that whole second",
     )  # fmt: skip
@@ -56,6 +58,14 @@ def add_who(who: argparse.ArgumentParser) -> None:
     _add_zone(who)
     who.add_argument(
         "--within", default="0", metavar="SECONDS", help="widen the time on both sides"
+    )
+    who.add_argument(
+        "--batch", metavar="FILE",
+        help="many questions: a CSV with the columns public and at, and to, proto, node, within, "
+        "zone where they are said; - for standard input",
+    )  # fmt: skip
+    who.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="of --batch: the answers, as CSV"
     )
     add_purpose(who)
     add_json(who)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ctaudit.database.version import EXPECTED_SCHEMA as FIRST
+from ctaudit.database.version import EXPECTED_SCHEMA
 
+FIRST = EXPECTED_SCHEMA
 SECOND, THIRD = FIRST + 1, FIRST + 2
 MORE, LESS = f"{SECOND:04}_more", f"{THIRD:04}_less"
 ROOT = Path(__file__).parents[2]

@@ -81,7 +81,7 @@ WRONG = [
     (["who", "gw.example:80", "--at", "2026-02-22 11:59:43"], "not an address"),
     (["who", "1.2.3.4:80", "--at", "yesterday"], "--at 'yesterday': not a time"),
     (["who", "1.2.3.4:80", "--at", "2999-01-01 00:00:00"], "is in the future; it is now"),
-    (["who", "1.2.3.4:80"], "required: --at; see ctaudit who --help"),
+    (["who", "1.2.3.4:80"], "who: give ADDRESS:PORT and --at, or a file of questions"),
     (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--proto", "x"], "--proto 'x'"),
     (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--within", "-1"], "--within '-1'"),
     (["who", "1.2.3.4:80", "--at", "2026-02-22 11:59:43", "--to", "::1"], "1.2.3.4 is IPv4"),
@@ -164,7 +164,7 @@ def test_where_the_dsn_comes_from(cluster: Cluster, tmp_path: Path) -> None:
         ("older", "DELETE FROM ctaudit.migration", "version 0, .*; run: ctaudit schema upgrade"),
         (
             "later",
-            "UPDATE ctaudit.migration SET number = 999, compatible_since = 998",
+            "UPDATE ctaudit.migration SET number = 999, compatible_since = 998 WHERE number = 1",
             "version 999, .* of version 998 and newer, .* upgrade ctaudit",
         ),
         (
@@ -195,7 +195,7 @@ def test_an_installation_refuses_what_is_newer(cluster: Cluster) -> None:
     cluster.create_database("newer")
     schema.install(cluster.dsn("newer"))
     with psycopg.connect(cluster.dsn("newer")) as connection:
-        connection.execute("UPDATE ctaudit.migration SET number = 999")
+        connection.execute("UPDATE ctaudit.migration SET number = 999 WHERE number = 1")
     for action in ("install", "upgrade"):
         assert "upgrade ctaudit" in refuse(6, "schema", action, "--dsn", cluster.dsn("newer"))
 

@@ -16,6 +16,7 @@ from psycopg import sql
 from ctaudit.admin import check_database
 from ctaudit.admin.finding import Level
 from ctaudit.database import schema
+from ctaudit.database.version import EXPECTED_SCHEMA
 from ctaudit.query import lookup
 from ctaudit.query.question import read_who
 from lab.cluster import Cluster
@@ -162,9 +163,10 @@ def test_owner(cluster: Cluster, whose: str, settings: Mapping[str, str]) -> Non
 
 
 SHORT = {"statement_timeout": "10ms", "lock_timeout": "10ms"}
-_SLOW_VERSION = """
+_SLOW_VERSION = f"""
 CREATE OR REPLACE FUNCTION ctaudit.schema_version() RETURNS integer LANGUAGE sql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT pg_sleep(0.05); SELECT 1'
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+    'SELECT pg_sleep(0.05); SELECT {EXPECTED_SCHEMA}'
 """
 
 

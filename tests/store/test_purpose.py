@@ -115,7 +115,7 @@ def test_a_question_stays_where_its_answer_is_rolled_back(
     cluster: Cluster, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = len(inquiries(cluster, place))
-    monkeypatch.setattr("ctaudit.query.lookup._follow", _interrupt)
+    monkeypatch.setattr("ctaudit.query.lookup.follow", _interrupt)
     question = read_who("1.2.3.4:53500", AT)
     with (
         connect(cluster.dsn(place, user="audrey")) as connection,

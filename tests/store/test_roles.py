@@ -19,9 +19,9 @@ RECORDER = {
     "own_metrics", "canary", "set_canary",
 }  # fmt: skip
 AUDITOR = {
-    "who", "flows", "gaps", "status", "completeness", "completeness_for", "uncovered", "live",
-    "nodes", "nearby", "imports", "traffic", "durations", "pairs", "schema_version",
-    "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
+    "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
+    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
+    "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
     "who_and_holder",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
@@ -211,6 +211,10 @@ CALLS = {
     "set_holders": (
         "SELECT * FROM ctaudit.set_holders('dhcp', '2026-01-01', true, '{10.0.0.1}', '{Ann}',"
         " '{NULL}', '{2026-01-01}', '{NULL}', '{false}', '{NULL}', '{NULL}')"
+    ),
+    "who_batch": (
+        "SELECT * FROM ctaudit.who_batch('{1.2.3.4}', '{53500}', '{2026-01-01}', '{2026-01-02}', "
+        "NULL, NULL, NULL, NULL, NULL)"
     ),
     "nearby": "SELECT * FROM ctaudit.nearby('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "flows": "SELECT * FROM ctaudit.flows(p_host => '192.168.1.0/24')",

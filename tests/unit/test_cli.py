@@ -66,7 +66,10 @@ def test_an_interrupt_is_silent(
     ("words", "says"),
     [
         ([], "the following arguments are required: COMMAND; see ctaudit --help"),
-        (["who", "1.2.3.4"], "the following arguments are required: --at; see ctaudit who --help"),
+        (
+            ["who", "1.2.3.4"],
+            "who: give ADDRESS:PORT and --at, or a file of questions: --batch FILE -o FILE",
+        ),
         (["flows", "--limit", "0"], "--limit 0: must be a number from 1 to 2147483647"),
     ],
 )

@@ -5,28 +5,33 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ctaudit import output
+from ctaudit.commands.notice import say_breadth
 from ctaudit.commands.source import asking
 from ctaudit.config import load_config
-from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS
+from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS, UsageError
 
 if TYPE_CHECKING:
-    from ctaudit.query.notation import Network
     from ctaudit.query.outputs import OutputLag
-    from ctaudit.query.purpose import Purpose
     from ctaudit.query.uncovered import Uncovered
 
 
 def run_who(args: Namespace) -> int:
+    from ctaudit.commands.batch import run_batch
     from ctaudit.query.lookup import ask_who
     from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import read_who
     from ctaudit.query.who_text import format_reply, plain_reply
 
+    if args.batch is not None:
+        return run_batch(args)
+    if args.public is None or args.at is None or args.output is not None:
+        raise UsageError(
+            "who: give ADDRESS:PORT and --at, or a file of questions: --batch FILE -o FILE"
+        )
     question = read_who(
         args.public,
         args.at,
@@ -140,20 +145,6 @@ def run_inquiries(args: Namespace) -> int:
     else:
         output.print_lines(format_inquiries(inquiries))
     return SUCCESS
-
-
-def say_breadth(
-    purpose: Purpose,
-    networks: Mapping[str, Network | None],
-    begin: datetime | None,
-    end: datetime | None,
-) -> None:
-    """Of a broad question that was answered without a reason; ``networks``: as find_breadth."""
-    from ctaudit.query.purpose import find_breadth, format_notice
-
-    breadth = find_breadth(networks, begin, end, datetime.now(UTC))
-    if breadth is not None and not purpose.is_said:
-        output.remark(format_notice(breadth))
 
 
 def run_table(args: Namespace) -> int:

@@ -84,7 +84,7 @@ def ask_who(
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
     """
-    values = _name_values(question)
+    values = name_values(question)
     announcement = announce(connection, purpose, lambda: connection.execute(_WHO_ANNOUNCED, values))
 
     def ask() -> Reply:
@@ -92,8 +92,8 @@ def ask_who(
             set_purpose(connection, purpose, announcement)
             holders: Holders = {}
             answers, hosts = _select_answers(connection, values, holders)
-            answers, coverage = _follow(connection, question, answers, holders)
-            by_protocol = _select_by_protocol(connection, coverage, _name_values(question, answers))
+            answers, coverage = follow(connection, question, answers, holders)
+            by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
@@ -103,27 +103,32 @@ def ask_who(
     return repeated(ask)
 
 
-def _follow(
+def follow(
     connection: psycopg.Connection[Any],
     question: WhoQuestion,
     answers: Sequence[Answer],
-    holders: Holders,
+    holders: Holders | None = None,
 ) -> tuple[list[Answer], list[Coverage]]:
-    """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
+    """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are.
+
+    ``holders``: gets who had the address of each; None: they are not asked for.
+    """
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        rows = connection.execute(_WHO_BEHIND.format(_names(Answer)), _name_values(asked))
+        if holders is None:
+            return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
+        rows = connection.execute(_WHO_BEHIND.format(names(Answer)), name_values(asked))
         found = [(Answer(*row[:-1]), row[-1]) for row in rows.fetchall()]
         holders.update((answer, read_holder(held)) for answer, held in found if held)
         return [answer for answer, _ in found]
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
-        return select_rows(connection, Coverage, _COMPLETENESS, _name_values(asked, found))
+        return select_rows(connection, Coverage, _COMPLETENESS, name_values(asked, found))
 
     return Follower(question, ask, cover).follow(answers)
 
 
-def _name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
+def name_values(question: WhoQuestion, found: Sequence[Answer] = ()) -> dict[str, Any]:
     """The parameters of ctaudit.who and ctaudit.completeness; ``found``: answers so far."""
     public, remote = question.public, question.remote
     return {
@@ -156,7 +161,7 @@ def _look_for_hints(connection: psycopg.Connection[Any], question: WhoQuestion) 
             with connection.transaction():
                 _limit_statements(connection, min(left, own or left))
                 return select_rows(
-                    connection, Answer, source, {**_name_values(asked), "limit": FOUND_MAX}
+                    connection, Answer, source, {**name_values(asked), "limit": FOUND_MAX}
                 )
         except psycopg.errors.QueryCanceled:
             raise TooSlow from None
@@ -183,7 +188,7 @@ def _select_answers(
     connection: psycopg.Connection[Any], values: Mapping[str, Any], holders: Holders
 ) -> tuple[list[Answer], list[Address]]:
     """The answers, and the hosts of those beyond the limit as well; adds to ``holders``."""
-    rows = connection.execute(_WHO.format(_names(Answer)), values).fetchall()
+    rows = connection.execute(_WHO.format(names(Answer)), values).fetchall()
     answers = [Answer(*row[:-2]) for row in rows]
     holders.update(
         (answer, read_holder(row[-2])) for answer, row in zip(answers, rows, strict=True) if row[-2]
@@ -191,7 +196,7 @@ def _select_answers(
     return answers, rows[0][-1] if rows else []
 
 
-def _select_by_protocol(
+def select_by_protocol(
     connection: psycopg.Connection[Any], coverage: Sequence[Coverage], values: Mapping[str, Any]
 ) -> dict[int | None, list[Coverage]]:
     """The coverage of each protocol with gaps of its own, and under None that of all others."""
@@ -261,8 +266,8 @@ def select_rows(
 
 
 def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
-    return sql.SQL("SELECT {} FROM {}").format(_names(shape), source)
+    return sql.SQL("SELECT {} FROM {}").format(names(shape), source)
 
 
-def _names(shape: type[Any]) -> sql.Composed:
+def names(shape: type[Any]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))

@@ -1,0 +1,175 @@
+"""who --batch: a file of questions, and the file of their answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from ctaudit import output
+from ctaudit.commands.notice import say_breadth
+from ctaudit.commands.source import asking
+from ctaudit.errors import SUCCESS, WHO_UNKNOWN, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from ctaudit.query.batch_file import Line
+    from ctaudit.query.question import WhoQuestion
+
+_NOT_READ = UsageError.exit_status
+_BAR = 40  # characters
+_NOT_BESIDE = ("public", "at", "to", "proto", "node", "zone")
+
+
+def run_batch(args: Namespace) -> int:
+    """Its answers are written in every case; the status says whether all lines were read."""
+    from ctaudit.query.batch import ask_batch
+    from ctaudit.query.batch_file import format_header, format_line, read_batch
+    from ctaudit.query.purpose import read_purpose
+
+    _refuse_others(args)
+    purpose = read_purpose(args.case, args.reason)
+    counts: Counter[str] = Counter()
+    waiting: deque[Line] = deque()
+    widest = timedelta(0)
+    with _opened(args.batch) as text, _written(args.output) as write:
+        file = read_batch(text, args.batch)
+        meter = Meter(_count_lines(args.batch))
+
+        def take() -> Iterator[WhoQuestion]:
+            nonlocal widest
+            for line in file.lines:
+                waiting.append(line)
+                if line.question is not None:
+                    span = line.question.span
+                    widest = max(widest, span.end - span.begin)
+                    yield line.question
+
+        def write_unread() -> None:
+            while waiting and waiting[0].question is None:
+                write(format_line(waiting.popleft(), None))
+                counts["not read"] += 1
+
+        write(format_header(file.header))
+        with asking(args) as connection:
+            for reply in ask_batch(connection, take(), purpose):
+                write_unread()
+                write(format_line(waiting.popleft(), reply))
+                counts[reply.verdict.name] += 1
+                meter.show(counts.total())
+        write_unread()
+        meter.end()
+    if args.output is not None:
+        output.remark(f"{args.output}: {_format_counts(counts)}")
+    now = datetime.now(UTC)
+    say_breadth(purpose, {}, now - widest, now)
+    if counts["not read"]:
+        return _NOT_READ
+    return WHO_UNKNOWN if counts["unknown"] else SUCCESS
+
+
+def _refuse_others(args: Namespace) -> None:
+    beside = [name for name in _NOT_BESIDE if getattr(args, name) is not None]
+    if args.within != "0":
+        beside.append("within")
+    if args.json:
+        beside.append("json")
+    if beside:
+        name = "ADDRESS:PORT" if beside[0] == "public" else f"--{beside[0]}"
+        raise UsageError(f"{name} beside --batch: each line of the file says what is asked")
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[TextIO]:
+    """The file, or standard input for ``-``; bytes that are no UTF-8 as halves of a pair."""
+    if name == "-":
+        sys.stdin.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
+        yield sys.stdin
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(
+                Path(name).open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+            )
+        except OSError as error:
+            raise UsageError(f"--batch {name}: {error.strerror}") from None
+        yield file
+
+
+def _count_lines(name: str) -> int | None:
+    """None: not known, since it can be read only once."""
+    if name == "-" or not Path(name).is_file():
+        return None
+    with Path(name).open("rb") as file:
+        return max(sum(1 for _ in file) - 1, 0)
+
+
+@contextmanager
+def _written(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """Writes lines to standard output, or to a new file that takes the place of ``path``."""
+    if path is None:
+        yield lambda line: output.print_data([line])
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+            "w", encoding="utf-8", errors="surrogateescape", newline="",
+        ) as file:  # fmt: skip
+            yield lambda line: _write(file, line, path)
+        draft.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _write(file: TextIO, line: str, path: Path) -> None:
+    try:
+        file.write(line + "\n")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _format_counts(counts: Counter[str]) -> str:
+    told = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+    return f"{counts.total():,} questions: {told}" if told else "no questions"
+
+
+class Meter:
+    """A bar on standard error, where that is a terminal; ``total`` None: a number alone."""
+
+    def __init__(self, total: int | None) -> None:
+        stream: TextIO | None = sys.stderr
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._total = total
+        self._shown = ""
+
+    def show(self, done: int) -> None:
+        text = format_meter(done, self._total)
+        if self._stream is not None and text != self._shown:
+            self._shown = text
+            self._say(f"\r{text}")
+
+    def end(self) -> None:
+        if self._shown:
+            self._say(f"\r{' ' * len(self._shown)}\r")
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError):
+            print(text, end="", file=self._stream, flush=True)
+
+
+def format_meter(done: int, total: int | None) -> str:
+    """In steps of a hundred questions."""
+    shown = done - done % 100
+    if not total:
+        return f"{shown:,} answered"
+    full = min(_BAR * done // total, _BAR)
+    return f"[{'#' * full}{'.' * (_BAR - full)}] {shown:,} of {total:,}"

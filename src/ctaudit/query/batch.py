@@ -1,0 +1,142 @@
+"""Many questions of who at once: the same replies as lookup.ask_who gives, but for hints.
+
+A portion of the questions is asked in one transaction, by ctaudit.who_batch, so that the server
+plans its queries for hundreds of questions and neither side holds more than a portion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import islice
+from typing import Any, TypeVar
+
+import psycopg
+
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.database.connection import asking, repeated
+from ctaudit.query.answer import Answer, Coverage, Import
+from ctaudit.query.lookup import follow, name_values, select_by_protocol
+from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
+from ctaudit.query.question import WhoQuestion
+from ctaudit.query.reply import Reply, make_reply
+
+PORTION = 500  # questions
+
+_TYPES = {
+    "address": "inet", "port": "integer", "begin": "timestamptz", "end": "timestamptz",
+    "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
+    "zone": "integer",
+}  # fmt: skip
+_OF_ANSWERS = {"hosts": "text", "hosts_from": "timestamptz"}
+_BATCH = "ctaudit.who_batch({}, %(limit)s::integer)".format(
+    ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())
+)
+_EACH = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
+    ", ".join(f"%({name})s::{kind}[]" for name, kind in (_TYPES | _OF_ANSWERS).items()),
+    ", ".join(f'"{name}"' for name in _TYPES | _OF_ANSWERS),
+)
+_COMPLETENESS = (
+    'ctaudit.completeness_for(q.node, q.begin, q."end", q.address, q.port, q.remote, '
+    "q.remote_port, q.proto, q.zone, q.hosts::inet[], q.hosts_from)"
+)
+_IMPORTS = 'ctaudit.imports(q.node, q.begin, q."end")'
+
+T = TypeVar("T", Coverage, Import)
+
+
+def ask_batch(
+    connection: psycopg.Connection[Any],
+    questions: Iterable[WhoQuestion],
+    purpose: Purpose = UNSAID,
+) -> Iterator[Reply]:
+    """A reply to each question, in their order, without hints.
+
+    Each portion is committed before its replies are returned, so that every question is on
+    record before its answer is shown. ``questions`` are taken a portion at a time.
+    """
+    waiting = iter(questions)
+    while portion := list(islice(waiting, PORTION)):
+        yield from _ask_portion(connection, portion, purpose)
+
+
+def _ask_portion(
+    connection: psycopg.Connection[Any], questions: Sequence[WhoQuestion], purpose: Purpose
+) -> list[Reply]:
+    values = _join(questions, [()] * len(questions))
+    announced = f"SELECT count(*) FROM {_BATCH}".encode()  # noqa: S608
+    announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
+
+    def ask() -> list[Reply]:
+        with asking(connection):
+            set_purpose(connection, purpose, announcement)
+            found, hosts = _select_answers(connection, values, len(questions))
+            joined = _join(questions, found)
+            coverage = _select_each(connection, Coverage, _COMPLETENESS, joined, len(questions))
+            imports = _select_each(connection, Import, _IMPORTS, joined, len(questions))
+            told = zip(questions, found, hosts, coverage, imports, strict=True)
+            return [_reply(connection, *one) for one in told]
+
+    return repeated(ask)
+
+
+def _join(questions: Sequence[WhoQuestion], found: Sequence[Sequence[Answer]]) -> dict[str, Any]:
+    """name_values of each as one list a name."""
+    each = [
+        name_values(question, answers) for question, answers in zip(questions, found, strict=True)
+    ]
+    values: dict[str, Any] = {name: [one[name] for one in each] for name in _TYPES | _OF_ANSWERS}
+    values["hosts"] = ["{" + ",".join(hosts) + "}" for hosts in values["hosts"]]
+    return values | {"limit": each[0]["limit"]}
+
+
+def _select_answers(
+    connection: psycopg.Connection[Any], values: Mapping[str, Any], count: int
+) -> tuple[list[list[Answer]], list[list[Address]]]:
+    """The answers to each question, and the hosts of all of them."""
+    found: list[list[Answer]] = [[] for _ in range(count)]
+    hosts: list[list[Address]] = [[] for _ in range(count)]
+    columns = ", ".join(f"(b.connection).{item.name}" for item in fields(Answer))
+    rows = connection.execute(
+        f"SELECT b.question - 1, b.hosts, {columns} FROM {_BATCH} AS b".encode(),  # noqa: S608
+        values,
+    )
+    for place, every_host, *row in rows:
+        found[place].append(Answer(*row))
+        hosts[place] += every_host or ()
+    return found, hosts
+
+
+def _select_each(
+    connection: psycopg.Connection[Any],
+    shape: type[T],
+    source: str,
+    values: Mapping[str, Any],
+    count: int,
+) -> list[list[T]]:
+    """The rows of a function of the store for each question, by node."""
+    found: list[list[T]] = [[] for _ in range(count)]
+    columns = ", ".join(f"a.{item.name}" for item in fields(shape))
+    rows = connection.execute(
+        f"SELECT q.place - 1, {columns} FROM {_EACH}, LATERAL {source} AS a "  # noqa: S608
+        "ORDER BY q.place, a.node".encode(),
+        values,
+    )
+    for place, *row in rows:
+        found[place].append(shape(*row))
+    return found
+
+
+def _reply(
+    connection: psycopg.Connection[Any],
+    question: WhoQuestion,
+    answers: Sequence[Answer],
+    hosts: Sequence[Address],
+    coverage: Sequence[Coverage],
+    imports: Sequence[Import],
+) -> Reply:
+    """As ask_who: the few questions that need more are asked further, one by one."""
+    if any(item.holds for item in coverage):
+        answers, coverage = follow(connection, question, answers)
+    by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
+    return make_reply(question, answers, coverage, by_protocol, hosts, imports)
