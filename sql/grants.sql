@@ -37,7 +37,7 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.gaps, ctaudit.status, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- Who had an address is said to an auditor with a connection only: ctaudit.holder_of is for nobody.
-GRANT EXECUTE ON FUNCTION ctaudit.who_and_holder TO ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION ctaudit.who_and_holder, ctaudit.who_batch_and_holder TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.set_holder, ctaudit.end_holder, ctaudit.set_holders
 TO ctaudit_registrar;
 -- Why it is asked, and what was asked: its own inquiries, to a supervisor all.

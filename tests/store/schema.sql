@@ -8713,6 +8713,47 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection, holder jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_has_holders CONSTANT boolean := EXISTS (SELECT FROM ctaudit.holder);
+    v record;
+    v_named bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_addresses)]);
+    v_arguments jsonb;
+BEGIN
+    FOR v IN SELECT * FROM ctaudit.who_batch(
+        p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
+        p_zones, p_limit
+    ) AS b LOOP
+        question := v.question;
+        answers := v.answers;
+        hosts := v.hosts;
+        connection := v.connection;
+        IF v_has_holders THEN
+            holder := ctaudit.holder_of(connection, p_until[question]);
+            v_named[question] := v_named[question] + (holder ->> 'name' IS NOT NULL)::integer;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
+        WHERE n.named > 0 ORDER BY n.place
+    LOOP
+        v_arguments := jsonb_build_object(
+            'address', ctaudit.plain_address(p_addresses[v.place]), 'port', p_ports[v.place],
+            'from', p_from[v.place], 'until', p_until[v.place],
+            'remote', ctaudit.plain_address(p_remotes[v.place]),
+            'remote_port', p_remote_ports[v.place], 'proto', p_protos[v.place],
+            'node', p_nodes[v.place], 'zone', p_zones[v.place]
+        );
+        PERFORM ctaudit.note_answers(
+            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named
+        );
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -10165,6 +10206,8 @@ REVOKE ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_
 GRANT ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;

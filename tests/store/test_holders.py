@@ -14,7 +14,10 @@ import pytest
 
 from ctaudit.config import RetentionSection
 from ctaudit.database import schema, version
+from ctaudit.database.connection import connect
 from ctaudit.database.maintenance import Maintained, maintain
+from ctaudit.query.batch import ask_batch
+from ctaudit.query.question import read_who
 from lab import release
 from lab.cluster import Cluster
 from tests.store.scenario import BASE, Done, after, fill_live, refuse, run, who
@@ -220,6 +223,29 @@ def test_that_a_holder_was_named_is_on_record(store: Store) -> None:
         ("who", 2, "2026-42"), ("holder", 1, "2026-42"),
     ]  # fmt: skip
     assert asked[0]["arguments"] == asked[1]["arguments"]
+
+
+def test_many_questions_at_once(store: Store) -> None:
+    """Of an open connection what must be covered is each question's own."""
+    places = ("1.2.3.4:53500", 60), ("1.2.3.4:53700", 60), ("1.2.3.4:53700", 200), ("1.2.3.4:9", 60)
+    questions = [read_who(public, after(at).isoformat()) for public, at in places]
+
+    def ask() -> list[list[str | None]]:
+        with connect(store.auditor) as connection:
+            replies = list(ask_batch(connection, questions))
+        return [
+            [one.holder.name if one.holder else None for one in each.connections]
+            for each in replies
+        ]
+
+    assert ask() == [[None], [None], [None], []]
+    store.say("Ann", -60, 200)
+    store.say("Ben", -700, 100, address="192.168.1.130")
+    assert ask() == [["Ann"], ["Ben"], [None], []]
+    asked = run("inquiries", "--json", "--dsn", store.auditor).json["inquiries"]
+    assert [one["arguments"]["port"] for one in asked if one["question"] == "holder"] == [
+        53500, 53700,
+    ]  # fmt: skip
 
 
 def test_what_a_source_says_again(store: Store) -> None:

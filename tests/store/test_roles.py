@@ -22,7 +22,7 @@ AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
-    "who_and_holder",
+    "who_and_holder", "who_batch_and_holder",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
@@ -205,6 +205,10 @@ CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
     "who_and_holder": (
         "SELECT * FROM ctaudit.who_and_holder('1.2.3.4', 53500, '2026-01-01', '2026-01-02')"
+    ),
+    "who_batch_and_holder": (
+        "SELECT * FROM ctaudit.who_batch_and_holder('{1.2.3.4}', '{53500}', '{2026-01-01}',"
+        " '{2026-01-02}', NULL, NULL, NULL, NULL, NULL)"
     ),
     "set_holder": "SELECT ctaudit.set_holder('10.0.0.1', 'Ann', '2026-01-01', NULL, 'dhcp')",
     "end_holder": "SELECT ctaudit.end_holder('10.0.0.1', '2026-01-01', 'dhcp')",

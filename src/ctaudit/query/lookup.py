@@ -97,29 +97,34 @@ def ask_who(
             imports = select_rows(connection, Import, _IMPORTS, values)
             hints = () if answers or not coverage else _look_for_hints(connection, question)
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
-        named = (replace(one, holder=holders.get(one.answer)) for one in reply.connections)
-        return replace(reply, hints=hints, connections=tuple(named))
+        return name_holders(replace(reply, hints=hints), holders)
 
     return repeated(ask)
+
+
+def name_holders(reply: Reply, holders: Holders) -> Reply:
+    """The reply, with who had the host's address of each connection."""
+    named = (replace(one, holder=holders.get(one.answer)) for one in reply.connections)
+    return replace(reply, connections=tuple(named))
 
 
 def follow(
     connection: psycopg.Connection[Any],
     question: WhoQuestion,
     answers: Sequence[Answer],
-    holders: Holders | None = None,
+    holders: Holders,
 ) -> tuple[list[Answer], list[Coverage]]:
     """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are.
 
-    ``holders``: gets who had the address of each; None: they are not asked for.
+    ``holders``: gets who had the address of those behind.
     """
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        if holders is None:
-            return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
         rows = connection.execute(_WHO_BEHIND.format(names(Answer)), name_values(asked))
         found = [(Answer(*row[:-1]), row[-1]) for row in rows.fetchall()]
-        holders.update((answer, read_holder(held)) for answer, held in found if held)
+        for answer, held in found:
+            if held is not None:
+                holders.setdefault(answer, read_holder(held))
         return [answer for answer, _ in found]
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
