@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterator
@@ -225,7 +226,7 @@ def test_that_a_holder_was_named_is_on_record(store: Store) -> None:
     assert asked[0]["arguments"] == asked[1]["arguments"]
 
 
-def test_many_questions_at_once(store: Store) -> None:
+def test_many_questions_at_once(store: Store, tmp_path: Path) -> None:
     """Of an open connection what must be covered is each question's own."""
     places = ("1.2.3.4:53500", 60), ("1.2.3.4:53700", 60), ("1.2.3.4:53700", 200), ("1.2.3.4:9", 60)
     questions = [read_who(public, after(at).isoformat()) for public, at in places]
@@ -242,9 +243,13 @@ def test_many_questions_at_once(store: Store) -> None:
     store.say("Ann", -60, 200)
     store.say("Ben", -700, 100, address="192.168.1.130")
     assert ask() == [["Ann"], ["Ben"], [None], []]
+    path = tmp_path / "cases.csv"
+    path.write_text("public,at\n" + "".join(f"{p},{after(at).isoformat()}\n" for p, at in places))
+    rows = csv.DictReader(run("who", "--batch", str(path), "--dsn", store.auditor).out.splitlines())
+    assert [row["holder"] for row in rows] == ["Ann", "Ben", "", ""]
     asked = run("inquiries", "--json", "--dsn", store.auditor).json["inquiries"]
     assert [one["arguments"]["port"] for one in asked if one["question"] == "holder"] == [
-        53500, 53700,
+        53500, 53700, 53500, 53700,
     ]  # fmt: skip
 
 
