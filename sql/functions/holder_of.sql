@@ -49,7 +49,8 @@ BEGIN
             ))
     )
     SELECT jsonb_build_object(
-        'name', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole) THEN min(m.holder) END,
+        'name', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
+            THEN min(m.holder) END,
         'detail', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
             THEN min(m.detail) FILTER (WHERE m.is_whole) END,
         'source', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
