@@ -6,9 +6,11 @@ REVOKE ALL ON ALL TABLES IN SCHEMA ctaudit FROM PUBLIC;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA ctaudit FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA ctaudit
-TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor;
+TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor,
+    ctaudit_registrar;
 GRANT EXECUTE ON FUNCTION ctaudit.schema_version(), ctaudit.compatible_since()
-TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor;
+TO ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer, ctaudit_supervisor,
+    ctaudit_registrar;
 
 -- Each of these asks whether the login records as that node: by ctaudit.own_node or own_node_named,
 -- a procedure by ctaudit.advance or begin_stream.
@@ -34,6 +36,10 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
     ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
+-- Who had an address is said to an auditor with a connection only: ctaudit.holder_of is for nobody.
+GRANT EXECUTE ON FUNCTION ctaudit.who_and_holder, ctaudit.who_batch_and_holder TO ctaudit_auditor;
+GRANT EXECUTE ON FUNCTION ctaudit.set_holder, ctaudit.end_holder, ctaudit.set_holders
+TO ctaudit_registrar;
 -- Why it is asked, and what was asked: its own inquiries, to a supervisor all.
 GRANT EXECUTE ON FUNCTION ctaudit.set_purpose, ctaudit.requires_reason TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;
@@ -52,6 +58,7 @@ GRANT EXECUTE ON FUNCTION ctaudit.metrics() TO ctaudit_auditor, ctaudit_maintain
 -- The steps take the days of retention, not a time: nothing younger than a day can be dropped.
 GRANT EXECUTE ON FUNCTION
     ctaudit.due_steps, ctaudit.make_partition, ctaudit.trim_before, ctaudit.drop_partition,
-    ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.set_freezing, ctaudit.lock_holders,
+    ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.delete_holders, ctaudit.set_freezing,
+    ctaudit.lock_holders,
     ctaudit.sum_day, ctaudit.begin_copy, ctaudit.copy_partition, ctaudit.exchange_partition
 TO ctaudit_maintainer;

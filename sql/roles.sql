@@ -7,6 +7,7 @@
 --   ctaudit_auditor   may execute the inquiry functions, and read its own inquiries, nothing else
 --   ctaudit_front     an auditor that may name the person for whom it asks: a front end's login
 --   ctaudit_supervisor  may read all inquiries, nothing else
+--   ctaudit_registrar  may say who has an internal address, nothing else; it reads nothing
 --   ctaudit_maintainer  may execute the steps of the daily maintenance, nothing else
 DO $roles$
 DECLARE
@@ -14,7 +15,7 @@ DECLARE
 BEGIN
     FOREACH v_role IN ARRAY ARRAY[
         'ctaudit_owner', 'ctaudit_recorder', 'ctaudit_auditor', 'ctaudit_maintainer',
-        'ctaudit_front', 'ctaudit_supervisor'
+        'ctaudit_front', 'ctaudit_supervisor', 'ctaudit_registrar'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
             BEGIN

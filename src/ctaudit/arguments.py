@@ -23,7 +23,7 @@ _STATUSES = {
     "flows": "0 the record covers the span; 4 a part of it is not covered",
     "traffic": "0 the record covers the span; 4 a part of it is not covered",
     "check": "0 fit; 1 fit, with warnings; 3 not fit",
-    "import": "0 all rows are imported; 3 some could not be",
+    "import": "0 all is imported; 3 some rows of ulogd2 could not be; 2 some lines of holders",
     "maintain": "0 done; 5 also: a step waits for a lock that somebody else holds",
     "node": "0 done; 5 also: of retire --here, the database did not have the last note in time",
     "schema": "0 done; 6 also: of status, no schema is installed",
@@ -81,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("forward", "Write the spool's events to files and collectors, as ulogd2 did.", dsn=False)
     schema = add("schema", "Install, upgrade or inspect the database's schema.")
     schema.add_argument("action", choices=("install", "upgrade", "status"))
-    options.add_import(add("import", "Take over what another program has recorded."))
+    options.add_import(add("import", "Take over another program's record, or who had an address."))
     options.add_maintain(add("maintain", "Make partitions ahead, and drop those past retention."))
     options.add_who(add("who", "Who was behind a public address and port at a time?"))
     options.add_ask(add("ask", "Answer the questions in a mail, report, table or log excerpt."))

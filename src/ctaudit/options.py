@@ -249,6 +249,30 @@ def add_import(command: argparse.ArgumentParser) -> None:
         help="of addresses that are numbers; default: as the addresses tell",
     )  # fmt: skip
 
+    _add_import_holders(_add_action(programs, "holders", _HOLDERS, command.epilog))
+
+
+_HOLDERS = "Take over who had which internal address, from a list or from DHCP leases."
+
+
+def _add_import_holders(holders: argparse.ArgumentParser) -> None:
+    add_source(holders)
+    holders.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE",
+        help="of Kea also several, the oldest first: leases4.csv.2 leases4.csv",
+    )  # fmt: skip
+    holders.add_argument(
+        "--format", required=True, choices=("csv", "dnsmasq", "kea"),
+        help="csv: a header with address, holder, from, and until, detail, node, zone",
+    )  # fmt: skip
+    holders.add_argument(
+        "--source", required=True, metavar="NAME",
+        help="who says so, shown with each holder; each job needs a name of its own",
+    )  # fmt: skip
+    holders.add_argument("--node", help="the addresses behind this gateway only")
+    _add_zone(holders)
+    add_tz(holders)
+
 
 def add_hold(hold: argparse.ArgumentParser) -> None:
     actions = hold.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -17,6 +17,7 @@ LOGINS = {
     "mary": "ctaudit_maintainer",
     "desk": "ctaudit_front",
     "sue": "ctaudit_supervisor",
+    "reg": "ctaudit_registrar",
 }
 
 

@@ -2133,6 +2133,30 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.cut_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_begun timestamp with time zone, p_at timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_deleted bigint;
+    v_cut bigint;
+BEGIN
+    DELETE FROM ctaudit.holder AS h
+    WHERE h.source = p_source AND h.network = p_network AND h.valid_from <= p_begun
+        AND h.valid_from >= p_at
+        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+        AND h.holder = coalesce(p_holder, h.holder);
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    UPDATE ctaudit.holder AS h SET valid_until = p_at, set_at = DEFAULT, set_by = DEFAULT
+    WHERE h.source = p_source AND h.network = p_network AND h.valid_from <= p_begun
+        AND (h.valid_until > p_at OR h.valid_until IS NULL)
+        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+        AND h.holder = coalesce(p_holder, h.holder);
+    GET DIAGNOSTICS v_cut = ROW_COUNT;
+    RETURN v_deleted + v_cut;
+END
+$$;
+ALTER FUNCTION ctaudit.cut_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_begun timestamp with time zone, p_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.database_identity() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2262,6 +2286,32 @@ AS $$
     LIMIT 1;
 $$;
 ALTER FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint DEFAULT 500000) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+AS $$
+DECLARE
+    v_deleted bigint;
+    v_held tstzmultirange;
+BEGIN
+    IF NOT EXISTS (SELECT FROM ctaudit.holder) THEN
+        RETURN 0;
+    END IF;
+    LOCK TABLE ctaudit.hold IN SHARE MODE;
+    v_held := ctaudit.held();
+    DELETE FROM ctaudit.holder AS h
+    WHERE h.holder_id = ANY (ARRAY(
+        SELECT o.holder_id FROM ctaudit.holder AS o
+        WHERE o.valid_until < ctaudit.horizon(p_retention_days) - interval '1 day'
+            AND NOT tstzrange(o.valid_from, o.valid_until, '[]') && v_held
+        LIMIT p_rows
+    ));
+    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    RETURN v_deleted;
+END
+$$;
+ALTER FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.delete_inquiries(p_days integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2681,6 +2731,24 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_wrong text := ctaudit.wrong_holder(p_source, p_address, 'any', NULL, p_at, NULL);
+BEGIN
+    IF v_wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%: %', p_address, v_wrong USING ERRCODE = '22023';
+    END IF;
+    PERFORM ctaudit.lock_source(p_source);
+    RETURN ctaudit.cut_holder(
+        p_source, ctaudit.plain_network(p_address), ctaudit.node_id_named(p_node), p_zone, NULL,
+        p_at, p_at
+    );
+END
+$$;
+ALTER FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3436,6 +3504,60 @@ AS $$
     WHERE g.hides_openings
 $$;
 ALTER FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.holder_of(p_connection ctaudit.connection, p_until timestamp with time zone) RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    c ALIAS FOR p_connection;
+    v_from timestamptz := coalesce(
+        c.started_after, CASE WHEN c.started_source <> 'dump' THEN c.started_at END
+    );
+    v_until timestamptz := coalesce(
+        c.ended_at, c.ended_before,
+        CASE WHEN c.state NOT IN ('ended', 'unobserved') THEN least(p_until, now()) END
+    );
+    v_zone integer := coalesce(
+        CASE c.direction WHEN 'inward' THEN c.reply_zone ELSE c.orig_zone END, c.zone
+    );
+    v_found jsonb;
+BEGIN
+    IF v_until < v_from THEN
+        -- The clock went back in between.
+        v_until := v_from;
+    END IF;
+    WITH met AS (
+        SELECT h.*, h.valid_from <= v_from
+            AND coalesce(h.valid_until, 'infinity') >= v_until AS is_whole,
+            max(masklen(h.network)) OVER (PARTITION BY h.source) AS longest
+        FROM ctaudit.holder AS h
+        WHERE h.network >>= c.host
+            AND tstzrange(h.valid_from, h.valid_until) && tstzrange(v_from, v_until, '[]')
+            AND (h.zone IS NULL OR h.zone = v_zone)
+            AND (h.node_id IS NULL OR h.node_id = (
+                SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node
+            ))
+    )
+    SELECT jsonb_build_object(
+        'name', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
+            THEN min(m.holder) END,
+        'detail', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
+            THEN min(m.detail) FILTER (WHERE m.is_whole) END,
+        'source', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
+            THEN string_agg(DISTINCT m.source, ', ') FILTER (WHERE m.is_whole) END,
+        'from', v_from,
+        'until', v_until,
+        'intervals', coalesce(jsonb_agg(jsonb_build_object(
+            'holder', m.holder, 'detail', m.detail, 'network', abbrev(m.network::inet),
+            'source', m.source, 'from', m.valid_from, 'until', m.valid_until
+        ) ORDER BY m.valid_from, m.source, m.holder), '[]')
+    ) INTO v_found
+    FROM met AS m WHERE masklen(m.network) = m.longest;
+    RETURN v_found;
+END
+$$;
+ALTER FUNCTION ctaudit.holder_of(p_connection ctaudit.connection, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4359,6 +4481,13 @@ AS $_$
     ORDER BY a.xact_start LIMIT 3;
 $_$;
 ALTER FUNCTION ctaudit.lock_holders(p_table text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.lock_source(p_source text) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('ctaudit.holder ' || p_source, 0));
+$$;
+ALTER FUNCTION ctaudit.lock_source(p_source text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -4914,6 +5043,14 @@ AS $$
             OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
 $$;
 ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.node_id_named(p_node text) RETURNS smallint
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT n.node_id FROM ctaudit.node AS n
+    WHERE p_node IS NOT NULL AND n.node = ctaudit.node_named(p_node);
+$$;
+ALTER FUNCTION ctaudit.node_id_named(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_named(p_name text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5614,10 +5751,88 @@ AS $_$
     ORDER BY 1, 2;
 $_$;
 ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_wrong text := ctaudit.wrong_holder(p_source, p_network, p_holder, p_detail, p_from, p_until);
+    v_other text;
+    v_until timestamptz;
+    v_from timestamptz := p_from;
+    v_own ctaudit.holder;
+    v_ids bigint[] := '{}';
+    v_shortened text := '';
+BEGIN
+    IF v_wrong IS NOT NULL THEN
+        RETURN 'refused: ' || v_wrong;
+    END IF;
+    SELECT h.holder INTO v_other FROM ctaudit.holder AS h
+    WHERE h.source = p_source AND h.network = p_network AND h.valid_from = p_from
+        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+        AND h.holder <> p_holder;
+    IF FOUND THEN
+        RETURN format('refused: from the same time %s is recorded of this source', v_other);
+    END IF;
+    UPDATE ctaudit.holder AS h
+    SET valid_until = p_from, set_at = DEFAULT, set_by = DEFAULT
+    WHERE h.source = p_source AND h.network = p_network AND h.valid_from < p_from
+        AND (h.valid_until > p_from OR h.valid_until IS NULL)
+        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+        AND h.holder <> p_holder;
+    IF FOUND THEN
+        v_shortened := ', shortened another';
+    END IF;
+    SELECT least(p_until, min(h.valid_from)) INTO v_until FROM ctaudit.holder AS h
+    WHERE h.source = p_source AND h.network = p_network AND h.valid_from > p_from
+        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+        AND h.holder <> p_holder;
+    FOR v_own IN SELECT h.* FROM ctaudit.holder AS h
+        WHERE h.source = p_source AND h.network = p_network AND h.holder = p_holder
+            AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
+            AND tstzrange(h.valid_from, h.valid_until, '[]') && tstzrange(p_from, v_until, '[]')
+        ORDER BY h.valid_from
+    LOOP
+        v_from := least(v_from, v_own.valid_from);
+        v_until := nullif(greatest(
+            coalesce(v_until, 'infinity'), coalesce(v_own.valid_until, 'infinity')
+        ), 'infinity');
+        v_ids := v_ids || v_own.holder_id;
+    END LOOP;
+    IF v_ids = '{}' THEN
+        INSERT INTO ctaudit.holder (
+            network, valid_from, valid_until, holder, detail, source, node_id, zone
+        )
+        VALUES (p_network, p_from, v_until, p_holder, p_detail, p_source, p_node_id, p_zone);
+        RETURN 'added' || v_shortened;
+    ELSIF cardinality(v_ids) = 1 AND v_own.valid_from = v_from
+        AND v_own.valid_until IS NOT DISTINCT FROM v_until
+    THEN
+        IF coalesce(v_own.detail = p_detail, p_detail IS NULL) THEN
+            RETURN 'unchanged' || v_shortened;
+        END IF;
+        UPDATE ctaudit.holder AS h SET detail = p_detail, set_at = DEFAULT, set_by = DEFAULT
+        WHERE h.holder_id = v_own.holder_id;
+        RETURN 'changed' || v_shortened;
+    END IF;
+    DELETE FROM ctaudit.holder AS h
+    WHERE h.holder_id = ANY (v_ids) AND h.holder_id <> v_own.holder_id;
+    UPDATE ctaudit.holder AS h
+    SET valid_from = v_from, valid_until = v_until, detail = coalesce(p_detail, h.detail),
+        set_at = DEFAULT, set_by = DEFAULT
+    WHERE h.holder_id = v_own.holder_id;
+    RETURN 'lengthened' || v_shortened;
+END
+$$;
+ALTER FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((family(p_address) = 6) AND (p_address <<= '::ffff:0.0.0.0/96'::inet)) THEN ('0.0.0.0'::inet + ((host(p_address))::inet - '::ffff:0.0.0.0'::inet)) ELSE (host(p_address))::inet END;
 ALTER FUNCTION ctaudit.plain_address(p_address inet) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.plain_network(p_network inet) RETURNS cidr
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((family(p_network) = 6) AND (p_network <<= '::ffff:0.0.0.0/96'::inet)) THEN network(set_masklen(ctaudit.plain_address(p_network), (masklen(p_network) - 96))) ELSE network(p_network) END;
+ALTER FUNCTION ctaudit.plain_network(p_network inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
@@ -6849,6 +7064,128 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text DEFAULT NULL::text, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_done text := 'refused: '
+        || ctaudit.wrong_holder(p_source, p_address, p_holder, p_detail, p_from, p_until);
+BEGIN
+    IF p_zone NOT BETWEEN 0 AND 65535 THEN
+        v_done := 'refused: a conntrack zone is a number from 0 to 65535';
+    ELSIF v_done IS NULL THEN
+        PERFORM ctaudit.lock_source(p_source);
+        v_done := ctaudit.place_holder(
+            p_source, ctaudit.plain_network(p_address), ctaudit.node_id_named(p_node), p_zone,
+            btrim(p_holder), nullif(btrim(p_detail), ''), p_from, p_until
+        );
+    END IF;
+    IF v_done LIKE 'refused: %' THEN
+        RAISE EXCEPTION '%, %: %', p_address, p_holder, substr(v_done, 10) USING ERRCODE = '22023';
+    END IF;
+    RETURN v_done;
+END
+$$;
+ALTER FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text, p_node text, p_zone integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) RETURNS TABLE(place bigint, outcome text, counted bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "TimeZone" TO 'UTC'
+AS $$
+DECLARE
+    v_read timestamptz;
+    v record;
+    v_done text;
+    v_counts jsonb := '{}';
+    v_ended bigint := 0;
+BEGIN
+    IF NOT cardinality(p_network) = ALL (ARRAY[
+        cardinality(p_holder), cardinality(p_detail), cardinality(p_from), cardinality(p_until),
+        cardinality(p_is_end), cardinality(p_node), cardinality(p_zone)
+    ]) THEN
+        RAISE EXCEPTION 'the arrays differ in length' USING ERRCODE = '22023';
+    ELSIF coalesce(btrim(p_source), '') = '' OR p_as_of IS NULL OR p_is_whole IS NULL THEN
+        RAISE EXCEPTION 'no source, or no time of its words' USING ERRCODE = '22023';
+    END IF;
+    PERFORM ctaudit.lock_source(p_source);
+    SELECT r.as_of INTO v_read FROM ctaudit.holder_reading AS r WHERE r.source = p_source;
+    IF v_read > p_as_of AND p_is_whole THEN
+        RAISE EXCEPTION 'it is of %, older than what was read last of source %, which was of %',
+            p_as_of, p_source, v_read USING ERRCODE = '22023';
+    END IF;
+    FOR v IN
+        WITH named AS MATERIALIZED (
+            SELECT d.name, f.nodes FROM (SELECT DISTINCT unnest(p_node)) AS d (name)
+            CROSS JOIN LATERAL (
+                SELECT coalesce(array_agg(n.node_id), '{}') AS nodes FROM ctaudit.node AS n
+                WHERE n.node = ANY (ctaudit.nodes_named(d.name))
+            ) AS f
+        )
+        SELECT s.*, n.nodes, ctaudit.plain_network(s.network) AS plain, EXISTS (
+                SELECT FROM ctaudit.holder AS h
+                WHERE h.source = p_source AND h.network = ctaudit.plain_network(s.network)
+                    AND h.node_id IS NOT DISTINCT FROM n.nodes[1]
+                    AND h.zone IS NOT DISTINCT FROM s.zone AND h.holder = s.holder
+                    AND h.valid_from <= s.valid_from
+                    AND coalesce(h.valid_until, 'infinity') >= coalesce(s.valid_until, 'infinity')
+                    AND coalesce(h.detail = s.detail, s.detail IS NULL)
+            ) AND NOT s.is_end AS is_known
+        FROM unnest(p_network, p_holder, p_detail, p_from, p_until, p_is_end, p_node, p_zone)
+            WITH ORDINALITY
+            AS s (network, holder, detail, valid_from, valid_until, is_end, node, zone, nth)
+        LEFT JOIN named AS n ON n.name = s.node
+        ORDER BY s.nth
+    LOOP
+        IF v.is_known AND (v.node IS NULL OR cardinality(v.nodes) = 1) THEN
+            v_done := 'unchanged';
+        ELSIF v.node IS NOT NULL AND cardinality(v.nodes) <> 1 THEN
+            v_done := format('refused: no gateway is named %s', v.node);
+        ELSIF v.is_end THEN
+            v_done := CASE WHEN ctaudit.cut_holder(
+                p_source, v.plain, v.nodes[1], v.zone, v.holder, v.valid_from,
+                coalesce(v.valid_until, greatest(v.valid_from, v_read))
+            ) > 0 THEN 'shortened' ELSE 'unchanged' END;
+        ELSE
+            v_done := ctaudit.place_holder(
+                p_source, v.plain, v.nodes[1], v.zone, v.holder, v.detail, v.valid_from, v.valid_until
+            );
+        END IF;
+        IF v_done LIKE 'refused: %' THEN
+            RETURN QUERY SELECT v.nth, v_done, 1::bigint;
+        ELSE
+            v_counts := v_counts || jsonb_build_object(
+                v_done, coalesce((v_counts ->> v_done)::bigint, 0) + 1
+            );
+        END IF;
+    END LOOP;
+    IF p_is_whole THEN
+        FOR v IN SELECT h.* FROM ctaudit.holder AS h
+            WHERE h.source = p_source AND (h.valid_until > p_as_of OR h.valid_until IS NULL)
+                AND h.valid_from <= p_as_of
+                AND NOT EXISTS (
+                    SELECT FROM unnest(p_network, p_holder, p_node, p_zone)
+                        AS s (network, holder, node, zone)
+                    WHERE ctaudit.plain_network(s.network) = h.network AND s.holder = h.holder
+                        AND s.zone IS NOT DISTINCT FROM h.zone
+                )
+        LOOP
+            v_ended := v_ended + ctaudit.cut_holder(
+                p_source, v.network, v.node_id, v.zone, v.holder, v.valid_from,
+                coalesce(v_read, v.valid_from)
+            );
+        END LOOP;
+        RETURN QUERY SELECT 0::bigint, 'shortened', v_ended WHERE v_ended > 0;
+    END IF;
+    INSERT INTO ctaudit.holder_reading AS r (source, as_of) VALUES (p_source, p_as_of)
+    ON CONFLICT ON CONSTRAINT holder_reading_pkey DO UPDATE SET
+        as_of = greatest(r.as_of, excluded.as_of), read_at = excluded.read_at,
+        read_by = excluded.read_by;
+    RETURN QUERY SELECT NULL::bigint, c.key, c.value::bigint FROM jsonb_each_text(v_counts) AS c;
+END
+$$;
+ALTER FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_purpose(p_case text DEFAULT NULL::text, p_reason text DEFAULT NULL::text, p_on_behalf_of text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_announce boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8225,6 +8562,45 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS TABLE(connection ctaudit.connection, holder jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_arguments jsonb;
+    v record;
+    v_named bigint := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM ctaudit.holder) THEN
+        RETURN QUERY SELECT w, NULL::jsonb FROM ctaudit.who(
+            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
+        ) AS w;
+        RETURN;
+    END IF;
+    FOR v IN
+        SELECT w AS connection, row_number() OVER (ORDER BY w.started_at DESC NULLS LAST) AS place
+        FROM ctaudit.who(
+            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
+        ) AS w
+    LOOP
+        connection := v.connection;
+        holder := CASE WHEN v.place <= p_limit THEN ctaudit.holder_of(connection, p_until) END;
+        v_named := v_named + (holder ->> 'name' IS NOT NULL)::integer;
+        RETURN NEXT;
+    END LOOP;
+    IF v_named > 0 THEN
+        v_arguments := jsonb_build_object(
+            'address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from,
+            'until', p_until, 'remote', ctaudit.plain_address(p_remote),
+            'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+        );
+        PERFORM ctaudit.note_answers(
+            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v_named
+        );
+    END IF;
+END
+$$;
+ALTER FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8390,6 +8766,47 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection, holder jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+DECLARE
+    v_has_holders CONSTANT boolean := EXISTS (SELECT FROM ctaudit.holder);
+    v record;
+    v_named bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_addresses)]);
+    v_arguments jsonb;
+BEGIN
+    FOR v IN SELECT * FROM ctaudit.who_batch(
+        p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
+        p_zones, p_limit
+    ) AS b LOOP
+        question := v.question;
+        answers := v.answers;
+        hosts := v.hosts;
+        connection := v.connection;
+        IF v_has_holders THEN
+            holder := ctaudit.holder_of(connection, p_until[question]);
+            v_named[question] := v_named[question] + (holder ->> 'name' IS NOT NULL)::integer;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+    FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
+        WHERE n.named > 0 ORDER BY n.place
+    LOOP
+        v_arguments := jsonb_build_object(
+            'address', ctaudit.plain_address(p_addresses[v.place]), 'port', p_ports[v.place],
+            'from', p_from[v.place], 'until', p_until[v.place],
+            'remote', ctaudit.plain_address(p_remotes[v.place]),
+            'remote_port', p_remote_ports[v.place], 'proto', p_protos[v.place],
+            'node', p_nodes[v.place], 'zone', p_zones[v.place]
+        );
+        PERFORM ctaudit.note_answers(
+            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named
+        );
+    END LOOP;
+END
+$$;
+ALTER FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8435,6 +8852,26 @@ BEGIN
 END
 $_$;
 ALTER FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+AS $$
+    SELECT CASE
+        WHEN p_network IS NULL THEN 'no address'
+        WHEN p_network <> network(p_network)::inet THEN 'the network has host bits set'
+        WHEN coalesce(btrim(p_source), '') = '' THEN 'no source'
+        WHEN coalesce(btrim(p_holder), '') = '' THEN 'no holder'
+        WHEN length(p_source) > 100 THEN 'the source has more than 100 characters'
+        WHEN length(p_holder) > 200 THEN 'the holder has more than 200 characters'
+        WHEN length(p_detail) > 200 THEN 'the detail has more than 200 characters'
+        WHEN p_source || p_holder || coalesce(p_detail, '') ~ '[[:cntrl:]]'
+            THEN 'a control character'
+        WHEN p_from IS NULL OR NOT isfinite(p_from) THEN 'no time from which on'
+        WHEN NOT isfinite(p_until) THEN 'infinity is no time; leave the end out'
+        WHEN p_until <= p_from THEN 'it ends no later than it begins'
+    END;
+$$;
+ALTER FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (((p_zones >> 16) & 65535) = (p_zones & 65535)) THEN (p_zones & 65535) ELSE 0 END;
@@ -8757,6 +9194,39 @@ CREATE TABLE ctaudit.hold_lift (
     application text DEFAULT current_setting('application_name'::text)
 );
 ALTER TABLE ctaudit.hold_lift OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.holder (
+    holder_id bigint NOT NULL,
+    network cidr NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone,
+    holder text NOT NULL,
+    detail text,
+    source text NOT NULL,
+    node_id smallint,
+    zone integer,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    set_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT holder_check CHECK ((valid_from < valid_until)),
+    CONSTRAINT holder_holder_check CHECK ((holder <> ''::text)),
+    CONSTRAINT holder_source_check CHECK ((source <> ''::text)),
+    CONSTRAINT holder_zone_check CHECK (((zone >= 0) AND (zone <= 65535)))
+);
+ALTER TABLE ctaudit.holder OWNER TO ctaudit_owner;
+ALTER TABLE ctaudit.holder ALTER COLUMN holder_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME ctaudit.holder_holder_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE ctaudit.holder_reading (
+    source text NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    read_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    read_by text DEFAULT SESSION_USER NOT NULL
+);
+ALTER TABLE ctaudit.holder_reading OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.import_opening (
     node text NOT NULL,
     number bigint NOT NULL,
@@ -9330,6 +9800,10 @@ ALTER TABLE ONLY ctaudit.hold_lift
     ADD CONSTRAINT hold_lift_pkey PRIMARY KEY (hold_id);
 ALTER TABLE ONLY ctaudit.hold
     ADD CONSTRAINT hold_pkey PRIMARY KEY (hold_id);
+ALTER TABLE ONLY ctaudit.holder
+    ADD CONSTRAINT holder_pkey PRIMARY KEY (holder_id);
+ALTER TABLE ONLY ctaudit.holder_reading
+    ADD CONSTRAINT holder_reading_pkey PRIMARY KEY (source);
 ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_pkey PRIMARY KEY (node, number);
 ALTER TABLE ONLY ctaudit.import
@@ -9407,6 +9881,8 @@ CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply
 CREATE INDEX flow_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
 CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
+CREATE INDEX holder_network ON ctaudit.holder USING gist (network inet_ops, tstzrange(valid_from, valid_until));
+CREATE INDEX holder_source ON ctaudit.holder USING btree (source, network, valid_from);
 CREATE INDEX inquiry_announcement ON ctaudit.inquiry USING btree (announcement, jsonb_hash(arguments)) WHERE (announcement IS NOT NULL);
 CREATE INDEX inquiry_asked_at ON ctaudit.inquiry USING btree (asked_at);
 CREATE INDEX inquiry_case ON ctaudit.inquiry USING btree (case_reference) WHERE (case_reference IS NOT NULL);
@@ -9460,6 +9936,8 @@ ALTER TABLE ONLY ctaudit.hold_lift
     ADD CONSTRAINT hold_lift_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES ctaudit.hold(hold_id);
 ALTER TABLE ONLY ctaudit.hold
     ADD CONSTRAINT hold_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
+ALTER TABLE ONLY ctaudit.holder
+    ADD CONSTRAINT holder_node_id_fkey FOREIGN KEY (node_id) REFERENCES ctaudit.node(node_id);
 ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.import_opening
@@ -9494,6 +9972,7 @@ GRANT USAGE ON SCHEMA ctaudit TO ctaudit_recorder;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_auditor;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_maintainer;
 GRANT USAGE ON SCHEMA ctaudit TO ctaudit_supervisor;
+GRANT USAGE ON SCHEMA ctaudit TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) FROM PUBLIC;
@@ -9538,6 +10017,7 @@ GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_maintainer;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_supervisor;
+GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
@@ -9548,10 +10028,13 @@ GRANT ALL ON FUNCTION ctaudit.copy_partition(p_table text, p_day date) TO ctaudi
 REVOKE ALL ON FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.cut_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_begun timestamp with time zone, p_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.database_identity() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.delete_inquiries(p_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) FROM PUBLIC;
@@ -9566,6 +10049,8 @@ REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_unti
 GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -9592,6 +10077,7 @@ REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp wit
 REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.holder_of(p_connection ctaudit.connection, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.holds() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.horizon(p_retention_days integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) FROM PUBLIC;
@@ -9627,6 +10113,7 @@ GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO 
 REVOKE ALL ON FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lock_holders(p_table text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.lock_holders(p_table text) TO ctaudit_maintainer;
+REVOKE ALL ON FUNCTION ctaudit.lock_source(p_source text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.make_partitions(p_days integer) FROM PUBLIC;
@@ -9643,6 +10130,7 @@ GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from time
 REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.node_id_named(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
@@ -9674,7 +10162,9 @@ GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.plain_network(p_network inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
@@ -9720,6 +10210,7 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_auditor;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_maintainer;
 GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_supervisor;
+GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
@@ -9730,6 +10221,10 @@ GRANT ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at t
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text, p_node text, p_zone integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text, p_node text, p_zone integer) TO ctaudit_registrar;
+REVOKE ALL ON FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.share_of(p_stream ctaudit.stream) FROM PUBLIC;
@@ -9762,9 +10257,14 @@ GRANT ALL ON FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time 
 REVOKE ALL ON FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone(p_zones integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_condition(p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) FROM PUBLIC;

@@ -22,13 +22,14 @@ AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
-    "clocks",
+    "who_and_holder", "who_batch_and_holder", "clocks",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
+REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
 MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
-    "delete_inquiries", "set_freezing", "lock_holders", "schema_version", "compatible_since",
-    "sum_day", "begin_copy", "copy_partition", "exchange_partition", "metrics",
+    "delete_inquiries", "delete_holders", "set_freezing", "lock_holders", "schema_version",
+    "compatible_since", "sum_day", "begin_copy", "copy_partition", "exchange_partition", "metrics",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
 OF_THE_VIEW = {
@@ -45,7 +46,7 @@ def names(cluster: Cluster, query: str) -> list[str]:
         return [row[0] for row in connection.execute(query).fetchall()]  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "desk", "sue", "stranger"])
+@pytest.mark.parametrize("login", ["rex", "audrey", "mary", "desk", "sue", "reg", "stranger"])
 def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     tables = names(
         cluster,
@@ -82,6 +83,7 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
         ("audrey", AUDITOR | OF_THE_VIEW),
         ("desk", AUDITOR | OF_THE_VIEW),
         ("sue", SUPERVISOR),
+        ("reg", REGISTRAR),
         ("mary", MAINTAINER),
         ("stranger", set()),
     ],
@@ -201,6 +203,19 @@ _SPAN = "'gw1', %(stream)s, %(first)s, %(until)s"
 _BATCH = f"{_SPAN}, NULL" + ", '{}'" * len(COLUMNS)
 CALLS = {
     "who": "SELECT * FROM ctaudit.who('1.2.3.4', 53500, '2026-01-01', '2026-01-02')",
+    "who_and_holder": (
+        "SELECT * FROM ctaudit.who_and_holder('1.2.3.4', 53500, '2026-01-01', '2026-01-02')"
+    ),
+    "who_batch_and_holder": (
+        "SELECT * FROM ctaudit.who_batch_and_holder('{1.2.3.4}', '{53500}', '{2026-01-01}',"
+        " '{2026-01-02}', NULL, NULL, NULL, NULL, NULL)"
+    ),
+    "set_holder": "SELECT ctaudit.set_holder('10.0.0.1', 'Ann', '2026-01-01', NULL, 'dhcp')",
+    "end_holder": "SELECT ctaudit.end_holder('10.0.0.1', '2026-01-01', 'dhcp')",
+    "set_holders": (
+        "SELECT * FROM ctaudit.set_holders('dhcp', '2026-01-01', true, '{10.0.0.1}', '{Ann}',"
+        " '{NULL}', '{2026-01-01}', '{NULL}', '{false}', '{NULL}', '{NULL}')"
+    ),
     "who_batch": (
         "SELECT * FROM ctaudit.who_batch('{1.2.3.4}', '{53500}', '{2026-01-01}', '{2026-01-02}', "
         "NULL, NULL, NULL, NULL, NULL)"
@@ -241,13 +256,13 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("routine", sorted(RECORDER | AUDITOR))
+@pytest.mark.parametrize("routine", sorted(RECORDER | AUDITOR | REGISTRAR))
 def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -> None:
     """A privileged routine does not look into the schemas of its caller's search_path.
 
     With the pinned search_path taken away it does: else the test would prove nothing.
     """
-    login = "rex" if routine in RECORDER else "audrey"
+    login = "rex" if routine in RECORDER else "audrey" if routine in AUDITOR else "reg"
     with psycopg.connect(cluster.dsn()) as connection:
         row = connection.execute(
             "SELECT stream, position FROM ctaudit.stream WHERE node = 'gw1'"

@@ -107,7 +107,8 @@ def test_a_second_installation_changes_nothing(cluster: Cluster, fresh: str) -> 
 def test_installers_at_once(cluster: Cluster, fresh: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(schema.install, [cluster.dsn(fresh)] * 8))
-    assert sorted(item.migrations for item in done) == [()] * 7 + [MIGRATIONS]
+    # Each migration once, by whichever has its turn.
+    assert sorted(name for item in done for name in item.migrations) == list(MIGRATIONS)
     assert fetch(cluster.dsn(fresh), "SELECT name FROM ctaudit.migration ORDER BY 1") == [
         (name,) for name in MIGRATIONS
     ]

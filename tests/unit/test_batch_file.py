@@ -67,5 +67,5 @@ def test_a_line_that_cannot_be_read(line: str, error: str) -> None:
 def test_header_of_the_answers() -> None:
     assert format_header(["id", "public", "at"]) == (
         "id,public,at,verdict,connections,hosts,gateway,host,host_port,remote,remote_port,protocol,"
-        "started_at,ended_at,reasons,error"
+        "started_at,ended_at,holder,reasons,error"
     )

@@ -25,6 +25,7 @@ from ctaudit.errors import (
     CHECK_WARNINGS,
     FLOWS_COVERED,
     FLOWS_UNCOVERED,
+    HOLDERS_PARTLY,
     IMPORT_PARTLY,
     IMPORT_WHOLE,
     INTERRUPTED,
@@ -166,7 +167,7 @@ OWN = {
     "flows": {FLOWS_COVERED, FLOWS_UNCOVERED},
     "traffic": {FLOWS_COVERED, FLOWS_UNCOVERED},
     "check": {CHECK_GOOD, CHECK_WARNINGS, CHECK_NOT_FIT},
-    "import": {IMPORT_WHOLE, IMPORT_PARTLY},
+    "import": {IMPORT_WHOLE, IMPORT_PARTLY, HOLDERS_PARTLY},
 }
 OF_ALL = {INTERRUPTED, UNFORESEEN, *(kind.exit_status for kind in CtauditError.__subclasses__())}
 

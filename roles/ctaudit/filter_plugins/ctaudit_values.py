@@ -48,7 +48,8 @@ _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 # Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
 _NO_GATEWAYS = {
     "postgres", "public", "none", "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor",
-    "ctaudit_maintainer", "ctaudit_front", "ctaudit_supervisor", "ctaudit-maintain",
+    "ctaudit_maintainer", "ctaudit_front", "ctaudit_supervisor", "ctaudit_registrar",
+    "ctaudit-maintain",
 }  # fmt: skip
 
 Option = Mapping[str, Any]

@@ -31,7 +31,7 @@ def acting_as_owner(
         with explained(doing), unlimited(connection):
             check_schema_version(connection)
         try:
-            with explained(doing), _refusing(refusals), as_owner(connection):
+            with explained(doing), refusing(refusals), as_owner(connection):
                 yield connection
         finally:
             connection.rollback()
@@ -46,7 +46,8 @@ def as_owner(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _refusing(refusals: Collection[str]) -> Iterator[None]:
+def refusing(refusals: Collection[str]) -> Iterator[None]:
+    """Raises UsageError in place of the server's errors with these SQLSTATEs."""
     try:
         yield
     except psycopg.Error as error:

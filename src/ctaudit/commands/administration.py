@@ -7,7 +7,7 @@ from argparse import Namespace
 from ctaudit import output
 from ctaudit.commands.source import asking, pick_dsn
 from ctaudit.config import check_node, load_config, read_config
-from ctaudit.errors import SUCCESS, UsageError
+from ctaudit.errors import HOLDERS_PARTLY, HOLDERS_WHOLE, SUCCESS, UsageError
 
 
 def run_check(args: Namespace) -> int:
@@ -120,6 +120,8 @@ def run_hold(args: Namespace) -> int:
 def run_import(args: Namespace) -> int:
     from ctaudit.admin import import_command
 
+    if args.program == "holders":
+        return _import_holders(args)
     config = load_config(args.config)
     node = check_node(args.node or f"{config.node}-ulogd2", "--node")
     store = pick_dsn(Namespace(dsn=args.into), config)
@@ -127,6 +129,19 @@ def run_import(args: Namespace) -> int:
     if args.csv is not None:
         return import_command.import_csv(into, args.csv, args.byte_order)
     return import_command.import_table(into, args.dsn, args.byte_order)
+
+
+def _import_holders(args: Namespace) -> int:
+    from ctaudit.admin.holders_text import format_imported, format_refused
+    from ctaudit.admin.import_holders import Files, import_holders
+    from ctaudit.query.notation import parse_zone
+
+    files = Files(args.files, args.format, args.source, args.node, parse_zone(args.zone))
+    done = import_holders(pick_dsn(args), files)
+    output.print_lines(format_imported(done))
+    for sentence in format_refused(done.refused):
+        output.remark(sentence)
+    return HOLDERS_PARTLY if done.refused else HOLDERS_WHOLE
 
 
 def run_config(args: Namespace) -> int:

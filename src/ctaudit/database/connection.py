@@ -34,7 +34,7 @@ _ASK_THERE = (
 )
 
 # Whose work no default of the login or the database may hinder; an auditor's limits hold.
-_UNLIMITED = ("recorder", "maintainer", "owner")
+_UNLIMITED = ("recorder", "registrar", "maintainer", "owner")
 # Of target_session_attrs.
 _TAKES_CHANGES = ("primary", "read-write")
 _STANDBY_REFUSALS = ("server is in hot standby mode", "session is read-only")

@@ -39,6 +39,7 @@ _STATEMENTS = {
     "drop": "SELECT ctaudit.drop_partition(%(parent)s, %(day)s, %(retention)s::integer)",
     "delete": "SELECT ctaudit.delete_old(%(parent)s, %(retention)s::integer)",
     "inquiries": "SELECT ctaudit.delete_inquiries(%(inquiries)s::integer)",
+    "holders": "SELECT ctaudit.delete_holders(%(retention)s::integer)",
     "sum": "SELECT ctaudit.sum_day(%(name)s, %(day)s)",
     "begin copy": "SELECT ctaudit.begin_copy(%(parent)s, %(day)s)",
     "copy": "SELECT ctaudit.copy_partition(%(parent)s, %(day)s)",
@@ -49,7 +50,7 @@ _STATEMENTS = {
 
 @dataclass(frozen=True)
 class Step:
-    """A row of ctaudit.due_steps(), which explains it; or "inquiries"."""
+    """A row of ctaudit.due_steps(), which explains it; or "inquiries", "holders"."""
 
     step: str
     parent: str | None = None
@@ -123,6 +124,7 @@ def _list_steps(connection: psycopg.Connection[Any], retention: RetentionSection
         ).fetchall()
     yield from (Step(*row) for row in rows)
     yield Step("inquiries", name="inquiry")
+    yield Step("holders", name="holder")
 
 
 def _run(
@@ -142,7 +144,7 @@ def _run(
         yield from describe_step(step, rows)
         if step.step == "make" and rows[0][0] is None and _is_detached(connection, step):
             yield Maintained("detached", step.name or "")
-        if step.step != "delete" or not rows[0][0]:
+        if step.step not in ("delete", "holders") or not rows[0][0]:
             return
 
 
@@ -201,7 +203,7 @@ def describe_step(step: Step, rows: list[tuple[Any, ...]]) -> Iterator[Maintaine
             yield from (Maintained("trimmed", table, count) for table, count in rows if count)
         case "drop" if result:
             yield Maintained("dropped", name)
-        case "delete" | "inquiries" if result:
+        case "delete" | "inquiries" | "holders" if result:
             yield Maintained("deleted", name, result)
         case "sum" if result is not None:
             yield Maintained("summed", f"{step.day} of {name}", result)

@@ -11,7 +11,7 @@ from ctaudit.database.connection import explained
 
 _ROLES = (
     "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor", "ctaudit_maintainer", "ctaudit_front",
-    "ctaudit_supervisor",
+    "ctaudit_supervisor", "ctaudit_registrar",
 )  # fmt: skip
 _IS_OPEN = """
 SELECT d.datname, bool_or(a.grantee = 0)

@@ -16,7 +16,8 @@ import psycopg
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import asking, repeated
 from ctaudit.query.answer import Answer, Coverage, Import
-from ctaudit.query.lookup import follow, name_values, select_by_protocol
+from ctaudit.query.holder import read_holder
+from ctaudit.query.lookup import Holders, follow, name_holders, name_values, select_by_protocol
 from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.reply import Reply, make_reply
@@ -29,7 +30,7 @@ _TYPES = {
     "zone": "integer",
 }  # fmt: skip
 _OF_ANSWERS = {"hosts": "text", "hosts_from": "timestamptz"}
-_BATCH = "ctaudit.who_batch({}, %(limit)s::integer)".format(
+_BATCH = "ctaudit.who_batch_and_holder({}, %(limit)s::integer)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())
 )
 _EACH = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
@@ -70,11 +71,12 @@ def _ask_portion(
     def ask() -> list[Reply]:
         with asking(connection):
             set_purpose(connection, purpose, announcement)
-            found, hosts = _select_answers(connection, values, len(questions))
+            holders: list[Holders] = [{} for _ in questions]
+            found, hosts = _select_answers(connection, values, holders)
             joined = _join(questions, found)
             coverage = _select_each(connection, Coverage, _COMPLETENESS, joined, len(questions))
             imports = _select_each(connection, Import, _IMPORTS, joined, len(questions))
-            told = zip(questions, found, hosts, coverage, imports, strict=True)
+            told = zip(questions, found, hosts, coverage, imports, holders, strict=True)
             return [_reply(connection, *one) for one in told]
 
     return repeated(ask)
@@ -91,18 +93,21 @@ def _join(questions: Sequence[WhoQuestion], found: Sequence[Sequence[Answer]]) -
 
 
 def _select_answers(
-    connection: psycopg.Connection[Any], values: Mapping[str, Any], count: int
+    connection: psycopg.Connection[Any], values: Mapping[str, Any], holders: Sequence[Holders]
 ) -> tuple[list[list[Answer]], list[list[Address]]]:
-    """The answers to each question, and the hosts of all of them."""
-    found: list[list[Answer]] = [[] for _ in range(count)]
-    hosts: list[list[Address]] = [[] for _ in range(count)]
+    """The answers to each question, and the hosts of all of them; adds to ``holders`` of each."""
+    found: list[list[Answer]] = [[] for _ in holders]
+    hosts: list[list[Address]] = [[] for _ in holders]
     columns = ", ".join(f"(b.connection).{item.name}" for item in fields(Answer))
     rows = connection.execute(
-        f"SELECT b.question - 1, b.hosts, {columns} FROM {_BATCH} AS b".encode(),  # noqa: S608
+        f"SELECT b.question - 1, b.hosts, b.holder, {columns} FROM {_BATCH} AS b".encode(),  # noqa: S608
         values,
     )
-    for place, every_host, *row in rows:
-        found[place].append(Answer(*row))
+    for place, every_host, held, *row in rows:
+        answer = Answer(*row)
+        found[place].append(answer)
+        if held is not None:
+            holders[place][answer] = read_holder(held)
         hosts[place] += every_host or ()
     return found, hosts
 
@@ -134,9 +139,11 @@ def _reply(
     hosts: Sequence[Address],
     coverage: Sequence[Coverage],
     imports: Sequence[Import],
+    holders: Holders,
 ) -> Reply:
     """As ask_who: the few questions that need more are asked further, one by one."""
     if any(item.holds for item in coverage):
-        answers, coverage = follow(connection, question, answers)
+        answers, coverage = follow(connection, question, answers, holders)
     by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
-    return make_reply(question, answers, coverage, by_protocol, hosts, imports)
+    reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
+    return name_holders(reply, holders)

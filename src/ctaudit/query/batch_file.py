@@ -20,10 +20,10 @@ from ctaudit.query.value_text import format_csv_line, format_time
 COLUMNS = ("public", "address", "port", "at", "to", "proto", "node", "within", "zone")
 ANSWERED = (
     "verdict", "connections", "hosts", "gateway", "host", "host_port", "remote", "remote_port",
-    "protocol", "started_at", "ended_at", "reasons", "error",
+    "protocol", "started_at", "ended_at", "holder", "reasons", "error",
 )  # fmt: skip
 # Of the connection: told only where it is the one that was asked for.
-_OF_ONE = ANSWERED[3:11]
+_OF_ONE = ANSWERED[3:12]
 
 
 @dataclass(frozen=True)
@@ -134,12 +134,14 @@ def _tell(reply: Reply) -> dict[str, str]:
         "reasons": "; ".join(reply.verdict.reasons),
     }
     if reply.verdict.name == "one":
-        (answer,) = reply.answers
+        (connection,) = reply.connections
+        answer, holder = connection.answer, connection.holder
         values = (
             answer.node, answer.host, answer.host_port, answer.remote, answer.remote_port,
             name_protocol(answer.proto),
             answer.started_at and format_time(answer.started_at),
             answer.ended_at and format_time(answer.ended_at),
+            holder and holder.name,
         )  # fmt: skip
         told |= {
             name: "" if value is None else str(value)

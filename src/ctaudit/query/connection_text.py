@@ -11,6 +11,7 @@ from ctaudit.conntrack.event import STATUS_DST_NAT, name_protocol
 from ctaudit.query.answer import BY_THE_LAST_DUMP, Answer
 from ctaudit.query.answer_text import format_host, format_public, format_remote, plain_answer
 from ctaudit.query.hint import Hint
+from ctaudit.query.holder_text import format_holder, plain_holder
 from ctaudit.query.lacking_text import NO_START
 from ctaudit.query.path import Connection
 from ctaudit.query.value_text import format_duration, format_time, format_traffic, plain_time
@@ -26,7 +27,10 @@ _HINT_FOUND = 10  # connections that the JSON has of a hint
 
 
 def plain_connection(connection: Connection) -> dict[str, Any]:
-    """The keys of its answer, then ``seen_by``: each gateway and zone, away from the host."""
+    """The keys of its answer, then ``seen_by``: each gateway and zone, away from the host.
+
+    ``holder`` only where the store has holders.
+    """
     seen_by = [
         {
             "node": answer.node,
@@ -43,7 +47,10 @@ def plain_connection(connection: Connection) -> dict[str, Any]:
         }
         for answer in connection.seen_by
     ]
-    return plain_answer(connection.answer) | {"seen_by": seen_by}
+    plain = plain_answer(connection.answer) | {"seen_by": seen_by}
+    if connection.holder is not None:
+        plain["holder"] = plain_holder(connection.holder)
+    return plain
 
 
 def plain_hint(hint: Hint) -> dict[str, Any]:
@@ -94,6 +101,8 @@ def format_who(answer: Answer) -> str:
 def format_details(connection: Connection) -> Iterator[tuple[str, str]]:
     """Each line's label and its text."""
     answer = connection.answer
+    if connection.holder is not None:
+        yield "holder", format_holder(connection.holder)
     if answer.direction != "inward" and (answer.status or 0) & STATUS_DST_NAT:
         asked = format_party(answer.proto, answer.orig_dst, answer.orig_dport)
         yield "called", f"{asked}, which the gateway translated"

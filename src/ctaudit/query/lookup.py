@@ -27,6 +27,7 @@ from ctaudit.database.connection import (
 from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.behind import Follower
 from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
+from ctaudit.query.holder import Holder, read_holder
 from ctaudit.query.kept_rows import KeptRows
 from ctaudit.query.path import begin_of
 from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
@@ -37,6 +38,7 @@ _FETCH = 2000
 _HINTS_MAX = 3.0  # seconds
 
 T = TypeVar("T")
+Holders = dict[Answer, Holder]
 
 _ASKED = (
     "%(address)s::inet, %(port)s::integer, %(begin)s, %(end)s, %(remote)s::inet, "
@@ -44,14 +46,20 @@ _ASKED = (
 )
 # hosts: of all answers, in the first row.
 _WHO = sql.SQL(
-    "WITH found AS MATERIALIZED (SELECT * FROM ctaudit.who(" + _ASKED + ")) "  # noqa: S608
-    "SELECT {}, CASE WHEN row_number() OVER (ORDER BY started_at DESC NULLS LAST) = 1 "
+    "WITH found AS MATERIALIZED (SELECT (w.connection).*, w.holder "  # noqa: S608
+    "FROM ctaudit.who_and_holder(" + _ASKED + ", %(limit)s) AS w) "
+    "SELECT {}, holder, CASE WHEN row_number() OVER (ORDER BY started_at DESC NULLS LAST) = 1 "
     "THEN (SELECT array_agg(DISTINCT host) FROM found) END AS hosts "
     "FROM found ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
 _WHO_ANNOUNCED = sql.SQL("SELECT count(*) FROM ctaudit.who(" + _ASKED + ")")  # noqa: S608
 _WHO_ALONE = sql.SQL(
     "ctaudit.who(" + _ASKED + ") ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
+)
+_WHO_BEHIND = sql.SQL(
+    "SELECT {}, holder FROM (SELECT (w.connection).*, w.holder "  # noqa: S608
+    "FROM ctaudit.who_and_holder(" + _ASKED + ", %(limit)s) AS w) AS found "
+    "ORDER BY started_at DESC NULLS LAST LIMIT %(limit)s"
 )
 _NEARBY = sql.SQL("ctaudit.nearby(" + _ASKED + ", %(limit)s::integer)")
 _COMPLETENESS = sql.SQL(
@@ -86,25 +94,43 @@ def ask_who(
     def ask() -> Reply:
         with asking(connection):
             set_purpose(connection, purpose, announcement)
-            answers, hosts = _select_answers(connection, values)
-            answers, coverage = follow(connection, question, answers)
+            holders: Holders = {}
+            answers, hosts = _select_answers(connection, values, holders)
+            answers, coverage = follow(connection, question, answers, holders)
             by_protocol = select_by_protocol(connection, coverage, name_values(question, answers))
             imports = select_rows(connection, Import, _IMPORTS, values)
             is_hinted = with_hints and coverage and not answers
             hints = _look_for_hints(connection, question) if is_hinted else ()
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
-        return replace(reply, hints=hints)
+        return name_holders(replace(reply, hints=hints), holders)
 
     return repeated(ask)
 
 
+def name_holders(reply: Reply, holders: Holders) -> Reply:
+    """The reply, with who had the host's address of each connection."""
+    named = (replace(one, holder=holders.get(one.answer)) for one in reply.connections)
+    return replace(reply, connections=tuple(named))
+
+
 def follow(
-    connection: psycopg.Connection[Any], question: WhoQuestion, answers: Sequence[Answer]
+    connection: psycopg.Connection[Any],
+    question: WhoQuestion,
+    answers: Sequence[Answer],
+    holders: Holders,
 ) -> tuple[list[Answer], list[Coverage]]:
-    """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are."""
+    """With those behind other gateways. More than ANSWERS_MAX are several, whoever they are.
+
+    ``holders``: gets who had the address of those behind.
+    """
 
     def ask(asked: WhoQuestion) -> list[Answer]:
-        return select_rows(connection, Answer, _WHO_ALONE, name_values(asked))
+        rows = connection.execute(_WHO_BEHIND.format(names(Answer)), name_values(asked))
+        found = [(Answer(*row[:-1]), row[-1]) for row in rows.fetchall()]
+        for answer, held in found:
+            if held is not None:
+                holders.setdefault(answer, read_holder(held))
+        return [answer for answer, _ in found]
 
     def cover(asked: WhoQuestion, found: Sequence[Answer]) -> list[Coverage]:
         return select_rows(connection, Coverage, _COMPLETENESS, name_values(asked, found))
@@ -169,11 +195,15 @@ def _limit_statements(connection: psycopg.Connection[Any], milliseconds: int) ->
 
 
 def _select_answers(
-    connection: psycopg.Connection[Any], values: Mapping[str, Any]
+    connection: psycopg.Connection[Any], values: Mapping[str, Any], holders: Holders
 ) -> tuple[list[Answer], list[Address]]:
-    """The answers, and the hosts of those beyond the limit as well."""
+    """The answers, and the hosts of those beyond the limit as well; adds to ``holders``."""
     rows = connection.execute(_WHO.format(names(Answer)), values).fetchall()
-    return [Answer(*row[:-1]) for row in rows], rows[0][-1] if rows else []
+    answers = [Answer(*row[:-2]) for row in rows]
+    holders.update(
+        (answer, read_holder(row[-2])) for answer, row in zip(answers, rows, strict=True) if row[-2]
+    )
+    return answers, rows[0][-1] if rows else []
 
 
 def select_by_protocol(

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.query.answer import IMPORTED, Answer
+from ctaudit.query.holder import Holder
 
 CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
 EVER = datetime.min.replace(tzinfo=UTC) + CLOCKS_DIFFER * 2
@@ -29,10 +30,12 @@ class Connection:
     """``answer``: the sighting nearest to the host, of equal ones the best.
 
     ``seen_by``: every sighting of it, the one of ``answer`` first, then away from the host.
+    ``holder``: who had the host's address; None: the store has no holders, or was not asked.
     """
 
     answer: Answer
     seen_by: tuple[Answer, ...]
+    holder: Holder | None = None
 
 
 def join_sightings(answers: Sequence[Answer]) -> tuple[Connection, ...]:
