@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ctaudit import __version__, options, output
+from ctaudit import __version__, options, output, question_options
 from ctaudit.errors import UsageError
 from ctaudit.words import check_text, join_ports, join_times
 
@@ -83,12 +83,14 @@ def build_parser() -> argparse.ArgumentParser:
     schema.add_argument("action", choices=("install", "upgrade", "status"))
     options.add_import(add("import", "Take over another program's record, or who had an address."))
     options.add_maintain(add("maintain", "Make partitions ahead, and drop those past retention."))
-    options.add_who(add("who", "Who was behind a public address and port at a time?"))
-    options.add_ask(add("ask", "Answer the questions in a mail, report, table or log excerpt."))
-    options.add_flows(add("flows", "List connections."))
-    options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))
-    options.add_inquiries(add("inquiries", "Show who asked what, when and why."))
-    options.add_table(add("table", "List the kernel's own connections, now.", dsn=False))
+    question_options.add_who(add("who", "Who was behind a public address and port at a time?"))
+    question_options.add_ask(
+        add("ask", "Answer the questions in a mail, report, table or log excerpt.")
+    )
+    question_options.add_flows(add("flows", "List connections."))
+    question_options.add_traffic(add("traffic", "Show how much flowed, when and by whom."))
+    question_options.add_inquiries(add("inquiries", "Show who asked what, when and why."))
+    question_options.add_table(add("table", "List the kernel's own connections, now.", dsn=False))
     status = add("status", "Show what is recorded, until when, and the gaps.")
     options.add_json(status)
     options.add_tz(status)

@@ -16,6 +16,7 @@ FLOORS = (
     {"__main__"},
     {"cli"},
     {"commands", "arguments"},
+    {"question_options"},
     {"options", "words"},
     {"web", "admin"},
     {"report"},
