@@ -226,6 +226,7 @@ DETAILS: Mapping[str, str] = {
     "called": "Called address", "started": "Began", "ended": "Ended", "duration": "Duration",
     "sent": "Sent by the host", "received": "Received by the host", "idle": "Idle",
     "gateway": "Gateway", "seen by": "Also seen by", "mark": "Mark",
+    "holder": "Who had that address",
 }  # fmt: skip
 HOST = "Internal host"
 PUBLIC = "Public address and port"

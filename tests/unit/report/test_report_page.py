@@ -20,6 +20,7 @@ from ctaudit.commands.reports import writing_report
 from ctaudit.errors import UsageError
 from ctaudit.letter.claim import Place, Unread
 from ctaudit.letter.reading import Found, Origin
+from ctaudit.query.holder import Holder
 from ctaudit.query.purpose import UNSAID
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import make_reply
@@ -304,8 +305,11 @@ def test_each_detail_of_a_connection_has_its_label() -> None:
     )
     pair = replace(every, node="gw2")
     told = make_reply(QUESTION, [every, pair], [COMPLETE])
+    held = replace(told.connections[0], holder=Holder("Ann", None, "dhcp", START, START, ()))
+    told = replace(told, connections=(held,))
     rows = make_section(1, ASKED, told, around(QUESTION)).connections[0]
     assert set(report_text.DETAILS.values()) <= {label for label, _ in rows}
+    assert ("Who had that address", "Ann, by dhcp") in rows
 
 
 class _Args:
