@@ -152,7 +152,7 @@ test-fleet: lint-role role-faults ## the role on booted Debian 12 and 13, all sc
 	done; done
 
 .PHONY: test-ha
-test-ha: setup-fleet ## failovers between two database hosts under load, by Patroni (15 min)
+test-ha: setup-fleet ## failovers between two database hosts under load, by Patroni (13 min)
 	@echo '== high availability: failovers under load, in booted Debian 12'
 	tools/molecule test -s ha
 

@@ -88,7 +88,9 @@ def _probe(gateway: BootedGateway, unit: str, more: str = "") -> dict[str, str]:
     text = machine.path(f"/usr/lib/systemd/system/{unit}").read_text()
     drop_in = machine.path(f"/etc/systemd/system/{unit}.d/lab.conf")
     machine.write("/opt/ctaudit/probe.py", _PROBE)
-    text = re.sub(r"(?m)^(Type|NotifyAccess|Restart|WatchdogSec|FileDescriptor\w+)=.*\n", "", text)
+    # Whatever starts after it, ExecStopPost= too, would truncate the output.
+    gone = r"(?m)^(Type|NotifyAccess|Restart|WatchdogSec|ExecStopPost|FileDescriptor\w+)=.*\n"
+    text = re.sub(gone, "", text)
     text = re.sub(r"(?m)^ExecStart=.*", "ExecStart=/usr/bin/python3 /opt/ctaudit/probe.py", text)
     output = "StandardOutput=truncate:/run/probe.json"
     text = text.replace("[Service]\n", f"[Service]\nType=oneshot\n{output}\n{more}\n")
