@@ -26,6 +26,21 @@ BEGIN
             END;
         END IF;
     END LOOP;
+    -- Of a database that was closed to others before there were these roles.
+    FOR v_role IN
+        SELECT r.rolname FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname IN ('ctaudit_front', 'ctaudit_supervisor', 'ctaudit_registrar')
+            AND NOT pg_catalog.has_database_privilege(r.oid, current_database(), 'CONNECT')
+            AND pg_catalog.has_database_privilege('ctaudit_auditor', current_database(), 'CONNECT')
+    LOOP
+        BEGIN
+            EXECUTE pg_catalog.format(
+                'GRANT CONNECT ON DATABASE %I TO %I', current_database(), v_role
+            );
+        EXCEPTION
+            WHEN insufficient_privilege THEN NULL;
+        END;
+    END LOOP;
     IF NOT pg_catalog.pg_has_role('ctaudit_front', 'ctaudit_auditor', 'USAGE') THEN
         BEGIN
             GRANT ctaudit_auditor TO ctaudit_front;

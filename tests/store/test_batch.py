@@ -160,7 +160,7 @@ def test_the_status(dsn: str, tmp_path: Path, lines: str, status: int) -> None:
     [
         ([], "give ADDRESS:PORT and --at, or a file of questions"),
         (["1.2.3.4:1"], "give ADDRESS:PORT and --at, or a file of questions"),
-        (["1.2.3.4:1", "--at", "2026-02-22 11:59:43", "-o", "x"], "or a file of questions"),
+        (["1.2.3.4:1", "--at", "2026-02-22 11:59:43", "-o", "x"], "-o x: goes with --report"),
         (["--batch", "{file}", "1.2.3.4:1"], "ADDRESS:PORT beside --batch: each line"),
         (["--batch", "{file}", "--at", "2026-02-22 11:59:43"], "--at beside --batch"),
         (["--batch", "{file}", "--json"], "--json beside --batch"),

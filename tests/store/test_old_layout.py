@@ -84,6 +84,6 @@ def test_after_a_drop_it_is_installed(cluster: Cluster, old: str) -> None:
     cluster.create_database("dropped", template=old)
     with psycopg.connect(cluster.dsn("dropped"), autocommit=True) as connection:
         connection.execute("DROP SCHEMA ctaudit CASCADE")
-    assert schema.install(cluster.dsn("dropped")).migrations == ("0001_store",)
+    assert schema.install(cluster.dsn("dropped")).migrations[0] == "0001_store"
     status = schema.status(cluster.dsn("dropped"))
     assert status.partitions_until is not None

@@ -226,6 +226,10 @@ def test_from_the_last_release(
     recorder = Recorder(dsn)
     try:
         recorder.record()
+        # As ctaudit setup and the role leave it.
+        with psycopg.connect(dsn) as connection:
+            connection.execute("REVOKE CONNECT ON DATABASE released FROM PUBLIC")
+            connection.execute("GRANT CONNECT ON DATABASE released TO ctaudit_auditor")
         schema.upgrade(dsn)
         recorder.record()
         recorder.reconnect()
@@ -233,6 +237,11 @@ def test_from_the_last_release(
     finally:
         recorder.close()
     assert fetch(dsn, "SELECT count(*) FROM ctaudit.opening") == [(15,)]
+    kept_out = (
+        "SELECT rolname FROM pg_roles WHERE rolname ~ '^ctaudit_(front|supervisor|registrar)$' "
+        "AND NOT has_database_privilege(oid, 'released', 'CONNECT')"
+    )
+    assert fetch(dsn, kept_out) == []
     head, _, kept = KEPT.read_text().partition("\n")
     if head + "\n" == header(server) and can_dump(server):
         assert dump_schema(server, "released") == kept

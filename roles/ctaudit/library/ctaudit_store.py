@@ -49,7 +49,11 @@ from ansible.module_utils.ctaudit_psql import (
 
 _COMMAND = "/usr/bin/ctaudit"
 _FILES = Path("/usr/share/ctaudit/sql")
-_ROLES = "ctaudit_owner, ctaudit_recorder, ctaudit_auditor, ctaudit_maintainer"
+# An older package's schema has only the first four.
+_ROLES = (
+    "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor", "ctaudit_maintainer", "ctaudit_front",
+    "ctaudit_supervisor", "ctaudit_registrar",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -88,16 +92,23 @@ def _bring_about(module: AnsibleModule) -> tuple[list[str], str, str]:
     if known and _keeps_ours_out(module):
         actions.append("let the roles of ctaudit connect")
     if not module.check_mode and (not known or _keeps_ours_out(module)):
-        run_sql(module, f"GRANT CONNECT ON DATABASE {DATABASE} TO {_ROLES}")
+        known_roles = ask(
+            module, f"SELECT string_agg(rolname, ', ') FROM pg_roles WHERE {_is_ours()}"
+        )
+        run_sql(module, f"GRANT CONNECT ON DATABASE {DATABASE} TO {known_roles}")
     state = f"schema from {before or 'elsewhere'}\n" if known else "no database\n"
     wanted = f"schema from {mark or 'the package'}\n" if due else state
     return actions, state, wanted
 
 
+def _is_ours() -> str:
+    """A condition on pg_roles."""
+    return f"rolname IN ({', '.join(map(quote_text, _ROLES))})"
+
+
 def _keeps_ours_out(module: AnsibleModule) -> bool:
-    names = ", ".join(quote_text(name.strip()) for name in _ROLES.split(","))
     refused = f"NOT has_database_privilege(oid, {quote_text(DATABASE)}, 'CONNECT')"
-    statement = f"EXISTS (SELECT FROM pg_roles WHERE rolname IN ({names}) AND {refused})"
+    statement = f"EXISTS (SELECT FROM pg_roles WHERE {_is_ours()} AND {refused})"
     return bool(ask(module, statement))
 
 
