@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ctaudit import output
 from ctaudit.commands.bar import Bar
 from ctaudit.commands.draft import replacing
 from ctaudit.commands.notice import say_breadth
 from ctaudit.commands.source import asking
-from ctaudit.errors import SUCCESS, WHO_UNKNOWN, OutputError, UsageError
+from ctaudit.errors import SUCCESS, WHO_UNKNOWN, UsageError
 
 if TYPE_CHECKING:
     from ctaudit.query.batch_file import Line
@@ -113,15 +113,8 @@ def _written(path: Path | None) -> Iterator[Callable[[str], None]]:
     if path is None:
         yield lambda line: output.print_data([line])
         return
-    with replacing(path) as draft:
-        yield lambda line: _write(draft, line, path)
-
-
-def _write(draft: BinaryIO, line: str, path: Path) -> None:
-    try:
-        draft.write(f"{line}\n".encode(errors="surrogateescape"))
-    except OSError as error:
-        raise OutputError(f"-o {path}: cannot be written: {error.strerror}") from None
+    with replacing(path) as write:
+        yield lambda line: write(f"{line}\n".encode(errors="surrogateescape"))
 
 
 def _format_counts(counts: Counter[str]) -> str:

@@ -104,10 +104,10 @@ def writing_report(
             f"--report: the letter has {questions:,} questions, and a page holds at most "
             f"{QUESTIONS_MAX}; divide the letter, or use --json"
         )
-    with replacing(path) as draft:
+    with replacing(path) as write:
         writer = ReportWriter(purpose)
         yield writer
-        draft.write(_render(writer.finish(), is_pdf=is_pdf))
+        write(_render(writer.finish(), is_pdf=is_pdf))
 
 
 def _choose_path(args: Namespace) -> Path | None:
