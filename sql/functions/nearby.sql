@@ -50,11 +50,9 @@ BEGIN
         v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
         v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
-    v_arguments := jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
-        'zone', p_zone, 'limit', p_limit
-    );
+    v_arguments := ctaudit.who_arguments(
+        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
+    ) || jsonb_build_object('limit', p_limit);
     v_inquiry := ctaudit.note_question('nearby', v_arguments);
     IF v_inquiry IS NULL THEN
         RETURN;

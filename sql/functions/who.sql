@@ -53,9 +53,8 @@ BEGIN
     SELECT * INTO v_asked FROM ctaudit.who_conditions(
         p_address, p_port, p_remote, p_remote_port, p_proto, p_zone
     );
-    v_arguments := jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+    v_arguments := ctaudit.who_arguments(
+        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
     );
     v_inquiry := ctaudit.note_question('who', v_arguments);
     IF v_inquiry IS NULL THEN

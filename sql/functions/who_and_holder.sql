@@ -44,10 +44,8 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     IF v_named > 0 THEN
-        v_arguments := jsonb_build_object(
-            'address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from,
-            'until', p_until, 'remote', ctaudit.plain_address(p_remote),
-            'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+        v_arguments := ctaudit.who_arguments(
+            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
         );
         PERFORM ctaudit.note_answers(
             ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v_named

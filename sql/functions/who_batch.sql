@@ -78,10 +78,9 @@ BEGIN
             v.place, v.asked_from, v.asked_until, v.address, v.port, v.remote, v.remote_port,
             v.proto, v.node, v_row.outward, v_row.inward, NULL, NULL, NULL
         )::ctaudit.asked_part;
-        v_arguments := v_arguments || jsonb_build_object(
-            'address', v.address, 'port', v.port, 'from', v.asked_from, 'until', v.asked_until,
-            'remote', v.remote, 'remote_port', v.remote_port, 'proto', v.proto, 'node', v.node,
-            'zone', v.zone
+        v_arguments := v_arguments || ctaudit.who_arguments(
+            v.address, v.port, v.asked_from, v.asked_until, v.remote, v.remote_port, v.proto,
+            v.node, v.zone
         );
         v_inquiries := v_inquiries || ctaudit.note_question(
             'who', v_arguments[v.place], v_inquiries

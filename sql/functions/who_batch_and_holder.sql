@@ -50,12 +50,10 @@ BEGIN
     FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
         WHERE n.named > 0 ORDER BY n.place
     LOOP
-        v_arguments := jsonb_build_object(
-            'address', ctaudit.plain_address(p_addresses[v.place]), 'port', p_ports[v.place],
-            'from', p_from[v.place], 'until', p_until[v.place],
-            'remote', ctaudit.plain_address(p_remotes[v.place]),
-            'remote_port', p_remote_ports[v.place], 'proto', p_protos[v.place],
-            'node', p_nodes[v.place], 'zone', p_zones[v.place]
+        v_arguments := ctaudit.who_arguments(
+            p_addresses[v.place], p_ports[v.place], p_from[v.place], p_until[v.place],
+            p_remotes[v.place], p_remote_ports[v.place], p_protos[v.place], p_nodes[v.place],
+            p_zones[v.place]
         );
         PERFORM ctaudit.note_answers(
             ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named

@@ -4887,11 +4887,9 @@ BEGIN
         v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
         v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
     END IF;
-    v_arguments := jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node,
-        'zone', p_zone, 'limit', p_limit
-    );
+    v_arguments := ctaudit.who_arguments(
+        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
+    ) || jsonb_build_object('limit', p_limit);
     v_inquiry := ctaudit.note_question('nearby', v_arguments);
     IF v_inquiry IS NULL THEN
         RETURN;
@@ -8531,9 +8529,8 @@ BEGIN
     SELECT * INTO v_asked FROM ctaudit.who_conditions(
         p_address, p_port, p_remote, p_remote_port, p_proto, p_zone
     );
-    v_arguments := jsonb_build_object(
-        'address', p_address, 'port', p_port, 'from', p_from, 'until', p_until,
-        'remote', p_remote, 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+    v_arguments := ctaudit.who_arguments(
+        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
     );
     v_inquiry := ctaudit.note_question('who', v_arguments);
     IF v_inquiry IS NULL THEN
@@ -8589,10 +8586,8 @@ BEGIN
         RETURN NEXT;
     END LOOP;
     IF v_named > 0 THEN
-        v_arguments := jsonb_build_object(
-            'address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from,
-            'until', p_until, 'remote', ctaudit.plain_address(p_remote),
-            'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone
+        v_arguments := ctaudit.who_arguments(
+            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
         );
         PERFORM ctaudit.note_answers(
             ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v_named
@@ -8601,6 +8596,11 @@ BEGIN
 END
 $$;
 ALTER FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN jsonb_build_object('address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from, 'until', p_until, 'remote', ctaudit.plain_address(p_remote), 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone);
+ALTER FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -8649,10 +8649,9 @@ BEGIN
             v.place, v.asked_from, v.asked_until, v.address, v.port, v.remote, v.remote_port,
             v.proto, v.node, v_row.outward, v_row.inward, NULL, NULL, NULL
         )::ctaudit.asked_part;
-        v_arguments := v_arguments || jsonb_build_object(
-            'address', v.address, 'port', v.port, 'from', v.asked_from, 'until', v.asked_until,
-            'remote', v.remote, 'remote_port', v.remote_port, 'proto', v.proto, 'node', v.node,
-            'zone', v.zone
+        v_arguments := v_arguments || ctaudit.who_arguments(
+            v.address, v.port, v.asked_from, v.asked_until, v.remote, v.remote_port, v.proto,
+            v.node, v.zone
         );
         v_inquiries := v_inquiries || ctaudit.note_question(
             'who', v_arguments[v.place], v_inquiries
@@ -8793,12 +8792,10 @@ BEGIN
     FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
         WHERE n.named > 0 ORDER BY n.place
     LOOP
-        v_arguments := jsonb_build_object(
-            'address', ctaudit.plain_address(p_addresses[v.place]), 'port', p_ports[v.place],
-            'from', p_from[v.place], 'until', p_until[v.place],
-            'remote', ctaudit.plain_address(p_remotes[v.place]),
-            'remote_port', p_remote_ports[v.place], 'proto', p_protos[v.place],
-            'node', p_nodes[v.place], 'zone', p_zones[v.place]
+        v_arguments := ctaudit.who_arguments(
+            p_addresses[v.place], p_ports[v.place], p_from[v.place], p_until[v.place],
+            p_remotes[v.place], p_remote_ports[v.place], p_protos[v.place], p_nodes[v.place],
+            p_zones[v.place]
         );
         PERFORM ctaudit.note_answers(
             ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named
@@ -10259,6 +10256,7 @@ REVOKE ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timest
 GRANT ALL ON FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) FROM PUBLIC;
