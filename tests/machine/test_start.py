@@ -124,13 +124,15 @@ def test_a_killed_receiver_reads_again_within_three_seconds(
     gateway: BootedGateway, times: int
 ) -> None:
     for _ in range(times):
-        [killed] = gateway.machine.processes(RECEIVER)
+        killed = gateway.machine.show(RECEIVER, "MainPID")
         gateway.kill(RECEIVER)
         gateway.wait_until(lambda old=killed: _is_reading(gateway, old), patience=3)  # type: ignore[misc]
 
 
-def _is_reading(gateway: BootedGateway, other_than: int) -> bool:
-    return _says(gateway, RECEIVER, "receiving") and gateway.machine.processes(RECEIVER) not in (
-        [other_than],
-        [],
+def _is_reading(gateway: BootedGateway, other_than: str) -> bool:
+    """Whether a receiver with another process is ready; its last words outlive a killed one."""
+    return (
+        gateway.machine.show(RECEIVER, "MainPID") not in (other_than, "0")
+        and gateway.machine.show(RECEIVER, "ActiveState") == "active"
+        and _says(gateway, RECEIVER, "receiving")
     )
