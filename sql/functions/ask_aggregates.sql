@@ -57,11 +57,11 @@ BEGIN
                 WHEN <one> THEN lower(a.public_ports)
             END AS reply_dport
         ) AS r
-        WHERE a.node_id = $4 AND a.received_at >= $1 - interval '2 hours' AND a.received_at < $5
+        WHERE a.node_id = $4 AND a.received_at >= $6 AND a.received_at < $5
             AND a.first_start < $2 AND a.last_end >= $1
     $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
     USING p_from, p_until, p_node, p_node_id, p_ends_until,
-        NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+        p_from - interval '2 hours', NULL::text, NULL::text, NULL::text, NULL::text,
         p_address, p_port, p_remote, p_remote_port, p_proto;
 END
 $function$;

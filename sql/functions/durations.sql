@@ -32,6 +32,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_until timestamptz := least(p_until, now());
+    -- Computed before the query: only by a plain time does the planner leave out partitions.
+    v_received_until timestamptz := v_until + interval '2 hours';
     v_first integer := -3 * p_bins;
     v_arguments jsonb;
     v_inquiry bigint;
@@ -77,7 +79,7 @@ BEGIN
         ) AS r
         JOIN ctaudit.node AS n ON n.node_id = r.node_id
         CROSS JOIN LATERAL (SELECT date_part('epoch', r.lasted) AS seconds) AS l
-        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+        WHERE r.received_at >= p_from AND r.received_at < v_received_until
             AND coalesce(r.ended_at, r.received_at) >= p_from
             AND coalesce(r.ended_at, r.received_at) < v_until
             AND r.provenance <> 'u'

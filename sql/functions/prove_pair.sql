@@ -27,6 +27,12 @@ DECLARE
     v_since timestamptz;
     v_last ctaudit.dump;
     v_read_from timestamptz;
+    -- When the entries of the two dumps were received. Computed before the query: only by plain
+    -- times does the planner leave out partitions.
+    v_stood_from timestamptz;
+    v_stood_until timestamptz;
+    v_shown_from timestamptz;
+    v_shown_until timestamptz;
     v_proved record;
 BEGIN
     IF p_stream.dump_id IS NULL OR v_silent IS NULL THEN
@@ -52,6 +58,10 @@ BEGIN
             * least(1, 1000000 / greatest(sum(s.received), 1)::double precision)
     ) INTO v_read_from
     FROM ctaudit.stream AS s WHERE s.node = v_silent;
+    v_stood_from := v_last.began_at - interval '2 hours';
+    v_stood_until := v_last.ended_at + interval '2 hours';
+    v_shown_from := v_dump.began_at - interval '2 hours';
+    v_shown_until := v_dump.ended_at + interval '2 hours';
 
     WITH began AS (
         SELECT o.* FROM ctaudit.opening_row AS o
@@ -62,8 +72,7 @@ BEGIN
             SELECT e.*, row_number() OVER (PARTITION BY e.proto ORDER BY e.started_at) AS place
             FROM ctaudit.dump_entry_row AS e
             WHERE e.dump_id = v_last.dump_id AND e.node_id = v_silent_id
-                AND e.received_at >= v_last.began_at - interval '2 hours'
-                AND e.received_at <= v_last.ended_at + interval '2 hours'
+                AND e.received_at BETWEEN v_stood_from AND v_stood_until
         ) AS s WHERE s.place <= 2000
     ),
     was_open AS MATERIALIZED (
@@ -111,8 +120,7 @@ BEGIN
             reply_dport
         )
         WHERE e.dump_id = v_dump.dump_id AND e.node_id = p_stream.node_id
-            AND e.received_at >= v_dump.began_at - interval '2 hours'
-            AND e.received_at <= v_dump.ended_at + interval '2 hours'
+            AND e.received_at BETWEEN v_shown_from AND v_shown_until
     ),
     judged AS (
         SELECT p.proto, p.proto IN (SELECT s.proto FROM shown AS s) OR EXISTS (

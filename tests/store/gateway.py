@@ -39,6 +39,7 @@ class Gateway:
 
     def __init__(self, dsn: str, node: str, mode: str = "live") -> None:
         let_record(dsn, node)
+        self.dsn = dsn
         self.connection = psycopg.connect(dsn, autocommit=True)
         self.node = node
         self.mode = mode
