@@ -235,8 +235,9 @@ def _question(cluster: Cluster, plan: Sequence[Day]) -> Iterator[dict[str, Any]]
     with ThreadPoolExecutor(50) as pool:
         spent = [one for found in pool.map(time_at_once, range(50)) for one in found]
     yield {"what": "who, 50 at once"} | _percentiles(spent)
-    with psycopg.connect(cluster.dsn("full")) as connection:
-        yield {"what": "locks of a question", "locks": _count_locks(connection, pick())}
+    yield {"what": "locks of a question"} | _spread(
+        [_count_locks(cluster.dsn("full"), pick()) for _ in range(400)]
+    )
 
 
 def _time(connection: psycopg.Connection[Any], question: WhoQuestion) -> float:
@@ -248,14 +249,20 @@ def _time(connection: psycopg.Connection[Any], question: WhoQuestion) -> float:
     return 1000 * spent
 
 
-def _count_locks(connection: psycopg.Connection[Any], question: WhoQuestion) -> int:
-    """Relations that a session has locked when it has asked ctaudit.who."""
+def _count_locks(dsn: str, question: WhoQuestion) -> int:
+    """Relations that a new session has locked when it has asked ctaudit.who."""
     public, at = question.public, question.span
-    connection.execute(
-        "SELECT count(*) FROM ctaudit.who(%s::inet, %s::integer, %s, %s)",
-        (str(public.address), public.port, at.begin, at.end),
-    )
-    return one(connection, LOCKS)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "SELECT count(*) FROM ctaudit.who(%s::inet, %s::integer, %s, %s)",
+            (str(public.address), public.port, at.begin, at.end),
+        )
+        return one(connection, LOCKS)
+
+
+def _spread(locks: Sequence[int]) -> dict[str, Any]:
+    return {"asked": len(locks), "locks": statistics.median_low(locks), "most": max(locks),
+            "of_most": locks.count(max(locks))}  # fmt: skip
 
 
 def _forget(cluster: Cluster) -> None:

@@ -17,7 +17,7 @@ def years_section(_: Path) -> tuple[str, list[Path]]:
     found = {figures["what"]: figures for figures in result["figures"]}
     asked = [figures for figures in result["figures"] if "p99_ms" in figures]
     insert, maintain = found["insert"], found["maintain"]
-    joined = found["first dump of a gateway that joins"]
+    joined, locks = found["first dump of a gateway that joins"], found["locks of a question"]
     text = (
         f"## A store of {result['days']:,} days\n{result['connections']:,} connections of two "
         f"gateways, a third of them in one day, all days closed by `ctaudit maintain`. "
@@ -32,7 +32,8 @@ def years_section(_: Path) -> tuple[str, list[Path]]:
         f"into an empty store.\n"
         f"- The first dump of a gateway that joins, {joined['calls']} CALLs: "
         f"{joined['all_ms']:,.0f} ms, the longest CALL {joined['longest_ms']:,.0f} ms.\n"
-        f"- A question locks {found['locks of a question']['locks']} tables and indexes.\n\n"
+        f"- A question locks {locks['locks']} tables and indexes (median of {locks['asked']}), at "
+        f"most {locks['most']} ({locks['of_most']} of them), where it reads two days.\n\n"
     )
     rows = ["| question | asked | median, ms | p99, ms | longest, ms |", "|---|---|---|---|---|"]
     return text + "\n".join([*rows, *map(_row, asked)]) + "\n", []

@@ -1,8 +1,8 @@
 -- Function: ctaudit.add_clashes
 -- UDP packets of one socket made entries of which the kernel sends no NEW: openings of UDP may be
 -- missing until the last of them is gone. Their ends are sent, so nothing is hidden in history
--- mode. A busy gateway has clashes every second: those that come while the last such gap of the
--- stream is not over belong to it.
+-- mode. A busy gateway has clashes every second: those that come while such a gap of the stream
+-- is not over belong to it.
 -- Parameters: p_stream, p_at, p_detail   as of ctaudit.record_note
 -- Returns: whether they make a gap of their own
 -- Tables touched: gap
@@ -26,10 +26,10 @@ BEGIN
         RETURN false;
     END IF;
     SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
-    ORDER BY g.gap_id DESC LIMIT 1;
-    -- Not where the clock was set back behind it.
-    IF v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+    WHERE g.node = p_stream.node AND g.stream = p_stream.stream AND g.proto = 17
+        AND g.gap_from <= v_since
+    ORDER BY g.gap_from DESC, g.gap_id DESC LIMIT 1;
+    IF v_since <= v_last.gap_until THEN
         UPDATE ctaudit.gap AS g SET
             lost = g.lost + v_count,
             gap_until = greatest(g.gap_until, v_until),

@@ -54,19 +54,19 @@ BEGIN
         -- Of the same id and port there may be two of one tuple; of so few as come by chance all stay.
         doubled AS MATERIALIZED (
             SELECT o.node_id, o.ct_id, o.orig_sport FROM ctaudit.opening_row AS o
-            WHERE o.received_at >= $1 - interval '2 hours'
-                AND o.received_at < $2 + interval '2 hours'
+            WHERE o.received_at >= $4
+                AND o.received_at < $5
             GROUP BY o.node_id, o.ct_id, o.orig_sport HAVING count(*) > 1
             UNION
             SELECT f.node_id, f.ct_id, f.orig_sport FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $1 - interval '2 hours'
-                AND f.received_at < $2 + interval '4 hours'
+            WHERE f.received_at >= $4
+                AND f.received_at < $6
             GROUP BY f.node_id, f.ct_id, f.orig_sport HAVING count(*) > 1
         )
         SELECT o.* FROM ctaudit.opening_row AS o
         WHERE o.received_at >= $1 AND o.received_at < $2 AND NOT EXISTS (
             SELECT FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $1 AND f.received_at < $2 + interval '2 hours'
+            WHERE f.received_at >= $1 AND f.received_at < $5
                 AND f.node_id = o.node_id AND f.node_id = ANY ($3) AND f.ct_id <> -1
                 AND ctaudit.same_tuple(
                     o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
@@ -84,7 +84,9 @@ BEGIN
         'SELECT r.* FROM ctaudit.%I AS r WHERE r.received_at >= $1 AND r.received_at < $2 '
         'ORDER BY r.received_at', v_parent
     ) END
-    USING v_from, v_until, ctaudit.paired_nodes(p_day);
+    -- Sums of the server's own, by which the planner would leave out no partition, are made here.
+    USING v_from, v_until, ctaudit.paired_nodes(p_day), v_from - interval '2 hours',
+        v_until + interval '2 hours', v_until + interval '4 hours';
     GET DIAGNOSTICS v_copied = ROW_COUNT;
     -- Those of the parent, which then are attached with it; nothing will be inserted between.
     FOR v_index IN
@@ -100,8 +102,9 @@ BEGIN
         EXECUTE v_index;
     END LOOP;
     -- What is not translated, by the end that was called. Behind NAT that is little; of the parent's
-    -- bloom filters a question reads one for each 32 pages of the day.
-    IF p_table <> 'dump_entry' THEN
+    -- bloom filters a question reads one for each 32 pages of the day, which costs more than one
+    -- lock more from a few hundred filters on.
+    IF p_table <> 'dump_entry' AND pg_relation_size(format('ctaudit.%I', v_copy)) > 67108864 THEN
         EXECUTE format(
             'CREATE INDEX ON ctaudit.%I (orig_dport, orig_dst) WITH (fillfactor = 100) '
             'WHERE (status & 48) = 0', v_copy

@@ -3,7 +3,7 @@
 -- Parameters: p_days   days to keep, at least 30
 -- Returns: how many were deleted
 -- Errors: 22023 less than 30 days
--- Tables touched: inquiry
+-- Tables touched: inquiry, inquiry_answer
 CREATE OR REPLACE FUNCTION ctaudit.delete_inquiries(p_days integer)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -18,8 +18,14 @@ BEGIN
         RAISE EXCEPTION 'inquiries of % days: must be 30 or more', p_days
             USING ERRCODE = '22023';
     END IF;
-    DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days);
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    WITH gone AS (
+        DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days)
+        RETURNING q.inquiry_id
+    ),
+    answers AS (
+        DELETE FROM ctaudit.inquiry_answer AS a USING gone AS g WHERE a.inquiry_id = g.inquiry_id
+    )
+    SELECT count(*) INTO v_deleted FROM gone;
     RETURN v_deleted;
 END
 $function$;

@@ -17,9 +17,10 @@ CREATE INDEX inquiry_announcement ON ctaudit.inquiry (announcement, jsonb_hash(a
     WHERE announcement IS NOT NULL;
 
 -- Committed with the answer: an inquiry without a row here was not answered, or the transaction of
--- its answer was rolled back.
+-- its answer was rolled back. No foreign key: for its check each question would lock the inquiries'
+-- indexes; ctaudit.note_answers alone writes here, and ctaudit.delete_inquiries deletes.
 CREATE TABLE ctaudit.inquiry_answer (
-    inquiry_id bigint PRIMARY KEY REFERENCES ctaudit.inquiry ON DELETE CASCADE,
+    inquiry_id bigint PRIMARY KEY,
     answered_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     -- NULL: not counted (ctaudit.ulog2_ct).
     answers bigint
@@ -27,7 +28,7 @@ CREATE TABLE ctaudit.inquiry_answer (
 
 -- What each question must say. The last row counts; who set it stays on record.
 CREATE TABLE ctaudit.inquiry_rule (
-    rule_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    rule_id bigint GENERATED ALWAYS AS IDENTITY,
     -- A case and a reason.
     require_reason boolean NOT NULL,
     set_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

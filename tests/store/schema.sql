@@ -298,10 +298,10 @@ BEGIN
         RETURN false;
     END IF;
     SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.stream = p_stream.stream AND g.node = p_stream.node AND g.proto = 17
-    ORDER BY g.gap_id DESC LIMIT 1;
-    -- Not where the clock was set back behind it.
-    IF v_since BETWEEN v_last.gap_from AND v_last.gap_until THEN
+    WHERE g.node = p_stream.node AND g.stream = p_stream.stream AND g.proto = 17
+        AND g.gap_from <= v_since
+    ORDER BY g.gap_from DESC, g.gap_id DESC LIMIT 1;
+    IF v_since <= v_last.gap_until THEN
         UPDATE ctaudit.gap AS g SET
             lost = g.lost + v_count,
             gap_until = greatest(g.gap_until, v_until),
@@ -788,11 +788,11 @@ BEGIN
                 WHEN <one> THEN lower(a.public_ports)
             END AS reply_dport
         ) AS r
-        WHERE a.node_id = $4 AND a.received_at >= $1 - interval '2 hours' AND a.received_at < $5
+        WHERE a.node_id = $4 AND a.received_at >= $6 AND a.received_at < $5
             AND a.first_start < $2 AND a.last_end >= $1
     $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
     USING p_from, p_until, p_node, p_node_id, p_ends_until,
-        NULL::text, NULL::text, NULL::text, NULL::text, NULL::text,
+        p_from - interval '2 hours', NULL::text, NULL::text, NULL::text, NULL::text,
         p_address, p_port, p_remote, p_remote_port, p_proto;
 END
 $_$;
@@ -1915,19 +1915,19 @@ BEGIN
         -- Of the same id and port there may be two of one tuple; of so few as come by chance all stay.
         doubled AS MATERIALIZED (
             SELECT o.node_id, o.ct_id, o.orig_sport FROM ctaudit.opening_row AS o
-            WHERE o.received_at >= $1 - interval '2 hours'
-                AND o.received_at < $2 + interval '2 hours'
+            WHERE o.received_at >= $4
+                AND o.received_at < $5
             GROUP BY o.node_id, o.ct_id, o.orig_sport HAVING count(*) > 1
             UNION
             SELECT f.node_id, f.ct_id, f.orig_sport FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $1 - interval '2 hours'
-                AND f.received_at < $2 + interval '4 hours'
+            WHERE f.received_at >= $4
+                AND f.received_at < $6
             GROUP BY f.node_id, f.ct_id, f.orig_sport HAVING count(*) > 1
         )
         SELECT o.* FROM ctaudit.opening_row AS o
         WHERE o.received_at >= $1 AND o.received_at < $2 AND NOT EXISTS (
             SELECT FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $1 AND f.received_at < $2 + interval '2 hours'
+            WHERE f.received_at >= $1 AND f.received_at < $5
                 AND f.node_id = o.node_id AND f.node_id = ANY ($3) AND f.ct_id <> -1
                 AND ctaudit.same_tuple(
                     o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
@@ -1945,7 +1945,9 @@ BEGIN
         'SELECT r.* FROM ctaudit.%I AS r WHERE r.received_at >= $1 AND r.received_at < $2 '
         'ORDER BY r.received_at', v_parent
     ) END
-    USING v_from, v_until, ctaudit.paired_nodes(p_day);
+    -- Sums of the server's own, by which the planner would leave out no partition, are made here.
+    USING v_from, v_until, ctaudit.paired_nodes(p_day), v_from - interval '2 hours',
+        v_until + interval '2 hours', v_until + interval '4 hours';
     GET DIAGNOSTICS v_copied = ROW_COUNT;
     -- Those of the parent, which then are attached with it; nothing will be inserted between.
     FOR v_index IN
@@ -1961,8 +1963,9 @@ BEGIN
         EXECUTE v_index;
     END LOOP;
     -- What is not translated, by the end that was called. Behind NAT that is little; of the parent's
-    -- bloom filters a question reads one for each 32 pages of the day.
-    IF p_table <> 'dump_entry' THEN
+    -- bloom filters a question reads one for each 32 pages of the day, which costs more than one
+    -- lock more from a few hundred filters on.
+    IF p_table <> 'dump_entry' AND pg_relation_size(format('ctaudit.%I', v_copy)) > 67108864 THEN
         EXECUTE format(
             'CREATE INDEX ON ctaudit.%I (orig_dport, orig_dst) WITH (fillfactor = 100) '
             'WHERE (status & 48) = 0', v_copy
@@ -1996,6 +1999,9 @@ DECLARE
     c ctaudit.connection := p_connection;
     v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
     v_ended timestamptz := coalesce(c.ended_at, c.ended_before, 'infinity');
+    -- Computed before the query: only by plain times does the planner leave out partitions.
+    v_read_from CONSTANT timestamptz := p_since - interval '2 hours';
+    v_read_until CONSTANT timestamptz := v_ended + interval '2 hours';
     v_seen record;
     v_was_seen boolean := false;
     v_was_reset boolean := false;
@@ -2023,8 +2029,7 @@ BEGIN
                 ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
                 coalesce(c.ct_id, -1)
             )
-            AND e.received_at >= p_since - interval '2 hours'
-            AND e.received_at <= v_ended + interval '2 hours'
+            AND e.received_at BETWEEN v_read_from AND v_read_until
             AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
                 THEN e.started_at = c.started_at
                 -- The tuple's next connection may have this id, and be in the same dump.
@@ -2324,8 +2329,14 @@ BEGIN
         RAISE EXCEPTION 'inquiries of % days: must be 30 or more', p_days
             USING ERRCODE = '22023';
     END IF;
-    DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days);
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
+    WITH gone AS (
+        DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days)
+        RETURNING q.inquiry_id
+    ),
+    answers AS (
+        DELETE FROM ctaudit.inquiry_answer AS a USING gone AS g WHERE a.inquiry_id = g.inquiry_id
+    )
+    SELECT count(*) INTO v_deleted FROM gone;
     RETURN v_deleted;
 END
 $$;
@@ -2614,6 +2625,8 @@ CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until times
 AS $$
 DECLARE
     v_until timestamptz := least(p_until, now());
+    -- Computed before the query: only by a plain time does the planner leave out partitions.
+    v_received_until timestamptz := v_until + interval '2 hours';
     v_first integer := -3 * p_bins;
     v_arguments jsonb;
     v_inquiry bigint;
@@ -2659,7 +2672,7 @@ BEGIN
         ) AS r
         JOIN ctaudit.node AS n ON n.node_id = r.node_id
         CROSS JOIN LATERAL (SELECT date_part('epoch', r.lasted) AS seconds) AS l
-        WHERE r.received_at >= p_from AND r.received_at < v_until + interval '2 hours'
+        WHERE r.received_at >= p_from AND r.received_at < v_received_until
             AND coalesce(r.ended_at, r.received_at) >= p_from
             AND coalesce(r.ended_at, r.received_at) < v_until
             AND r.provenance <> 'u'
@@ -4199,6 +4212,8 @@ DECLARE
     v_still ctaudit.connection[];
     v_since timestamptz := p_since;
     v_day timestamptz;
+    -- Computed before the query: only by a plain time does the planner leave out partitions.
+    v_before timestamptz;
     v_last timestamptz;
     v_found record;
     v_ended ctaudit.connection;
@@ -4208,6 +4223,7 @@ BEGIN
         -- The last look is at all that is left: a receiver's clock may be ahead.
         v_day := CASE WHEN v_since < v_last THEN v_since + interval '1 day'
             ELSE 'infinity' END;
+        v_before := v_day + interval '1 day';
         v_still := '{}';
         FOR v_found IN
             SELECT c AS connection, f.flow
@@ -4216,7 +4232,7 @@ BEGIN
                 SELECT e AS flow FROM ctaudit.flow_row AS e
                 WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
                     AND e.node_id = p_node_id
-                    AND e.received_at >= v_since AND e.received_at < v_day + interval '1 day'
+                    AND e.received_at >= v_since AND e.received_at < v_before
                     AND ctaudit.same_tuple(
                         e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
                         e.ct_id, ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto,
@@ -5847,6 +5863,12 @@ DECLARE
     v_since timestamptz;
     v_last ctaudit.dump;
     v_read_from timestamptz;
+    -- When the entries of the two dumps were received. Computed before the query: only by plain
+    -- times does the planner leave out partitions.
+    v_stood_from timestamptz;
+    v_stood_until timestamptz;
+    v_shown_from timestamptz;
+    v_shown_until timestamptz;
     v_proved record;
 BEGIN
     IF p_stream.dump_id IS NULL OR v_silent IS NULL THEN
@@ -5872,6 +5894,10 @@ BEGIN
             * least(1, 1000000 / greatest(sum(s.received), 1)::double precision)
     ) INTO v_read_from
     FROM ctaudit.stream AS s WHERE s.node = v_silent;
+    v_stood_from := v_last.began_at - interval '2 hours';
+    v_stood_until := v_last.ended_at + interval '2 hours';
+    v_shown_from := v_dump.began_at - interval '2 hours';
+    v_shown_until := v_dump.ended_at + interval '2 hours';
 
     WITH began AS (
         SELECT o.* FROM ctaudit.opening_row AS o
@@ -5882,8 +5908,7 @@ BEGIN
             SELECT e.*, row_number() OVER (PARTITION BY e.proto ORDER BY e.started_at) AS place
             FROM ctaudit.dump_entry_row AS e
             WHERE e.dump_id = v_last.dump_id AND e.node_id = v_silent_id
-                AND e.received_at >= v_last.began_at - interval '2 hours'
-                AND e.received_at <= v_last.ended_at + interval '2 hours'
+                AND e.received_at BETWEEN v_stood_from AND v_stood_until
         ) AS s WHERE s.place <= 2000
     ),
     was_open AS MATERIALIZED (
@@ -5931,8 +5956,7 @@ BEGIN
             reply_dport
         )
         WHERE e.dump_id = v_dump.dump_id AND e.node_id = p_stream.node_id
-            AND e.received_at >= v_dump.began_at - interval '2 hours'
-            AND e.received_at <= v_dump.ended_at + interval '2 hours'
+            AND e.received_at BETWEEN v_shown_from AND v_shown_until
     ),
     judged AS (
         SELECT p.proto, p.proto IN (SELECT s.proto FROM shown AS s) OR EXISTS (
@@ -9809,8 +9833,6 @@ ALTER TABLE ONLY ctaudit.inquiry_answer
     ADD CONSTRAINT inquiry_answer_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
-ALTER TABLE ONLY ctaudit.inquiry_rule
-    ADD CONSTRAINT inquiry_rule_pkey PRIMARY KEY (rule_id);
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_pkey PRIMARY KEY (node, stream, sent_from);
 ALTER TABLE ONLY ctaudit.live_copy
@@ -9835,8 +9857,6 @@ ALTER TABLE ONLY ctaudit.note
     ADD CONSTRAINT note_pkey PRIMARY KEY (node, stream, "position");
 ALTER TABLE ONLY ctaudit.pair_proof
     ADD CONSTRAINT pair_proof_pkey PRIMARY KEY (pair_proof_id);
-ALTER TABLE ONLY ctaudit.scope
-    ADD CONSTRAINT scope_pkey PRIMARY KEY (scope_id);
 ALTER TABLE ONLY ctaudit.search
     ADD CONSTRAINT search_pkey PRIMARY KEY (dump_id, tells);
 ALTER TABLE ONLY ctaudit.stream
@@ -9867,7 +9887,6 @@ CREATE INDEX dump_entry_reply ON ONLY ctaudit.dump_entry_row USING btree (reply_
 CREATE INDEX dump_entry_default_reply_dport_reply_dst_dump_id_idx ON ctaudit.dump_entry_default USING btree (reply_dport, reply_dst, dump_id);
 CREATE INDEX dump_node_dump_id ON ctaudit.dump USING btree (node, dump_id);
 CREATE INDEX dump_node_ended_at ON ctaudit.dump USING btree (node, ended_at);
-CREATE INDEX dump_unreconciled ON ctaudit.dump USING btree (node) WHERE (reconciled_at IS NULL);
 CREATE INDEX flow_called ON ONLY ctaudit.flow_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
 CREATE INDEX flow_dnat ON ONLY ctaudit.flow_row USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
 CREATE INDEX flow_default_orig_dport_orig_dst_started_at_idx ON ctaudit.flow_default USING btree (orig_dport, orig_dst, started_at) WHERE ((status & 32) <> 0);
@@ -9877,7 +9896,6 @@ CREATE INDEX flow_default_received_at_idx ON ctaudit.flow_default USING brin (re
 CREATE INDEX flow_reply ON ONLY ctaudit.flow_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX flow_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.flow_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX gap_node_gap_from ON ctaudit.gap USING btree (node, gap_from);
-CREATE INDEX gap_of_proto ON ctaudit.gap USING btree (stream, gap_id) WHERE (proto IS NOT NULL);
 CREATE INDEX holder_network ON ctaudit.holder USING gist (network inet_ops, tstzrange(valid_from, valid_until));
 CREATE INDEX holder_source ON ctaudit.holder USING btree (source, network, valid_from);
 CREATE INDEX inquiry_announcement ON ctaudit.inquiry USING btree (announcement, jsonb_hash(arguments)) WHERE (announcement IS NOT NULL);
@@ -9896,7 +9914,6 @@ CREATE INDEX opening_default_received_at_idx ON ctaudit.opening_default USING br
 CREATE INDEX opening_reply ON ONLY ctaudit.opening_row USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX opening_default_reply_dport_reply_dst_date_bin_idx ON ctaudit.opening_default USING btree (reply_dport, reply_dst, date_bin('03:00:00'::interval, received_at, '2000-01-01 00:00:00+00'::timestamp with time zone));
 CREATE INDEX pair_proof_node ON ctaudit.pair_proof USING btree (node, proved_from);
-CREATE INDEX scope_node ON ctaudit.scope USING btree (node, scope_id);
 CREATE INDEX scope_node_noted_at ON ctaudit.scope USING btree (node, noted_at);
 CREATE INDEX traffic_sum_from ON ONLY ctaudit.traffic_sum USING btree (sum_from, host);
 CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (sum_from, host);
@@ -9939,8 +9956,6 @@ ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.import_opening
     ADD CONSTRAINT import_opening_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.import(node) ON UPDATE CASCADE;
-ALTER TABLE ONLY ctaudit.inquiry_answer
-    ADD CONSTRAINT inquiry_answer_inquiry_id_fkey FOREIGN KEY (inquiry_id) REFERENCES ctaudit.inquiry(inquiry_id) ON DELETE CASCADE;
 ALTER TABLE ONLY ctaudit.late_read
     ADD CONSTRAINT late_read_node_fkey FOREIGN KEY (node) REFERENCES ctaudit.node(node) ON UPDATE CASCADE;
 ALTER TABLE ONLY ctaudit.live_copy

@@ -233,6 +233,26 @@ def test_few_relations_are_locked(year: Gateway) -> None:
     assert one(year, "SELECT provenance FROM ctaudit.opening WHERE ct_id = 900") == "late"
 
 
+def test_a_question_locks_few_relations(year: Gateway) -> None:
+    """In a new session: of a connection that ended, and of one that has not, which dumps showed."""
+    year.dump(BEGIN + timedelta(seconds=1), entries(range(5)))
+    begun = BEGIN + timedelta(minutes=1)
+    lived = [opened(connection(7), begun), ended(connection(7), begun, begun + 2 * SECOND)]
+    year.record(lived, BEGIN + timedelta(minutes=2))
+    year.dump(BEGIN + timedelta(minutes=4), entries(range(5)))
+    year.record([], BEGIN + timedelta(minutes=5))
+    locked = """SELECT count(*) FROM pg_locks
+        WHERE pid = pg_backend_pid() AND relation <> 'pg_catalog.pg_locks'::regclass"""
+    # What has not ended may be in the partitions of the days to come.
+    for number, most in ((7, 64), (0, 150)):
+        with psycopg.connect(year.dsn) as session:
+            asked = "SELECT count(*) FROM ctaudit.who('1.2.3.4', %s, %s, %s)"
+            at = begun + SECOND
+            assert session.execute(asked, (10_000 + number, at, at)).fetchone() == (1,)
+            [count] = session.execute(locked).fetchone() or [0]
+            assert 0 < count <= most
+
+
 LATE = "SELECT array_agg(ct_id ORDER BY ct_id) FROM ctaudit.opening WHERE provenance = 'late'"
 
 

@@ -142,6 +142,22 @@ def openings(dsn: str) -> list[int]:
     return [row[0] for row in fetch(dsn, "SELECT ct_id FROM ctaudit.opening ORDER BY 1")]
 
 
+_CALLED = "SELECT indexname FROM pg_indexes WHERE tablename = %s AND indexdef LIKE %s"
+_OWN = "%USING btree (orig_dport, orig_dst) WITH (fillfactor='100') WHERE%"
+# Rows of a quarter of a page.
+_MANY = """INSERT INTO ctaudit.flow_row SELECT (jsonb_populate_record(f, jsonb_build_object(
+    'ct_id', n, 'orig_sport', n, 'helper', repeat('x', 1800)
+))).* FROM ctaudit.flow_row AS f, generate_series(1, 34000) AS n"""
+
+
+def test_a_large_day_gets_an_index_of_what_is_not_translated(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(_MANY)
+    keep(dsn)
+    assert len(fetch(dsn, _CALLED, name("flow"), _OWN)) == 1
+    assert fetch(dsn, _CALLED, name("opening"), _OWN) == []
+
+
 def test_a_day_is_closed_once(dsn: str) -> None:
     before = ask(dsn)
     assert len(before) == 1
@@ -166,9 +182,7 @@ def test_a_day_is_closed_once(dsn: str) -> None:
         assert fetch(dsn, indexes, f"ctaudit.{name(table)}") == fetch(
             dsn, of_parent, f"ctaudit.{table}_row"
         )
-        called = "SELECT FROM pg_indexes WHERE tablename = %s AND indexdef LIKE %s"
-        own = "%USING btree (orig_dport, orig_dst) WITH (fillfactor='100') WHERE%"
-        assert len(fetch(dsn, called, name(table), own)) == 1
+        assert fetch(dsn, _CALLED, name(table), _OWN) == []
     assert fetch(dsn, "SELECT FROM pg_class WHERE relname ~ 'p[0-9]{8}_copy$'") == []
     assert Maintained("dropped", name("flow")) in keep(dsn, 1)
     assert fetch(dsn, "SELECT FROM ctaudit.closed_partition WHERE day = %s", DAY.date()) == []
