@@ -286,132 +286,17 @@ ALTER TABLE ctaudit.stream OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_since timestamptz := least(ctaudit.detail_time(p_detail, 'since'), p_stream.covered_until);
-    v_until timestamptz := greatest(v_since, p_at)
-        + make_interval(secs => (p_detail ->> 'udp_timeout')::integer);
-    v_count bigint := (p_detail ->> 'count')::bigint;
-    v_last ctaudit.gap;
-BEGIN
-    IF p_stream.mode = 'history' THEN
-        RETURN false;
-    END IF;
-    SELECT * INTO v_last FROM ctaudit.gap AS g
-    WHERE g.node = p_stream.node AND g.stream = p_stream.stream AND g.proto = 17
-        AND g.gap_from <= v_since
-    ORDER BY g.gap_from DESC, g.gap_id DESC LIMIT 1;
-    IF v_since <= v_last.gap_until THEN
-        UPDATE ctaudit.gap AS g SET
-            lost = g.lost + v_count,
-            gap_until = greatest(g.gap_until, v_until),
-            sound_from = greatest(g.sound_from, v_until)
-        WHERE g.gap_id = v_last.gap_id;
-        RETURN false;
-    END IF;
-    INSERT INTO ctaudit.gap (
-        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        proto, detail
-    ) VALUES (
-        p_stream.node, p_stream.stream, v_since, v_until, 'clashes', v_count, true, false,
-        v_until, 17, p_detail
-    );
-    RETURN true;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.add_clashes(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF coalesce(p_node, '') = '' THEN
-        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
-    ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = p_login AND r.rolcanlogin) THEN
-        RAISE EXCEPTION 'this server has no login %', p_login USING ERRCODE = 'P0002';
-    END IF;
-    INSERT INTO ctaudit.node_login (node, login) VALUES (p_node, p_login) ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'the login % records as % already', p_login, p_node USING ERRCODE = '55000';
-    END IF;
-    PERFORM ctaudit.note_login_change(p_node, p_login, 'added', p_reason);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.add_login(p_node text, p_login text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[] DEFAULT '{1,3,4}'::smallint[]) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_stream ctaudit.stream;
-    v_began timestamptz;
-    v_next timestamptz;
-BEGIN
-    PERFORM ctaudit.refuse_foreign(p_node);
-    IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
-        RAISE EXCEPTION 'not a span of a stream: from % until %', p_from, p_until
-            USING ERRCODE = 'CT001';
-    END IF;
-    SELECT * INTO v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'stream % of node % is not known; its start note comes first',
-            p_stream, p_node USING ERRCODE = 'CT002';
-    END IF;
-    IF NOT p_kinds @> (CASE v_stream.mode
-        WHEN 'live' THEN '{1,3,4}' WHEN 'nat' THEN '{1,4}' ELSE '{3,4}' END)::smallint[]
-    THEN
-        RAISE EXCEPTION 'stream % of node % was received in mode %, the procedure stores kinds %',
-            p_stream, p_node, v_stream.mode, p_kinds
-            USING ERRCODE = 'CT003', HINT = 'Record it with the procedure of its mode.';
-    END IF;
-    IF p_events > 0 AND p_until = p_from THEN
-        RAISE EXCEPTION 'stream % of node %: % events in no byte', p_stream, p_node, p_events
-            USING ERRCODE = 'CT001';
-    END IF;
-    IF v_stream.position <> p_from THEN
-        IF v_stream.position >= p_until THEN
-            RETURN false;
-        END IF;
-        RAISE EXCEPTION 'stream % of node % is committed until %, the batch begins at %',
-            p_stream, p_node, v_stream.position, p_from USING ERRCODE = 'CT001';
-    END IF;
-    v_next := v_stream.next_portion_at;
-    IF v_stream.pending_dump_id IS NOT NULL AND (
-        NOT ctaudit.is_behind(p_events, coalesce(p_covered_until, v_stream.covered_until))
-        OR coalesce(v_next <= clock_timestamp(), true)
-    ) THEN
-        v_began := clock_timestamp();
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-        v_next := clock_timestamp() + 9 * (clock_timestamp() - v_began);
-    END IF;
-    UPDATE ctaudit.stream AS s SET
-        position = p_until,
-        committed_at = clock_timestamp(),
-        sent_after = s.covered_until,
-        covered_until = greatest(s.covered_until, p_covered_until),
-        received = s.received + p_events,
-        stored = s.stored + p_stored,
-        filtered = s.filtered + p_events - p_stored,
-        next_portion_at = v_next
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF v_stream.stopped_at < p_covered_until THEN
-        PERFORM ctaudit.extend_twin_gap(v_stream, p_covered_until);
-    END IF;
-    IF p_covered_until > v_stream.covered_until + interval '1 hour' THEN
-        INSERT INTO ctaudit.late_read (node, stream, sent_from, read_at)
-        VALUES (p_node, p_stream, v_stream.covered_until, p_covered_until)
-        ON CONFLICT DO NOTHING;
-    END IF;
-    IF v_stream.covered_from IS NOT NULL THEN
-        UPDATE ctaudit.coverage AS c SET covered_until = p_covered_until
-        WHERE c.node = p_node AND c.stream = p_stream AND c.covered_from = v_stream.covered_from
-            AND c.covered_until < p_covered_until;
-    END IF;
-    RETURN true;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_events bigint, p_stored bigint, p_kinds smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) RETURNS record
     LANGUAGE plpgsql
@@ -424,102 +309,7 @@ CREATE FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_f
     SET enable_seqscan TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_dump CONSTANT bigint := coalesce(p_dump, 0);
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_dump, p_stream.covered_until
-    );
-    v_ended_at CONSTANT timestamptz := (
-        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_dump
-    );
-    v_copy ctaudit.live_copy;
-    v_from timestamptz;
-    v_last timestamptz;
-    v_again bigint[];
-BEGIN
-    taken := 0;
-    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
-    WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump FOR UPDATE;
-    IF NOT v_since.is_ordered OR NOT ctaudit.is_usable(v_copy, p_stream.node, p_dump) THEN
-        DELETE FROM ctaudit.live_copy AS c
-        WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump;
-        IF NOT v_since.is_ordered OR v_copy.begun_for = p_for THEN
-            RETURN;
-        END IF;
-        v_copy := NULL;
-    END IF;
-    IF v_copy.copied_until >= p_until THEN
-        copied_until := v_copy.copied_until;
-        RETURN;
-    END IF;
-    v_from := coalesce(v_copy.copied_until, v_since.began_at);
-    EXECUTE $query$
-        SELECT count(*), max(p.received) FROM (
-            SELECT r.received_at AS received
-            FROM ctaudit.opening_row AS r
-            WHERE - r.node_id = - $1 AND r.received_at > $2 AND r.received_at < $4
-                AND ctaudit.receipt(r.received_at) > $2 AND ctaudit.receipt(r.received_at) < $4
-            ORDER BY ctaudit.receipt(r.received_at) LIMIT $3 + 1
-        ) AS p
-    $query$ INTO taken, v_last USING p_stream.node_id, v_from, p_rows, coalesce(p_until, 'infinity');
-    -- What is received at the last time may not be recorded in whole.
-    copied_until := greatest(
-        v_from, CASE WHEN taken > p_rows THEN v_last ELSE coalesce(p_until, v_last) END
-    );
-    PERFORM ctaudit.summarize(v_from, copied_until);
-    INSERT INTO ctaudit.live_copy AS c (
-        node_id, dump_id, stream, copied_until, stored, others, made_in, begun_for
-    )
-    SELECT
-        p_stream.node_id, v_dump, p_stream.stream, advance_copy.copied_until,
-        CASE WHEN taken <= p_rows AND p_until IS NULL THEN p_stream.stored END,
-        coalesce(
-            jsonb_object_agg(s.stream, s.position) FILTER (WHERE s.stream <> p_stream.stream), '{}'
-        ),
-        ctaudit.database_identity(), p_for
-    FROM ctaudit.stream AS s WHERE s.node = p_stream.node
-    ON CONFLICT (node_id, dump_id) DO UPDATE SET
-        copied_until = excluded.copied_until, stored = excluded.stored;
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
-    USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at;
-    v_again := coalesce(v_again, '{}');
-    -- Now the partitions are locked.
-    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_dump);
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, v_again) || $query$
-        INSERT INTO ctaudit.live_place AS k (
-            node_id, dump_id, relation, filenode, copied_until, places, hosts
-        )
-        SELECT
-            $1, $12, s.relation, pg_relation_filenode(s.relation), $6, array_agg(s.place),
-            CASE WHEN $13 IS NULL THEN array_agg(
-                CASE WHEN coalesce(s.status, 0) & 48 = 32 THEN s.reply_src ELSE s.orig_src END
-            ) ELSE '{}' END
-        FROM unended AS s
-        GROUP BY s.relation
-        ON CONFLICT (node_id, dump_id, relation) DO UPDATE SET
-            copied_until = excluded.copied_until, places = excluded.places,
-            hosts = excluded.hosts
-    $query$
-    USING p_stream.node_id, p_dump, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, copied_until, NULL::inet, NULL::integer, v_from, v_ended_at, v_again,
-        v_dump, p_for;
-    DELETE FROM ctaudit.live_place AS k
-    WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump
-        AND k.copied_until < advance_copy.copied_until;
-    IF EXISTS (
-        SELECT FROM ctaudit.live_place AS k
-        WHERE k.node_id = p_stream.node_id AND k.dump_id = v_dump AND k.relation IN (
-            'ctaudit.opening_default'::regclass, 'ctaudit.dump_entry_default'::regclass
-        )
-    ) THEN
-        DELETE FROM ctaudit.live_copy AS c
-        WHERE c.node_id = p_stream.node_id AND c.dump_id = v_dump;
-        copied_until := NULL;
-    END IF;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
@@ -530,153 +320,17 @@ CREATE FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port in
     SET enable_mergejoin TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since record := ctaudit.recorded_since(
-        p_node, p_dump, (SELECT max(s.covered_until) FROM ctaudit.stream AS s WHERE s.node = p_node)
-    );
-    v_node_id CONSTANT smallint := (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node);
-    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
-    v_copy ctaudit.live_copy;
-    v_ended_at timestamptz := (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_dump);
-    v_from timestamptz;
-    v_again bigint[];
-BEGIN
-    SELECT c.* INTO v_copy FROM ctaudit.live_copy AS c
-    -- Those of a port are found faster by its index.
-    WHERE c.node_id = v_node_id AND p_port IS NULL AND v_since.is_ordered
-        AND ctaudit.is_usable(c, p_node, p_dump);
-    -- How many rows there are since the dump is not known to the planner.
-    PERFORM
-        set_config('enable_nestloop', CASE WHEN v_is_filtered THEN 'on' ELSE 'off' END, true),
-        set_config('enable_hashjoin', CASE WHEN v_is_filtered THEN 'off' ELSE 'on' END, true),
-        set_config('enable_seqscan', CASE
-            WHEN v_is_filtered OR v_copy.node_id IS NOT NULL THEN 'off' ELSE 'on' END, true);
-    v_from := coalesce(v_copy.copied_until, v_since.began_at);
-    IF NOT v_is_filtered THEN
-        EXECUTE ctaudit.open_query(v_copy, NULL, NULL, NULL) INTO v_again
-        USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
-            v_since.received_until, p_host, p_port, v_from, v_ended_at;
-        v_again := coalesce(v_again, '{}');
-    END IF;
-    RETURN QUERY EXECUTE ctaudit.open_query(v_copy, p_host, p_port, v_again) || $query$
-        SELECT
-            $12::text, CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN 'inward'
-                ELSE 'outward' END,
-            'open', true,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.reply_src
-                ELSE s.orig_src END,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0
-                THEN ctaudit.port(s.proto, s.reply_sport) ELSE nullif(s.orig_sport, -1) END,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0 THEN s.orig_src
-                ELSE s.reply_src END,
-            CASE WHEN s.status & 32 <> 0 AND s.status & 16 = 0
-                THEN nullif(s.orig_sport, -1) ELSE ctaudit.port(s.proto, s.reply_sport) END,
-            s.started_at, s.started_source, s.started_after,
-            NULL::timestamptz, NULL::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
-            NULL::text, s.last_seen_at, s.provenance,
-            ctaudit.zone(s.zones), ctaudit.orig_zone(s.zones), ctaudit.reply_zone(s.zones), s.proto,
-            s.orig_src, s.orig_dst, nullif(s.orig_sport, -1), ctaudit.port(s.proto, s.orig_dport),
-            s.reply_src, s.reply_dst, ctaudit.port(s.proto, s.reply_sport),
-            nullif(s.reply_dport, -1),
-            ctaudit.icmp_type(s.proto, s.orig_dport), ctaudit.icmp_code(s.proto, s.orig_dport),
-            ctaudit.icmp_type(s.proto, s.reply_sport), ctaudit.icmp_code(s.proto, s.reply_sport),
-            CASE WHEN NOT n.offloaded THEN s.orig_packets END,
-            CASE WHEN NOT n.offloaded THEN s.orig_bytes END,
-            CASE WHEN NOT n.offloaded THEN s.reply_packets END,
-            CASE WHEN NOT n.offloaded THEN s.reply_bytes END,
-            nullif(s.ct_id, -1), s.mark, s.status, s.state, s.helper, s.labels,
-            CASE WHEN n.offloaded OR s.orig_packets IS NULL THEN 'unknown' ELSE 'at least' END,
-            CASE
-                WHEN n.offloaded THEN 'offloaded to a flowtable'
-                WHEN s.orig_packets IS NOT NULL THEN 'by the last table dump'
-                WHEN s.kind = 'entry' THEN 'the kernel did not count, nf_conntrack_acct = 0'
-                ELSE 'no table dump has shown it'
-            END,
-            NULL::timestamptz
-        FROM unended AS s
-        CROSS JOIN LATERAL (SELECT ctaudit.is_offloaded(s.status) AS offloaded) AS n
-    $query$
-    USING v_node_id, p_dump, v_since.began_at, v_since.entries_from, v_since.entries_until,
-        v_since.received_until, p_host, p_port, v_from, v_ended_at, v_again, p_node;
-    PERFORM ctaudit.refuse_rewritten();
-    -- Now the partitions are locked, and no row can have been given another place meanwhile.
-    PERFORM ctaudit.refuse_moved(v_copy, p_node, p_dump);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from timestamp with time zone, announced_until timestamp with time zone)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        m.at, CASE
-            WHEN m.next_at IS NULL AND (m.events = '1' OR m.stopped_at IS NULL) THEN 'infinity'
-            WHEN m.next_stream = m.stream AND m.next_events = '0' THEN coalesce(m.next_look, m.at)
-            WHEN m.next_stream = m.stream
-                OR m.events = '1' AND m.next_events = '1' AND m.next_boot = m.boot THEN m.next_at
-            ELSE m.covered_until
-        END
-    FROM (
-        SELECT
-            k.*, lead(k.at) OVER later AS next_at, lead(k.stream) OVER later AS next_stream,
-            lead(k.events) OVER later AS next_events, lead(k.boot) OVER later AS next_boot,
-            lead(k.look) OVER later AS next_look
-        FROM (
-            SELECT
-                s.started_at AS at, s.stream, s.stopped_at, s.covered_until,
-                coalesce(s.detail ->> 'events', '1') AS events,
-                coalesce(s.detail ->> 'boot_id', '') AS boot, NULL::timestamptz AS look
-            FROM ctaudit.stream AS s WHERE s.node = p_node
-            UNION ALL
-            SELECT
-                n.at, s.stream, s.stopped_at, s.covered_until,
-                coalesce(n.detail ->> 'events', '1'),
-                coalesce(s.detail ->> 'boot_id', ''), ctaudit.detail_time(n.detail, 'last_look')
-            FROM ctaudit.note AS n JOIN ctaudit.stream AS s USING (node, stream)
-            WHERE n.node = p_node AND n.note = 'settings'
-        ) AS k
-        WINDOW later AS (ORDER BY k.at)
-    ) AS m
-    WHERE m.events <> '0';
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_needed CONSTANT ctaudit.needed_part := p_part.needed;
-    v_dumps tstzmultirange;
-    v_seen ctaudit.connection[];
-BEGIN
-    IF p_part.aggregated THEN
-        RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
-            v_needed.node, v_needed.node_id, p_part.asked_from, p_part.asked_until,
-            v_needed.ends_until, p_part.outward, p_part.address, p_part.port, p_part.remote,
-            p_part.remote_port, p_part.proto
-        );
-    END IF;
-    IF cardinality(p_found) > 0 THEN
-        v_seen := ARRAY(SELECT c FROM ctaudit.connections(
-            NULL, p_part.asked_from, p_part.asked_until, v_needed, true, p_part.own, NULL, NULL,
-            NULL, NULL, NULL, p_found
-        ) AS c);
-    END IF;
-    IF cardinality(v_seen) > 0 THEN
-        SELECT coalesce(range_agg(tstzrange(
-            least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
-        )), '{}') INTO v_dumps
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < p_part.asked_until
-            AND d.ended_at >= p_part.asked_from
-            AND d.ended_at < p_part.asked_until + interval '2 hours';
-        RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_seen, v_needed, v_dumps, p_part.asked_from, p_part.asked_until, false
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
@@ -684,258 +338,38 @@ CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp w
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
     SET work_mem TO '64MB'
-AS $$
-DECLARE
-    v_from timestamptz := coalesce(p_from, '-infinity');
-    v_until timestamptz := coalesce(p_until, 'infinity');
-    v_own inet[];
-    v_parts ctaudit.needed_part[];
-    v_aggregated smallint[];
-    v_seen smallint[];
-    v_needed ctaudit.needed_part;
-    v_dumps tstzmultirange;
-    v_connection ctaudit.connection;
-    v_portion ctaudit.connection[] := '{}';
-BEGIN
-    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
-    INTO v_parts, v_aggregated
-    FROM ctaudit.node AS n CROSS JOIN LATERAL (
-        SELECT ctaudit.needed(n, v_from, v_until) AS part
-        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-        UNION ALL
-        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
-    ) AS b
-    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
-    IF p_indexed THEN
-        -- A node whose dumps do not bound the question does not widen it for the others.
-        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
-        FROM (
-            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
-            GROUP BY p.dump_before IS NULL, p.all_ends
-        ) AS g, unnest(ctaudit.nodes_seen(
-            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
-            p_remote_port, p_proto
-        )) AS s (node_id);
-    END IF;
-    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
-        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
-            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
-                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
-                p_address, p_port, p_remote, p_remote_port, p_proto
-            );
-        END IF;
-        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
-        -- Of history mode the query reads them itself (needed: dumps_within).
-        SELECT coalesce(range_agg(tstzrange(
-            least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
-        )), '{}') INTO v_dumps
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
-            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
-        v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
-        FOR v_connection IN SELECT * FROM ctaudit.connections(
-            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL), v_from, v_until, v_needed,
-            p_latest, v_own, p_address, p_port, p_remote, p_remote_port, p_proto
-        )
-        LOOP
-            v_portion := v_portion || v_connection;
-            IF cardinality(v_portion) = 1000 THEN
-                RETURN QUERY SELECT * FROM ctaudit.fill_in(
-                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
-                );
-                v_portion := '{}';
-            END IF;
-        END LOOP;
-        RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_portion, v_needed, v_dumps, v_from, v_until, p_open
-        );
-        v_portion := '{}';
-    END LOOP;
-    PERFORM ctaudit.refuse_rewritten();
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-BEGIN
-    RETURN QUERY EXECUTE replace($query$
-        SELECT
-            $3, 'outward', 'ended', <one>, r.orig_src, NULL::integer, r.reply_src,
-            r.reply_sport, a.first_start, 'kernel'::ctaudit.time_source, NULL::timestamptz,
-            a.last_end, 'kernel'::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
-            NULL::text, NULL::timestamptz, 'event'::ctaudit.provenance,
-            ctaudit.zone(a.zones), ctaudit.orig_zone(a.zones), ctaudit.reply_zone(a.zones),
-            r.proto, r.orig_src, r.orig_dst, NULL::integer, r.orig_dport, r.reply_src,
-            r.reply_dst, r.reply_sport, r.reply_dport, NULL::smallint, NULL::smallint,
-            NULL::smallint, NULL::smallint,
-            CASE WHEN <one> THEN a.orig_packets END, CASE WHEN <one> THEN a.orig_bytes END,
-            CASE WHEN <one> THEN a.reply_packets END, CASE WHEN <one> THEN a.reply_bytes END,
-            NULL::bigint, NULL::bigint, a.status, NULL::smallint, NULL::text, NULL::bytea,
-            CASE WHEN <one> THEN 'exact' ELSE 'unknown' END,
-            CASE WHEN NOT <one> THEN format(
-                'one of %s connections of this host that are stored as one row', a.connections)
-            END,
-            NULL::timestamptz
-        FROM ctaudit.aggregate_row AS a
-        CROSS JOIN LATERAL (SELECT
-            a.zones, a.proto, a.status, a.client AS orig_src, a.remote AS orig_dst,
-            NULL::integer AS orig_sport, a.remote_port AS orig_dport, a.remote AS reply_src,
-            a.public AS reply_dst, a.remote_port AS reply_sport, CASE
-                WHEN a.public_ports @> $12 THEN $12
-                WHEN <one> THEN lower(a.public_ports)
-            END AS reply_dport
-        ) AS r
-        WHERE a.node_id = $4 AND a.received_at >= $6 AND a.received_at < $5
-            AND a.first_start < $2 AND a.last_end >= $1
-    $query$, '<one>', 'a.connections = 1') || ' AND ' || p_outward
-    USING p_from, p_until, p_node, p_node_id, p_ends_until,
-        p_from - interval '2 hours', NULL::text, NULL::text, NULL::text, NULL::text,
-        p_address, p_port, p_remote, p_remote_port, p_proto;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql IMMUTABLE
-AS $$
-    SELECT p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
-        || ' OR (r.status & 48) = 0 AND ' || p_inward;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) RETURNS SETOF integer
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v record;
-BEGIN
-    IF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.aggregated) THEN
-        RETURN QUERY SELECT DISTINCT a FROM unnest(p_answered) AS a;
-        RETURN;
-    END IF;
-    FOR v IN
-        SELECT
-            array_agg(f.question) AS questions, array_agg(f.address) AS addresses,
-            array_agg(f.port) AS ports, array_agg(f.is_outward) AS outward,
-            min(w.lower) AS lower, max(w.upper) AS upper
-        FROM (
-            SELECT
-                u.question, (u.c).direction = 'outward' AS is_outward,
-                CASE (u.c).direction WHEN 'outward' THEN (u.c).orig_src ELSE (u.c).reply_src END
-                    AS address,
-                CASE (u.c).direction WHEN 'outward' THEN coalesce((u.c).orig_sport, -1)
-                    ELSE ctaudit.coded_port(
-                        (u.c).reply_sport, (u.c).orig_icmp_type, (u.c).orig_icmp_code
-                    ) END AS port
-            FROM (SELECT unnest(p_answered) AS question, unnest(p_found) AS c) AS u
-            WHERE (u.c).provenance <> 'imported' AND (u.c).remote NOT IN ('0.0.0.0', '::')
-        ) AS f
-        JOIN (
-            SELECT p.question, min(b.lower) AS lower, max(b.upper) AS upper
-            FROM unnest(p_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
-            GROUP BY p.question
-        ) AS w ON w.question = f.question
-        GROUP BY w.lower::date, w.upper::date
-    LOOP
-        RETURN QUERY EXECUTE replace($query$
-            SELECT DISTINCT f.question
-            FROM unnest($1, $2, $3, $4) AS f (question, address, port, is_outward)
-            WHERE CASE WHEN f.is_outward THEN EXISTS (
-                SELECT FROM ctaudit.opening_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) ELSE EXISTS (
-                SELECT FROM ctaudit.opening_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) END
-        $query$, '<bounds>', 'r.received_at >= $5 AND r.received_at < $6')
-        USING v.questions, v.addresses, v.ports, v.outward, v.lower, v.upper;
-    END LOOP;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) RETURNS SETOF ctaudit.asked_part
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    WITH span AS MATERIALIZED (
-        SELECT
-            n.node, n.node_id, n.aggregated, s.asked_from, s.asked_until, b.part,
-            ctaudit.own_networks(n.node, s.asked_from, s.asked_until) AS own,
-            coalesce(ctaudit.gone_at(n) >= s.asked_from, true) AS is_there
-        FROM (
-            SELECT DISTINCT q.asked_from, q.asked_until FROM unnest(p_questions) AS q
-        ) AS s
-        CROSS JOIN ctaudit.node AS n
-        CROSS JOIN LATERAL (
-            SELECT ctaudit.needed(n, s.asked_from, s.asked_until) AS part
-            WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            UNION ALL
-            SELECT i FROM ctaudit.needed_of_import(n.node, s.asked_from, s.asked_until) AS i
-        ) AS b
-    )
-    SELECT
-        q.question, q.asked_from, q.asked_until, q.address, q.port, q.remote, q.remote_port,
-        q.proto, q.node, q.outward, q.inward, s.part, s.aggregated, s.own
-    FROM unnest(p_questions) AS q
-    JOIN span AS s ON s.asked_from = q.asked_from AND s.asked_until = q.asked_until
-    WHERE CASE WHEN q.node IS NULL THEN s.is_there
-        ELSE s.node = ANY (ctaudit.nodes_named(q.node)) END;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-DECLARE
-    v_query text := ctaudit.seen_query(p_outward, p_inward, p_own);
-    v record;
-BEGIN
-    v_query := replace(v_query, 'WHERE r.node_id = $21', 'WHERE <bounds> AND r.node_id = $21');
-    v_query := replace(v_query, 'WHERE r.dump_id', 'WHERE <bounds> AND r.dump_id');
-    -- From the last: $1 is the begin of $11.
-    FOR v IN SELECT * FROM (VALUES
-        (22, 'p.own'), (21, '(p.needed).node_id'), (20, '(p.needed).wrong_until'),
-        (19, '(p.needed).wrong_from'), (18, '(p.needed).dumps_within'),
-        (17, '(p.needed).ends_until'), (16, '(p.needed).ends_from'), (15, 'p.proto'),
-        (14, 'p.remote_port'), (13, 'p.remote'), (12, 'p.port'), (11, 'p.address'),
-        (9, '(p.needed).entries_until'), (8, '(p.needed).entries_from'),
-        (7, '(p.needed).dump_after'), (6, '(p.needed).dump_before'),
-        (5, '(p.needed).openings_until'), (4, '(p.needed).openings_from')
-    ) AS m (number, value) LOOP
-        v_query := replace(v_query, '$' || v.number, v.value);
-    END LOOP;
-    v_query := replace(v_query, '<bounds>', 'r.received_at >= $2 AND r.received_at < $3');
-    RETURN 'SELECT p.nth, ARRAY(SELECT s::ctaudit.seen_row FROM (' || v_query
-        || ' LIMIT $4) AS s) AS found FROM unnest($1) WITH ORDINALITY AS p (question, asked_from, '
-        || 'asked_until, address, port, remote, remote_port, proto, node, outward, inward, needed, '
-        || 'aggregated, own, nth)';
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT ctaudit.partition_name(p_table, p_day) FROM pg_inherits AS i
-    WHERE i.inhrelid = to_regclass(format('ctaudit.%I', ctaudit.partition_name(p_table, p_day)))
-        AND i.inhparent = to_regclass(format('ctaudit.%I', p_table || '_row'));
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.attached(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_copy(p_table text, p_day date) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -944,87 +378,17 @@ CREATE FUNCTION ctaudit.begin_copy(p_table text, p_day date) RETURNS boolean
     SET client_min_messages TO 'warning'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_name text := ctaudit.attached(p_table, p_day);
-    v_has_rows boolean;
-BEGIN
-    IF p_table NOT IN ('opening', 'flow', 'dump_entry') OR NOT ctaudit.is_settled(p_day) THEN
-        RAISE EXCEPTION '% of % cannot be closed', p_table, p_day USING ERRCODE = '22023';
-    END IF;
-    IF v_name IS NULL OR p_day::timestamptz <@ ctaudit.held() OR EXISTS (
-        SELECT FROM ctaudit.closed_partition AS c
-        WHERE c.parent = p_table AND c.day = p_day AND c.closed_at IS NOT NULL
-    ) THEN
-        RETURN false;
-    END IF;
-    IF (SELECT p.partition_until < p_day + 1 FROM ctaudit.partitions() AS p WHERE p.name = v_name) THEN
-        RAISE EXCEPTION '% of % cannot be closed', p_table, p_day USING ERRCODE = '22023';
-    END IF;
-    -- Waits for whoever has inserted without the trigger, or before is_spoiled is set back.
-    EXECUTE format('LOCK TABLE ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_name);
-    EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
-    INSERT INTO ctaudit.closed_partition (parent, day, closed_at)
-    VALUES (p_table, p_day, CASE WHEN NOT v_has_rows THEN clock_timestamp() END)
-    ON CONFLICT (parent, day) DO UPDATE SET is_spoiled = false, closed_at = EXCLUDED.closed_at;
-    EXECUTE format('DROP TABLE IF EXISTS ctaudit.%I', v_name || '_copy');
-    IF v_has_rows AND NOT EXISTS (
-        SELECT FROM pg_trigger AS t
-        WHERE t.tgrelid = format('ctaudit.%I', v_name)::regclass AND t.tgname = 'spoil_copy'
-    ) THEN
-        EXECUTE format(
-            'CREATE TRIGGER spoil_copy BEFORE INSERT ON ctaudit.%I FOR EACH ROW '
-            'EXECUTE FUNCTION ctaudit.spoil_copy(%L, %L)', v_name, p_table, p_day
-        );
-    END IF;
-    RETURN v_has_rows;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_copy(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    INSERT INTO ctaudit.coverage AS c (
-        node, stream, covered_from, covered_until, openings, ends
-    ) VALUES (p_node, p_stream, p_at, p_at, p_openings, p_ends)
-    ON CONFLICT (node, stream, covered_from) DO UPDATE SET
-        openings = c.openings OR excluded.openings, ends = c.ends OR excluded.ends;
-    UPDATE ctaudit.stream AS s SET covered_from = p_at
-    WHERE s.node = p_node AND s.stream = p_stream;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_coverage(p_node text, p_stream uuid, p_at timestamp with time zone, p_openings boolean, p_ends boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_dump_id bigint;
-    v_left bigint;
-BEGIN
-    INSERT INTO ctaudit.dump (node, stream, position, began_at, cause)
-    VALUES (p_node, p_stream, p_from, p_at, p_detail ->> 'cause')
-    RETURNING dump_id INTO v_dump_id;
-    UPDATE ctaudit.stream AS s SET dump_id = v_dump_id
-    WHERE s.node = p_node AND s.stream = p_stream;
-    -- Nothing comes of a stream that another has followed, so nothing goes on comparing its dump: a
-    -- day would wait for that for ever (ctaudit.is_settled).
-    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
-    WHERE s.node = p_node AND s.stream <> p_stream AND s.pending_dump_id IS NOT NULL
-        AND s.stopped_at IS NOT NULL AND s.committed_at < clock_timestamp() - interval '10 min';
-    FOR v_left IN
-        SELECT d.dump_id FROM ctaudit.dump AS d
-        WHERE d.node = p_node AND d.reconciled_at IS NULL AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS s
-            WHERE s.node = p_node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
-        )
-    LOOP
-        DELETE FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = v_left;
-        DELETE FROM ctaudit.unended_row AS u WHERE u.dump_id = v_left;
-        DELETE FROM ctaudit.search AS h WHERE h.dump_id = v_left;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.import (
     node text NOT NULL,
@@ -1048,36 +412,7 @@ ALTER TABLE ctaudit.import OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) RETURNS ctaudit.import
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_import ctaudit.import;
-BEGIN
-    -- An import that was renamed goes on: begun anew, its rows would be there twice.
-    IF ctaudit.nodes_named(p_node) <> '{}' THEN
-        p_node := ctaudit.node_named(p_node);
-    END IF;
-    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_node) THEN
-        RAISE EXCEPTION '% records by itself; import its history under another name', p_node
-            USING ERRCODE = '23505';
-    END IF;
-    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
-        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, clock_timestamp())
-        ON CONFLICT (node) DO NOTHING;
-    END IF;
-    INSERT INTO ctaudit.import (node, imported_from, source, detail)
-    VALUES (p_node, p_imported_from, p_source, p_detail)
-    ON CONFLICT (node) DO NOTHING;
-    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node;
-    IF v_import.source <> p_source THEN
-        RAISE EXCEPTION '% has what was imported from %, which is not %; give this import another name',
-            p_node, v_import.source, p_source USING ERRCODE = '23505';
-    ELSIF v_import.detail <> p_detail THEN
-        RAISE EXCEPTION '% was begun with %, and cannot go on with %', p_node, v_import.detail, p_detail
-            USING ERRCODE = '23505';
-    END IF;
-    RETURN v_import;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.dump (
     dump_id bigint NOT NULL,
@@ -1098,280 +433,42 @@ ALTER TABLE ctaudit.dump OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_gone ctaudit.dump;
-BEGIN
-    IF p_stream.mode <> 'live' THEN
-        RETURN;
-    END IF;
-    IF EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_stream.node AND g.hides_ends AND g.proto IS NULL
-            AND g.gap_from <= p_dump.ended_at
-            AND (g.gap_until IS NULL OR p_earlier.dump_id IS NULL
-                OR g.gap_until > p_earlier.ended_at)
-            -- Openings that this dump has proved missing are no sign that ends were lost.
-            AND g.detail ->> 'dump_id' IS DISTINCT FROM p_dump.dump_id::text
-    ) THEN
-        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
-        VALUES (p_dump.dump_id, p_dump.dump_id, p_earlier.dump_id, false);
-    END IF;
-    -- Two minutes ago is the latest dump before which what it lacks has been deleted by now.
-    SELECT * INTO v_gone FROM ctaudit.dump AS d WHERE d.dump_id = ctaudit.last_dump(
-        p_stream.node, least(p_earlier.ended_at, p_dump.began_at - interval '2 min'), true
-    );
-    IF v_gone.ended_at > p_earlier.began_at - interval '2 min' THEN
-        INSERT INTO ctaudit.search (dump_id, gone_dump_id, since_dump_id, tells)
-        VALUES (p_dump.dump_id, v_gone.dump_id, ctaudit.last_dump(
-            p_stream.node, least(v_gone.began_at, p_earlier.began_at - interval '2 min'), true
-        ), true);
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS boolean
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_mode text := coalesce(p_detail ->> 'mode', 'live');
-    v_covered timestamptz;
-    v_earlier uuid := p_detail #>> '{earlier,stream}';
-    v_earlier_node text := ctaudit.node_of(p_detail #>> '{earlier,node}', v_earlier);
-BEGIN
-    PERFORM ctaudit.refuse_foreign(p_node);
-    -- What was imported under the name of a gateway that now records gives way.
-    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = p_node) THEN
-        PERFORM ctaudit.rename_node(
-            p_node, p_node || ' imported at ' || clock_timestamp(), 'a gateway of that name records'
-        );
-    END IF;
-    -- Only for a new name: each try takes one of the 32,767 numbers there are.
-    IF NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_node) THEN
-        INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
-        ON CONFLICT (node) DO NOTHING;
-    END IF;
-    UPDATE ctaudit.node AS n SET first_seen = p_at
-    WHERE n.node = p_node AND n.first_seen > p_at;
-    INSERT INTO ctaudit.stream (
-        node, node_id, stream, mode, started_at, committed_at, position, covered_until,
-        sent_after, detail
-    )
-    SELECT
-        n.node, n.node_id, p_stream, v_mode, p_at, clock_timestamp(), p_until, p_at, p_at, p_detail
-    FROM ctaudit.node AS n WHERE n.node = p_node
-    ON CONFLICT (node, stream) DO NOTHING;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    -- One name, one gateway: what the earlier stream still sends is told by ctaudit.advance.
-    UPDATE ctaudit.stream AS s SET stopped_at = p_at
-    WHERE s.node = p_node AND s.stream <> p_stream AND s.stopped_at IS NULL
-        -- Another boot has begun before, whatever its clock said.
-        AND (s.started_at <= p_at OR s.detail ->> 'boot_id' <> p_detail ->> 'boot_id');
-    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = p_node AND n.retired_at < p_at;
-    IF FOUND THEN
-        PERFORM ctaudit.note_change(p_node, 'revived', NULL, NULL, 'it started at ' || p_at);
-    END IF;
-    -- By its own word: who records as another node does not end it.
-    IF v_earlier_node <> p_node AND ctaudit.is_own(v_earlier_node) THEN
-        PERFORM ctaudit.end_node(
-            v_earlier_node, v_earlier, p_at, 'its spool goes on as that of ' || p_node
-        );
-    END IF;
-    SELECT max(c.covered_until) INTO v_covered FROM ctaudit.coverage AS c WHERE c.node = p_node;
-    IF v_covered IS NOT NULL THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_mode, least(v_covered, p_at), NULL, 'not listening', NULL,
-            jsonb_build_object('started_at', p_at, 'covered_until', v_covered)
-        );
-    END IF;
-    IF p_detail ->> 'events' = '0' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_mode, p_at, NULL, 'nf_conntrack_events = 0', NULL, p_detail
-        );
-    END IF;
-    RETURN true;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    -- The receiver may have read the event before the sender had read its own clock.
-    v_since CONSTANT timestamptz := p_sent_at - interval '1 second';
-    v_node_id smallint;
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n WHERE n.node = p_node;
-    RETURN EXISTS (
-        SELECT FROM ctaudit.opening_row AS o
-        WHERE o.reply_dport = p_sport AND o.reply_dst = '127.0.0.1'
-            AND ctaudit.index_time(o.received_at) >= ctaudit.index_time(v_since)
-            AND o.received_at >= v_since AND o.node_id = v_node_id AND o.provenance = 'e'
-            AND o.proto = 17 AND o.orig_src = '127.0.0.1' AND o.orig_dst = '127.0.0.1'
-            AND o.orig_sport = p_sport AND o.orig_dport = p_dport
-    ) OR EXISTS (
-        SELECT FROM ctaudit.flow_row AS f
-        WHERE f.reply_dport = p_sport AND f.reply_dst = '127.0.0.1'
-            AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(v_since)
-            AND f.received_at >= v_since AND f.node_id = v_node_id AND f.provenance = 'e'
-            AND f.proto = 17 AND f.orig_src = '127.0.0.1' AND f.orig_dst = '127.0.0.1'
-            AND f.orig_sport = p_sport AND f.orig_dport = p_dport
-            -- The end of an earlier connection of the same port is not that of the canary.
-            AND coalesce(f.started_at >= v_since, true)
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_filters jsonb := coalesce(p_stream.detail -> 'filters', '[]');
-    v_told jsonb := CASE jsonb_typeof(p_detail -> 'filter')
-        WHEN 'object' THEN p_detail -> 'filter'
-        WHEN 'string' THEN jsonb_build_object('digest', p_detail -> 'filter', 'rules', NULL)
-        ELSE jsonb_build_object('digest', NULL, 'rules', '[]'::jsonb) END;
-    v_is_same boolean := v_filters -> -1 ->> 'digest' IS NOT DISTINCT FROM v_told ->> 'digest';
-BEGIN
-    IF NOT p_detail ? 'filter' OR v_is_same AND (
-        v_filters -> -1 -> 'where' IS NOT DISTINCT FROM v_told -> 'where' OR NOT v_told ? 'where'
-    ) THEN
-        RETURN;
-    END IF;
-    UPDATE ctaudit.stream AS s SET
-        detail = s.detail - 'filter' || jsonb_build_object('filters', v_filters || (
-            v_told || jsonb_build_object(
-                'from', (extract(epoch FROM p_at) * 1000000000)::bigint, 'position', p_position
-            )
-        ))
-    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- A new stream is covered from its first dump on.
-    IF NOT v_is_same AND p_position > 0 THEN
-        PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, least(p_stream.covered_until, p_at), NULL,
-            'filter rules changed', NULL, p_detail - 'filter'
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    INSERT INTO ctaudit.scope (
-        node, stream, position, valid_from, noted_at, public, internal, hidden, source
-    )
-    SELECT
-        p_node, p_stream, p_position,
-        greatest(
-            least(ctaudit.detail_time(p_detail, 'since'), p_at), p_at - interval '2 hours'
-        ),
-        p_at, told.public, told.internal, told.hidden, coalesce(p_detail ->> 'source', 'unknown')
-    FROM (
-        SELECT
-            CASE jsonb_typeof(p_detail -> 'public') WHEN 'array' THEN ARRAY(
-                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'public') AS n
-            ) END AS public,
-            CASE jsonb_typeof(p_detail -> 'internal') WHEN 'array' THEN ARRAY(
-                SELECT n::cidr FROM jsonb_array_elements_text(p_detail -> 'internal') AS n
-            ) END AS internal,
-            CASE jsonb_typeof(p_detail -> 'hidden') WHEN 'array' THEN p_detail -> 'hidden'
-                ELSE '[]' END AS hidden
-    ) AS told
-    LEFT JOIN LATERAL (
-        SELECT s.stream, s.public, s.internal, s.hidden FROM ctaudit.scope AS s
-        WHERE s.node = p_node ORDER BY s.scope_id DESC LIMIT 1
-    ) AS last ON true
-    WHERE (last.stream, last.public, last.internal, last.hidden)
-        IS DISTINCT FROM (p_stream, told.public, told.internal, told.hidden);
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.change_scope(p_node text, p_stream uuid, p_position bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_were_off boolean := coalesce(p_stream.detail ->> 'events' = '0', false);
-    v_are_off boolean := coalesce(p_detail ->> 'events' = '0', false);
-BEGIN
-    IF v_are_off AND NOT v_were_off THEN
-        PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode,
-            least(ctaudit.detail_time(p_detail, 'last_look'), p_stream.covered_until), NULL,
-            'nf_conntrack_events = 0', NULL, p_detail
-        );
-    END IF;
-    UPDATE ctaudit.stream AS s SET
-        detail = s.detail || jsonb_build_object(
-            'events', p_detail -> 'events',
-            'timestamp', CASE WHEN s.detail ->> 'timestamp' = p_detail ->> 'timestamp'
-                THEN s.detail -> 'timestamp' ELSE '0' END
-        ),
-        -- A dump that runs may lack what began before events were on again.
-        dump_id = CASE WHEN v_were_off THEN NULL ELSE s.dump_id END
-    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.change_settings(p_stream ctaudit.stream, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_most constant integer := 10000;
-    v_count numeric;
-BEGIN
-    IF p_from IS NULL OR NOT isfinite(p_from) OR NOT isfinite(p_until) OR p_from >= p_until THEN
-        RAISE EXCEPTION 'traffic from % until %: must be a span that has begun', p_from, p_until
-            USING ERRCODE = '22023';
-    ELSIF p_bucket IS NULL OR p_bucket < interval '1 s' OR extract(month FROM p_bucket) <> 0
-        OR extract(year FROM p_bucket) <> 0
-    THEN
-        RAISE EXCEPTION 'a bucket of %: must be a second or more, in days, hours, minutes and '
-            'seconds, since months are not equally long', p_bucket USING ERRCODE = '22023';
-    END IF;
-    v_count := ceil(extract(epoch FROM p_until - p_from) / extract(epoch FROM p_bucket));
-    IF v_count > v_most THEN
-        RAISE EXCEPTION 'buckets of % from % until % are %: at most % can be asked for; take '
-            'longer buckets or a shorter span', p_bucket, p_from, p_until, v_count, v_most
-            USING ERRCODE = '22023';
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.check_buckets(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, noted_at timestamp with time zone, synchronised boolean, estimated_error_us bigint, maximum_error_us bigint, stepped_at timestamp with time zone, step_seconds double precision, doubt_from timestamp with time zone, doubt_until timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        n.node, noted.at, noted.synchronised, noted.estimated_error_us, noted.maximum_error_us,
-        doubt.at, doubt.step_seconds, doubt.doubt_from, doubt.doubt_until
-    FROM ctaudit.node AS n
-    LEFT JOIN LATERAL (
-        SELECT
-            k.at, k.synchronised, k.estimated_error_us,
-            (k.detail ->> 'maximum_error_us')::bigint AS maximum_error_us
-        FROM ctaudit.clock AS k
-        WHERE k.node = n.node AND k.at <= p_from
-        ORDER BY k.at DESC, k.clock_id DESC LIMIT 1
-    ) AS noted ON true
-    LEFT JOIN LATERAL (
-        SELECT d.at, d.step_seconds, d.doubt_from, d.doubt_until FROM ctaudit.clock_doubt AS d
-        WHERE d.node = n.node AND d.doubt_from < p_until AND d.doubt_until >= p_from
-        ORDER BY d.at LIMIT 1
-    ) AS doubt ON true
-    WHERE n.node IN (
-        SELECT named FROM unnest(p_nodes) AS p (name), unnest(ctaudit.nodes_named(p.name)) AS named
-    )
-    ORDER BY n.node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.clocks(p_nodes text[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_one(p_ct_id bigint, p_started_at timestamp with time zone, p_start_from timestamp with time zone, p_start_until timestamp with time zone, p_received_at timestamp with time zone, p_other_ct_id bigint, p_other_started_at timestamp with time zone, p_other_start_from timestamp with time zone, p_other_start_until timestamp with time zone, p_other_received_at timestamp with time zone) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1399,477 +496,29 @@ CREATE FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since record;
-    v_done bigint := ctaudit.match_entries(p_stream, p_dump, p_earlier, p_rows);
-    v_began_at CONSTANT timestamptz := clock_timestamp();
-    v_portion bigint;
-    v_taken bigint;
-    v_unannounced bigint;
-BEGIN
-    IF v_done >= p_rows
-        OR NOT EXISTS (SELECT FROM ctaudit.unmatched_entry AS u WHERE u.dump_id = p_dump.dump_id)
-    THEN
-        RETURN least(v_done, p_rows);
-    END IF;
-    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
-    v_portion := 250;
-    LOOP
-        v_portion := least(v_portion, p_rows - v_done);
-        EXECUTE $query$
-            WITH taken AS (
-                DELETE FROM ctaudit.unmatched_entry AS u
-                WHERE u.dump_id = $7 AND u.unmatched_id IN (
-                    SELECT m.unmatched_id FROM ctaudit.unmatched_entry AS m
-                    WHERE m.dump_id = $7 ORDER BY m.unmatched_id LIMIT $9
-                )
-                RETURNING u.*
-            ),
-            added AS (
-                INSERT INTO ctaudit.opening_row (
-                    received_at, started_at, started_source, provenance, ct_id, mark, zones,
-                    orig_sport, orig_dport, reply_sport, reply_dport, status, node_id, proto, state,
-                    orig_src, orig_dst, reply_src, reply_dst, helper, labels
-                )
-                SELECT DISTINCT ON (
-                    e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-                    e.started_at
-                )
-                    e.received_at, coalesce(e.started_at, e.received_at),
-                    CASE WHEN e.started_at IS NULL THEN 'd'::"char" ELSE 'k' END, 'd', e.ct_id,
-                    e.mark, e.zones, e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport,
-                    e.status, e.node_id, e.proto, e.state, e.orig_src, e.orig_dst, e.reply_src,
-                    e.reply_dst, e.helper, e.labels
-                FROM taken AS e, LATERAL (SELECT $query$ || ctaudit.sightings_query('e', '$3') || $query$
-                    OFFSET 0
-                ) AS known (sightings)
-                WHERE (known.sightings IS NULL OR NOT EXISTS (
-                    SELECT FROM ctaudit.lives(known.sightings) AS l
-                    WHERE l.gone_at IS NULL AND ctaudit.is_one(
-                        NULL, l.started_at, l.start_from, l.start_until, l.alive_at,
-                        NULL, e.started_at, ctaudit.start_from(e.started_at, 'kernel', NULL),
-                        ctaudit.start_until(e.started_at, 'kernel', e.received_at), e.received_at
-                    )
-                ))
-                AND NOT EXISTS (
-                    SELECT FROM unnest(known.sightings) AS f
-                    WHERE f.kind IN ('end', 'unobserved') AND f.received_at >= $8
-                        AND ctaudit.closes(
-                            $8, e.started_at, 'kernel', NULL, f.received_at, f.started_at
-                        )
-                )
-                ORDER BY
-                    e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-                    e.started_at, e.received_at
-                RETURNING
-                    started_at, started_source, proto, status, orig_src, orig_dst, orig_sport,
-                    orig_dport, reply_dst, reply_dport
-            )
-            SELECT
-                (SELECT count(*) FROM taken),
-                (SELECT count(*) FROM added AS a
-                WHERE a.started_source = 'k' AND a.started_at >= $10
-                    -- IPS_NAT_CLASH: the note of the clash may come after the dump.
-                    AND coalesce(a.status & 4096, 0) = 0
-                    AND NOT EXISTS (
-                        SELECT FROM ctaudit.gap AS g
-                        WHERE g.node = $11 AND g.hides_openings
-                            AND g.gap_from - interval '2 s' <= a.started_at
-                            AND (g.proto IS NULL OR g.proto = a.proto)
-                            AND coalesce(g.sound_from, 'infinity') >= a.started_at
-                    )
-                    -- What the other of a pair has recorded may have been injected without a NEW.
-                    AND NOT ctaudit.opened_on(
-                        $12, a.proto, a.orig_src, a.orig_dst, a.orig_sport, a.orig_dport, a.reply_dst,
-                        a.reply_dport
-                    ))
-        $query$ INTO v_taken, v_unannounced
-        USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
-            v_since.entries_until, v_since.received_until, p_dump.dump_id, p_dump.began_at, v_portion,
-            p_stream.started_at + interval '1 s', p_stream.node,
-            ctaudit.declared_pair(p_stream);
-        IF v_unannounced > 0 THEN
-            UPDATE ctaudit.dump AS d SET unannounced = d.unannounced + v_unannounced
-            WHERE d.dump_id = p_dump.dump_id;
-        END IF;
-        v_done := v_done + v_taken;
-        EXIT WHEN v_taken < v_portion OR v_done = p_rows;
-        IF clock_timestamp() > v_began_at + interval '0.2 s' THEN
-            RETURN p_rows;
-        END IF;
-        v_portion := 4 * v_portion;
-    END LOOP;
-    RETURN v_done;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.compare_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.compatible_since() RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(max(m.compatible_since), 0) FROM ctaudit.migration AS m;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.compatible_since() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, p_address inet DEFAULT NULL::inet, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT * FROM ctaudit.completeness_for(
-        p_node, p_from, p_until, p_address => p_address, p_proto => p_proto,
-        p_hosts => p_hosts, p_hosts_from => p_hosts_from
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_zone integer DEFAULT NULL::integer, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
-AS $$
-    WITH asked AS (
-        SELECT n.node, n.first_seen, stream_then.mode, i.imported_from
-        FROM ctaudit.node AS n
-        LEFT JOIN ctaudit.import AS i ON i.node = n.node
-        LEFT JOIN LATERAL (
-            SELECT s.mode FROM ctaudit.stream AS s WHERE s.node = n.node
-            ORDER BY s.started_at <= p_from DESC,
-                CASE WHEN s.started_at <= p_from THEN s.started_at END DESC, s.started_at
-            LIMIT 1
-        ) AS stream_then ON true
-        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
-            p_node IS NULL AND i.node IS NULL AND n.first_seen < p_until
-            AND coalesce(ctaudit.gone_at(n) >= p_from, true)
-        ) OR (
-            p_hosts <> '{}'
-            AND coalesce(ctaudit.gone_at(n) >= coalesce(p_hosts_from, p_from), true)
-            AND ctaudit.held_by(n.node, coalesce(p_hosts_from, p_from), p_until, p_hosts) <> '{}'
-        )
-    ),
-    covered AS (
-        SELECT
-            asked.*, whole_span.covered_until IS NOT NULL AS by_openings,
-            later_dump.told_at AS later_dump_told_at,
-            nearest.covered_from, nearest.covered_until, nearest.openings,
-            earliest.covered_from AS first_covered_from
-        FROM asked
-        LEFT JOIN LATERAL (
-            SELECT c.covered_until FROM ctaudit.coverage AS c
-            WHERE c.node = asked.node AND c.openings AND c.ends
-                AND c.covered_from <= p_from AND c.covered_until >= p_until
-            LIMIT 1
-        ) AS whole_span ON true
-        LEFT JOIN LATERAL (
-            SELECT d.ended_at + interval '65 s' AS told_at FROM ctaudit.dump AS d
-            WHERE d.node = asked.node AND d.began_at >= p_until AND d.ended_at >= p_until
-                AND EXISTS (
-                    SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = asked.node AND c.ends
-                        AND c.covered_from <= p_from AND c.covered_until >= d.ended_at
-                )
-                -- Coverage of openings may begin with this dump.
-                AND EXISTS (
-                    SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = asked.node AND c.ends AND c.covered_from <= d.ended_at
-                        AND c.covered_until >= d.ended_at + interval '65 s'
-                )
-            ORDER BY d.ended_at LIMIT 1
-        ) AS later_dump ON true
-        LEFT JOIN LATERAL (
-            SELECT c.covered_from, c.covered_until, c.openings FROM ctaudit.coverage AS c
-            WHERE c.node = asked.node
-            ORDER BY
-                c.covered_from <= p_from DESC,
-                CASE WHEN c.covered_from <= p_from THEN c.covered_from END DESC, c.covered_from
-            LIMIT 1
-        ) AS nearest ON true
-        LEFT JOIN LATERAL (
-            SELECT min(c.covered_from) AS covered_from FROM ctaudit.coverage AS c
-            WHERE c.node = asked.node
-        ) AS earliest ON true
-    ),
-    -- The first gap that touches the asked span, and the first that hides ends up to the dump.
-    gapped AS (
-        SELECT
-            covered.*, touching.gap AS touching_gap, hiding.gap AS hiding_gap,
-            coalesce(single.protocols, '{}') AS protocols
-        FROM covered
-        LEFT JOIN LATERAL (
-            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
-            WHERE g.node = covered.node AND g.gap_from < p_until
-                AND coalesce(g.gap_until, 'infinity') >= p_from
-                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
-            ORDER BY g.gap_from, g.gap_id LIMIT 1
-        ) AS touching ON true
-        LEFT JOIN LATERAL (
-            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
-            WHERE g.node = covered.node AND g.hides_ends
-                AND g.gap_from <= coalesce(covered.later_dump_told_at, 'infinity')
-                AND coalesce(g.gap_until, 'infinity') >= p_from
-                AND (p_proto IS NULL OR g.proto IS NULL OR g.proto = p_proto)
-            ORDER BY g.gap_from, g.gap_id LIMIT 1
-        ) AS hiding ON true
-        LEFT JOIN LATERAL (
-            SELECT array_agg(DISTINCT g.proto) AS protocols FROM ctaudit.gap AS g
-            WHERE g.node = covered.node AND p_proto IS NULL AND g.proto IS NOT NULL
-                AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
-        ) AS single ON true
-    ),
-    judged AS (
-        SELECT
-            gapped.*,
-            CASE
-                WHEN gapped.imported_from IS NOT NULL
-                    THEN format('imported from %s, not judged', gapped.imported_from)
-                WHEN gapped.mode = 'nat' THEN 'nat mode does not record when connections end, and only openings '
-                        'of the 7 days before are looked at'
-                    || coalesce(', and an opening may be missing: ' || gapped.touching_gap, '')
-                WHEN clock_step.step_seconds IS NOT NULL THEN format(
-                    'the clock was stepped by %s s at %s',
-                    round(clock_step.step_seconds::numeric, 3), clock_step.at)
-                WHEN gapped.by_openings AND gapped.touching_gap IS NULL THEN NULL
-                WHEN gapped.later_dump_told_at IS NOT NULL AND gapped.hiding_gap IS NULL THEN NULL
-                WHEN p_from < gapped.first_seen THEN format(
-                    'before the first record, which begins at %s', gapped.first_seen)
-                WHEN gapped.touching_gap IS NOT NULL THEN gapped.touching_gap
-                WHEN gapped.covered_from IS NULL THEN 'nothing is covered yet'
-                WHEN p_from < gapped.first_covered_from
-                    AND gapped.first_seen < gapped.first_covered_from
-                    AND retention.has_trimmed THEN format(
-                    'past retention: the record is kept from %s', gapped.first_covered_from)
-                WHEN p_from < gapped.first_covered_from THEN format(
-                    'before the first coverage, which begins at %s', gapped.first_covered_from)
-                WHEN gapped.covered_until < p_until AND next_coverage.covered_from IS NULL
-                    THEN format('not yet recorded: covered until %s', gapped.covered_until)
-                WHEN gapped.covered_until < p_until THEN format(
-                    'not covered from %s until %s',
-                    gapped.covered_until, next_coverage.covered_from)
-                WHEN gapped.mode = 'history' OR NOT gapped.openings THEN coalesce(
-                    gapped.hiding_gap,
-                    'connections alive then may not have ended yet, and no later table dump '
-                    'shows them')
-                ELSE 'not covered'
-            END AS why
-        FROM gapped
-        LEFT JOIN LATERAL (
-            SELECT k.at, k.step_seconds FROM ctaudit.clock_doubt AS k
-            WHERE k.node = gapped.node AND k.doubt_from < p_until AND k.doubt_until >= p_from
-            ORDER BY k.at LIMIT 1
-        ) AS clock_step ON true
-        LEFT JOIN LATERAL (
-            SELECT min(c.covered_from) AS covered_from FROM ctaudit.coverage AS c
-            WHERE c.node = gapped.node AND c.covered_from > gapped.covered_until
-        ) AS next_coverage ON true
-        LEFT JOIN LATERAL (
-            -- Retention deletes notes together with the coverage of their time.
-            SELECT NOT EXISTS (
-                SELECT FROM ctaudit.note AS start_note
-                WHERE start_note.node = gapped.node AND start_note.note = 'start'
-                    AND start_note.at <= gapped.first_seen
-            ) AS has_trimmed
-        ) AS retention ON true
-    ),
-    -- Of a node that holds a host it is not known which connection of it is asked for.
-    ruled AS (
-        SELECT
-            judged.*, scoped.in_scope, scoped.none_why, coalesce(scoped.holds, '{}') AS holds,
-            excluded.why AS rule, coalesce(excluded.protocols, '{}') AS ruled_protocols
-        FROM judged
-        LEFT JOIN LATERAL ctaudit.judge_scope(
-            judged.node, p_from, p_until, p_address, p_hosts, p_hosts_from
-        ) AS scoped ON p_address IS NOT NULL
-        CROSS JOIN LATERAL (SELECT coalesce(scoped.holds, '{}') = '{}' AS as_asked) AS known
-        CROSS JOIN LATERAL ctaudit.excluded(
-            judged.node, p_from, p_until,
-            CASE WHEN known.as_asked THEN p_address END, CASE WHEN known.as_asked THEN p_port END,
-            CASE WHEN known.as_asked THEN p_remote END,
-            CASE WHEN known.as_asked THEN p_remote_port END, p_proto,
-            CASE WHEN known.as_asked THEN p_zone END
-        ) AS excluded
-    ),
-    reasoned AS (
-        SELECT ruled.*, coalesce(
-            ruled.why || coalesce(', and ' || ruled.rule, ''), ruled.rule
-        ) AS reason
-        FROM ruled
-    )
-    SELECT
-        reasoned.node, reasoned.reason IS NULL OR paired.by_pair IS NOT NULL,
-        CASE WHEN reasoned.reason IS NOT NULL AND paired.by_pair IS NULL THEN
-            reasoned.node || ': ' || reasoned.reason || ctaudit.silence(reasoned.node, p_until) END,
-        reasoned.covered_from, reasoned.covered_until,
-        CASE WHEN reasoned.reason IS NULL OR paired.by_pair IS NOT NULL THEN '{}'
-            ELSE ARRAY(
-                SELECT DISTINCT p FROM unnest(
-                    reasoned.protocols || reasoned.ruled_protocols
-                    || coalesce(paired.protocols, '{}')
-                ) AS p ORDER BY p
-            ) END,
-        reasoned.in_scope, reasoned.node || ': ' || reasoned.none_why, paired.by_pair,
-        reasoned.holds
-    FROM reasoned
-    CROSS JOIN LATERAL ctaudit.covered_by_pair(
-        -- What its own rules exclude was not recorded, whatever its pair has.
-        CASE WHEN p_node IS NULL AND reasoned.why IS NOT NULL AND reasoned.rule IS NULL
-            THEN reasoned.node END,
-        p_from, p_until, p_proto
-    ) AS paired
-    ORDER BY reasoned.node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_rows ctaudit.seen_row[] DEFAULT NULL::ctaudit.seen_row[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-AS $$
-BEGIN
-    RETURN QUERY WITH seen AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, s.*
-        FROM (
-            SELECT * FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port,
-                p_remote, p_remote_port, p_proto)
-            WHERE p_rows IS NULL
-            UNION ALL
-            SELECT * FROM unnest(p_rows)
-        ) AS s
-    ),
-    life AS MATERIALIZED (
-        SELECT l.*
-        FROM (
-            SELECT array_agg(ROW(
-                s.number, s.kind, s.ct_id,
-                -- Where a remote end was not stored (0.0.0.0), others have this tuple meanwhile.
-                s.status & 4096 <> 0 OR s.orig_src IN ('0.0.0.0', '::')
-                    OR s.orig_dst IN ('0.0.0.0', '::'),
-                s.received_at, s.started_at,
-                s.start_from, s.start_until, s.alive_at, s.gone_at
-            )::ctaudit.sighting) AS sightings
-            FROM seen AS s
-            GROUP BY s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport
-        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
-    ),
-    -- Each with the rows it was made of: r the one that answers, the end before the opening.
-    found AS (
-        SELECT
-            l.opening, l.entry, l.ending, l.unobserved, n.next_at, l.started_at AS began_at,
-            l.start_until AS began_by, l.alive_at AS last_alive_at,
-            coalesce(l.ending, l.unobserved) IS NULL AND n.next_at IS NULL AS is_open,
-            CASE WHEN l.start_from = l.start_until THEN 'kernel'
-                ELSE coalesce(o.started_source, e.started_source, r.started_source) END
-                AS began_source,
-            CASE WHEN l.start_from < l.start_until THEN o.started_after END AS began_after,
-            -- The bound without the allowance of start_bounds, which is for matching alone.
-            CASE WHEN l.start_from = l.start_until THEN l.start_from
-                ELSE coalesce(
-                    o.started_after, CASE o.started_source WHEN 'event' THEN o.started_at END,
-                    l.start_from
-                ) END AS not_before,
-            e.alive_at AS shown_at, coalesce(o.provenance, 'dump') AS opened_by,
-            r.*
-        FROM life AS l
-        JOIN seen AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
-        LEFT JOIN seen AS o ON o.number = l.opening
-        LEFT JOIN seen AS e ON e.number = l.entry
-        -- Of entries alone: the dump after the span would show it, unless it had ended.
-        CROSS JOIN LATERAL (
-            SELECT coalesce(l.next_at, CASE
-                WHEN coalesce(l.opening, l.ending, l.unobserved) IS NULL AND e.dump_id IS DISTINCT FROM p_needed.dump_after
-                    THEN (SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = p_needed.dump_after)
-            END) AS next_at
-        ) AS n
-        WHERE coalesce(l.gone_at, n.next_at, 'infinity') >= p_from
-    ),
-    announced AS MATERIALIZED (SELECT * FROM ctaudit.announced(p_needed.node)),
-    known AS (
-        SELECT
-            f.*, coalesce(m.mode, 'live') AS mode,
-            -- What a wrong clock stamped may have begun at any time until it was stepped.
-            greatest(f.began_by, d.stepped_at) AS begun_by,
-            -- While no end is known: as long as it would have been heard.
-            CASE WHEN f.ending IS NULL THEN greatest(f.last_alive_at, h.heard_until)
-                ELSE f.last_alive_at END AS alive_until
-        FROM found AS f
-        LEFT JOIN LATERAL (
-            SELECT s.mode FROM ctaudit.stream AS s
-            WHERE s.node = p_needed.node AND s.started_at <= f.received_at
-            ORDER BY s.started_at DESC LIMIT 1
-        ) AS m ON true
-        LEFT JOIN LATERAL (
-            SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
-            WHERE k.node = p_needed.node AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
-        ) AS d ON true
-        LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until(p_needed.node, f.last_alive_at, f.proto) AS heard_until
-            WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
-                -- Without the kernel's stamps, an end after a step back is not found for its opening.
-                AND (d.stepped_at IS NULL OR NOT EXISTS (
-                    SELECT FROM ctaudit.stream AS s
-                    WHERE s.node = p_needed.node AND s.detail ->> 'timestamp' IS DISTINCT FROM '1'
-                ))
-                -- Where no NEW was heard, neither may the DESTROY be.
-                AND (f.opened_by <> 'dump' OR f.began_source = 'kernel' AND EXISTS (
-                    SELECT FROM announced AS a
-                    WHERE f.began_at BETWEEN a.announced_from AND a.announced_until
-                ) AND NOT EXISTS (
-                    SELECT FROM ctaudit.gap AS g
-                    WHERE g.node = p_needed.node AND g.cause = 'not announced' AND g.gap_from <= f.began_at
-                        AND coalesce(g.gap_until, 'infinity') >= f.began_at
-                ))
-        ) AS h ON true
-    ),
-    judged AS (
-        SELECT
-            k.*,
-            k.mode <> 'nat' AND k.begun_by < p_until AND (
-                k.not_before >= p_from AND k.begun_by = k.began_by
-                OR coalesce(k.alive_until >= greatest(k.begun_by, p_from), false)
-            ) AS surely_alive,
-            CASE WHEN k.mode = 'nat' AND k.is_open AND coalesce(k.began_at < p_from, true) THEN
-                row_number() OVER (
-                    PARTITION BY k.mode, k.is_open, coalesce(k.began_at < p_from, true), k.direction,
-                        k.zones, k.proto,
-                        CASE k.direction WHEN 'outward' THEN k.reply_dst ELSE k.orig_dst END,
-                        CASE k.direction WHEN 'outward' THEN k.reply_dport ELSE k.orig_dport END
-                    ORDER BY k.began_at DESC NULLS LAST, k.received_at DESC
-                )
-            END AS nth_before
-        FROM known AS k
-        WHERE k.not_before < p_until
-    )
-    SELECT
-        p_needed.node, j.direction,
-        CASE
-            WHEN j.ending IS NOT NULL THEN 'ended'
-            WHEN NOT j.is_open THEN CASE j.mode WHEN 'nat' THEN 'unknown' ELSE 'unobserved' END
-            WHEN j.mode <> 'nat' AND j.alive_until >= p_from THEN 'open'
-            ELSE 'unknown'
-        END,
-        j.surely_alive,
-        CASE j.direction WHEN 'outward' THEN j.orig_src ELSE j.reply_src END,
-        CASE j.direction WHEN 'outward' THEN nullif(j.orig_sport, -1)
-            ELSE ctaudit.port(j.proto, j.reply_sport) END,
-        CASE j.direction WHEN 'outward' THEN j.reply_src ELSE j.orig_src END,
-        CASE j.direction WHEN 'outward' THEN ctaudit.port(j.proto, j.reply_sport)
-            ELSE nullif(j.orig_sport, -1) END,
-        j.began_at, j.began_source::ctaudit.time_source, j.began_after,
-        j.ended_at, j.ended_source,
-        CASE WHEN j.ending IS NULL AND NOT j.is_open
-            THEN coalesce(j.alive_until, j.ended_after) END,
-        CASE WHEN j.ending IS NULL THEN coalesce(j.ended_before, j.next_at) END,
-        j.ended_cause, j.shown_at,
-        CASE WHEN j.opening IS NULL AND j.ending IS NULL AND j.unobserved IS NULL THEN 'dump'
-            ELSE j.provenance END::ctaudit.provenance,
-        ctaudit.zone(j.zones), ctaudit.orig_zone(j.zones), ctaudit.reply_zone(j.zones), j.proto,
-        j.orig_src, j.orig_dst, nullif(j.orig_sport, -1), ctaudit.port(j.proto, j.orig_dport),
-        j.reply_src, j.reply_dst, ctaudit.port(j.proto, j.reply_sport), nullif(j.reply_dport, -1),
-        ctaudit.icmp_type(j.proto, j.orig_dport), ctaudit.icmp_code(j.proto, j.orig_dport),
-        ctaudit.icmp_type(j.proto, j.reply_sport), ctaudit.icmp_code(j.proto, j.reply_sport),
-        j.orig_packets, j.orig_bytes, j.reply_packets, j.reply_bytes,
-        nullif(j.ct_id, -1), j.mark, j.status, j.state, j.helper, j.labels, NULL::text, NULL::text,
-        NULL::timestamptz
-    FROM judged AS j
-    WHERE j.nth_before IS NULL OR p_latest AND j.nth_before = 1;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_rows ctaudit.seen_row[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -1880,295 +529,35 @@ CREATE FUNCTION ctaudit.copy_partition(p_table text, p_day date) RETURNS bigint
     SET enable_nestloop TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_parent text := p_table || '_row';
-    v_name text := ctaudit.attached(p_table, p_day);
-    v_copy text := v_name || '_copy';
-    v_from timestamptz := p_day;
-    v_until timestamptz := p_day + 1;
-    v_index text;
-    v_rows bigint;
-    v_copied bigint;
-BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'to be called in READ COMMITTED' USING ERRCODE = '25001';
-    END IF;
-    IF v_name IS NULL OR NOT EXISTS (
-        SELECT FROM ctaudit.closed_partition AS c
-        WHERE c.parent = p_table AND c.day = p_day AND c.closed_at IS NULL
-    ) THEN
-        RAISE EXCEPTION '% of % is not being closed', p_table, p_day USING ERRCODE = '22023';
-    END IF;
-    -- Autovacuum freezes it, once (ctaudit.set_freezing). The constraint saves the server a scan
-    -- when it is attached.
-    EXECUTE format(
-        'CREATE TABLE ctaudit.%1$I (LIKE ctaudit.%2$I INCLUDING DEFAULTS INCLUDING CONSTRAINTS, '
-        'CONSTRAINT day CHECK (received_at >= %3$L AND received_at < %4$L)) '
-        'WITH (autovacuum_freeze_min_age = 0, autovacuum_freeze_table_age = 0, '
-        'autovacuum_vacuum_insert_threshold = 0, autovacuum_vacuum_insert_scale_factor = 0)',
-        v_copy, v_parent, v_from, v_until
-    );
-    EXECUTE format('SELECT count(*) FROM ctaudit.%I', v_name) INTO v_rows;
-    EXECUTE format('INSERT INTO ctaudit.%I ', v_copy) || CASE p_table WHEN 'opening' THEN $query$
-        WITH
-        -- Of the same id and port there may be two of one tuple; of so few as come by chance all stay.
-        doubled AS MATERIALIZED (
-            SELECT o.node_id, o.ct_id, o.orig_sport FROM ctaudit.opening_row AS o
-            WHERE o.received_at >= $4
-                AND o.received_at < $5
-            GROUP BY o.node_id, o.ct_id, o.orig_sport HAVING count(*) > 1
-            UNION
-            SELECT f.node_id, f.ct_id, f.orig_sport FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $4
-                AND f.received_at < $6
-            GROUP BY f.node_id, f.ct_id, f.orig_sport HAVING count(*) > 1
-        )
-        SELECT o.* FROM ctaudit.opening_row AS o
-        WHERE o.received_at >= $1 AND o.received_at < $2 AND NOT EXISTS (
-            SELECT FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= $1 AND f.received_at < $5
-                AND f.node_id = o.node_id AND f.node_id = ANY ($3) AND f.ct_id <> -1
-                AND ctaudit.same_tuple(
-                    o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id
-                )
-                AND ctaudit.is_told(o, f)
-                AND NOT EXISTS (
-                    SELECT FROM doubled AS d
-                    WHERE d.node_id = f.node_id AND d.ct_id = f.ct_id
-                        AND d.orig_sport = f.orig_sport
-                )
-        )
-        ORDER BY o.received_at
-    $query$ ELSE format(
-        'SELECT r.* FROM ctaudit.%I AS r WHERE r.received_at >= $1 AND r.received_at < $2 '
-        'ORDER BY r.received_at', v_parent
-    ) END
-    -- Sums of the server's own, by which the planner would leave out no partition, are made here.
-    USING v_from, v_until, ctaudit.paired_nodes(p_day), v_from - interval '2 hours',
-        v_until + interval '2 hours', v_until + interval '4 hours';
-    GET DIAGNOSTICS v_copied = ROW_COUNT;
-    -- Those of the parent, which then are attached with it; nothing will be inserted between.
-    FOR v_index IN
-        SELECT regexp_replace(
-            pg_get_indexdef(i.indexrelid), '^CREATE INDEX \S+ ON ONLY \S+ ',
-            format('CREATE INDEX ON ctaudit.%I ', v_copy)
-        )
-        FROM pg_index AS i WHERE i.indrelid = format('ctaudit.%I', v_parent)::regclass
-    LOOP
-        IF v_index ~ ' USING btree ' AND v_index !~ ' WITH ' THEN
-            v_index := regexp_replace(v_index, '( WHERE |$)', ' WITH (fillfactor = 100)\1');
-        END IF;
-        EXECUTE v_index;
-    END LOOP;
-    -- What is not translated, by the end that was called. Behind NAT that is little; of the parent's
-    -- bloom filters a question reads one for each 32 pages of the day, which costs more than one
-    -- lock more from a few hundred filters on.
-    IF p_table <> 'dump_entry' AND pg_relation_size(format('ctaudit.%I', v_copy)) > 67108864 THEN
-        EXECUTE format(
-            'CREATE INDEX ON ctaudit.%I (orig_dport, orig_dst) WITH (fillfactor = 100) '
-            'WHERE (status & 48) = 0', v_copy
-        );
-    END IF;
-    EXECUTE format('ANALYZE ctaudit.%I', v_copy);
-    RETURN v_rows - v_copied;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.copy_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT ceil(
-        greatest(ctaudit.share_of(p_stream), 1 / 64.0)
-        -- A place takes six bytes.
-        * least(greatest(15 * p_rows, coalesce(sum(pg_column_size(k.places)) / 6, 0)), 30 * p_rows)
-    )
-    FROM ctaudit.live_place AS k
-    WHERE k.node_id = p_stream.node_id AND k.dump_id = coalesce(p_dump, 0);
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.copy_window(p_stream ctaudit.stream, p_dump bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     SET plan_cache_mode TO 'force_custom_plan'
-AS $$
-DECLARE
-    c ctaudit.connection := p_connection;
-    v_is_last boolean := c.state = 'ended' AND c.orig_packets IS NOT NULL;
-    v_ended timestamptz := coalesce(c.ended_at, c.ended_before, 'infinity');
-    -- Computed before the query: only by plain times does the planner leave out partitions.
-    v_read_from CONSTANT timestamptz := p_since - interval '2 hours';
-    v_read_until CONSTANT timestamptz := v_ended + interval '2 hours';
-    v_seen record;
-    v_was_seen boolean := false;
-    v_was_reset boolean := false;
-    v_offloaded boolean := false;
-BEGIN
-    IF p_since IS NOT NULL THEN
-        SELECT
-            array_agg(e.orig_packets ORDER BY e.received_at) AS orig_packets,
-            array_agg(e.orig_bytes ORDER BY e.received_at) AS orig_bytes,
-            array_agg(e.reply_packets ORDER BY e.received_at) AS reply_packets,
-            array_agg(e.reply_bytes ORDER BY e.received_at) AS reply_bytes,
-            array_agg(e.orig_packets + e.reply_packets ORDER BY e.received_at) AS packets,
-            array_agg(e.received_at ORDER BY e.received_at) AS read_at,
-            count(*) AS entries, coalesce(bit_or(e.status), 0) AS status,
-            max(greatest(d.began_at, e.started_at)) AS last_seen_at
-        INTO v_seen
-        -- An entry of no complete dump is evidence as well.
-        FROM ctaudit.dump_entry_row AS e LEFT JOIN ctaudit.dump AS d ON d.dump_id = e.dump_id
-        WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
-            AND e.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node)
-            AND ctaudit.same_tuple(
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id,
-                ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto, c.orig_src,
-                c.orig_dst, coalesce(c.orig_sport, -1),
-                ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
-                coalesce(c.ct_id, -1)
-            )
-            AND e.received_at BETWEEN v_read_from AND v_read_until
-            AND CASE WHEN c.started_source = 'kernel' AND e.started_at IS NOT NULL
-                THEN e.started_at = c.started_at
-                -- The tuple's next connection may have this id, and be in the same dump.
-                ELSE e.received_at <= v_ended AND coalesce(e.started_at, e.received_at)
-                    >= ctaudit.start_from(c.started_at, c.started_source, c.started_after)
-                END;
-        v_was_seen := v_seen.entries > 0;
-        v_offloaded := ctaudit.is_offloaded(v_seen.status);
-        IF c.state <> 'ended' THEN
-            c.last_seen_at := greatest(c.last_seen_at, v_seen.last_seen_at);
-        END IF;
-        c.idle_since := ctaudit.unchanged_since(
-            v_seen.packets
-                || CASE WHEN v_is_last THEN ARRAY[c.orig_packets + c.reply_packets] ELSE '{}' END,
-            v_seen.read_at
-        );
-        SELECT
-            a.most, b.most, s.most, t.most,
-            a.was_reset OR b.was_reset OR s.was_reset OR t.was_reset
-        INTO c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, v_was_reset
-        FROM
-            ctaudit.most_counted(
-                v_seen.orig_packets || CASE WHEN v_is_last THEN c.orig_packets END) AS a,
-            ctaudit.most_counted(
-                v_seen.orig_bytes || CASE WHEN v_is_last THEN c.orig_bytes END) AS b,
-            ctaudit.most_counted(
-                v_seen.reply_packets || CASE WHEN v_is_last THEN c.reply_packets END) AS s,
-            ctaudit.most_counted(
-                v_seen.reply_bytes || CASE WHEN v_is_last THEN c.reply_bytes END) AS t;
-    END IF;
-    v_offloaded := v_offloaded OR ctaudit.is_offloaded(c.status);
-    IF v_offloaded THEN
-        c.orig_packets := NULL;
-        c.orig_bytes := NULL;
-        c.reply_packets := NULL;
-        c.reply_bytes := NULL;
-        c.idle_since := NULL;
-    END IF;
-    c.counters := CASE
-        WHEN coalesce(c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes) IS NULL
-            THEN 'unknown'
-        WHEN v_is_last AND NOT v_was_reset THEN 'exact'
-        ELSE 'at least'
-    END;
-    c.counters_cause := CASE
-        WHEN v_offloaded THEN 'offloaded to a flowtable'
-        WHEN c.counters = 'exact' THEN NULL
-        WHEN c.counters = 'unknown' AND (v_was_seen OR c.state = 'ended')
-            THEN 'the kernel did not count, nf_conntrack_acct = 0'
-        WHEN c.counters = 'unknown' THEN 'no table dump has shown it'
-        WHEN v_was_reset THEN 'another tool set the counters to zero'
-        WHEN c.state = 'ended' THEN 'the end has no counters'
-        ELSE 'by the last table dump'
-    END;
-    RETURN c;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.count_traffic(p_connection ctaudit.connection, p_since timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint DEFAULT NULL::smallint, OUT by_pair text, OUT protocols smallint[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
-AS $$
-DECLARE
-    v_proof record;
-    v_pair_until timestamptz;
-BEGIN
-    SELECT p.*, own.covered_from AS back_at, is_proved.of_proto INTO v_proof
-    FROM ctaudit.pair_proof AS p
-    CROSS JOIN LATERAL (
-        -- Where the gateway's batches came late, its own record may reach up to the dump.
-        SELECT coalesce(min(c.covered_from), 'infinity') AS covered_from
-        FROM ctaudit.coverage AS c
-        WHERE c.node = p.node AND c.covered_until > p.dump_began_at - interval '1 s'
-    ) AS own
-    CROSS JOIN LATERAL (
-        SELECT p.protocols IS NULL OR coalesce(p_proto = ANY (p.protocols), false) AS of_proto
-    ) AS is_proved
-    WHERE p.node = p_node AND p.proved_from <= p_from AND own.covered_from > p_from
-        AND coalesce(p.proved_until, 'infinity') >= least(p_until, own.covered_from)
-    ORDER BY is_proved.of_proto DESC, p.proved_from LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN;
-    ELSIF NOT v_proof.of_proto THEN
-        protocols := CASE WHEN p_proto IS NULL THEN v_proof.protocols END;
-        RETURN;
-    END IF;
-    v_pair_until := least(p_until, v_proof.back_at);
-    IF EXISTS (
-        SELECT FROM ctaudit.completeness(v_proof.pair, p_from, v_pair_until, p_proto) AS c
-        WHERE c.node = v_proof.pair AND c.complete
-    ) AND (v_pair_until = p_until OR EXISTS (
-        -- The gap ends where the coverage begins.
-        SELECT FROM ctaudit.completeness(
-            p_node, v_pair_until + interval '1 us', p_until, p_proto
-        ) AS c
-        WHERE c.node = p_node AND c.complete
-    )) THEN
-        by_pair := format(
-            '%s: has recorded nothing since %s%s; its pair %s has its connections since the table '
-            'dump of %s', p_node, v_proof.silent_since,
-            coalesce(' until ' || nullif(v_proof.back_at, 'infinity'), ''), v_proof.pair,
-            v_proof.proved_from
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.covered_by_pair(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, OUT by_pair text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.cut_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_begun timestamp with time zone, p_at timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_deleted bigint;
-    v_cut bigint;
-BEGIN
-    DELETE FROM ctaudit.holder AS h
-    WHERE h.source = p_source AND h.network = p_network AND h.valid_from <= p_begun
-        AND h.valid_from >= p_at
-        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-        AND h.holder = coalesce(p_holder, h.holder);
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
-    UPDATE ctaudit.holder AS h SET valid_until = p_at, set_at = DEFAULT, set_by = DEFAULT
-    WHERE h.source = p_source AND h.network = p_network AND h.valid_from <= p_begun
-        AND (h.valid_until > p_at OR h.valid_until IS NULL)
-        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-        AND h.holder = coalesce(p_holder, h.holder);
-    GET DIAGNOSTICS v_cut = ROW_COUNT;
-    RETURN v_deleted + v_cut;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.cut_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_begun timestamp with time zone, p_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.database_identity() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT c.system_identifier || '/' || d.oid
-    FROM pg_control_system() AS c, pg_database AS d WHERE d.datname = current_database();
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.database_identity() OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.search (
     dump_id bigint NOT NULL,
@@ -2190,254 +579,45 @@ CREATE FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_search.since_dump_id, p_stream.covered_until
-    );
-    v_began_at CONSTANT timestamptz := clock_timestamp();
-    v_portion bigint := 250;
-    v_done bigint := 0;
-    v_are_entries boolean;
-    v_shown ctaudit.dump;
-    v_gone ctaudit.dump;
-    v_taken bigint;
-    v_number bigint;
-    v_seen_at timestamptz;
-BEGIN
-    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
-    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
-    LOOP
-        SELECT u.is_entry INTO v_are_entries FROM ctaudit.unended_row AS u
-        WHERE u.dump_id = p_search.dump_id AND u.tells = p_search.tells
-        ORDER BY u.unended_id LIMIT 1;
-        IF NOT FOUND THEN
-            RETURN v_done;
-        END IF;
-        IF v_done = p_rows OR clock_timestamp() > v_began_at + interval '0.2 s' THEN
-            RETURN p_rows;
-        END IF;
-        v_portion := least(v_portion, p_rows - v_done);
-        EXECUTE ctaudit.silent_query($query$
-            DELETE FROM ctaudit.unended_row AS u
-            WHERE u.dump_id = $12 AND u.tells = $20 AND u.unended_id IN (
-                SELECT n.unended_id FROM ctaudit.unended_row AS n
-                WHERE n.dump_id = $12 AND n.tells = $20 AND n.is_entry = $21
-                ORDER BY n.unended_id LIMIT $7
-            )
-            RETURNING
-                u.is_entry, u.received_at, u.started_at, u.started_source, u.started_after,
-                CASE WHEN u.is_entry THEN $3 ELSE u.received_at END AS seen_at,
-                CASE WHEN u.is_entry THEN $3 ELSE coalesce(u.started_after, u.started_at) END
-                    AS last_seen_at,
-                CASE WHEN u.is_entry THEN $3 ELSE greatest($3, u.received_at - interval '1 min') END
-                    AS ends_from,
-                u.ct_id, u.mark, u.zones, u.orig_sport, u.orig_dport, u.reply_sport, u.reply_dport,
-                u.status, u.node_id, u.proto, u.state, u.orig_src, u.orig_dst, u.reply_src,
-                u.reply_dst, u.helper, u.labels
-        $query$) INTO v_taken, v_number, v_seen_at
-        USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
-            v_since.entries_until, v_since.received_until, v_portion, NULL::text, NULL::text,
-            v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
-            least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
-            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, true,
-            p_stream.node, v_since.began_at, p_search.tells, v_are_entries;
-        UPDATE ctaudit.search AS h SET
-            number = h.number + v_number, last_seen_at = least(h.last_seen_at, v_seen_at)
-        WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells;
-        v_done := v_done + v_taken;
-        v_portion := 4 * v_portion;
-    END LOOP;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.decide_unended(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_detail jsonb := p_stream.detail || CASE WHEN p_detail ? 'pair'
-        THEN jsonb_build_object('pair', p_detail -> 'pair') ELSE '{}' END;
-    v_named text[] := ctaudit.nodes_named(v_detail ->> 'pair');
-BEGIN
-    UPDATE ctaudit.stream AS s SET detail = v_detail
-    WHERE s.node = p_stream.node AND s.stream = p_stream.stream AND s.detail <> v_detail;
-    UPDATE ctaudit.pair_proof AS p SET proved_until = greatest(p_at, p.proved_from)
-    WHERE p.proved_until IS NULL AND (
-        p.node = p_stream.node AND NOT p.pair = ANY (v_named)
-        OR p.pair = p_stream.node AND NOT p.node = ANY (v_named)
-        OR p.pair = p_stream.node AND p.stream <> p_stream.stream AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS s
-            WHERE s.node = p.pair AND s.stream = p.stream
-                AND s.detail ->> 'boot_id' = v_detail ->> 'boot_id'
-        )
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.declare_pair(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT last_of.node
-    FROM (
-        SELECT DISTINCT ON (s.node) s.node, s.detail ->> 'pair' AS pair
-        FROM ctaudit.stream AS s
-        WHERE s.node = ANY (ctaudit.nodes_named(p_stream.detail ->> 'pair'))
-        ORDER BY s.node, s.started_at DESC
-    ) AS last_of
-    WHERE last_of.node <> p_stream.node
-        AND p_stream.node = ANY (ctaudit.nodes_named(last_of.pair))
-    LIMIT 1;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.declared_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint DEFAULT 500000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
-AS $$
-DECLARE
-    v_deleted bigint;
-    v_held tstzmultirange;
-BEGIN
-    IF NOT EXISTS (SELECT FROM ctaudit.holder) THEN
-        RETURN 0;
-    END IF;
-    LOCK TABLE ctaudit.hold IN SHARE MODE;
-    v_held := ctaudit.held();
-    DELETE FROM ctaudit.holder AS h
-    WHERE h.holder_id = ANY (ARRAY(
-        SELECT o.holder_id FROM ctaudit.holder AS o
-        WHERE o.valid_until < ctaudit.horizon(p_retention_days) - interval '1 day'
-            AND NOT tstzrange(o.valid_from, o.valid_until, '[]') && v_held
-        LIMIT p_rows
-    ));
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
-    RETURN v_deleted;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.delete_holders(p_retention_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.delete_inquiries(p_days integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
-AS $$
-DECLARE
-    v_deleted bigint;
-BEGIN
-    IF p_days IS NULL OR p_days < 30 THEN
-        RAISE EXCEPTION 'inquiries of % days: must be 30 or more', p_days
-            USING ERRCODE = '22023';
-    END IF;
-    WITH gone AS (
-        DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days)
-        RETURNING q.inquiry_id
-    ),
-    answers AS (
-        DELETE FROM ctaudit.inquiry_answer AS a USING gone AS g WHERE a.inquiry_id = g.inquiry_id
-    )
-    SELECT count(*) INTO v_deleted FROM gone;
-    RETURN v_deleted;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.delete_inquiries(p_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint DEFAULT 500000) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
-AS $_$
-DECLARE
-    v_deleted bigint;
-BEGIN
-    LOCK TABLE ctaudit.hold IN SHARE MODE;
-    EXECUTE format(
-        'DELETE FROM ctaudit.%1$I WHERE ctid = ANY (ARRAY(SELECT d.ctid FROM ctaudit.%1$I AS d '
-        'WHERE d.received_at < $1 AND NOT d.received_at <@ $2 AND d.received_at >= $3 LIMIT $4))',
-        p_table || '_default'
-    ) USING ctaudit.horizon(p_retention_days), ctaudit.held(),
-        (SELECT min(n.first_seen) FROM ctaudit.node AS n), p_rows;
-    GET DIAGNOSTICS v_deleted = ROW_COUNT;
-    RETURN v_deleted;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.delete_old(p_table text, p_retention_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT CASE jsonb_typeof(p_detail -> p_key)
-        WHEN 'number' THEN
-            timestamptz '1970-01-01 00:00:00+00'
-            + trunc((p_detail ->> p_key)::numeric / 1000)::bigint * interval '1 microsecond'
-        WHEN 'string' THEN (p_detail ->> p_key)::timestamptz
-    END;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.detail_time(p_detail jsonb, p_key text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_step interval := p_step_seconds * interval '1 second';
-    v_before timestamptz := p_at - v_step;
-    v_known ctaudit.clock;
-    v_boots text[];
-    v_right timestamptz;
-    v_booting interval;
-    v_coverage ctaudit.coverage;
-BEGIN
-    SELECT k.* INTO v_known FROM ctaudit.clock AS k
-    WHERE k.node = p_stream.node AND (k.synchronised OR k.step_seconds IS NOT NULL)
-    ORDER BY k.clock_id DESC LIMIT 1;
-    -- A stream of which no boot is known counts as one of its own.
-    SELECT array_agg(coalesce(s.detail ->> 'boot_id', s.stream::text)) INTO v_boots
-    FROM ctaudit.stream AS s
-    WHERE s.node = p_stream.node AND (s.stream = p_stream.stream OR s.stream IN (
-        SELECT k.stream FROM ctaudit.clock AS k
-        WHERE k.node = p_stream.node AND k.clock_id > coalesce(v_known.clock_id, 0)
-    ));
-    SELECT
-        CASE WHEN bool_or(s.stream = v_known.stream) THEN v_known.at ELSE min(s.started_at) END,
-        CASE WHEN bool_or(s.stream = v_known.stream) THEN interval '0' ELSE interval '2 min' END
-    INTO v_right, v_booting
-    FROM ctaudit.stream AS s
-    WHERE s.node = p_stream.node
-        AND coalesce(s.detail ->> 'boot_id', s.stream::text) = ANY (v_boots);
-    -- The wrong clock must not make the gateway older, or younger, than it is.
-    UPDATE ctaudit.node AS n SET first_seen = n.first_seen + v_step
-    WHERE n.node = p_stream.node AND v_known IS NULL AND n.first_seen = v_right
-        AND v_before >= v_right;
-    -- A step that was noted late: when it was made is not known.
-    IF v_before < v_right THEN
-        v_before := p_at;
-        v_step := interval '0';
-    END IF;
-    INSERT INTO ctaudit.clock_doubt (node, stream, at, step_seconds, doubt_from, doubt_until)
-    SELECT p_stream.node, p_stream.stream, p_at, p_step_seconds, d.doubt_from, d.doubt_until
-    FROM (VALUES
-        (least(v_right - v_booting, CASE WHEN p_step_seconds < 0 THEN p_at END), v_before),
-        (v_right - v_booting + v_step, p_at),
-        (CASE WHEN v_known.synchronised AND NOT p_synchronised
-            THEN least(v_before, p_at) END, 'infinity')
-    ) AS d (doubt_from, doubt_until)
-    WHERE d.doubt_from <= d.doubt_until;
-
-    UPDATE ctaudit.coverage AS c
-    SET covered_until = greatest(c.covered_from, least(c.covered_until, v_before))
-    WHERE c.node = p_stream.node AND c.stream = p_stream.stream
-        AND c.covered_from = p_stream.covered_from
-    RETURNING c.* INTO v_coverage;
-    IF FOUND THEN
-        PERFORM ctaudit.begin_coverage(
-            p_stream.node, p_stream.stream, p_at, v_coverage.openings, v_coverage.ends
-        );
-    END IF;
-    -- What was sent since then may bear the time after the step, however late it is noted.
-    UPDATE ctaudit.stream AS s SET
-        covered_until = least(s.covered_until, s.covered_until + p_step_seconds * interval '1 s')
-    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.doubt_clock(p_stream ctaudit.stream, p_at timestamp with time zone, p_step_seconds double precision, p_synchronised boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2446,41 +626,7 @@ CREATE FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_day
     SET "DateStyle" TO 'ISO, YMD'
     SET client_min_messages TO 'warning'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_from timestamptz := p_day;
-    v_until timestamptz := p_day + 1;
-    v_name text := ctaudit.attached(p_table, p_day);
-    v_has_rows boolean;
-BEGIN
-    IF v_until > ctaudit.horizon(p_retention_days) THEN
-        RAISE EXCEPTION '% is kept for % days', p_day, p_retention_days USING ERRCODE = '22023';
-    END IF;
-    IF v_name IS NULL THEN
-        RETURN false;
-    END IF;
-    -- A hold that is being set waits until this is committed, and is told what is left.
-    LOCK TABLE ctaudit.hold IN SHARE MODE;
-    IF v_from <@ ctaudit.held() THEN
-        RETURN false;
-    END IF;
-    IF EXISTS (
-        SELECT FROM ctaudit.coverage AS c
-        WHERE c.covered_from < v_until AND c.covered_until > v_from
-    ) THEN
-        RAISE EXCEPTION '% of % is said to be covered', p_table, p_day
-            USING ERRCODE = '55000', HINT = 'Call ctaudit.trim_before first.';
-    END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM ctaudit.%I)', v_name) INTO v_has_rows;
-    EXECUTE format('DROP TABLE ctaudit.%I', v_name);
-    EXECUTE format('DROP TABLE IF EXISTS ctaudit.%I', v_name || '_copy');
-    DELETE FROM ctaudit.closed_partition AS c WHERE c.parent = p_table AND c.day = p_day;
-    IF v_has_rows THEN
-        PERFORM ctaudit.note_rewrite();
-    END IF;
-    RETURN true;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.drop_partition(p_table text, p_day date, p_retention_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer DEFAULT 7, p_rows bigint DEFAULT 500000) RETURNS TABLE(step text, parent text, day date, name text, portion_until timestamp with time zone, counted bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2488,340 +634,37 @@ CREATE FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer DEFAU
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
     SET lock_timeout TO '2s'
-AS $$
-DECLARE
-    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
-    v_today date := clock_timestamp()::date;
-    v_held tstzmultirange := ctaudit.held();
-BEGIN
-    RETURN QUERY
-    -- What the default partitions hold: is_recorded is false for rows older than the first stream.
-    WITH strays AS MATERIALIZED (
-        SELECT
-            d.parent, d.received_at::date AS day, d.received_at >= f.first_seen AS is_recorded,
-            date_trunc('day', d.received_at) <@ v_held AS is_held, count(*) AS number
-        FROM (
-            SELECT 'opening' AS parent, o.received_at FROM ctaudit.opening_default AS o
-            UNION ALL SELECT 'flow', f.received_at FROM ctaudit.flow_default AS f
-            UNION ALL SELECT 'dump_entry', e.received_at FROM ctaudit.dump_entry_default AS e
-            UNION ALL SELECT 'aggregate', a.received_at FROM ctaudit.aggregate_default AS a
-        ) AS d
-        CROSS JOIN (
-            SELECT coalesce(min(n.first_seen), 'infinity') AS first_seen FROM ctaudit.node AS n
-        ) AS f
-        GROUP BY 1, 2, 3, 4
-    ),
-    existing AS MATERIALIZED (SELECT p.* FROM ctaudit.partitions() AS p),
-    unclosed AS MATERIALIZED (
-        SELECT e.parent, e.day, e.name, dense_rank() OVER (ORDER BY e.day DESC) AS nth
-        FROM (
-            SELECT x.*, ctaudit.is_settled(x.day) AS is_settled FROM existing AS x
-            WHERE x.parent <> 'aggregate' AND x.day < v_today AND x.day >= v_horizon::date
-                AND NOT x.day::timestamptz <@ v_held AND NOT EXISTS (
-                    SELECT FROM ctaudit.closed_partition AS c
-                    WHERE c.parent = x.parent AND c.day = x.day AND c.closed_at IS NOT NULL
-                )
-        ) AS e
-        WHERE e.is_settled
-    ),
-    unsummed AS MATERIALIZED (
-        SELECT u.day, n.node
-        FROM (
-            SELECT DISTINCT c.day FROM unclosed AS c WHERE c.nth <= 8
-        ) AS u
-        CROSS JOIN LATERAL ctaudit.nodes_of_day(u.day) AS n
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.summed_day AS k
-            WHERE k.node_id = n.node_id AND k.day = u.day AND k.summed_at > '-infinity'
-        )
-        UNION
-        SELECT k.day, n.node
-        FROM (
-            SELECT d.day FROM (
-                SELECT DISTINCT s.day FROM ctaudit.summed_day AS s
-                WHERE s.summed_at = '-infinity' AND s.day >= v_horizon::date
-                ORDER BY s.day DESC LIMIT 8
-            ) AS d
-            WHERE ctaudit.is_settled(d.day) OFFSET 0
-        ) AS f
-        JOIN ctaudit.summed_day AS k ON k.day = f.day AND k.summed_at = '-infinity'
-        JOIN ctaudit.node AS n ON n.node_id = k.node_id
-    ),
-    ahead AS (
-        SELECT t.parent, d.day::date AS day
-        FROM generate_series(v_today - 1, v_today + p_days, '1 day') AS d (day)
-        CROSS JOIN unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
-    ),
-    made AS (
-        SELECT w.parent, w.day, coalesce(s.number, 0) AS number, e.partition_until
-        FROM (
-            SELECT a.parent, a.day FROM ahead AS a
-            UNION SELECT s.parent, s.day FROM strays AS s
-            WHERE s.day >= v_horizon::date AND s.day <= v_today
-        ) AS w
-        LEFT JOIN (
-            SELECT s.parent, s.day, sum(s.number) AS number FROM strays AS s GROUP BY 1, 2
-        ) AS s ON s.parent = w.parent AND s.day = w.day
-        LEFT JOIN existing AS e ON e.parent = w.parent AND e.day = w.day
-        WHERE e.partition_until IS NULL OR e.partition_until < w.day + 1
-    ),
-    portions AS (
-        SELECT m.*, CASE WHEN i < c.number THEN m.day::timestamptz + i * interval '1 day' / c.number
-            ELSE m.day + 1 END AS portion_until
-        FROM made AS m
-        CROSS JOIN LATERAL (
-            SELECT greatest(ceil(m.number / p_rows::numeric), 1)::integer AS number
-        ) AS c
-        CROSS JOIN generate_series(1, c.number) AS i
-    )
-    SELECT d.step, d.parent, d.day, d.name, d.portion_until, d.counted FROM (
-        SELECT 1 AS place, 'make' AS step, p.parent, p.day,
-            ctaudit.partition_name(p.parent, p.day) AS name, p.portion_until,
-            p.number::bigint AS counted
-        FROM portions AS p
-        WHERE p.partition_until IS NULL OR p.portion_until > p.partition_until
-        UNION ALL
-        SELECT 2, 'trim', NULL, NULL, NULL, NULL, NULL
-        UNION ALL
-        SELECT 3, 'drop', e.parent, e.day, e.name, NULL, NULL
-        FROM existing AS e
-        WHERE e.day < v_horizon::date AND NOT e.day::timestamptz <@ v_held
-        UNION ALL
-        SELECT DISTINCT 4, 'delete', s.parent, NULL::date, s.parent || '_default',
-            NULL::timestamptz, NULL::bigint
-        FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
-        UNION ALL
-        SELECT 5, 'sum', NULL, u.day, u.node, NULL, NULL FROM unsummed AS u
-        UNION ALL
-        SELECT 6, 'close', u.parent, u.day, u.name, NULL, NULL FROM unclosed AS u WHERE u.nth <= 8
-        UNION ALL
-        SELECT 7, 'freeze', e.parent, e.day, e.name, NULL, NULL
-        FROM existing AS e
-        WHERE e.day < v_today AND e.day >= v_horizon::date
-            AND NOT coalesce(e.options @> '{autovacuum_freeze_table_age=0}', false)
-            AND NOT EXISTS (
-                SELECT FROM unclosed AS u
-                WHERE u.parent = e.parent AND u.day = e.day AND u.nth <= 8
-            )
-        UNION ALL
-        SELECT 8, 'keep', s.parent, NULL, s.parent || '_default', NULL, sum(s.number)::bigint
-        FROM strays AS s
-        WHERE s.day > v_today + p_days OR s.day < v_horizon::date AND (s.is_held OR NOT s.is_recorded)
-        GROUP BY s.parent
-        UNION ALL
-        SELECT 9, 'keep', NULL, NULL, h.case_reference, NULL, count(DISTINCT e.name)
-        FROM ctaudit.holds() AS h
-        JOIN existing AS e ON e.day BETWEEN h.kept_from AND h.kept_until
-        WHERE e.day < v_horizon::date
-        GROUP BY h.case_reference
-    ) AS d
-    ORDER BY d.place, d.counted > 0, d.day, d.parent, d.portion_until, d.name;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_bins integer DEFAULT 5) RETURNS TABLE(proto smallint, seconds_from double precision, seconds_until double precision, connections bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_until timestamptz := least(p_until, now());
-    -- Computed before the query: only by a plain time does the planner leave out partitions.
-    v_received_until timestamptz := v_until + interval '2 hours';
-    v_first integer := -3 * p_bins;
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint;
-BEGIN
-    PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
-    IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
-        RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins
-            USING ERRCODE = '22023';
-    END IF;
-    v_arguments := jsonb_build_object(
-        'from', p_from, 'until', p_until, 'node', p_node, 'host', p_host, 'remote', p_remote,
-        'bins', p_bins
-    );
-    v_inquiry := ctaudit.note_question('durations', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY
-    SELECT
-        d.proto,
-        CASE WHEN d.bin < v_first THEN 0 ELSE power(10::float8, d.bin::float8 / p_bins) END,
-        power(10::float8, (d.bin + 1)::float8 / p_bins), d.connections
-    FROM (
-        SELECT
-            r.proto, CASE
-                WHEN l.seconds < 0.001 THEN v_first - 1
-                ELSE floor(round(log(l.seconds)::numeric * p_bins, 9))
-            END::integer AS bin,
-            sum(r.connections) AS connections
-        FROM (
-            SELECT
-                f.received_at, f.ended_at, f.node_id, f.proto, f.status, f.provenance, f.orig_src,
-                f.reply_src, CASE WHEN f.started_source = 'k' AND f.ended_source = 'k'
-                    THEN f.ended_at - f.started_at END AS lasted, 1 AS connections
-            FROM ctaudit.flow_row AS f
-            UNION ALL
-            -- Of several as one row it is not known how long each had lasted.
-            SELECT
-                a.received_at, a.last_end, a.node_id, a.proto, a.status, 'e', a.client, a.remote,
-                CASE WHEN a.connections = 1 THEN a.last_end - a.first_start END, a.connections
-            FROM ctaudit.aggregate_row AS a
-        ) AS r
-        JOIN ctaudit.node AS n ON n.node_id = r.node_id
-        CROSS JOIN LATERAL (SELECT date_part('epoch', r.lasted) AS seconds) AS l
-        WHERE r.received_at >= p_from AND r.received_at < v_received_until
-            AND coalesce(r.ended_at, r.received_at) >= p_from
-            AND coalesce(r.ended_at, r.received_at) < v_until
-            AND r.provenance <> 'u'
-            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
-            AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
-                ELSE r.orig_src END <<= p_host)
-            AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
-                ELSE r.reply_src END <<= p_remote)
-        GROUP BY 1, 2
-    ) AS d
-    ORDER BY d.proto, d.bin;
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.refuse_rewritten();
-    PERFORM ctaudit.note_answers(v_inquiry, 'durations', v_arguments, v_answers);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    UPDATE ctaudit.stream AS s SET covered_from = NULL, dump_id = NULL
-    WHERE s.node = p_node AND s.stream = p_stream;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF p_stream.dump_id IS NULL THEN
-        RETURN;
-    END IF;
-    UPDATE ctaudit.dump AS d SET
-        ended_at = greatest(p_at, d.began_at), entries = (p_detail ->> 'entries')::bigint
-    WHERE d.dump_id = p_stream.dump_id;
-    UPDATE ctaudit.stream AS s SET dump_id = NULL, pending_dump_id = p_stream.dump_id
-    WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-    -- What was lost after it began may be missing in it as well. While events are off, what comes
-    -- after it is lost too.
-    -- Where the clock went back before the stream, the gap reaches to where the coverage was.
-    UPDATE ctaudit.gap AS g SET
-        gap_until = greatest(p_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz),
-        sound_from = greatest(
-            d.began_at, g.gap_from, (g.detail ->> 'covered_until')::timestamptz
-        )
-    FROM ctaudit.dump AS d
-    WHERE d.dump_id = p_stream.dump_id
-        AND g.node = p_stream.node AND g.gap_until IS NULL AND g.gap_from <= d.began_at
-        AND (g.cause <> 'nf_conntrack_events = 0'
-            OR p_stream.detail ->> 'events' IS DISTINCT FROM '0')
-        AND (g.cause <> 'two gateways with one name'
-            OR (g.detail ->> 'sent_until')::timestamptz <= p_stream.started_at);
-    IF NOT EXISTS (
-        SELECT FROM ctaudit.coverage AS c
-        WHERE c.node = p_stream.node AND c.stream = p_stream.stream
-            AND c.covered_from = p_stream.covered_from
-            AND (c.openings OR p_stream.mode = 'history')
-    ) THEN
-        -- What was covered before, ends alone, reaches to where all is covered: no time between.
-        UPDATE ctaudit.coverage AS c SET covered_until = p_at
-        WHERE c.node = p_stream.node AND c.stream = p_stream.stream
-            AND c.covered_from = p_stream.covered_from AND c.covered_until < p_at;
-        PERFORM ctaudit.begin_coverage(
-            p_stream.node, p_stream.stream, p_at,
-            p_stream.mode <> 'history', p_stream.mode <> 'nat'
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_wrong text := ctaudit.wrong_holder(p_source, p_address, 'any', NULL, p_at, NULL);
-BEGIN
-    IF v_wrong IS NOT NULL THEN
-        RAISE EXCEPTION '%: %', p_address, v_wrong USING ERRCODE = '22023';
-    END IF;
-    PERFORM ctaudit.lock_source(p_source);
-    RETURN ctaudit.cut_holder(
-        p_source, ctaudit.plain_network(p_address), ctaudit.node_id_named(p_node), p_zone, NULL,
-        p_at, p_at
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_retired_at timestamptz;
-BEGIN
-    UPDATE ctaudit.node AS n SET retired_at = greatest(p_at, s.stopped_at, s.covered_until)
-    FROM ctaudit.stream AS s
-    WHERE n.node = p_node AND s.node = n.node AND s.stream = p_stream
-        AND EXISTS (
-            SELECT FROM ctaudit.note AS m
-            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS o
-            WHERE o.node = s.node AND (o.stopped_at IS NULL OR o.started_at > s.started_at)
-        )
-    RETURNING n.retired_at INTO v_retired_at;
-    IF FOUND THEN
-        PERFORM ctaudit.note_change(p_node, 'retired', NULL, v_retired_at, p_reason);
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.end_node(p_node text, p_stream uuid, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_found ctaudit.search;
-    v_gone ctaudit.dump;
-BEGIN
-    DELETE FROM ctaudit.search AS h
-    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
-    RETURNING h.* INTO v_found;
-    IF v_found.tells THEN
-        DELETE FROM ctaudit.live_copy AS c
-        WHERE c.node_id = p_stream.node_id AND c.dump_id <= coalesce(v_found.since_dump_id, 0);
-    END IF;
-    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = v_found.gone_dump_id;
-    -- A DESTROY that was lost within a minute of the dump is none that was never sent.
-    IF v_found.tells AND v_found.number > 0 AND NOT EXISTS (
-        SELECT FROM ctaudit.gap AS g
-        WHERE g.node = p_stream.node AND g.hides_ends
-            AND g.gap_from <= v_gone.ended_at + interval '1 min'
-            AND coalesce(g.sound_from, 'infinity') >= v_gone.began_at
-            AND g.detail ->> 'dump_id' IS DISTINCT FROM v_found.dump_id::text
-    ) THEN
-        PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, p_stream.mode, v_found.last_seen_at, NULL,
-            'end not announced', v_found.number,
-            jsonb_build_object('dump_id', v_found.dump_id)
-        );
-        RAISE WARNING 'gateway %: two table dumps do not show % connections whose end the '
-            'kernel did not announce; since %', p_stream.node, v_found.number,
-            v_found.last_seen_at USING ERRCODE = 'CT004';
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.end_search(p_stream ctaudit.stream, p_search ctaudit.search) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.flow_row (
     received_at timestamp with time zone NOT NULL,
@@ -2861,77 +704,12 @@ ALTER TABLE ctaudit.flow_row OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.connection
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    c ctaudit.connection := p_connection;
-    v_before timestamptz;
-BEGIN
-    -- The end brings the kernel's start, or an end before the span: then it is no answer.
-    IF p_flow.started_at >= p_until
-        OR coalesce(p_flow.ended_at, p_flow.ended_before) < p_from
-    THEN
-        RETURN NULL;
-    END IF;
-    IF p_flow.started_at IS NOT NULL THEN
-        c.started_at := p_flow.started_at;
-        c.started_source := ctaudit.time_source_of(p_flow.started_source);
-        c.started_after := NULL;
-    END IF;
-    v_before := coalesce(
-        CASE p_flow.ended_source WHEN 'k' THEN p_flow.ended_at END, p_flow.ended_after
-    );
-    c.exact := c.exact OR coalesce(
-        c.started_source = 'kernel' AND c.started_at < p_until
-            AND (c.started_at >= p_from OR v_before >= p_from), false
-    );
-    c.state := CASE p_flow.provenance WHEN 'u' THEN 'unobserved' ELSE 'ended' END;
-    c.ended_at := p_flow.ended_at;
-    c.ended_source := ctaudit.time_source_of(p_flow.ended_source);
-    c.ended_after := p_flow.ended_after;
-    c.ended_before := p_flow.ended_before;
-    c.ended_cause := p_flow.ended_cause;
-    c.provenance := ctaudit.provenance_of(p_flow.provenance);
-    c.orig_packets := p_flow.orig_packets;
-    c.orig_bytes := p_flow.orig_bytes;
-    c.reply_packets := p_flow.reply_packets;
-    c.reply_bytes := p_flow.reply_bytes;
-    c.status := p_flow.status;
-    c.protocol_state := p_flow.state;
-    RETURN c;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.ended_by(p_connection ctaudit.connection, p_flow ctaudit.flow_row, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_proof record;
-BEGIN
-    SELECT n.node_id, p.silent_since INTO v_proof
-    FROM ctaudit.pair_proof AS p JOIN ctaudit.node AS n ON n.node = p.pair
-    WHERE p.node = p_connection.node AND p.proved_from <= p_from
-        AND coalesce(p.proved_until, 'infinity') >= p_from
-        AND coalesce(p_connection.started_at, p_connection.last_seen_at) <= p.silent_since
-    ORDER BY p.proved_from DESC LIMIT 1;
-    RETURN FOUND AND EXISTS (
-        SELECT FROM ctaudit.flow_row AS f
-        WHERE f.node_id = v_proof.node_id AND f.received_at > v_proof.silent_since
-            AND coalesce(f.ended_at, f.ended_before, f.received_at) < p_from
-            AND f.reply_dport = coalesce(p_connection.reply_dport, -1)
-            AND f.reply_dst = p_connection.reply_dst AND f.proto = p_connection.proto
-            AND f.reply_src = p_connection.reply_src AND f.reply_sport = ctaudit.coded_port(
-                p_connection.reply_sport, p_connection.reply_icmp_type,
-                p_connection.reply_icmp_code
-            )
-            AND f.orig_src = p_connection.orig_src AND f.orig_dst = p_connection.orig_dst
-            AND f.orig_sport = coalesce(p_connection.orig_sport, -1)
-            AND f.orig_dport = ctaudit.coded_port(
-                p_connection.orig_dport, p_connection.orig_icmp_type, p_connection.orig_icmp_code
-            )
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.ended_on_pair(p_connection ctaudit.connection, p_from timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.events(p_columns ctaudit.event_columns) RETURNS SETOF ctaudit.event
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -2975,217 +753,27 @@ CREATE FUNCTION ctaudit.exchange_partition(p_table text, p_day date) RETURNS boo
     SET lock_timeout TO '2s'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_parent text := p_table || '_row';
-    v_name text := ctaudit.attached(p_table, p_day);
-    v_copy text := v_name || '_copy';
-    v_from timestamptz := p_day;
-    v_until timestamptz := p_day + 1;
-    v_is_spoiled boolean;
-BEGIN
-    -- A hold that is being set waits until this is committed.
-    LOCK TABLE ctaudit.hold IN SHARE MODE;
-    -- ctaudit.begin_copy drops an earlier one.
-    IF to_regclass('ctaudit.' || quote_ident(v_copy)) IS NULL THEN
-        RAISE EXCEPTION '% of % has no copy', p_table, p_day USING ERRCODE = '22023';
-    END IF;
-    EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN ACCESS EXCLUSIVE MODE', v_parent);
-    EXECUTE format('LOCK TABLE ctaudit.%I IN ACCESS EXCLUSIVE MODE', v_name);
-    SELECT c.is_spoiled INTO v_is_spoiled FROM ctaudit.closed_partition AS c
-    WHERE c.parent = p_table AND c.day = p_day FOR UPDATE;
-    IF v_is_spoiled OR v_from <@ ctaudit.held() THEN
-        EXECUTE format('DROP TABLE ctaudit.%I', v_copy);
-        EXECUTE format('DROP TRIGGER spoil_copy ON ctaudit.%I', v_name);
-        DELETE FROM ctaudit.closed_partition AS c WHERE c.parent = p_table AND c.day = p_day;
-        RETURN false;
-    END IF;
-    EXECUTE format('DROP TABLE ctaudit.%I', v_name);
-    EXECUTE format('ALTER TABLE ctaudit.%I RENAME TO %I', v_copy, v_name);
-    EXECUTE format(
-        'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
-        v_parent, v_name, v_from, v_until
-    );
-    EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
-    UPDATE ctaudit.closed_partition AS c SET closed_at = clock_timestamp()
-    WHERE c.parent = p_table AND c.day = p_day;
-    PERFORM ctaudit.note_rewrite();
-    RETURN true;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.exchange_partition(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.excluded(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT why text, OUT protocols smallint[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_address inet := ctaudit.plain_address(p_address);
-    v_remote inet := ctaudit.plain_address(p_remote);
-    v_asked jsonb[] := ARRAY[
-        jsonb_strip_nulls(jsonb_build_object(
-            'reply_dst', v_address, 'reply_dport', p_port,
-            'reply_src', v_remote, 'reply_sport', p_remote_port
-        )),
-        jsonb_strip_nulls(jsonb_build_object(
-            'orig_dst', v_address, 'orig_dport', p_port,
-            'orig_src', v_remote, 'orig_sport', p_remote_port
-        ))
-    ];
-    v_rules jsonb;
-    v_number integer;
-    v_rule jsonb;
-BEGIN
-    protocols := '{}';
-    FOR v_rules IN
-        SELECT f.held -> 'rules'
-        FROM ctaudit.stream AS s
-        CROSS JOIN LATERAL (
-            SELECT e.held, ctaudit.detail_time(e.held, 'from') AS held_from, coalesce(
-                ctaudit.detail_time(lead(e.held) OVER (ORDER BY e.number), 'from'),
-                s.stopped_at, 'infinity'
-            ) AS held_until
-            -- As the start note has them, if an older schema has recorded it.
-            FROM jsonb_array_elements(coalesce(s.detail -> 'filters', jsonb_build_array(
-                s.detail -> 'filter' || jsonb_build_object('from', s.started_at)
-            ))) WITH ORDINALITY AS e (held, number)
-        ) AS f
-        WHERE s.node = p_node AND s.detail ?| '{filter,filters}' AND f.held_from < p_until
-            AND greatest(f.held_from, f.held_until) >= p_from
-        ORDER BY f.held_from
-    LOOP
-        IF jsonb_typeof(v_rules) <> 'array' THEN
-            why := coalesce(why, 'filter rules then are not in the record');
-            CONTINUE;
-        END IF;
-        FOR v_number, v_rule IN
-            SELECT e.number, e.rule
-            FROM jsonb_array_elements(v_rules) WITH ORDINALITY AS e (rule, number)
-            WHERE e.rule ->> 'action' = 'deny' ORDER BY e.number
-        LOOP
-            CONTINUE WHEN NOT EXISTS (
-                SELECT
-                FROM unnest(v_asked) AS q (asked)
-                -- What was not translated is the same in both tuples.
-                CROSS JOIN LATERAL (SELECT q.asked
-                    || CASE WHEN v_rule -> 'direction' ? 'no_snat' THEN jsonb_strip_nulls(
-                        jsonb_build_object(
-                            'orig_src', q.asked -> 'reply_dst', 'orig_sport', q.asked -> 'reply_dport',
-                            'reply_dst', q.asked -> 'orig_src', 'reply_dport', q.asked -> 'orig_sport'
-                        )
-                    ) ELSE '{}' END
-                    || CASE WHEN v_rule -> 'direction' ? 'no_dnat' THEN jsonb_strip_nulls(
-                        jsonb_build_object(
-                            'orig_dst', q.asked -> 'reply_src', 'orig_dport', q.asked -> 'reply_sport',
-                            'reply_src', q.asked -> 'orig_dst', 'reply_sport', q.asked -> 'orig_dport'
-                        )
-                    ) ELSE '{}' END
-                ) AS a (asked)
-                WHERE ctaudit.rule_meets(v_rule, a.asked, family(v_address), p_proto, p_zone)
-                    AND NOT EXISTS (
-                        SELECT FROM jsonb_array_elements(v_rules) WITH ORDINALITY AS e (rule, number)
-                        WHERE e.number < v_number AND e.rule ->> 'action' = 'accept'
-                            AND ctaudit.rule_covers(e.rule, v_rule, a.asked, p_proto, p_zone)
-                    )
-            );
-            why := coalesce(
-                why, format(
-                    'not recorded by rule %s (%s)', v_number, ctaudit.format_rule(v_rule))
-            );
-            IF p_proto IS NOT NULL THEN
-                RETURN;
-            END IF;
-            -- It excludes connections of any protocol: further rules change nothing.
-            EXIT WHEN NOT v_rule ? 'proto';
-            protocols := protocols || ARRAY(
-                SELECT p::smallint FROM jsonb_array_elements_text(v_rule -> 'proto') AS p
-            );
-        END LOOP;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.excluded(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT why text, OUT protocols smallint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_mode CONSTANT text := 'live';
-BEGIN
-    IF NOT EXISTS (
-        SELECT FROM ctaudit.stream AS o
-        WHERE o.node = p_stream.node AND o.stream <> p_stream.stream
-            AND o.started_at >= p_stream.stopped_at
-    ) THEN
-        UPDATE ctaudit.stream AS s SET stopped_at = NULL
-        WHERE s.node = p_stream.node AND s.stream = p_stream.stream;
-        RETURN;
-    END IF;
-    UPDATE ctaudit.gap AS g SET
-        gap_until = NULL, sound_from = NULL,
-        detail = g.detail || jsonb_build_object('sent_until', p_until)
-    WHERE g.node = p_stream.node AND g.stream = p_stream.stream
-        AND g.cause = 'two gateways with one name' AND g.gap_from = p_stream.started_at;
-    IF NOT FOUND THEN
-        PERFORM ctaudit.open_gap(
-            p_stream.node, p_stream.stream, v_mode, p_stream.started_at, NULL,
-            'two gateways with one name', 0,
-            jsonb_build_object('stopped_at', p_stream.stopped_at, 'sent_until', p_until)
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_late ctaudit.connection[];
-    c ctaudit.connection;
-BEGIN
-    SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
-    WHERE NOT p_needed.all_ends AND u.state IN ('open', 'unknown');
-    FOR c IN
-        SELECT u.* FROM unnest(p_connections) AS u
-        WHERE p_needed.all_ends OR u.state NOT IN ('open', 'unknown')
-        UNION ALL
-        SELECT l.* FROM ctaudit.late_ends(
-            v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
-        ) AS l
-    LOOP
-        CONTINUE WHEN p_open AND c.state NOT IN ('open', 'unknown');
-        -- One that the dumps around the span do not show may be in one within it. Where no
-        -- start is known, only the dumps that the question reads are looked at.
-        RETURN NEXT ctaudit.count_traffic(c, CASE
-            WHEN c.last_seen_at IS NOT NULL OR p_dumps && tstzrange(
-                c.started_at, greatest(
-                    c.started_at, c.ended_at,
-                    CASE WHEN c.ended_at IS NULL THEN coalesce(c.ended_before, 'infinity') END
-                ), '[]'
-            ) THEN coalesce(
-                c.started_at, least(p_needed.entries_from, lower(p_dumps)), '-infinity'
-            )
-        END);
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) RETURNS jsonb
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    RETURN (
-        SELECT e.held
-        FROM ctaudit.stream AS s,
-            jsonb_array_elements(s.detail -> 'filters') WITH ORDINALITY AS e (held, number)
-        WHERE s.node = p_node AND s.stream = p_stream
-            AND (e.held ->> 'position')::bigint < p_position
-        ORDER BY e.number DESC LIMIT 1
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
     LANGUAGE plpgsql
@@ -3198,123 +786,18 @@ CREATE FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.s
     SET enable_seqscan TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_search.since_dump_id, p_stream.covered_until
-    );
-    v_shown ctaudit.dump;
-    v_gone ctaudit.dump;
-    v_copy ctaudit.live_copy;
-BEGIN
-    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
-    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
-    SELECT c.* INTO STRICT v_copy FROM ctaudit.live_copy AS c
-    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_search.since_dump_id, 0);
-    -- In the copy one end has closed one opening, so no id is looked at again. What was found when
-    -- the one dump was reconciled bears its time.
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, '{}') || $query$
-        INSERT INTO ctaudit.unended_row (
-            received_at, started_at, dump_id, ct_id, mark, zones, orig_sport, orig_dport,
-            reply_sport, reply_dport, status, node_id, proto, state, orig_src, orig_dst, reply_src,
-            reply_dst, helper, labels, started_source, started_after, is_entry, tells
-        )
-        SELECT
-            s.received_at, s.started_at, $12, s.ct_id, s.mark, s.zones, s.orig_sport, s.orig_dport,
-            s.reply_sport, s.reply_dport, s.status, $1, s.proto, s.state, s.orig_src, s.orig_dst,
-            s.reply_src, s.reply_dst, s.helper, s.labels, left(s.started_source::text, 1)::"char",
-            s.started_after, s.kind = 'entry', $13
-        FROM unended AS s
-        WHERE coalesce(s.started_at, s.last_seen_at) < $14
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS e
-                WHERE - e.dump_id = ANY ($15) AND e.node_id = $1
-                    AND e.received_at BETWEEN $16 AND $17
-                    AND e.ct_id = s.ct_id AND e.orig_sport = s.orig_sport
-                    AND ctaudit.same_tuple(
-                        s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
-                        s.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    ) IS TRUE
-                    AND ctaudit.closes(
-                        s.last_seen_at, s.started_at, s.started_source, s.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-        ORDER BY s.kind, s.received_at
-    $query$
-    USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, v_copy.copied_until, NULL::inet, NULL::integer, v_copy.copied_until,
-        v_gone.ended_at, NULL::bigint[], p_search.dump_id, p_search.tells, v_gone.began_at,
-        ARRAY[- v_gone.dump_id, - v_shown.dump_id],
-        least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
-        v_shown.ended_at + interval '2 hours';
-    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_search.since_dump_id);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.flows(p_host inet DEFAULT NULL::inet, p_nat inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_open boolean DEFAULT false, p_node text DEFAULT NULL::text, p_limit integer DEFAULT NULL::integer, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-DECLARE
-    v_outward text := 'true';
-    v_inward text := 'true';
-    v_zone text := ctaudit.zone_condition(p_zone);
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint;
-BEGIN
-    IF p_host IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.orig_src <<= $11';
-        v_inward := v_inward || ' AND r.reply_src <<= $11';
-    END IF;
-    IF p_nat IS NOT NULL THEN
-        v_outward := v_outward || ' AND r.reply_dst <<= $13';
-        v_inward := v_inward || ' AND r.orig_dst <<= $13';
-    END IF;
-    IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || format(
-            ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
-        v_inward := v_inward || format(
-            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
-    END IF;
-    v_arguments := jsonb_build_object(
-        'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,
-        'open', p_open, 'node', p_node, 'limit', p_limit, 'zone', p_zone
-    );
-    v_inquiry := ctaudit.note_question('flows', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_outward || v_zone, v_inward || v_zone,
-        p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open
-    ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_answers(v_inquiry, 'flows', v_arguments, v_answers);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-BEGIN
-    -- ctaudit.sum_day waits until two hours after the day are recorded.
-    IF cardinality(p_columns.kind) > 0 AND EXISTS (
-        SELECT FROM ctaudit.summed_day AS d
-        WHERE d.node_id = p_node_id AND d.day > (p_sent_after - interval '26 hours')::date
-    ) THEN
-        UPDATE ctaudit.summed_day AS d SET summed_at = '-infinity'
-        WHERE d.node_id = p_node_id AND d.day >= (
-            SELECT min(least(e.start_sent, e.event_at, e.received_at))::date
-            FROM ctaudit.events(p_columns) AS e
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.gap (
     gap_id bigint NOT NULL,
@@ -3335,42 +818,12 @@ ALTER TABLE ctaudit.gap OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT format('gap (%s)', p_gap.cause)
-        || CASE p_gap.proto WHEN 6 THEN ' of tcp' WHEN 17 THEN ' of udp'
-            ELSE coalesce(' of protocol ' || p_gap.proto, '') END
-        || CASE WHEN p_gap.gap_until = p_gap.gap_from THEN format(' at %s', p_gap.gap_from)
-            ELSE format(' from %s until %s', p_gap.gap_from,
-                coalesce(p_gap.gap_until::text, 'now')) END
-        || ', ' || coalesce(p_gap.lost::text, 'an unknown number of events') || ' lost';
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.format_rule(p_rule jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT concat_ws(' ', p_rule ->> 'action', string_agg(f.field || ' ' || (
-        SELECT string_agg(CASE
-            WHEN jsonb_typeof(v.value) = 'array' AND v.value -> 0 = v.value -> 1
-                THEN v.value ->> 0
-            WHEN jsonb_typeof(v.value) = 'array'
-                THEN (v.value ->> 0) || '-' || (v.value ->> 1)
-            WHEN f.field = 'proto' THEN CASE v.value #>> '{}' WHEN '1' THEN 'icmp'
-                WHEN '6' THEN 'tcp' WHEN '17' THEN 'udp' WHEN '58' THEN 'icmpv6'
-                ELSE v.value #>> '{}' END
-            ELSE v.value #>> '{}'
-        END, ',' ORDER BY v.place)
-        FROM jsonb_array_elements(p_rule -> f.field) WITH ORDINALITY AS v (value, place)
-    ), ' ' ORDER BY f.place), (
-        SELECT string_agg(d.word, ' ' ORDER BY d.place)
-        FROM jsonb_array_elements_text(p_rule -> 'direction') WITH ORDINALITY AS d (word, place)
-    ))
-    FROM unnest(
-        '{orig_src,orig_dst,reply_src,reply_dst,proto,orig_sport,orig_dport,reply_sport,'
-        'reply_dport,zone}'::text[]
-    ) WITH ORDINALITY AS f (field, place)
-    WHERE p_rule ? f.field;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.format_rule(p_rule jsonb) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.scope (
     scope_id bigint NOT NULL,
@@ -3389,28 +842,12 @@ ALTER TABLE ctaudit.scope OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT format('its scope from %s is ', p_scope.valid_from)
-        || coalesce(nullif(array_to_string(l.listed[:8], ', '), ''), 'empty')
-        || coalesce(' and ' || nullif(greatest(cardinality(l.listed) - 8, 0), 0) || ' more', '')
-    FROM (SELECT ARRAY(
-        SELECT abbrev(n::inet) FROM unnest(p_scope.public || p_scope.internal) AS n
-    ) AS listed) AS l;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
-        g.hides_ends, g.proto, g.detail
-    FROM ctaudit.gap AS g
-    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
-        AND (p_until IS NULL OR g.gap_from < p_until)
-        AND (p_from IS NULL OR coalesce(g.gap_until, 'infinity') >= p_from)
-    ORDER BY g.gap_from, g.gap_id;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.node (
     node text NOT NULL,
@@ -3425,182 +862,47 @@ ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gone_at(p_node ctaudit.node) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT p_node.retired_at
-    WHERE p_node.retired_at IS NOT NULL AND NOT EXISTS (
-        SELECT FROM ctaudit.stream AS s
-        WHERE s.node = p_node.node AND (
-            s.stopped_at IS NULL
-            OR greatest(s.started_at, s.covered_until, s.stopped_at) > p_node.retired_at
-        )
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.gone_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT least(
-        (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
-            WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
-                AND coalesce(g.sound_from, 'infinity') > p_alive_at),
-        (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
-            WHERE c.node = p_node AND c.ends)
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmultirange
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET jit TO 'off'
-AS $$
-    SELECT coalesce(range_agg(tstzrange(
-        date_trunc('day', least(
-            h.held_from, CASE WHEN b.dump_before IS NOT NULL THEN b.ends_from
-                WHEN k.is_imported OR k.is_nat
-                    THEN greatest(b.openings_from, h.held_from - interval '7 days') END,
-            b.entries_from, b.wrong_from
-        )),
-        date_trunc('day', greatest(
-            h.held_until + interval '2 hours',
-            CASE WHEN NOT b.all_ends OR k.is_imported THEN b.ends_until END, b.entries_until, b.wrong_until
-        )) + interval '1 day'
-    )), '{}')
-    FROM ctaudit.hold AS h
-    LEFT JOIN (
-        ctaudit.node AS n CROSS JOIN LATERAL (SELECT
-            EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node) AS is_imported,
-            EXISTS (
-                SELECT FROM ctaudit.stream AS s WHERE s.node = n.node AND s.mode = 'nat'
-            ) AS is_nat
-        ) AS k
-    ) ON (n.first_seen < h.held_until OR k.is_imported)
-        AND (h.node_id IS NULL OR n.node_id = h.node_id)
-    LEFT JOIN LATERAL (
-        SELECT d.* FROM ctaudit.needed(n, h.held_from, h.held_until) AS d WHERE NOT k.is_imported
-        UNION ALL SELECT i.* FROM ctaudit.needed_of_import(n.node, h.held_from, h.held_until) AS i
-    ) AS b ON true
-    WHERE CASE WHEN p_hold IS NULL THEN NOT EXISTS (
-            SELECT FROM ctaudit.hold_lift AS l WHERE l.hold_id = h.hold_id
-        ) ELSE h.hold_id = p_hold END;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.held(p_hold bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) RETURNS inet[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(array_agg(DISTINCT a.address), '{}')
-    FROM ctaudit.scopes(p_node, p_from, p_until) AS s, unnest(p_addresses) AS a (address)
-    WHERE a.address <<= ANY (s.public::inet[]);
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) RETURNS tstzmultirange
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    WITH ended AS (
-        SELECT
-            max(e.received_at) AS until,
-            min(coalesce(e.start_sent, (
-                SELECT d.began_at FROM ctaudit.dump AS d
-                WHERE d.dump_id = ctaudit.last_dump(p_node, NULL, true)
-            ), '-infinity')) AS since
-        FROM unnest(p_columns.kind, p_columns.received_at, p_columns.start_sent)
-            AS e (kind, received_at, start_sent)
-        WHERE e.kind = 3
-    )
-    SELECT coalesce(range_agg(tstzrange(g.gap_from, g.gap_until, '[]')), '{}')
-    FROM ended
-    JOIN ctaudit.gap AS g ON g.node = p_node AND g.gap_from <= ended.until
-        AND coalesce(g.gap_until >= ended.since, true)
-    WHERE g.hides_openings
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.hidden_openings(p_node text, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.holder_of(p_connection ctaudit.connection, p_until timestamp with time zone) RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    c ALIAS FOR p_connection;
-    v_from timestamptz := coalesce(
-        c.started_after, CASE WHEN c.started_source <> 'dump' THEN c.started_at END
-    );
-    v_until timestamptz := coalesce(
-        c.ended_at, c.ended_before,
-        CASE WHEN c.state NOT IN ('ended', 'unobserved') THEN least(p_until, now()) END
-    );
-    v_zone integer := coalesce(
-        CASE c.direction WHEN 'inward' THEN c.reply_zone ELSE c.orig_zone END, c.zone
-    );
-    v_found jsonb;
-BEGIN
-    IF v_until < v_from THEN
-        -- The clock went back in between.
-        v_until := v_from;
-    END IF;
-    WITH met AS (
-        SELECT h.*, h.valid_from <= v_from
-            AND coalesce(h.valid_until, 'infinity') >= v_until AS is_whole,
-            max(masklen(h.network)) OVER (PARTITION BY h.source) AS longest
-        FROM ctaudit.holder AS h
-        WHERE h.network >>= c.host
-            AND tstzrange(h.valid_from, h.valid_until) && tstzrange(v_from, v_until, '[]')
-            AND (h.zone IS NULL OR h.zone = v_zone)
-            AND (h.node_id IS NULL OR h.node_id = (
-                SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = c.node
-            ))
-    )
-    SELECT jsonb_build_object(
-        'name', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
-            THEN min(m.holder) END,
-        'detail', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
-            THEN min(m.detail) FILTER (WHERE m.is_whole) END,
-        'source', CASE WHEN count(DISTINCT m.holder) = 1 AND bool_or(m.is_whole)
-            THEN string_agg(DISTINCT m.source, ', ') FILTER (WHERE m.is_whole) END,
-        'from', v_from,
-        'until', v_until,
-        'intervals', coalesce(jsonb_agg(jsonb_build_object(
-            'holder', m.holder, 'detail', m.detail, 'network', abbrev(m.network::inet),
-            'source', m.source, 'from', m.valid_from, 'until', m.valid_until
-        ) ORDER BY m.valid_from, m.source, m.holder), '[]')
-    ) INTO v_found
-    FROM met AS m WHERE masklen(m.network) = m.longest;
-    RETURN v_found;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.holder_of(p_connection ctaudit.connection, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.holds() RETURNS TABLE(case_reference text, held_from timestamp with time zone, held_until timestamp with time zone, node text, addresses text[], set_at timestamp with time zone, set_by text, lifted_at timestamp with time zone, lifted_by text, kept_from date, kept_until date)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-    SELECT
-        h.case_reference, h.held_from, h.held_until, n.node,
-        (SELECT array_agg(abbrev(a::inet)) FROM unnest(h.addresses) AS a),
-        h.set_at, h.set_by, l.lifted_at, l.lifted_by,
-        lower(d.days)::date, (upper(d.days) - interval '1 day')::date
-    FROM ctaudit.hold AS h
-    LEFT JOIN ctaudit.node AS n ON n.node_id = h.node_id
-    LEFT JOIN ctaudit.hold_lift AS l ON l.hold_id = h.hold_id
-    LEFT JOIN LATERAL ctaudit.held(h.hold_id) AS d (days) ON l.hold_id IS NULL
-    ORDER BY h.hold_id;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.holds() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.horizon(p_retention_days integer) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-BEGIN
-    IF p_retention_days IS NULL OR p_retention_days < 1 THEN
-        RAISE EXCEPTION 'retention of % days: must be 1 or more', p_retention_days
-            USING ERRCODE = '22023';
-    END IF;
-    RETURN date_trunc('day', clock_timestamp()) - make_interval(days => p_retention_days);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.horizon(p_retention_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.icmp_code(p_proto smallint, p_coded integer) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3613,141 +915,12 @@ ALTER FUNCTION ctaudit.icmp_type(p_proto smallint, p_coded integer) OWNER TO cta
 CREATE FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_import ctaudit.import;
-    v_node_id smallint;
-    v_ended bigint[];
-    c_us constant interval := interval '1 microsecond';
-BEGIN
-    SELECT * INTO STRICT v_import FROM ctaudit.import AS i WHERE i.node = p_node FOR UPDATE;
-    IF v_import.position <> p_from THEN
-        RAISE EXCEPTION 'the import of % stands at %, not at %: another one runs',
-            p_node, v_import.position, p_from USING ERRCODE = '55000';
-    END IF;
-    SELECT n.node_id INTO STRICT v_node_id FROM ctaudit.node AS n WHERE n.node = p_node;
-
-    WITH ended AS (
-        DELETE FROM ctaudit.import_opening AS k
-        USING unnest(
-            p_number, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport
-        ) AS e (number, proto, orig_src, orig_dst, orig_sport, orig_dport)
-        WHERE p_from = p_until AND k.node = p_node AND k.number = e.number
-        RETURNING k.received_at, e.*
-    ),
-    removed AS (
-        DELETE FROM ctaudit.opening_row AS o USING ended AS e
-        WHERE o.node_id = v_node_id AND o.received_at = e.received_at AND o.proto = e.proto
-            AND o.orig_src = e.orig_src AND o.orig_dst = e.orig_dst
-            AND o.orig_sport = e.orig_sport AND o.orig_dport = e.orig_dport
-    )
-    SELECT coalesce(array_agg(e.number), '{}') INTO v_ended FROM ended AS e;
-
-    WITH told AS MATERIALIZED (
-        SELECT
-            e.*, 'epoch'::timestamptz + e.received_us * c_us AS received_at,
-            'epoch'::timestamptz + e.started_us * c_us AS started_at,
-            'epoch'::timestamptz + e.ended_us * c_us AS ended_at,
-            'epoch'::timestamptz + e.stop_sent_us * c_us AS stop_sent
-        FROM unnest(
-            p_number, p_is_ended, p_received_us, p_started_us, p_ended_us, p_stop_sent_us,
-            p_ended_cause, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport,
-            p_reply_src, p_reply_dst, p_reply_sport, p_reply_dport, p_orig_packets,
-            p_orig_bytes, p_reply_packets, p_reply_bytes, p_mark, p_status
-        ) AS e (
-            number, is_ended, received_us, started_us, ended_us, stop_sent_us,
-            ended_cause, proto, orig_src, orig_dst, orig_sport, orig_dport,
-            reply_src, reply_dst, reply_sport, reply_dport, orig_packets,
-            orig_bytes, reply_packets, reply_bytes, mark, status
-        )
-        WHERE p_from < p_until OR e.number = ANY (v_ended)
-    ),
-    flows AS (
-        INSERT INTO ctaudit.flow_row (
-            received_at, started_at, ended_at, stop_sent, orig_packets, orig_bytes,
-            reply_packets, reply_bytes, mark, orig_sport, orig_dport, reply_sport, reply_dport,
-            status, node_id, proto, started_source, ended_source, provenance,
-            orig_src, orig_dst, reply_src, reply_dst, ended_cause
-        )
-        SELECT
-            t.received_at, t.started_at, t.ended_at, t.stop_sent, t.orig_packets, t.orig_bytes,
-            t.reply_packets, t.reply_bytes, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
-            t.reply_dport, t.status, v_node_id, t.proto,
-            CASE WHEN t.started_at IS NOT NULL THEN 'u'::"char" END,
-            CASE WHEN t.ended_at IS NOT NULL THEN 'u'::"char" END, 'i',
-            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst, t.ended_cause
-        FROM told AS t WHERE t.is_ended
-    ),
-    openings AS (
-        INSERT INTO ctaudit.opening_row (
-            received_at, started_at, mark, orig_sport, orig_dport, reply_sport, reply_dport,
-            status, node_id, proto, started_source, provenance,
-            orig_src, orig_dst, reply_src, reply_dst
-        )
-        SELECT
-            t.received_at, t.started_at, t.mark, t.orig_sport, t.orig_dport, t.reply_sport,
-            t.reply_dport, t.status, v_node_id, t.proto, 'u', 'i',
-            t.orig_src, t.orig_dst, t.reply_src, t.reply_dst
-        FROM told AS t WHERE NOT t.is_ended
-    ),
-    remembered AS (
-        INSERT INTO ctaudit.import_opening (node, number, received_at)
-        SELECT p_node, t.number, t.received_at FROM told AS t WHERE NOT t.is_ended
-    )
-    UPDATE ctaudit.import AS i SET
-        position = p_until,
-        read = i.read + s.moved,
-        refused = s.refused,
-        openings_from = least(i.openings_from, s.openings_from),
-        openings_until = greatest(i.openings_until, s.openings_until),
-        ends_from = least(i.ends_from, s.ends_from),
-        ends_until = greatest(i.ends_until, s.ends_until),
-        longest = greatest(i.longest, s.longest),
-        lacks_starts = i.lacks_starts OR coalesce(s.lacks_starts, false)
-    FROM (
-        SELECT
-            CASE WHEN p_from < p_until THEN count(*) + (
-                SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)
-                FROM jsonb_each(p_refused) AS r
-            ) ELSE 0 END AS moved,
-            (
-                SELECT coalesce(jsonb_object_agg(m.reason, m.refused), '{}') FROM (
-                    SELECT r.key AS reason, jsonb_build_object(
-                        'count', sum((r.value ->> 'count')::bigint),
-                        'example', min((r.value ->> 'example')::bigint)
-                    ) AS refused
-                    FROM (
-                        SELECT * FROM jsonb_each(v_import.refused)
-                        UNION ALL SELECT * FROM jsonb_each(p_refused)
-                    ) AS r
-                    GROUP BY r.key
-                ) AS m
-            ) AS refused,
-            min(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_from,
-            max(t.received_at) FILTER (WHERE NOT t.is_ended) AS openings_until,
-            min(t.received_at) FILTER (WHERE t.is_ended) AS ends_from,
-            max(t.received_at) FILTER (WHERE t.is_ended) AS ends_until,
-            max(t.received_at - t.started_at) FILTER (WHERE t.is_ended) AS longest,
-            bool_or(t.started_at IS NULL) AS lacks_starts
-        FROM told AS t
-    ) AS s
-    WHERE i.node = p_node;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, imported_from text, first_at timestamp with time zone, last_at timestamp with time zone, not_taken bigint)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        i.node, i.imported_from, least(i.openings_from, i.ends_from),
-        greatest(i.openings_until, i.ends_until),
-        (SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)::bigint
-            FROM jsonb_each(i.refused) AS r)
-    FROM ctaudit.import AS i, ctaudit.needed_of_import(i.node, p_from, p_until)
-    WHERE p_node IS NULL OR i.node = ANY (ctaudit.nodes_named(p_node))
-    ORDER BY i.node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -3756,124 +929,25 @@ ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER 
 CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        q.inquiry_id, q.asked_at, q.asked_by, q.on_behalf_of, q.client, q.application,
-        q.case_reference, q.reason, q.question, q.arguments, coalesce(a.answers, q.answers),
-        a.answered_at
-    FROM ctaudit.inquiry AS q
-    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = q.inquiry_id
-    WHERE (
-            q.asked_by = session_user OR pg_has_role(session_user, 'ctaudit_supervisor', 'MEMBER')
-            OR pg_has_role(session_user, 'ctaudit_owner', 'MEMBER')
-        )
-        AND (p_case IS NULL OR q.case_reference = p_case)
-        AND (p_by IS NULL OR p_by IN (q.asked_by, q.on_behalf_of))
-        AND q.asked_at >= coalesce(p_from, '-infinity')
-        AND q.asked_at < coalesce(p_until, 'infinity')
-        AND (p_address IS NULL OR EXISTS (
-            SELECT FROM unnest(ARRAY['address', 'host', 'nat', 'remote']) AS k (key)
-            WHERE (q.arguments ->> k.key)::inet && p_address
-        ))
-    ORDER BY q.inquiry_id;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-AS $$
-DECLARE
-    v_inserted bigint;
-BEGIN
-    WITH added AS (
-        INSERT INTO ctaudit.aggregate_row (
-            received_at, first_start, last_end, orig_packets, orig_bytes, reply_packets,
-            reply_bytes, connections, zones, remote_port, status, node_id, proto, client, public,
-            remote, public_ports
-        )
-        SELECT
-            max(e.received_at), min(e.start_sent), max(e.stop_sent), sum(e.orig_packets),
-            sum(e.orig_bytes), sum(e.reply_packets), sum(e.reply_bytes), count(*),
-            ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone), e.reply_sport,
-            bit_or(e.status), p_node_id, e.proto, e.orig_src, e.reply_dst, e.reply_src,
-            range_agg(int4range(e.reply_dport, e.reply_dport + 1))
-        FROM ctaudit.events(p_columns) AS e
-        WHERE e.kind = 0
-        GROUP BY
-            e.orig_src, e.reply_dst, e.reply_src, e.reply_sport, e.proto, e.zone, e.orig_zone,
-            e.reply_zone, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
-        RETURNING connections
-    )
-    SELECT coalesce(sum(a.connections), 0) INTO v_inserted FROM added AS a;
-    UPDATE ctaudit.node AS n SET aggregated = true
-    WHERE n.node_id = p_node_id AND NOT n.aggregated AND v_inserted > 0;
-    RETURN v_inserted;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-AS $$
-BEGIN
-    INSERT INTO ctaudit.flow_row (
-        received_at, started_at, ended_at, stop_sent, orig_packets, orig_bytes, reply_packets,
-        reply_bytes, ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state, started_source,
-        ended_source, orig_src, orig_dst, reply_src, reply_dst, helper, labels, ended_cause
-    )
-    SELECT
-        e.received_at,
-        e.start_sent,
-        CASE WHEN e.stop_sent < e.start_sent THEN NULL
-            ELSE coalesce(e.stop_sent, e.event_at, e.received_at) END,
-        CASE WHEN e.stop_sent < e.start_sent THEN e.stop_sent END,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" END,
-        CASE WHEN e.stop_sent < e.start_sent THEN NULL
-            WHEN e.stop_sent IS NOT NULL THEN 'k'::"char"
-            WHEN e.event_at IS NOT NULL THEN 'e' ELSE 'r' END,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels,
-        CASE WHEN e.stop_sent < e.start_sent THEN 'stop before start: the clock went back' END
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 3;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-AS $$
-BEGIN
-    INSERT INTO ctaudit.dump_entry_row (
-        received_at, started_at, dump_id, orig_packets, orig_bytes, reply_packets, reply_bytes,
-        ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state,
-        orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at, e.start_sent, p_dump_id,
-        e.orig_packets, e.orig_bytes, e.reply_packets, e.reply_bytes,
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 4;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) RETURNS bigint
     LANGUAGE plpgsql
@@ -3881,143 +955,13 @@ CREATE FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaud
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    -- That of an end e, whose start may be known better than the opening's, by up to an hour.
-    v_opening CONSTANT text := $query$ FROM ctaudit.opening_row AS o
-        WHERE o.reply_dport = e.reply_dport AND o.reply_dst = e.reply_dst
-            AND o.node_id = $2 AND o.received_at >= $4 AND o.received_at < $5
-            AND o.started_at >= coalesce(e.start_sent - interval '1 ms', '-infinity')
-            AND o.started_at <= coalesce(e.start_sent + interval '1 hour', 'infinity')
-            AND ctaudit.same_tuple(
-                o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport, o.ct_id,
-                e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport, e.ct_id
-            )
-            AND ctaudit.closes(
-                o.received_at, o.started_at, ctaudit.time_source_of(o.started_source),
-                o.started_after, e.received_at, e.start_sent
-            )
-    $query$;
-    v_node text;
-    v_hidden tstzmultirange := '{(,)}';
-    v_day timestamptz;
-    v_received timestamptz;
-    v_dump bigint;
-    v_since record;
-    v_entries_from timestamptz;
-    v_entries_until timestamptz;
-    v_from timestamptz;
-    v_until timestamptz;
-    v_late bigint;
-    v_all bigint := 0;
-BEGIN
-    SELECT n.node INTO v_node FROM ctaudit.node AS n WHERE n.node_id = p_node_id;
-    IF p_stored THEN
-        v_hidden := ctaudit.hidden_openings(v_node, p_columns);
-        IF isempty(v_hidden) THEN
-            RETURN 0;
-        END IF;
-    END IF;
-    FOR v_day, v_received IN
-        SELECT date_trunc('day', e.start_sent, 'UTC') AS day, max(e.received_at)
-        FROM ctaudit.events(p_columns) AS e WHERE e.kind = 3 GROUP BY day
-    LOOP
-        v_from := v_day - interval '1 day';
-        v_until := v_day + interval '2 days';
-        IF v_day IS NULL THEN
-            v_dump := ctaudit.last_dump(v_node, NULL, true);
-            v_since := ctaudit.recorded_since(v_node, v_dump, v_received);
-            v_from := v_since.began_at;
-            v_entries_from := v_since.entries_from;
-            v_entries_until := v_since.entries_until;
-            v_until := v_since.received_until;
-        END IF;
-        EXECUTE replace($query$
-            INSERT INTO ctaudit.opening_row (
-                received_at, started_at, ct_id, mark, zones, orig_sport, orig_dport,
-                reply_sport, reply_dport, status, node_id, proto, state, started_source,
-                provenance, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-            )
-            SELECT
-                e.received_at, coalesce(e.start_sent, e.received_at), e.ct_id, e.mark, e.zones,
-                e.orig_sport, e.orig_dport, e.reply_sport, e.reply_dport, e.status, $2, e.proto,
-                e.state, CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char" ELSE 'r' END, 'l',
-                e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-            FROM (
-                SELECT
-                    e.received_at, e.start_sent, coalesce(e.ct_id, -1) AS ct_id,
-                    nullif(e.mark, 0) AS mark,
-                    ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone) AS zones, e.proto,
-                    coalesce(e.orig_sport, -1) AS orig_sport,
-                    ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code)
-                        AS orig_dport,
-                    ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code)
-                        AS reply_sport,
-                    coalesce(e.reply_dport, -1) AS reply_dport, e.status, e.state, e.orig_src,
-                    e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels,
-                    coalesce(e.start_sent, e.received_at - interval '3 hours') - interval '1 min'
-                        AS near_from,
-                    coalesce(e.start_sent + interval '10 min', e.received_at) AS near_until
-                FROM ctaudit.events($1) AS e
-                WHERE e.kind = 3 AND date_trunc('day', e.start_sent, 'UTC') IS NOT DISTINCT FROM $3
-                    AND ($3 IS NULL OR e.start_sent <@ $9)
-            ) AS e
-            WHERE NOT (
-                EXISTS (SELECT <opening>
-                    AND ctaudit.index_time(o.received_at) >= ctaudit.index_time(e.near_from)
-                    AND ctaudit.index_time(o.received_at) <= ctaudit.index_time(e.near_until) OFFSET 0)
-                OR EXISTS (SELECT <opening> OFFSET 0)
-                OR $3 IS NULL AND EXISTS (
-                    SELECT FROM ctaudit.dump_entry_row AS r
-                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
-                        AND r.dump_id = $6 AND r.node_id = $2 AND r.received_at BETWEEN $7 AND $8
-                        AND ctaudit.same_tuple(
-                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                            e.orig_dport, e.ct_id
-                        )
-                    OFFSET 0
-                )
-            )
-        $query$, '<opening>', v_opening)
-        USING p_columns, p_node_id, v_day, v_from, v_until, v_dump, v_entries_from,
-            v_entries_until, v_hidden;
-        GET DIAGNOSTICS v_late = ROW_COUNT;
-        v_all := v_all + v_late;
-    END LOOP;
-    RETURN v_all;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_generic_plan'
-AS $$
-BEGIN
-    INSERT INTO ctaudit.opening_row (
-        received_at, started_at, started_after, ct_id, mark, zones, orig_sport, orig_dport,
-        reply_sport, reply_dport, status, node_id, proto, state, started_source,
-        orig_src, orig_dst, reply_src, reply_dst, helper, labels
-    )
-    SELECT
-        e.received_at,
-        coalesce(e.start_sent, e.event_at, e.received_at),
-        CASE WHEN e.start_sent IS NULL AND e.event_at IS NULL
-            THEN least(p_sent_after, e.received_at) END,
-        coalesce(e.ct_id, -1), nullif(e.mark, 0),
-        ctaudit.zone_pair(e.zone, e.orig_zone, e.reply_zone),
-        coalesce(e.orig_sport, -1),
-        ctaudit.coded_port(e.orig_dport, e.orig_icmp_type, e.orig_icmp_code),
-        ctaudit.coded_port(e.reply_sport, e.reply_icmp_type, e.reply_icmp_code),
-        coalesce(e.reply_dport, -1), e.status, p_node_id, e.proto, e.state,
-        CASE WHEN e.start_sent IS NOT NULL THEN 'k'::"char"
-            WHEN e.event_at IS NOT NULL THEN 'e' ELSE 'r' END,
-        e.orig_src, e.orig_dst, e.reply_src, e.reply_dst, e.helper, e.labels
-    FROM ctaudit.events(p_columns) AS e
-    WHERE e.kind = 1;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) RETURNS boolean
     LANGUAGE sql
@@ -4030,45 +974,13 @@ ALTER FUNCTION ctaudit.is_offloaded(p_status integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_own(p_node text) RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RETURN EXISTS (
-        SELECT FROM ctaudit.node_login AS l WHERE l.node = p_node AND l.login = session_user
-    ) OR pg_has_role(session_user, 'ctaudit_owner', 'MEMBER');
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.is_own(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_settled(p_day date) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-    SELECT p_day + 1 <= now() AND coalesce(bool_and(
-        ctaudit.gone_at(n) IS NOT NULL OR EXISTS (
-            SELECT FROM ctaudit.dump AS d JOIN ctaudit.stream AS s ON s.node = d.node
-            WHERE d.node = n.node AND d.began_at >= p_day + 1 AND d.reconciled_at IS NOT NULL
-                AND s.covered_until >= d.ended_at + interval '2 hours'
-        )
-        -- An earlier stream that is still being recorded.
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS s
-            WHERE s.node = n.node AND s.stopped_at IS NULL
-                AND s.started_at < p_day + 1 + interval '2 hours'
-                AND s.covered_until < p_day + 1 + interval '2 hours'
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.search AS h
-            JOIN ctaudit.dump AS d ON d.dump_id = h.dump_id
-            LEFT JOIN ctaudit.dump AS e ON e.dump_id = h.since_dump_id
-            WHERE d.node = n.node AND coalesce(e.began_at < p_day + 1, true)
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.unmatched_entry AS u JOIN ctaudit.dump AS d USING (dump_id)
-            WHERE d.node = n.node AND d.began_at < p_day + 1
-        )
-    ), false)
-    FROM ctaudit.nodes_of_day(p_day) AS n;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.is_settled(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.time_source_of(p_code "char") RETURNS ctaudit.time_source
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -4118,391 +1030,52 @@ ALTER TABLE ctaudit.live_copy OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(p_copy.dump_id = coalesce(p_dump, 0), false)
-        AND p_copy.made_in = ctaudit.database_identity()
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS s
-            WHERE s.node = p_node AND s.stream <> p_copy.stream
-                AND s.position IS DISTINCT FROM (p_copy.others ->> s.stream::text)::bigint
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.live_place AS k
-            WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id AND (
-                k.filenode IS DISTINCT FROM pg_relation_filenode(k.relation)::oid
-                OR NOT EXISTS (
-                    SELECT FROM pg_inherits AS i
-                    WHERE i.inhrelid = k.relation AND i.inhparent IN (
-                        'ctaudit.opening_row'::regclass, 'ctaudit.dump_entry_row'::regclass
-                    )
-                )
-            )
-        );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) RETURNS record
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    WITH known AS MATERIALIZED (
-        SELECT s.* FROM ctaudit.scopes(p_node, least(p_from, p_hosts_from), p_until) AS s
-    ),
-    held AS MATERIALIZED (
-        SELECT
-            s.noted_at, s.hidden,
-            s.public IS NOT NULL AND s.internal IS NOT NULL AS is_known,
-            coalesce(asked.address <<= ANY (s.public::inet[]), false)
-                OR coalesce(asked.address <<= ANY (s.internal::inet[]), false) AS holds,
-            ctaudit.format_scope(s) AS shown, asked.address
-        FROM known AS s, LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
-        WHERE s.noted_at > p_from
-            OR s.scope_id = (SELECT max(k.scope_id) FROM known AS k WHERE k.noted_at <= p_from)
-    ),
-    judged AS (
-        SELECT CASE
-            WHEN bool_or(h.holds) THEN true
-            WHEN bool_and(h.is_known) AND min(h.noted_at) <= p_from THEN false
-        END AS in_scope
-        FROM held AS h
-    )
-    SELECT
-        j.in_scope,
-        CASE WHEN j.in_scope IS FALSE THEN (
-            SELECT format('%s is not an address of this gateway (%s)', host(h.address), h.shown)
-            FROM held AS h ORDER BY h.noted_at DESC LIMIT 1
-        ) ELSE (
-            SELECT format(
-                'connections of %s may be hidden from conntrack: %s',
-                x.each ->> 'network', x.each ->> 'why')
-            FROM held AS h, jsonb_array_elements(h.hidden) AS x (each)
-            WHERE h.address <<= (x.each ->> 'network')::inet LIMIT 1
-        ) END,
-        ARRAY(
-            SELECT h.host FROM unnest(p_hosts) AS h (host)
-            WHERE EXISTS (SELECT FROM known AS k WHERE h.host <<= ANY (k.public::inet[]))
-        )
-    FROM judged AS j;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT CASE WHEN p_before IS NULL THEN (
-        SELECT d.dump_id FROM ctaudit.dump AS d
-        WHERE d.node = p_node AND d.ended_at IS NOT NULL
-            AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
-        ORDER BY d.dump_id DESC LIMIT 1
-    ) ELSE (
-        SELECT d.dump_id FROM ctaudit.dump AS d
-        WHERE d.node = p_node AND d.ended_at <= p_before
-            AND (d.reconciled_at IS NOT NULL OR NOT p_reconciled)
-        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ) END;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
     SET enable_seqscan TO 'off'
-AS $$
-DECLARE
-    v_left ctaudit.connection[] := p_connections;
-    v_still ctaudit.connection[];
-    v_since timestamptz := p_since;
-    v_day timestamptz;
-    -- Computed before the query: only by a plain time does the planner leave out partitions.
-    v_before timestamptz;
-    v_last timestamptz;
-    v_found record;
-    v_ended ctaudit.connection;
-BEGIN
-    SELECT max(s.covered_until) INTO v_last FROM ctaudit.stream AS s WHERE s.node_id = p_node_id;
-    WHILE cardinality(v_left) > 0 LOOP
-        -- The last look is at all that is left: a receiver's clock may be ahead.
-        v_day := CASE WHEN v_since < v_last THEN v_since + interval '1 day'
-            ELSE 'infinity' END;
-        v_before := v_day + interval '1 day';
-        v_still := '{}';
-        FOR v_found IN
-            SELECT c AS connection, f.flow
-            FROM unnest(v_left) AS c
-            LEFT JOIN LATERAL (
-                SELECT e AS flow FROM ctaudit.flow_row AS e
-                WHERE e.reply_dport = coalesce(c.reply_dport, -1) AND e.reply_dst = c.reply_dst
-                    AND e.node_id = p_node_id
-                    AND e.received_at >= v_since AND e.received_at < v_before
-                    AND ctaudit.same_tuple(
-                        e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport, e.orig_dport,
-                        e.ct_id, ctaudit.zone_pair(c.zone, c.orig_zone, c.reply_zone), c.proto,
-                        c.orig_src, c.orig_dst, coalesce(c.orig_sport, -1),
-                        ctaudit.coded_port(c.orig_dport, c.orig_icmp_type, c.orig_icmp_code),
-                        coalesce(c.ct_id, -1)
-                    )
-                    AND ctaudit.closes(
-                        coalesce(c.last_seen_at, c.started_at), c.started_at, c.started_source,
-                        c.started_after, e.received_at, e.started_at
-                    )
-                ORDER BY e.provenance = 'u', e.received_at
-                LIMIT 1
-            ) AS f ON true
-        LOOP
-            -- Where dumps show that it ended, its DESTROY may have come later all the same.
-            IF v_found.flow IS NULL
-                OR (v_found.flow).provenance = 'u' AND (v_found.flow).received_at >= v_day
-            THEN
-                v_still := v_still || v_found.connection;
-                CONTINUE;
-            END IF;
-            v_ended := ctaudit.ended_by(v_found.connection, v_found.flow, p_from, p_until);
-            IF NOT v_ended IS NULL THEN
-                RETURN NEXT v_ended;
-            END IF;
-        END LOOP;
-        v_left := v_still;
-        v_since := v_day;
-        EXIT WHEN v_day = 'infinity';
-    END LOOP;
-    RETURN QUERY SELECT * FROM unnest(v_left);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_lifted bigint;
-BEGIN
-    INSERT INTO ctaudit.hold_lift (hold_id)
-    SELECT h.hold_id FROM ctaudit.hold AS h WHERE h.case_reference = p_case
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_lifted = ROW_COUNT;
-    IF v_lifted = 0 THEN
-        RAISE EXCEPTION 'case % has no hold', p_case USING ERRCODE = 'P0002',
-            HINT = 'ctaudit hold list shows the holds.';
-    END IF;
-    RAISE LOG 'ctaudit: % lifted the holds of case %', session_user, p_case;
-    RETURN v_lifted;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.lift_hold(p_case text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.live(p_node text, p_host inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $$
-DECLARE
-    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_node);
-    v_other record;
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint;
-BEGIN
-    IF v_nodes = '{}' THEN
-        PERFORM ctaudit.node_named(p_node);
-    ELSIF NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = ANY (v_nodes)) THEN
-        RAISE EXCEPTION 'gateway % was imported: what is open now is not known', v_nodes[1]
-            USING ERRCODE = '0A000';
-    END IF;
-    SELECT n.node, s.mode INTO v_other
-    FROM unnest(v_nodes) AS n (node), LATERAL (
-        SELECT s.mode FROM ctaudit.stream AS s
-        WHERE s.node = n.node ORDER BY s.started_at DESC LIMIT 1
-    ) AS s
-    WHERE s.mode <> 'live';
-    IF FOUND THEN
-        RAISE EXCEPTION 'gateway % records in mode %, which does not store %: what is open now is '
-            'not known; ask ctaudit.flows(), or let it record with mode = "live"', v_other.node,
-            v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
-            USING ERRCODE = '0A000';
-    END IF;
-    v_arguments := jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port);
-    v_inquiry := ctaudit.note_question('live', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    -- The numbers come first, which are compared fastest.
-    RETURN QUERY SELECT DISTINCT ON (
-        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
-        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node
-    ) a.*
-    FROM unnest(v_nodes) AS n (node),
-        ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
-    ORDER BY
-        a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
-        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
-        a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_answers(v_inquiry, 'live', v_arguments, v_answers);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) RETURNS SETOF ctaudit.life
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_lives ctaudit.life[] := '{}';
-    v_life ctaudit.life;
-    v_seen ctaudit.sighting;
-    v_nearest integer;
-    v_distance interval;
-    v_least interval;
-    v_next timestamptz;
-    v_sorted ctaudit.sighting[] := p_sightings;
-    v_id bigint;
-    v_kind text;
-    -- Of those with the id at hand: the first, and the first that may still be joined; whether
-    -- each may have begun no earlier than the one before. A tuple may come thousands of times.
-    v_first integer := 1;
-    v_low integer := 1;
-    v_are_ordered boolean := true;
-BEGIN
-    -- Nearly all are an opening, or one with its end: then there is nothing to sort.
-    IF cardinality(p_sightings) > 2
-        OR cardinality(p_sightings) = 2
-            AND (p_sightings[1].kind <> 'opening' OR p_sightings[2].kind = 'opening')
-    THEN
-        v_sorted := ARRAY(
-            SELECT s FROM unnest(p_sightings) AS s
-            ORDER BY s.ct_id, array_position('{opening,end,entry,unobserved}', s.kind),
-                coalesce(s.started_at, s.received_at), s.received_at, s.number
-        );
-    END IF;
-    FOREACH v_seen IN ARRAY v_sorted LOOP
-        IF v_seen.ct_id IS DISTINCT FROM v_id THEN
-            v_id := v_seen.ct_id;
-            v_first := cardinality(v_lives) + 1;
-            v_low := v_first;
-            v_are_ordered := true;
-        ELSIF v_seen.kind <> v_kind THEN
-            v_low := v_first;
-        END IF;
-        v_kind := v_seen.kind;
-        WHILE v_low <= cardinality(v_lives)
-            AND v_lives[v_low].start_until < v_seen.start_from - interval '1 s'
-        LOOP
-            v_low := v_low + 1;
-        END LOOP;
-        v_nearest := NULL;
-        FOR i IN CASE WHEN v_seen.start_from > '-infinity' THEN v_low ELSE v_first END
-            .. CASE v_seen.kind WHEN 'opening' THEN 0 ELSE cardinality(v_lives) END
-        LOOP
-            v_life := v_lives[i];
-            EXIT WHEN v_are_ordered AND v_life.start_from > v_seen.start_until;
-            CONTINUE WHEN NOT ctaudit.is_one(
-                    v_life.ct_id, v_life.started_at, v_life.start_from, v_life.start_until,
-                    coalesce(v_life.opened_at, '-infinity'), v_seen.ct_id, v_seen.started_at,
-                    v_seen.start_from, v_seen.start_until, v_seen.received_at
-                )
-                OR v_seen.kind = 'end' AND v_life.ending IS NOT NULL
-                OR v_seen.kind = 'unobserved' AND v_life.unobserved IS NOT NULL
-                OR v_seen.kind = 'entry' AND v_life.gone_at < v_seen.alive_at
-                OR v_seen.gone_at < v_life.alive_at - interval '1 ms';
-            v_distance := coalesce(v_seen.started_at, v_seen.received_at)
-                - coalesce(v_life.started_at, v_life.received_at);
-            v_distance := greatest(v_distance, -v_distance);
-            -- An event's time is no later than the start: an opening whose event came later is
-            -- one only where there is no other.
-            IF v_life.start_from = v_life.started_at - interval '1 ms'
-                AND v_seen.started_at < v_life.started_at - interval '10 us'
-            THEN
-                v_distance := v_distance + interval '1 s';
-            END IF;
-            -- What was read in one second is in no order; the tuple's first ends first.
-            IF v_seen.kind = 'end' AND v_seen.started_at IS NULL THEN
-                v_distance := greatest(v_distance, interval '1 s');
-            END IF;
-            IF v_nearest IS NULL OR v_distance < v_least THEN
-                v_nearest := i;
-                v_least := v_distance;
-            END IF;
-        END LOOP;
-        v_life := CASE WHEN v_nearest IS NULL THEN NULL ELSE v_lives[v_nearest] END;
-        v_nearest := coalesce(v_nearest, cardinality(v_lives) + 1);
-        v_life.ct_id := v_seen.ct_id;
-        v_life.clashed := coalesce(v_life.clashed, false) OR coalesce(v_seen.clashed, false);
-        v_life.received_at := coalesce(v_life.received_at, v_seen.received_at);
-        IF v_seen.kind = 'opening' THEN
-            v_life.opened_at := v_seen.received_at;
-        END IF;
-        v_life.start_from := greatest(v_life.start_from, v_seen.start_from);
-        v_life.start_until := least(v_life.start_until, v_seen.start_until);
-        v_life.started_at := CASE WHEN v_life.start_from = v_life.start_until
-            THEN v_life.start_from ELSE coalesce(v_life.started_at, v_seen.started_at) END;
-        v_life.alive_at := greatest(v_life.alive_at, v_seen.alive_at);
-        CASE v_seen.kind
-        WHEN 'opening' THEN v_life.opening := v_seen.number;
-        WHEN 'entry' THEN v_life.entry := v_seen.number;
-        WHEN 'end' THEN
-            v_life.ending := v_seen.number;
-            v_life.gone_at := v_seen.gone_at;
-        ELSE
-            v_life.unobserved := v_seen.number;
-            v_life.gone_at := coalesce(v_life.gone_at, v_seen.gone_at);
-        END CASE;
-        v_are_ordered := v_are_ordered
-            AND (v_nearest = v_first OR v_lives[v_nearest - 1].start_from <= v_life.start_from)
-            AND (v_nearest >= cardinality(v_lives)
-                OR v_life.start_from <= v_lives[v_nearest + 1].start_from);
-        v_lives[v_nearest] := v_life;
-    END LOOP;
-
-    IF cardinality(v_lives) = 1 THEN
-        v_life := v_lives[1];
-        RETURN NEXT v_life;
-        RETURN;
-    END IF;
-    FOR v_life IN
-        SELECT * FROM unnest(v_lives) AS l
-        ORDER BY coalesce(l.started_at, l.alive_at, l.received_at) DESC, l.start_until DESC,
-            l.gone_at DESC NULLS FIRST
-    LOOP
-        IF v_life.gone_at IS NULL THEN
-            v_life.next_at := v_next;
-        END IF;
-        IF NOT v_life.clashed THEN
-            v_next := v_life.start_until;
-        END IF;
-        RETURN NEXT v_life;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.lives(p_sightings ctaudit.sighting[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lock_holders(p_table text) RETURNS TABLE(pid integer, login text, application text, state text, seconds double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET standard_conforming_strings TO 'on'
-AS $_$
-    SELECT
-        a.pid, coalesce(a.usename::text, a.backend_type), a.application_name, a.state,
-        extract(epoch FROM clock_timestamp() - a.xact_start)::double precision
-    FROM pg_stat_activity AS a
-    WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-        AND coalesce(a.xact_start < clock_timestamp() - interval '2 s', true)
-        AND a.pid IN (
-            SELECT l.pid FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
-            WHERE l.granted AND l.database = (
-                    SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()
-                )
-                AND c.relnamespace = 'ctaudit'::regnamespace
-                AND c.relname ~ coalesce(
-                    '^(hold|' || p_table || '_(row|default|p\d{8}))$',
-                    '^(hold|stream|coverage|dump|note|scope|gap|inquiry)$'
-                )
-        )
-    ORDER BY a.xact_start LIMIT 3;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.lock_holders(p_table text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lock_source(p_source text) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT pg_advisory_xact_lock(hashtextextended('ctaudit.holder ' || p_source, 0));
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.lock_source(p_source text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
@@ -4510,86 +1083,14 @@ CREATE FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timesta
     SET lock_timeout TO '2s'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_parent text := p_table || '_row';
-    v_name text := ctaudit.partition_name(p_table, p_day);
-    v_from timestamptz := p_day;
-    v_moved_from timestamptz := p_day;
-    v_until timestamptz := least(p_until, (p_day + 1)::timestamptz);
-    v_moved bigint;
-BEGIN
-    IF p_table NOT IN ('opening', 'flow', 'dump_entry', 'aggregate')
-        OR abs(p_day - clock_timestamp()::date) > 36525 OR v_until <= v_from
-    THEN
-        RAISE EXCEPTION 'no partition of % for % until %', p_table, p_day, p_until
-            USING ERRCODE = '22023';
-    END IF;
-    IF to_regclass(format('ctaudit.%I', v_name)) IS NOT NULL THEN
-        SELECT p.partition_until INTO v_moved_from FROM ctaudit.partitions() AS p
-        WHERE p.name = v_name;
-        -- NULL: it was detached by hand.
-        IF v_moved_from >= v_until OR v_moved_from IS NULL THEN
-            RETURN NULL;
-        END IF;
-        EXECUTE format('ALTER TABLE ctaudit.%I DETACH PARTITION ctaudit.%I', v_parent, v_name);
-    ELSE
-        -- Keeps others from inserting: a batch for which the server had chosen the default
-        -- partition already would be rejected once that partition may not hold its rows any more.
-        EXECUTE format('LOCK TABLE ONLY ctaudit.%I IN SHARE ROW EXCLUSIVE MODE', v_parent);
-        -- A question reads what the BRIN indexes have not summarized; VACUUM summarizes them.
-        EXECUTE format(
-            'CREATE TABLE ctaudit.%I (LIKE ctaudit.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
-            'WITH (autovacuum_vacuum_insert_scale_factor = 0, '
-            'autovacuum_vacuum_insert_threshold = 50000)',
-            v_name, v_parent
-        );
-    END IF;
-    -- Saves the server a scan of the new table when it is attached.
-    EXECUTE format(
-        'ALTER TABLE ctaudit.%I ADD CONSTRAINT day CHECK (received_at >= %L AND received_at < %L)',
-        v_name, v_from, v_until
-    );
-    EXECUTE format(
-        'WITH moved AS (DELETE FROM ctaudit.%I WHERE received_at >= %L AND received_at < %L '
-        'RETURNING *) INSERT INTO ctaudit.%I SELECT * FROM moved',
-        p_table || '_default', v_moved_from, v_until, v_name
-    );
-    GET DIAGNOSTICS v_moved = ROW_COUNT;
-    EXECUTE format(
-        'ALTER TABLE ctaudit.%I ATTACH PARTITION ctaudit.%I FOR VALUES FROM (%L) TO (%L)',
-        v_parent, v_name, v_from, v_until
-    );
-    EXECUTE format('ALTER TABLE ctaudit.%I DROP CONSTRAINT day', v_name);
-    IF v_moved > 0 THEN
-        PERFORM ctaudit.note_rewrite();
-    END IF;
-    RETURN v_moved;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.make_partition(p_table text, p_day date, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.make_partitions(p_days integer DEFAULT 7) RETURNS TABLE(partition text, moved bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_today date := clock_timestamp()::date;
-    v_table text;
-    v_day date;
-BEGIN
-    FOR v_day IN SELECT generate_series(v_today - 1, v_today + p_days, '1 day')::date LOOP
-        FOREACH v_table IN ARRAY ARRAY['opening', 'flow', 'dump_entry', 'aggregate'] LOOP
-            moved := ctaudit.make_partition(v_table, v_day);
-            IF moved IS NOT NULL THEN
-                partition := ctaudit.partition_name(v_table, v_day);
-                RETURN NEXT;
-            END IF;
-        END LOOP;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.make_partitions(p_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
@@ -4602,55 +1103,7 @@ CREATE FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.du
     SET enable_seqscan TO 'off'
     SET work_mem TO '64MB'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_earlier, p_stream.covered_until
-    );
-    v_copy ctaudit.live_copy;
-BEGIN
-    SELECT c.* INTO STRICT v_copy FROM ctaudit.live_copy AS c
-    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_earlier, 0);
-    -- In the copy one end has closed one opening, so no id is looked at again.
-    EXECUTE ctaudit.open_query(v_copy, NULL, NULL, '{}') || $query$
-        INSERT INTO ctaudit.unmatched_entry
-        SELECT e.* FROM ctaudit.dump_entry_row AS e
-        WHERE - e.dump_id = - $12 AND e.node_id = $1 AND e.received_at BETWEEN $13 AND $14
-            AND e.received_at > $15 AND e.received_at <= $16
-            AND NOT EXISTS (
-                SELECT FROM unended AS s
-                WHERE s.ct_id = e.ct_id AND s.orig_sport = e.orig_sport
-                    AND ctaudit.same_tuple(
-                        s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport,
-                        s.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    ) IS TRUE
-                    AND ctaudit.closes(
-                        s.last_seen_at, s.started_at, s.started_source, s.started_after,
-                        e.received_at, e.started_at
-                    )
-            )
-            AND NOT EXISTS (
-                SELECT FROM ctaudit.flow_row AS f
-                WHERE f.node_id = $1 AND f.received_at >= $17 AND f.received_at < $6
-                    AND f.ct_id = e.ct_id AND f.orig_sport = e.orig_sport
-                    AND ctaudit.same_tuple(
-                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                        f.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    ) IS TRUE
-                    AND ctaudit.closes(
-                        $17, e.started_at, 'kernel', NULL, f.received_at, f.started_at
-                    )
-            )
-    $query$
-    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, v_copy.copied_until, NULL::inet, NULL::integer, v_copy.copied_until,
-        NULL::timestamptz, NULL::bigint[], p_dump.dump_id, p_dump.began_at - interval '2 hours',
-        p_dump.ended_at + interval '2 hours', p_dump.matched_until, p_until, p_dump.began_at;
-    PERFORM ctaudit.refuse_moved(v_copy, p_stream.node, p_earlier);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.match_by_copy(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
@@ -4658,940 +1111,131 @@ CREATE FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.du
     SET enable_seqscan TO 'off'
     SET enable_bitmapscan TO 'off'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_since CONSTANT record := ctaudit.recorded_since(
-        p_stream.node, p_earlier, p_stream.covered_until
-    );
-BEGIN
-    EXECUTE $query$
-        INSERT INTO ctaudit.unmatched_entry
-        SELECT e.* FROM ctaudit.dump_entry_row AS e
-        WHERE - e.dump_id = - $7 AND e.node_id = $1 AND e.received_at BETWEEN $8 AND $9
-            AND e.received_at > $10 AND e.received_at <= $11
-            AND (NOT (
-                EXISTS (
-                    SELECT FROM ctaudit.dump_entry_row AS r
-                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
-                        AND r.dump_id = $2 AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5
-                        AND ctaudit.same_tuple(
-                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                            e.orig_dport, e.ct_id
-                        )
-                        AND ctaudit.closes(
-                            $3, r.started_at, 'kernel', NULL, e.received_at, e.started_at
-                        )
-                    OFFSET 0
-                )
-                OR EXISTS (
-                    SELECT FROM ctaudit.opening_row AS r
-                    WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst
-                        AND r.node_id = $1
-                        AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
-                        AND r.received_at >= $3 AND r.received_at < $6
-                        AND ctaudit.same_tuple(
-                            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                            r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                            e.orig_dport, e.ct_id
-                        )
-                        AND ctaudit.closes(
-                            coalesce(r.started_after, r.started_at), r.started_at,
-                            ctaudit.time_source_of(r.started_source), r.started_after,
-                            e.received_at, e.started_at
-                        )
-                    OFFSET 0
-                )
-            )
-            OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r
-                WHERE r.reply_dport = e.reply_dport AND r.reply_dst = e.reply_dst AND r.node_id = $1
-                    AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
-                    AND r.received_at >= $3 AND r.received_at < $6
-                    AND ctaudit.same_tuple(
-                        r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-                        r.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    )
-                OFFSET 0
-            ))
-    $query$
-    USING p_stream.node_id, p_earlier, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, v_since.received_until, p_dump.dump_id,
-        CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours' ELSE '-infinity' END,
-        CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours' ELSE 'infinity' END,
-        p_dump.matched_until, p_until;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.match_by_rows(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-AS $_$
-DECLARE
-    v_since record;
-    v_window bigint;
-    v_by_rows boolean;
-    v_entries_from timestamptz;
-    v_entries_until timestamptz;
-    v_step record;
-    v_done bigint := 0;
-    v_each bigint := 1;
-    v_entries bigint;
-    v_until timestamptz;
-BEGIN
-    IF p_dump.matched_until = 'infinity' THEN
-        RETURN 0;
-    END IF;
-    v_since := ctaudit.recorded_since(p_stream.node, p_earlier, p_stream.covered_until);
-    v_entries_from := CASE WHEN v_since.is_ordered THEN p_dump.began_at - interval '2 hours'
-        ELSE '-infinity' END;
-    v_entries_until := CASE WHEN v_since.is_ordered THEN p_dump.ended_at + interval '2 hours'
-        ELSE 'infinity' END;
-    IF NOT EXISTS (
-        SELECT FROM ctaudit.dump_entry_row AS e
-        WHERE - e.dump_id = - p_dump.dump_id AND e.node_id = p_stream.node_id
-            AND e.received_at BETWEEN v_entries_from AND v_entries_until
-            AND e.received_at > p_dump.matched_until
-    ) THEN
-        UPDATE ctaudit.dump AS d SET matched_until = 'infinity' WHERE d.dump_id = p_dump.dump_id;
-        RETURN 0;
-    END IF;
-    v_by_rows := p_dump.by_rows OR p_stream.mode <> 'live'
-        OR p_dump.matched_until = '-infinity' AND ctaudit.share_of(p_stream) < 1 / 64.0;
-    IF NOT v_by_rows THEN
-        v_window := ctaudit.copy_window(p_stream, p_earlier, p_rows);
-        v_step := ctaudit.advance_copy(
-            p_stream, p_earlier, p_dump.dump_id, CASE
-                WHEN EXISTS (
-                    SELECT FROM ctaudit.live_copy AS c
-                    WHERE c.node_id = p_stream.node_id AND c.dump_id = coalesce(p_earlier, 0)
-                        AND c.copied_until >= p_dump.ended_at
-                ) THEN p_dump.ended_at
-                -- What was sent before the dump's end is received soon.
-                ELSE least(p_stream.covered_until, p_dump.ended_at + interval '2 s')
-            END, v_window
-        );
-        v_by_rows := v_step.copied_until IS NULL;
-        IF v_step.taken > v_window THEN
-            RETURN p_rows;
-        END IF;
-        v_done := p_rows * v_step.taken / v_window;
-        v_each := 5;
-    END IF;
-    EXECUTE $query$
-        SELECT count(*), CASE WHEN count(*) = $6 THEN max(p.received_at) ELSE 'infinity' END
-        FROM (
-            SELECT e.received_at FROM ctaudit.dump_entry_row AS e
-            WHERE - e.dump_id = - $2 AND e.node_id = $1 AND e.received_at BETWEEN $3 AND $4
-                AND e.received_at > $5
-            ORDER BY e.received_at LIMIT $6
-        ) AS p
-    $query$ INTO v_entries, v_until
-    USING p_stream.node_id, p_dump.dump_id, v_entries_from, v_entries_until,
-        p_dump.matched_until, v_each * p_rows;
-    IF v_by_rows THEN
-        PERFORM ctaudit.match_by_rows(p_stream, p_dump, p_earlier, v_until);
-    ELSE
-        PERFORM ctaudit.match_by_copy(p_stream, p_dump, p_earlier, v_until);
-    END IF;
-    UPDATE ctaudit.dump AS d SET matched_until = v_until, by_rows = v_by_rows
-    WHERE d.dump_id = p_dump.dump_id;
-    IF v_until < 'infinity' THEN
-        RETURN p_rows;
-    END IF;
-    RETURN least(v_done + v_entries / v_each, p_rows - 1);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.match_entries(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier bigint, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.measure_node(p_node text) RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    WITH latest AS (
-        SELECT s.* FROM ctaudit.stream AS s WHERE s.node = p_node
-        ORDER BY s.started_at DESC LIMIT 1
-    ),
-    of_stream AS (
-        SELECT coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
-        FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.stream = (SELECT l.stream FROM latest AS l)
-    ),
-    recent AS (
-        SELECT coalesce(g.gap_until, 'infinity') > now() AS is_open, g.proto IS NULL AS is_whole,
-            tstzrange(
-                greatest(g.gap_from, now() - interval '1 day'),
-                least(coalesce(g.gap_until, 'infinity'), now())
-            ) AS span
-        FROM ctaudit.gap AS g
-        WHERE g.node = p_node AND g.gap_from <= now()
-            AND coalesce(g.gap_until, 'infinity') >= now() - interval '1 day'
-    ),
-    spans AS (
-        SELECT count(*) FILTER (WHERE r.is_open) AS open_gaps,
-            coalesce(range_agg(r.span) FILTER (WHERE r.is_whole), '{}') AS whole,
-            coalesce(range_agg(r.span) FILTER (WHERE NOT r.is_whole), '{}') AS in_part
-        FROM recent AS r
-    )
-    SELECT
-        l.node, l.started_at,
-        CASE WHEN l.stopped_at IS NULL THEN
-            extract(epoch FROM clock_timestamp() - l.covered_until)::double precision END,
-        l.received, l.stored, l.filtered, l.undecodable, l.dropped, o.kernel_drops, s.open_gaps,
-        (SELECT coalesce(sum(extract(epoch FROM upper(p.span) - lower(p.span))), 0)
-            FROM unnest(s.whole) AS p (span))::double precision,
-        (SELECT coalesce(sum(extract(epoch FROM upper(p.span) - lower(p.span))), 0)
-            FROM unnest(s.in_part - s.whole) AS p (span))::double precision,
-        ctaudit.detail_time(l.detail, 'canary')
-    FROM latest AS l CROSS JOIN of_stream AS o CROSS JOIN spans AS s;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.measure_node(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.metrics() RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT m.*
-    FROM ctaudit.node AS n CROSS JOIN LATERAL ctaudit.measure_node(n.node) AS m
-    WHERE ctaudit.gone_at(n) IS NULL
-    ORDER BY n.node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.metrics() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) RETURNS record
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_count bigint;
-    v_before bigint;
-BEGIN
-    was_reset := false;
-    FOREACH v_count IN ARRAY coalesce(p_counts, '{}') LOOP
-        was_reset := was_reset OR coalesce(v_count < v_before, false);
-        v_before := coalesce(v_count, v_before);
-        most := greatest(most, v_count);
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-DECLARE
-    -- The asked address and port as the source of one tuple or of the other.
-    v_source text := format('(r.orig_src = $11%s OR r.reply_src = $11%s)',
-        ' AND r.orig_sport = ' || p_port, ' AND r.reply_sport = ' || p_port);
-    v_outward text;
-    v_inward text;
-    v_also text := ctaudit.zone_condition(p_zone)
-        || CASE WHEN p_proto IS NULL THEN '' ELSE ' AND r.proto = $15' END;
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint;
-BEGIN
-    p_address := ctaudit.plain_address(p_address);
-    p_remote := ctaudit.plain_address(p_remote);
-    v_outward := v_source;
-    v_inward := v_source;
-    IF p_remote IS NOT NULL THEN
-        v_outward := v_outward || ' OR r.reply_dst = $11 AND r.reply_src = $13'
-            || coalesce(' AND r.reply_sport = ' || p_remote_port, '');
-        v_inward := v_inward || ' OR r.orig_dst = $11 AND r.orig_src = $13'
-            || coalesce(' AND r.orig_sport = ' || p_remote_port, '');
-    ELSIF p_port IS NOT NULL THEN
-        v_outward := v_outward || ' OR r.reply_dst = $11 AND $12 IN (r.reply_sport, r.orig_sport)';
-        v_inward := v_inward || ' OR r.orig_dst = $11 AND $12 IN (r.orig_sport, r.reply_sport)';
-    END IF;
-    v_arguments := ctaudit.who_arguments(
-        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
-    ) || jsonb_build_object('limit', p_limit);
-    v_inquiry := ctaudit.note_question('nearby', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY SELECT a.* FROM ctaudit.ask(
-        p_from, p_until, p_node, '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false
-    ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_answers(v_inquiry, 'nearby', v_arguments, v_answers);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_outward text;
-    v_inward text;
-BEGIN
-    SELECT
-        string_agg(format(
-            'r.proto = %s AND r.reply_dst = %L AND r.reply_dport = %s AND r.reply_src = %L '
-            'AND (r.proto IN (1, 58) OR r.reply_sport = %s) AND (r.status & 48) <> 0',
-            f.proto, f.orig_src, coalesce(f.orig_sport, -1), f.orig_dst, coalesce(f.orig_dport, -1)
-        ), ' OR ') FILTER (WHERE f.direction = 'outward'),
-        string_agg(format(
-            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L '
-            'AND r.orig_sport = %s AND (r.status & 32) <> 0',
-            f.proto, f.reply_src,
-            ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code), f.reply_dst,
-            coalesce(f.reply_dport, f.orig_sport, -1)
-        ), ' OR ') FILTER (WHERE f.direction = 'inward')
-    INTO v_outward, v_inward
-    FROM unnest(p_found) AS f
-    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
-    RETURN QUERY SELECT a.* FROM ctaudit.ask(
-        p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
-        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
-    ) AS a
-    WHERE a.provenance <> 'imported' AND NOT EXISTS (
-        SELECT FROM unnest(p_found) AS f
-        WHERE f.node = a.node
-            AND ctaudit.zone_pair(f.zone, f.orig_zone, f.reply_zone)
-                = ctaudit.zone_pair(a.zone, a.orig_zone, a.reply_zone)
-            AND f.proto = a.proto AND f.orig_src = a.orig_src AND f.orig_dst = a.orig_dst
-            AND f.orig_sport IS NOT DISTINCT FROM a.orig_sport
-            AND f.orig_dport IS NOT DISTINCT FROM a.orig_dport
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v ctaudit.needed_part;
-    v_before ctaudit.dump;
-    v_after ctaudit.dump;
-    v_within record;
-    v_first timestamptz;
-    v_read_at timestamptz;
-    -- Whether each opening has the kernel's start: those of dump_before, those of the span.
-    v_timed_before boolean;
-    v_timed boolean;
-    v_is_nat boolean;
-    -- Nothing of the node was received later.
-    v_last timestamptz;
-BEGIN
-    SELECT d.* INTO v_before FROM ctaudit.dump AS d
-    WHERE d.node = p_node.node AND d.ended_at <= p_from
-    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
-    SELECT d.* INTO v_after FROM ctaudit.dump AS d
-    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
-    ORDER BY d.ended_at, d.dump_id LIMIT 1;
-    SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at, max(d.ended_at) AS ended_at
-    INTO v_within
-    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-    WHERE d.node = p_node.node AND s.mode = 'history' AND d.began_at < p_until
-        AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
-    SELECT
-        coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
-        bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1'),
-        bool_and(s.mode = 'nat'), max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
-    INTO v_timed, v_timed_before, v_is_nat, v_last
-    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
-    SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
-    FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
-    SELECT min(c.doubt_from), max(least(c.doubt_until, v_before.began_at))
-    INTO v.wrong_from, v.wrong_until
-    FROM ctaudit.clock_doubt AS c
-    WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
-        AND (
-            c.at BETWEEN v_before.began_at AND p_until
-            OR c.at >= ctaudit.stepped_back_to(p_node.node, v_before.began_at)
-        );
-    SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
-    WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
-
-    v.node := p_node.node;
-    v.node_id := p_node.node_id;
-    v.dump_before := v_before.dump_id;
-    v.dump_after := v_after.dump_id;
-    v.dumps_within := v_within.dump_ids;
-    v.entries_from := least(v_before.began_at, v_within.began_at, v_after.began_at)
-        - interval '2 hours';
-    v.entries_until := greatest(v_before.ended_at, v_within.ended_at, v_after.ended_at)
-        + interval '2 hours';
-    v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
-        ELSE v_first - interval '2 hours' END;
-    IF v_is_nat THEN
-        v.openings_from := greatest(v.openings_from, p_from - interval '7 days');
-    END IF;
-    v_last := greatest(v_last, v_read_at + interval '2 hours');
-    v.openings_until := CASE WHEN v_timed
-        THEN greatest(p_until, v_read_at) + interval '2 hours' ELSE coalesce(v_last, 'infinity') END;
-    v.ends_from := greatest(least(p_from, v.openings_from), v_first) - interval '2 hours';
-    IF p_from < v_first THEN
-        v.wrong_from := least(v.wrong_from, p_from - interval '2 hours');
-        v.wrong_until := greatest(v.wrong_until, p_until + interval '2 hours');
-    END IF;
-    v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
-    v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
-        ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
-    RETURN v;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.needed_part
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        n.node, n.node_id, NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
-        '-infinity'::timestamptz,
-        coalesce(i.openings_from, 'infinity'), p_until + interval '1 s',
-        greatest(i.ends_from, p_from),
-        least(
-            i.ends_until + interval '1 us',
-            CASE WHEN NOT i.lacks_starts THEN p_until + i.longest + interval '1 s' END
-        ),
-        -- What ended later than that was not alive in the span.
-        true, NULL::timestamptz, NULL::timestamptz
-    FROM ctaudit.import AS i JOIN ctaudit.node AS n ON n.node = i.node
-    WHERE i.node = p_node AND greatest(i.openings_until, i.ends_until) >= p_from
-        AND (i.lacks_starts
-            OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_id_named(p_node text) RETURNS smallint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT n.node_id FROM ctaudit.node AS n
-    WHERE p_node IS NOT NULL AND n.node = ctaudit.node_named(p_node);
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.node_id_named(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_named(p_name text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_nodes CONSTANT text[] := ctaudit.nodes_named(p_name);
-BEGIN
-    IF p_name = ANY (v_nodes) THEN
-        RETURN p_name;
-    ELSIF cardinality(v_nodes) = 0 THEN
-        RAISE EXCEPTION 'no gateway is named %', p_name USING ERRCODE = 'P0002';
-    ELSIF cardinality(v_nodes) > 1 THEN
-        RAISE EXCEPTION '% was the name of several gateways; give the name that it has now: %',
-            p_name, array_to_string(v_nodes, ' or ') USING ERRCODE = '22023';
-    END IF;
-    RETURN v_nodes[1];
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.node_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RETURN coalesce((
-        SELECT n.node
-        FROM ctaudit.node_change AS c
-        JOIN ctaudit.node AS n ON n.node_id = c.node_id
-        JOIN ctaudit.stream AS s ON s.node = n.node AND s.stream IN (p_stream, p_earlier)
-        WHERE c.former_name = p_name
-        LIMIT 1
-    ), p_name);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.node_of(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen timestamp with time zone, last_at timestamp with time zone, committed_at timestamp with time zone, stopped boolean, retired_at timestamp with time zone, former_names text[], retire_command text, imported_from text, logins text[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        k.node, l.mode, coalesce(least(i.openings_from, i.ends_from), n.first_seen),
-        coalesce(l.last_at, greatest(i.openings_until, i.ends_until)), l.committed_at, l.stopped,
-        g.gone_at,
-        coalesce((
-            SELECT array_agg(f.former_name ORDER BY f.latest DESC) FROM (
-                SELECT c.former_name, max(c.node_change_id) AS latest
-                FROM ctaudit.node_change AS c
-                WHERE c.node_id = n.node_id AND c.former_name <> n.node
-                GROUP BY c.former_name
-            ) AS f
-        ), '{}'),
-        CASE WHEN g.gone_at IS NULL AND l.committed_at <= clock_timestamp() - interval '10 min'
-            THEN ctaudit.retire_command(n.node, l.last_at) END,
-        i.imported_from,
-        ARRAY(
-            SELECT l.login FROM ctaudit.node_login AS l WHERE l.node = k.node ORDER BY l.login
-        )
-    FROM (
-        SELECT m.node FROM ctaudit.node AS m UNION SELECT l.node FROM ctaudit.node_login AS l
-    ) AS k
-    LEFT JOIN ctaudit.node AS n ON n.node = k.node
-    LEFT JOIN ctaudit.import AS i ON i.node = n.node
-    CROSS JOIN LATERAL (SELECT ctaudit.gone_at(n) AS gone_at) AS g
-    CROSS JOIN LATERAL (
-        SELECT
-            (array_agg(s.mode ORDER BY s.started_at DESC))[1] AS mode,
-            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
-            max(s.committed_at) AS committed_at,
-            bool_and(s.stopped_at IS NOT NULL) AS stopped
-        FROM ctaudit.stream AS s WHERE s.node = n.node
-    ) AS l
-    ORDER BY k.node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.nodes() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(array_agg(n.node ORDER BY n.node <> p_name, n.node), '{}') FROM ctaudit.node AS n
-    WHERE n.node = p_name OR n.node_id IN (
-        SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_of_day(p_day date) RETURNS SETOF ctaudit.node
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-    SELECT n.* FROM ctaudit.node AS n
-    WHERE EXISTS (
-        SELECT FROM ctaudit.stream AS s
-        WHERE s.node = n.node AND s.started_at < p_day + 1
-            AND greatest(s.covered_until, s.stopped_at) >= p_day
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.nodes_of_day(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
-AS $_$
-DECLARE
-    v record;
-    v_ids smallint[];
-BEGIN
-    SELECT
-        array_agg(p.node_id) AS node_ids,
-        min(p.openings_from) AS openings_from,
-        max(p.openings_until) AS openings_until,
-        min(p.ends_from) AS ends_from, max(p.ends_until) AS ends_until,
-        min(p.wrong_from) AS wrong_from, max(p.wrong_until) AS wrong_until,
-        min(p.entries_from) AS entries_from, max(p.entries_until) AS entries_until
-    INTO v FROM unnest(p_parts) AS p;
-    IF v.node_ids IS NULL THEN
-        RETURN '{}';
-    END IF;
-    EXECUTE format($query$
-        SELECT coalesce(array_agg(DISTINCT s.node_id), '{}') FROM (
-            SELECT r.node_id FROM ctaudit.opening_row AS r
-            WHERE (r.received_at >= $1 OR r.received_at BETWEEN $8 AND $9)
-                AND r.received_at < $2 AND (%1$s)
-            UNION ALL
-            SELECT r.node_id FROM ctaudit.flow_row AS r
-            WHERE (r.received_at >= $3 OR r.received_at BETWEEN $8 AND $9)
-                AND r.received_at < $4 AND (%1$s)
-            UNION ALL
-            SELECT r.node_id FROM ctaudit.dump_entry_row AS r
-            WHERE r.received_at >= $5 AND r.received_at <= $6 AND (%1$s)
-        ) AS s WHERE s.node_id = ANY ($7)
-    $query$, p_asked)
-    INTO v_ids USING
-        v.openings_from, v.openings_until, v.ends_from, v.ends_until, v.entries_from,
-        v.entries_until, v.node_ids, v.wrong_from, v.wrong_until, NULL,
-        p_address, p_port, p_remote, p_remote_port, p_proto;
-    RETURN v_ids;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_why jsonb := nullif(
-        coalesce(ctaudit.purpose(), '{}') - '{transaction, announcement, announce}'::text[], '{}'
-    );
-BEGIN
-    RAISE LOG 'ctaudit: % asked %(%)%: % answers', session_user, p_question,
-        jsonb_strip_nulls(p_arguments), coalesce(' ' || v_why::text, ''),
-        coalesce(p_answers::text, 'uncounted');
-    IF p_inquiry > 0 THEN
-        INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers) VALUES (p_inquiry, p_answers);
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RAISE LOG 'ctaudit: % %: %', session_user, p_change, jsonb_strip_nulls(jsonb_build_object(
-        'node', p_node, 'former_name', p_former_name, 'retired_at', p_retired_at,
-        'reason', p_reason
-    ));
-    INSERT INTO ctaudit.node_change (node_id, change, former_name, retired_at, reason)
-    SELECT n.node_id, p_change, p_former_name, p_retired_at, p_reason
-    FROM ctaudit.node AS n WHERE n.node = p_node;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RAISE LOG 'ctaudit: % % a login: %', session_user, p_change, jsonb_strip_nulls(
-        jsonb_build_object('node', p_node, 'login', p_login, 'reason', p_reason)
-    );
-    INSERT INTO ctaudit.login_change (node, login, change, reason)
-    VALUES (p_node, p_login, p_change, p_reason);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb, p_others bigint[] DEFAULT '{}'::bigint[]) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_arguments jsonb := jsonb_strip_nulls(p_arguments);
-    v_purpose jsonb := coalesce(ctaudit.purpose(), '{}');
-    v_announcement uuid := v_purpose ->> 'announcement';
-    v_announces boolean := coalesce((v_purpose ->> 'announce')::boolean, false);
-    v_inquiry bigint;
-BEGIN
-    IF NOT v_purpose ?& '{case, reason}' AND ctaudit.requires_reason() THEN
-        RAISE LOG 'ctaudit: % asked %(%): refused, for lack of a reason',
-            session_user, p_question, v_arguments;
-        RAISE EXCEPTION 'this record answers no question without a case and a reason'
-            USING ERRCODE = 'CT006', HINT = 'In the transaction of the question, first: '
-                'SELECT ctaudit.set_purpose(''CASE'', ''REASON'').';
-    ELSIF pg_is_in_recovery() THEN
-        RETURN CASE WHEN NOT v_announces THEN 0 END;
-    ELSIF current_setting('transaction_read_only') = 'on' THEN
-        RAISE LOG 'ctaudit: % asked %(%): refused, in a read-only transaction',
-            session_user, p_question, v_arguments;
-        RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
-            'begin it READ WRITE' USING ERRCODE = '25006';
-    END IF;
-    IF v_announcement IS NOT NULL AND NOT v_announces THEN
-        SELECT q.inquiry_id INTO v_inquiry FROM ctaudit.inquiry AS q
-        WHERE q.announcement = v_announcement AND jsonb_hash(q.arguments) = jsonb_hash(v_arguments)
-            AND q.asked_by = session_user
-            AND q.question = p_question AND q.arguments = v_arguments
-            AND (q.case_reference, q.reason, q.on_behalf_of) IS NOT DISTINCT FROM
-                (v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of')
-            AND q.inquiry_id <> ALL (p_others) AND NOT EXISTS (
-                SELECT FROM ctaudit.inquiry_answer AS a WHERE a.inquiry_id = q.inquiry_id
-            )
-        ORDER BY q.inquiry_id LIMIT 1;
-    END IF;
-    IF v_inquiry IS NULL THEN
-        INSERT INTO ctaudit.inquiry AS q (
-            client, application, question, arguments, case_reference, reason, on_behalf_of,
-            announcement
-        )
-        VALUES (
-            inet_client_addr(), current_setting('application_name'), p_question, v_arguments,
-            v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of',
-            CASE WHEN v_announces THEN v_announcement END
-        )
-        RETURNING q.inquiry_id INTO v_inquiry;
-    END IF;
-    RETURN CASE WHEN NOT v_announces THEN v_inquiry END;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb, p_others bigint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    TRUNCATE ctaudit.rewrite;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_rewrite() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_ulog2_ct() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET standard_conforming_strings TO 'on'
-AS $_$
-DECLARE
-    v_asked text := current_query();
-    v_cursors text[] := ARRAY(
-        SELECT c.statement FROM pg_cursors AS c WHERE c.statement <> v_asked
-    );
-    v_prepared text[] := ARRAY(
-        SELECT p.statement FROM pg_prepared_statements AS p
-        WHERE v_asked ~* '\mexecute\M' AND p.statement <> v_asked
-            AND (strpos(v_asked, p.name) > 0 OR p.statement ~* 'ulog2_ct')
-    );
-    v_statement text;
-    v_arguments jsonb;
-    v_inquiry bigint;
-BEGIN
-    FOREACH v_statement IN ARRAY v_asked || v_cursors LOOP
-        -- $1 is no parameter in a string literal. Where its end is uncertain, it stays.
-        IF v_statement !~ '--|/\*|\\|"|\$[^\d]' THEN
-            v_statement := regexp_replace(v_statement, '''[^'']*''', '', 'g');
-        END IF;
-        IF v_statement ~ '\$\d' THEN
-            RAISE EXCEPTION 'a query of ulog2_ct is put on record with its text, which lacks the '
-                'values of its parameters' USING ERRCODE = '0A000',
-                HINT = 'Have the client write the values into the text (psycopg: ClientCursor; '
-                'JDBC: preferQueryMode=simple).';
-        END IF;
-    END LOOP;
-    v_arguments := jsonb_build_object(
-        'query', v_asked, 'statements', to_jsonb(nullif(v_cursors || v_prepared, '{}'))
-    );
-    v_inquiry := ctaudit.note_question('ulog2_ct', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN false;
-    END IF;
-    PERFORM ctaudit.note_answers(v_inquiry, 'ulog2_ct', v_arguments, NULL);
-    RETURN true;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.note_ulog2_ct() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    INSERT INTO ctaudit.gap (
-        node, stream, gap_from, gap_until, cause, lost, hides_openings, hides_ends, sound_from,
-        detail
-    ) VALUES (
-        p_node, p_stream, least(p_from, p_until), CASE WHEN p_until IS NOT NULL
-            THEN greatest(p_from, p_until) END,
-        p_cause, p_lost, p_mode <> 'history', p_mode <> 'nat',
-        CASE WHEN p_until IS NOT NULL THEN greatest(p_from, p_until) END, p_detail
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.open_gap(p_node text, p_stream uuid, p_mode text, p_from timestamp with time zone, p_until timestamp with time zone, p_cause text, p_lost bigint, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.open_query(p_copy ctaudit.live_copy, p_host inet, p_port integer, p_again bigint[]) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-DECLARE
-    v_is_filtered CONSTANT boolean := num_nonnulls(p_host, p_port) > 0;
-    v_inward CONSTANT text := 'coalesce(r.status, 0) & 48 = 32';
-    v_asked CONSTANT text := concat_ws(
-        '',
-        CASE WHEN p_host IS NOT NULL THEN format(
-            ' AND CASE WHEN %s THEN r.reply_src ELSE r.orig_src END <<= $7', v_inward
-        ) END,
-        CASE WHEN p_port IS NOT NULL THEN format(
-            ' AND (r.reply_dport = $8 AND NOT (%1$s)'
-            ' OR r.orig_dport = $8 AND (r.status & 32) <> 0 AND %1$s)', v_inward
-        ) END
-    );
-    v_since CONSTANT text := '- r.node_id = - $1 AND r.received_at >= $9 AND r.received_at < $6 '
-        'AND ctaudit.receipt(r.received_at) >= $9 AND ctaudit.receipt(r.received_at) < $6';
-    -- An unobserved end is received when the dump ended, however late it is found.
-    v_ends CONSTANT text := 'f.node_id = $1 AND (f.received_at >= $9 AND f.received_at < $6 '
-        'OR f.received_at = $10 AND f.provenance = ''u'')';
-    v_entry CONSTANT text := $query$
-        SELECT
-            'entry' AS kind, r.received_at, r.started_at,
-            CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END::ctaudit.time_source
-                AS started_source,
-            NULL::timestamptz AS started_after, $3::timestamptz AS seen_at,
-            $3::timestamptz AS last_seen_at, 'dump'::ctaudit.provenance AS provenance,
-            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-            r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
-            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
-            r.ct_id, r.mark, r.status, r.state, r.helper, r.labels,
-            r.tableoid AS relation, r.ctid AS place
-    $query$;
-    v_opening CONSTANT text := $query$
-        SELECT
-            'opening' AS kind, r.received_at, r.started_at,
-            ctaudit.time_source_of(r.started_source) AS started_source,
-            r.started_after, r.received_at AS seen_at,
-            coalesce(r.started_after, r.started_at) AS last_seen_at,
-            ctaudit.provenance_of(r.provenance) AS provenance,
-            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-            r.reply_src, r.reply_dst, r.reply_sport, r.reply_dport,
-            NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-            NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes,
-            r.ct_id, r.mark, r.status, r.state, r.helper, r.labels,
-            r.tableoid AS relation, r.ctid AS place
-    $query$;
-    v_places CONSTANT text := CASE WHEN v_is_filtered THEN
-        '(ARRAY(SELECT p.place FROM place AS p WHERE p.relation = %2$s))'
-        ELSE '((SELECT k.places FROM ctaudit.live_place AS k '
-            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) AND k.relation = %2$s)::tid[])'
-    END;
-    -- In the select list, since in FROM each array is stored once more.
-    v_asked_places CONSTANT text := CASE WHEN v_is_filtered AND p_copy.node_id IS NOT NULL THEN
-        'place AS MATERIALIZED (SELECT p.relation, p.place FROM ('
-            'SELECT k.relation, unnest(k.places) AS place, unnest(k.hosts) AS host '
-            'FROM ctaudit.live_place AS k '
-            'WHERE k.node_id = $1 AND k.dump_id = coalesce($2, 0) OFFSET 0'
-        ') AS p WHERE p.host <<= $7) '
-    END;
-    v_again CONSTANT text := CASE WHEN v_is_filtered THEN
-        '((SELECT array_agg(a.ct_id) FROM ('
-            'SELECT s.ct_id FROM seen AS s WHERE s.kind = ''opening'' '
-            'GROUP BY s.ct_id, s.orig_sport HAVING count(*) > 1'
-        ') AS a)::bigint[])'
-        ELSE '($11)' END;
-    v_has_again CONSTANT boolean := v_is_filtered OR cardinality(p_again) > 0;
-    v_before text;
-    v_opened text;
-BEGIN
-    IF p_copy.node_id IS NULL THEN
-        v_before := v_entry || 'FROM ctaudit.dump_entry_row AS r WHERE - r.dump_id = - $2 '
-            'AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5' || v_asked;
-    ELSE
-        SELECT
-            string_agg(
-                CASE i.inhparent WHEN 'ctaudit.opening_row'::regclass THEN v_opening ELSE v_entry END
-                || format(
-                    'FROM %1$s AS r WHERE r.ctid = ANY ' || v_places, k.relation::regclass,
-                    k.relation
-                ),
-                ' UNION ALL '
-            ),
-            string_agg(
-                format(
-                    'SELECT r.ct_id * 131072 + r.orig_sport + 1 FROM %1$s AS r WHERE r.ctid = ANY '
-                    || v_places, k.relation::regclass, k.relation
-                ),
-                ' UNION ALL '
-            ) FILTER (WHERE i.inhparent = 'ctaudit.opening_row'::regclass)
-        INTO v_before, v_opened
-        FROM ctaudit.live_place AS k JOIN pg_inherits AS i ON i.inhrelid = k.relation
-        WHERE k.node_id = p_copy.node_id AND k.dump_id = p_copy.dump_id;
-    END IF;
-    IF p_again IS NULL AND NOT v_is_filtered THEN
-        RETURN replace(concat($query$
-            WITH brief AS MATERIALIZED (
-                SELECT f.ct_id FROM ctaudit.flow_row AS f
-                WHERE <ends> AND (f.started_at IS NULL OR f.ended_at IS NULL
-                    OR f.ended_at < f.started_at + interval '5 s')
-            )
-            -- Id and port in one number, which is grouped faster.
-            SELECT array_agg(a.id >> 17) FROM (
-                SELECT r.id FROM (
-                    SELECT r.ct_id * 131072 + r.orig_sport + 1 AS id
-                    FROM ctaudit.opening_row AS r WHERE $query$, v_since, ' UNION ALL ' || v_opened,
-            $query$
-                ) AS r
-                WHERE r.id >> 17 IN (SELECT b.ct_id FROM brief AS b)
-                GROUP BY r.id HAVING count(*) > 1
-            ) AS a
-        $query$), '<ends>', v_ends);
-    END IF;
-    RETURN replace(replace(concat('WITH ', v_asked_places || ', ', $query$
-        seen 
-AS $query$, CASE WHEN NOT v_is_filtered THEN 'NOT ' END, $query$MATERIALIZED (
-            $query$, v_before || ' UNION ALL ', v_opening, $query$
-            FROM ctaudit.opening_row AS r WHERE $query$, v_since, v_asked, $query$
-        ),
-        $query$, CASE WHEN v_has_again THEN $query$
-        doubled AS MATERIALIZED (
-            SELECT row_number() OVER () AS number, s.* FROM seen AS s
-            WHERE s.ct_id = ANY <again>
-        ),
-        $query$ END, $query$
-        unended AS (
-            SELECT NULL::bigint AS number, s.* FROM seen AS s
-            WHERE $query$, CASE WHEN v_has_again THEN $query$
-                coalesce(s.ct_id <> ALL <again>, true) AND
-                $query$ END, $query$
-                NOT EXISTS (
-                    SELECT FROM ctaudit.flow_row AS f
-                    WHERE <ends> AND f.ct_id = s.ct_id
-                        AND $query$, CASE WHEN v_is_filtered THEN $query$
-                        f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
-                        AND ctaudit.index_time(f.received_at) >= ctaudit.index_time($3)
-                        AND ctaudit.same_tuple(
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
-                            s.orig_dport, s.ct_id
-                        )
-                        $query$ ELSE $query$
-                        -- The id and a port are hashed; the others are compared where these agree.
-                        f.orig_sport = s.orig_sport
-                        AND ctaudit.same_tuple(
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport,
-                            s.orig_dport, s.ct_id
-                        ) IS TRUE
-                        $query$ END, $query$
-                        AND ctaudit.closes(
-                            s.seen_at, s.started_at, s.started_source, s.started_after,
-                            f.received_at, f.started_at
-                        )
-                )
-            $query$, CASE WHEN v_has_again THEN $query$
-            UNION ALL
-            SELECT s.* FROM doubled AS s
-            WHERE s.number IN (
-                SELECT coalesce(l.entry, l.opening)
-                FROM (
-                    SELECT array_agg(ROW(
-                        t.number, t.kind, t.ct_id, t.status & 4096 <> 0, t.received_at,
-                        t.started_at, ctaudit.start_from(t.started_at, t.started_source, t.after),
-                        ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
-                            WHEN 'unobserved'
-                                THEN coalesce(t.started_at + interval '2 s', t.received_at)
-                            ELSE t.received_at END
-                        ),
-                        t.alive_at, t.gone_at
-                    )::ctaudit.sighting) AS sightings
-                    FROM (
-                        SELECT
-                            d.number, d.kind, d.received_at, d.started_at, d.started_source,
-                            d.started_after AS after,
-                            CASE d.kind WHEN 'entry' THEN greatest(d.last_seen_at, d.started_at)
-                                ELSE d.last_seen_at END AS alive_at,
-                            NULL::timestamptz AS gone_at, d.zones, d.proto, d.orig_src,
-                            d.orig_dst, d.orig_sport, d.orig_dport, d.ct_id, d.status
-                        FROM doubled AS d
-                        UNION ALL
-                        SELECT
-                            NULL, CASE f.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-                            f.received_at, f.started_at, ctaudit.time_source_of(f.started_source),
-                            NULL,
-                            coalesce(f.ended_after, f.started_at),
-                            coalesce(
-                                f.ended_at, f.ended_before,
-                                greatest(f.received_at, f.stop_sent, f.started_at)
-                            ),
-                            f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                            f.ct_id, f.status
-                        FROM ctaudit.flow_row AS f
-                        WHERE <ends>
-                            AND EXISTS (
-                                SELECT FROM doubled AS d
-                                WHERE f.reply_dport = d.reply_dport AND f.reply_dst = d.reply_dst
-                                    AND ctaudit.index_time(f.received_at)
-                                        >= ctaudit.index_time($3)
-                                    AND f.ct_id = d.ct_id
-                            )
-                    ) AS t
-                    GROUP BY t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport
-                ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
-                WHERE l.gone_at IS NULL
-            )
-            $query$ END, ')'), '<ends>', v_ends), '<again>', v_again);
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.open_query(p_copy ctaudit.live_copy, p_host inet, p_port integer, p_again bigint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT p_node IS NOT NULL AND EXISTS (
-        SELECT FROM ctaudit.opening_row AS o
-        WHERE o.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = p_node)
-            AND o.reply_dport = p_reply_dport AND o.reply_dst = p_reply_dst
-            AND o.proto = p_proto AND o.orig_src = p_orig_src AND o.orig_dst = p_orig_dst
-            AND o.orig_sport = p_orig_sport AND o.orig_dport = p_orig_dport
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.opened_on(p_node text, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_reply_dst inet, p_reply_dport integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.orig_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5601,151 +1245,43 @@ CREATE FUNCTION ctaudit.outside_scope(p_node text) RETURNS TABLE(translated bigi
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
-AS $$
-DECLARE
-    v_scope ctaudit.scope;
-    v_since timestamptz;
-BEGIN
-    p_node := ctaudit.own_node_named(p_node);
-    SELECT s.* INTO v_scope FROM ctaudit.scope AS s WHERE s.node = p_node
-    ORDER BY s.scope_id DESC LIMIT 1;
-    IF v_scope.public IS NULL OR v_scope.internal IS NULL THEN
-        RETURN;
-    END IF;
-    v_since := greatest(clock_timestamp() - interval '10 minutes', v_scope.noted_at);
-    RETURN QUERY
-    SELECT
-        count(*),
-        count(*) FILTER (
-            WHERE NOT r.reply_dst <<= ANY ((v_scope.public || v_scope.internal)::inet[])
-        )
-    FROM (
-        (SELECT o.node_id, o.status, o.reply_dst FROM ctaudit.opening_row AS o
-            WHERE o.received_at >= v_since LIMIT 20000)
-        UNION ALL
-        (SELECT f.node_id, f.status, f.reply_dst FROM ctaudit.flow_row AS f
-            WHERE f.received_at >= v_since LIMIT 20000)
-    ) AS r
-    WHERE r.status & 16 <> 0
-        AND r.node_id = (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_scope.node);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.outside_scope(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.own_metrics(p_node text) RETURNS TABLE(node text, started_at timestamp with time zone, lag double precision, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, open_gaps bigint, uncovered double precision, uncovered_in_part double precision, canary_at timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RETURN QUERY SELECT * FROM ctaudit.measure_node(ctaudit.own_node_named(p_node));
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.own_metrics(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS inet[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_since timestamptz;
-    v_own inet[];
-BEGIN
-    SELECT greatest(p_from, n.first_seen + interval '5 min') INTO v_since
-    FROM ctaudit.node AS n WHERE n.node = p_node;
-    SELECT array_agg(o.network) INTO v_own
-    FROM ctaudit.scopes(p_node, v_since, p_until) AS s,
-        LATERAL unnest(s.public::inet[] || s.internal::inet[]) AS o (network)
-    HAVING min(s.noted_at) <= v_since AND bool_and(s.public IS NOT NULL AND s.internal IS NOT NULL);
-    RETURN v_own;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.own_networks(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid DEFAULT NULL::uuid) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_node CONSTANT text := ctaudit.node_of(p_name, p_stream, p_earlier);
-BEGIN
-    PERFORM ctaudit.refuse_foreign(v_node);
-    RETURN v_node;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.own_node(p_name text, p_stream uuid, p_earlier uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.own_node_named(p_name text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_node CONSTANT text := coalesce((ctaudit.nodes_named(p_name))[1], p_name);
-BEGIN
-    PERFORM ctaudit.refuse_foreign(v_node);
-    RETURN v_node;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.own_node_named(p_name text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.paired_nodes(p_day date) RETURNS smallint[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-    SELECT coalesce(array_agg(n.node_id), '{}')
-    FROM ctaudit.nodes_of_day(p_day) AS n
-    WHERE NOT EXISTS (
-        SELECT FROM ctaudit.stream AS s
-        WHERE s.node = n.node
-            AND (s.mode = 'nat' OR s.detail ->> 'timestamp' IS DISTINCT FROM '1')
-    )
-    AND NOT EXISTS (
-        SELECT FROM ctaudit.late_read AS r
-        WHERE r.node = n.node AND r.sent_from < p_day + 1 + interval '4 hours'
-            AND r.read_at >= p_day - interval '4 hours'
-    )
-    AND NOT EXISTS (
-        SELECT FROM ctaudit.clock_doubt AS k
-        WHERE k.node = n.node
-            AND least(k.doubt_from, k.at, k.at - k.step_seconds * interval '1 s')
-                < p_day + 1 + interval '4 hours'
-            AND greatest(k.doubt_until, k.at, k.at - k.step_seconds * interval '1 s')
-                >= p_day - interval '4 hours'
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.paired_nodes(p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.pairs(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, pair text, is_known boolean, is_mutual boolean)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-#variable_conflict use_column
-BEGIN
-    IF pg_has_role(session_user, 'ctaudit_auditor', 'MEMBER') THEN
-        p_node := CASE WHEN p_node IS NOT NULL
-            THEN coalesce((ctaudit.nodes_named(p_node))[1], p_node) END;
-    ELSE
-        p_node := ctaudit.own_node_named(p_node);
-    END IF;
-    RETURN QUERY
-    WITH declared AS (
-        SELECT DISTINCT ON (s.node) s.node, s.detail ->> 'pair' AS pair
-        FROM ctaudit.stream AS s ORDER BY s.node, s.started_at DESC
-    )
-    SELECT
-        d.node, d.pair, cardinality(named.nodes) > 0,
-        EXISTS (
-            SELECT FROM declared AS other
-            WHERE other.node = ANY (named.nodes) AND other.node <> d.node
-                AND d.node = ANY (ctaudit.nodes_named(other.pair))
-        )
-    FROM declared AS d
-    CROSS JOIN LATERAL (SELECT ctaudit.nodes_named(d.pair) AS nodes) AS named
-    WHERE d.pair IS NOT NULL AND (p_node IS NULL OR d.node = p_node)
-    ORDER BY d.node;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.pairs(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partition_name(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT p_table || '_p' || to_char(p_day, 'YYYYMMDD');
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.partition_name(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name text, partition_until timestamp with time zone, options text[])
     LANGUAGE sql STABLE
@@ -5753,91 +1289,12 @@ CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name t
     SET standard_conforming_strings TO 'on'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $_$
-    SELECT
-        t.parent, to_date(right(c.relname, 8), 'YYYYMMDD'), c.relname,
-        substring(pg_get_expr(c.relpartbound, c.oid) FROM $$TO \('(.*)'\)$$)::timestamptz,
-        c.reloptions
-    FROM unnest(ARRAY['opening', 'flow', 'dump_entry', 'aggregate']) AS t (parent)
-    JOIN pg_inherits AS i ON i.inhparent = format('ctaudit.%I', t.parent || '_row')::regclass
-    JOIN pg_class AS c ON c.oid = i.inhrelid
-    WHERE c.relname ~ '_p\d{8}$'
-    ORDER BY 1, 2;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_wrong text := ctaudit.wrong_holder(p_source, p_network, p_holder, p_detail, p_from, p_until);
-    v_other text;
-    v_until timestamptz;
-    v_from timestamptz := p_from;
-    v_own ctaudit.holder;
-    v_ids bigint[] := '{}';
-    v_shortened text := '';
-BEGIN
-    IF v_wrong IS NOT NULL THEN
-        RETURN 'refused: ' || v_wrong;
-    END IF;
-    SELECT h.holder INTO v_other FROM ctaudit.holder AS h
-    WHERE h.source = p_source AND h.network = p_network AND h.valid_from = p_from
-        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-        AND h.holder <> p_holder;
-    IF FOUND THEN
-        RETURN format('refused: from the same time %s is recorded of this source', v_other);
-    END IF;
-    UPDATE ctaudit.holder AS h
-    SET valid_until = p_from, set_at = DEFAULT, set_by = DEFAULT
-    WHERE h.source = p_source AND h.network = p_network AND h.valid_from < p_from
-        AND (h.valid_until > p_from OR h.valid_until IS NULL)
-        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-        AND h.holder <> p_holder;
-    IF FOUND THEN
-        v_shortened := ', shortened another';
-    END IF;
-    SELECT least(p_until, min(h.valid_from)) INTO v_until FROM ctaudit.holder AS h
-    WHERE h.source = p_source AND h.network = p_network AND h.valid_from > p_from
-        AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-        AND h.holder <> p_holder;
-    FOR v_own IN SELECT h.* FROM ctaudit.holder AS h
-        WHERE h.source = p_source AND h.network = p_network AND h.holder = p_holder
-            AND h.node_id IS NOT DISTINCT FROM p_node_id AND h.zone IS NOT DISTINCT FROM p_zone
-            AND tstzrange(h.valid_from, h.valid_until, '[]') && tstzrange(p_from, v_until, '[]')
-        ORDER BY h.valid_from
-    LOOP
-        v_from := least(v_from, v_own.valid_from);
-        v_until := nullif(greatest(
-            coalesce(v_until, 'infinity'), coalesce(v_own.valid_until, 'infinity')
-        ), 'infinity');
-        v_ids := v_ids || v_own.holder_id;
-    END LOOP;
-    IF v_ids = '{}' THEN
-        INSERT INTO ctaudit.holder (
-            network, valid_from, valid_until, holder, detail, source, node_id, zone
-        )
-        VALUES (p_network, p_from, v_until, p_holder, p_detail, p_source, p_node_id, p_zone);
-        RETURN 'added' || v_shortened;
-    ELSIF cardinality(v_ids) = 1 AND v_own.valid_from = v_from
-        AND v_own.valid_until IS NOT DISTINCT FROM v_until
-    THEN
-        IF coalesce(v_own.detail = p_detail, p_detail IS NULL) THEN
-            RETURN 'unchanged' || v_shortened;
-        END IF;
-        UPDATE ctaudit.holder AS h SET detail = p_detail, set_at = DEFAULT, set_by = DEFAULT
-        WHERE h.holder_id = v_own.holder_id;
-        RETURN 'changed' || v_shortened;
-    END IF;
-    DELETE FROM ctaudit.holder AS h
-    WHERE h.holder_id = ANY (v_ids) AND h.holder_id <> v_own.holder_id;
-    UPDATE ctaudit.holder AS h
-    SET valid_from = v_from, valid_until = v_until, detail = coalesce(p_detail, h.detail),
-        set_at = DEFAULT, set_by = DEFAULT
-    WHERE h.holder_id = v_own.holder_id;
-    RETURN 'lengthened' || v_shortened;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.plain_address(p_address inet) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -5855,146 +1312,7 @@ CREATE FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET jit TO 'off'
-AS $$
-DECLARE
-    v_dump ctaudit.dump;
-    v_silent text := ctaudit.declared_pair(p_stream);
-    v_silent_id smallint := (SELECT n.node_id FROM ctaudit.node AS n WHERE n.node = v_silent);
-    v_since timestamptz;
-    v_last ctaudit.dump;
-    v_read_from timestamptz;
-    -- When the entries of the two dumps were received. Computed before the query: only by plain
-    -- times does the planner leave out partitions.
-    v_stood_from timestamptz;
-    v_stood_until timestamptz;
-    v_shown_from timestamptz;
-    v_shown_until timestamptz;
-    v_proved record;
-BEGIN
-    IF p_stream.dump_id IS NULL OR v_silent IS NULL THEN
-        RETURN;
-    END IF;
-    SELECT d.* INTO STRICT v_dump FROM ctaudit.dump AS d WHERE d.dump_id = p_stream.dump_id;
-    SELECT CASE WHEN s.mode <> 'nat' THEN c.covered_until END INTO v_since
-    FROM ctaudit.coverage AS c JOIN ctaudit.stream AS s USING (node, stream)
-    WHERE c.node = v_silent ORDER BY c.covered_until DESC LIMIT 1;
-    -- By so much the clocks of two gateways may differ.
-    IF v_since IS NULL OR v_dump.began_at <= v_since + interval '1 s' OR EXISTS (
-        SELECT FROM ctaudit.pair_proof AS p
-        WHERE p.node = v_silent AND p.pair = p_stream.node AND p.silent_since = v_since
-            AND p.proved_until IS NULL AND p.protocols IS NULL
-    ) THEN
-        RETURN;
-    END IF;
-
-    SELECT d.* INTO v_last FROM ctaudit.dump AS d
-    WHERE d.dump_id = ctaudit.last_dump(v_silent, v_since);
-    SELECT greatest(
-        v_last.began_at, v_since - (v_since - min(s.started_at))
-            * least(1, 1000000 / greatest(sum(s.received), 1)::double precision)
-    ) INTO v_read_from
-    FROM ctaudit.stream AS s WHERE s.node = v_silent;
-    v_stood_from := v_last.began_at - interval '2 hours';
-    v_stood_until := v_last.ended_at + interval '2 hours';
-    v_shown_from := v_dump.began_at - interval '2 hours';
-    v_shown_until := v_dump.ended_at + interval '2 hours';
-
-    WITH began AS (
-        SELECT o.* FROM ctaudit.opening_row AS o
-        WHERE o.node_id = v_silent_id AND o.received_at >= v_read_from
-    ),
-    stood AS (
-        SELECT s.* FROM (
-            SELECT e.*, row_number() OVER (PARTITION BY e.proto ORDER BY e.started_at) AS place
-            FROM ctaudit.dump_entry_row AS e
-            WHERE e.dump_id = v_last.dump_id AND e.node_id = v_silent_id
-                AND e.received_at BETWEEN v_stood_from AND v_stood_until
-        ) AS s WHERE s.place <= 2000
-    ),
-    was_open AS MATERIALIZED (
-        SELECT
-            b.received_at, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.reply_src,
-            b.reply_dst, b.reply_sport, b.reply_dport
-        FROM began AS b
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.flow_row AS f
-            WHERE f.node_id = v_silent_id AND f.received_at >= v_read_from
-                AND f.received_at >= b.received_at
-                AND ctaudit.same_tuple(
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    b.zones, b.proto, b.orig_src, b.orig_dst, b.orig_sport, b.orig_dport, b.ct_id
-                )
-        )
-        UNION ALL
-        SELECT
-            s.received_at, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.reply_src,
-            s.reply_dst, s.reply_sport, s.reply_dport
-        FROM stood AS s
-        LEFT JOIN LATERAL (
-            SELECT true AS is_known FROM ctaudit.flow_row AS f
-            WHERE f.node_id = v_silent_id AND f.received_at >= v_last.began_at
-                AND f.reply_dport = s.reply_dport AND f.reply_dst = s.reply_dst
-                AND ctaudit.same_tuple(
-                    f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport, f.ct_id,
-                    s.zones, s.proto, s.orig_src, s.orig_dst, s.orig_sport, s.orig_dport, s.ct_id
-                )
-            LIMIT 1
-        ) AS its_end ON true
-        WHERE its_end.is_known IS NULL
-    ),
-    latest AS MATERIALIZED (
-        SELECT l.* FROM (
-            SELECT o.*, row_number() OVER (PARTITION BY o.proto ORDER BY o.received_at DESC) AS place
-            FROM was_open AS o
-        ) AS l WHERE l.place <= 2000
-    ),
-    shown AS MATERIALIZED (
-        SELECT DISTINCT e.proto
-        FROM ctaudit.dump_entry_row AS e
-        JOIN was_open AS o USING (
-            proto, orig_src, orig_dst, orig_sport, orig_dport, reply_src, reply_dst, reply_sport,
-            reply_dport
-        )
-        WHERE e.dump_id = v_dump.dump_id AND e.node_id = p_stream.node_id
-            AND e.received_at BETWEEN v_shown_from AND v_shown_until
-    ),
-    judged AS (
-        SELECT p.proto, p.proto IN (SELECT s.proto FROM shown AS s) OR EXISTS (
-            SELECT FROM latest AS o
-            CROSS JOIN LATERAL (
-                -- The limit makes it a look-up in the index for each.
-                SELECT FROM ctaudit.flow_row AS f
-                WHERE f.node_id = p_stream.node_id AND f.received_at > v_since
-                    AND f.reply_dport = o.reply_dport AND f.reply_dst = o.reply_dst
-                    AND f.reply_sport = o.reply_sport AND f.reply_src = o.reply_src
-                    AND f.orig_dport = o.orig_dport AND f.orig_dst = o.orig_dst
-                    AND f.orig_sport = o.orig_sport AND f.orig_src = o.orig_src
-                    AND f.proto = o.proto
-                LIMIT 1
-            ) AS ended
-            WHERE o.proto = p.proto
-        ) AS is_seen
-        FROM (SELECT DISTINCT o.proto FROM was_open AS o) AS p
-    )
-    SELECT
-        EXISTS (SELECT FROM shown) AS by_dump, bool_and(j.is_seen) AS of_all,
-        array_agg(j.proto ORDER BY j.proto) FILTER (WHERE j.is_seen) AS protocols
-    INTO v_proved FROM judged AS j;
-    IF v_proved.by_dump AND NOT EXISTS (
-        SELECT FROM ctaudit.pair_proof AS p
-        WHERE p.node = v_silent AND p.pair = p_stream.node AND p.silent_since = v_since
-            AND p.proved_until IS NULL AND p.protocols @> v_proved.protocols
-            AND NOT v_proved.of_all
-    ) THEN
-        INSERT INTO ctaudit.pair_proof (
-            node, pair, stream, silent_since, dump_began_at, proved_from, protocols
-        ) VALUES (
-            v_silent, p_stream.node, p_stream.stream, v_since, v_dump.began_at, v_dump.ended_at,
-            CASE WHEN NOT v_proved.of_all THEN v_proved.protocols END
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.provenance_of(p_code "char") RETURNS ctaudit.provenance
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6003,29 +1321,7 @@ ALTER FUNCTION ctaudit.provenance_of(p_code "char") OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.purpose() RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_text text := nullif(current_setting('ctaudit.purpose', true), '');
-    v_purpose jsonb;
-BEGIN
-    IF v_text IS NULL THEN
-        RETURN NULL;
-    END IF;
-    BEGIN
-        v_purpose := v_text::jsonb;
-    EXCEPTION WHEN data_exception THEN
-        v_purpose := NULL;
-    END;
-    IF v_purpose ->> 'transaction' IS DISTINCT FROM ctaudit.transaction_mark() THEN
-        RAISE EXCEPTION 'ctaudit.purpose is set for the session, and would be that of later '
-            'questions too' USING ERRCODE = '22023',
-            HINT = 'RESET ctaudit.purpose, and in the transaction of each question: '
-                'SELECT ctaudit.set_purpose(''CASE'', ''REASON'').';
-    END IF;
-    PERFORM ctaudit.refuse_stranger(v_purpose ->> 'on_behalf_of');
-    RETURN v_purpose;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.purpose() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6034,502 +1330,82 @@ ALTER FUNCTION ctaudit.receipt(p_received_at timestamp with time zone) OWNER TO 
 CREATE FUNCTION ctaudit.receipt_bounds(p_needed ctaudit.needed_part, OUT lower timestamp with time zone, OUT upper timestamp with time zone) RETURNS record
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        least(p_needed.openings_from, p_needed.ends_from, p_needed.wrong_from, p_needed.entries_from),
-        greatest(
-            p_needed.openings_until, p_needed.ends_until,
-            p_needed.wrong_until + interval '1 us', p_needed.entries_until + interval '1 us'
-        );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.receipt_bounds(p_needed ctaudit.needed_part, OUT lower timestamp with time zone, OUT upper timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint DEFAULT 10000) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_stream ctaudit.stream;
-    v_dump ctaudit.dump;
-    v_earlier ctaudit.dump;
-    v_search ctaudit.search;
-    v_left bigint := p_rows;
-    v_taken bigint;
-BEGIN
-    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    SELECT * INTO v_dump FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id;
-    IF NOT FOUND OR v_stream.covered_until < v_dump.ended_at THEN
-        RETURN;
-    END IF;
-    IF v_dump.heard_until IS NULL THEN
-        SELECT * INTO v_earlier FROM ctaudit.dump AS d
-        WHERE d.dump_id = ctaudit.last_dump(p_node, v_dump.began_at, true);
-        IF v_stream.mode IN ('live', 'nat') THEN
-            v_taken := ctaudit.compare_entries(v_stream, v_dump, v_earlier.dump_id, v_left);
-            IF v_taken = v_left THEN
-                RETURN;
-            END IF;
-            v_left := v_left - v_taken;
-        END IF;
-        UPDATE ctaudit.dump AS d SET heard_until = v_stream.covered_until
-        WHERE d.dump_id = v_dump.dump_id
-        RETURNING d.* INTO v_dump;
-        IF v_dump.unannounced > 0 THEN
-            PERFORM ctaudit.open_gap(
-                p_node, p_stream, v_stream.mode,
-                coalesce(v_earlier.ended_at, v_stream.started_at), NULL, 'not announced',
-                v_dump.unannounced, jsonb_build_object('dump_id', v_dump.dump_id)
-            );
-            RAISE WARNING 'gateway %: a table dump shows % connections whose opening the kernel '
-                'did not announce; since %', p_node, v_dump.unannounced,
-                coalesce(v_earlier.ended_at, v_stream.started_at) USING ERRCODE = 'CT004';
-        END IF;
-        PERFORM ctaudit.begin_search(v_stream, v_dump, v_earlier);
-    END IF;
-
-    LOOP
-        SELECT * INTO v_search FROM ctaudit.search AS h
-        WHERE h.dump_id = v_dump.dump_id ORDER BY h.tells LIMIT 1;
-        EXIT WHEN NOT FOUND;
-        v_taken := ctaudit.search_silent(v_stream, v_search, v_left);
-        IF v_taken >= v_left THEN
-            RETURN;
-        END IF;
-        v_left := v_left - v_taken;
-        IF v_search.openings_until IS NOT NULL THEN
-            PERFORM ctaudit.end_search(v_stream, v_search);
-        END IF;
-    END LOOP;
-    UPDATE ctaudit.dump AS d SET reconciled_at = clock_timestamp()
-    WHERE d.dump_id = v_dump.dump_id;
-    UPDATE ctaudit.stream AS s SET pending_dump_id = NULL
-    WHERE s.node = p_node AND s.stream = p_stream;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_columns ctaudit.event_columns := ROW(
-        p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
-        p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
-        p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-        p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
-        p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-    );
-    v_bucket interval := coalesce(
-        nullif(current_setting('ctaudit.aggregate_bucket', true), ''), '1 min'
-    );
-    v_stream ctaudit.stream;
-    v_shown_until timestamptz;
-    v_stored bigint;
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    SELECT * INTO v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream FOR NO KEY UPDATE;
-    -- While a dump runs, and after one that was not completed, each end is a flow.
-    SELECT CASE WHEN v_stream.dump_id IS NULL THEN d.ended_at END INTO v_shown_until
-    FROM ctaudit.dump AS d
-    WHERE d.node = p_node AND d.stream = p_stream ORDER BY d.position DESC LIMIT 1;
-    v_columns.kind := ARRAY(
-        SELECT CASE
-            WHEN e.kind = 3 AND e.start_sent > v_shown_until AND e.stop_sent >= e.start_sent
-                AND e.proto IN (6, 17, 33, 132, 136) AND coalesce(e.status, 0) & 32 = 0
-                AND NOT ctaudit.is_offloaded(e.status) AND e.orig_bytes IS NOT NULL
-                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL THEN 0
-            ELSE e.kind
-        END
-        FROM ctaudit.events(v_columns) AS e
-    );
-    PERFORM ctaudit.record_batch(
-        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}', v_columns
-    );
-    -- Otherwise the batch is committed already.
-    IF v_stream.position = p_from THEN
-        v_stored := ctaudit.insert_aggregates(v_stream.node_id, v_bucket, v_columns);
-        UPDATE ctaudit.stream AS s SET
-            stored = s.stored + v_stored, filtered = s.filtered - v_stored
-        WHERE v_stored > 0 AND s.node = p_node AND s.stream = p_stream;
-    END IF;
-END
-$$;
+    AS ...;
 ALTER PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_stream ctaudit.stream;
-    v_stored bigint;
-    v_late bigint;
-BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream);
-    SELECT count(*) INTO v_stored
-    FROM (SELECT unnest(p_columns.kind) AS kind) AS e WHERE e.kind = ANY (p_kinds);
-    IF NOT ctaudit.advance(
-        p_node, p_stream, p_from, p_until, p_covered_until, cardinality(p_columns.kind), v_stored,
-        p_kinds
-    ) THEN
-        RETURN;
-    END IF;
-    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF v_stream.sent_after < clock_timestamp() - interval '2 hours' THEN
-        PERFORM ctaudit.forget_sums(v_stream.node_id, v_stream.sent_after, p_columns);
-    END IF;
-    IF 1 = ANY (p_kinds) AND 1 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_openings(v_stream.node_id, v_stream.sent_after, p_columns);
-    END IF;
-    IF 1 = ANY (p_kinds) AND 3 = ANY (p_columns.kind)
-        AND v_stream.detail ->> 'reliable' = 'true'
-    THEN
-        v_late := ctaudit.insert_late_openings(
-            v_stream.node_id, p_columns, 3 = ANY (p_kinds)
-        );
-        -- Where the end is stored as well, its event is counted as stored already.
-        IF v_late > 0 AND NOT 3 = ANY (p_kinds) THEN
-            UPDATE ctaudit.stream AS s SET
-                stored = s.stored + v_late, filtered = s.filtered - v_late
-            WHERE s.node = p_node AND s.stream = p_stream;
-        END IF;
-    END IF;
-    IF 3 = ANY (p_kinds) AND 3 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_ends(v_stream.node_id, p_columns);
-    END IF;
-    IF 4 = ANY (p_kinds) AND 4 = ANY (p_columns.kind) THEN
-        PERFORM ctaudit.insert_entries(v_stream.node_id, v_stream.dump_id, p_columns);
-    END IF;
-    -- Otherwise ctaudit.advance has taken a portion.
-    IF v_stream.sent_after < (
-        SELECT d.ended_at FROM ctaudit.dump AS d WHERE d.dump_id = v_stream.pending_dump_id
-    ) THEN
-        PERFORM ctaudit.reconcile(p_node, p_stream);
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    PERFORM ctaudit.record_batch(
-        p_node, p_stream, p_from, p_until, p_covered_until, '{3,4}',
-        ROW(
-            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
-            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
-            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
-            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        )
-    );
-END
-$$;
+    AS ...;
 ALTER PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    PERFORM ctaudit.record_batch(
-        p_node, p_stream, p_from, p_until, p_covered_until, '{1,3,4}',
-        ROW(
-            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
-            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
-            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
-            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        )
-    );
-END
-$$;
+    AS ...;
 ALTER PROCEDURE ctaudit.record_live(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[])
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    PERFORM ctaudit.record_batch(
-        p_node, p_stream, p_from, p_until, p_covered_until, '{1,4}',
-        ROW(
-            p_kind, p_received_at, p_event_at, p_start_sent, p_stop_sent, p_zone, p_orig_zone,
-            p_reply_zone, p_proto, p_orig_src, p_orig_dst, p_orig_sport, p_orig_dport, p_reply_src,
-            p_reply_dst, p_reply_sport, p_reply_dport, p_orig_icmp_type, p_orig_icmp_code,
-            p_reply_icmp_type, p_reply_icmp_code, p_orig_packets, p_orig_bytes, p_reply_packets,
-            p_reply_bytes, p_ct_id, p_mark, p_status, p_state, p_helper, p_labels
-        )
-    );
-END
-$$;
+    AS ...;
 ALTER PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
 CREATE PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_detail jsonb := coalesce(p_detail, '{}');
-    v_stream ctaudit.stream;
-    v_until timestamptz := ctaudit.detail_time(v_detail, 'until');
-    v_dropped bigint;
-    v_step double precision := (v_detail ->> 'step_seconds')::double precision;
-BEGIN
-    p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
-    IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
-        IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN
-            RETURN;
-        END IF;
-    END IF;
-    SELECT * INTO STRICT v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream;
-    IF p_note = 'clashes' AND NOT ctaudit.add_clashes(v_stream, p_at, v_detail) THEN
-        RETURN;
-    END IF;
-    INSERT INTO ctaudit.note (node, stream, position, at, note, detail)
-    VALUES (
-        p_node, p_stream, p_from, p_at, p_note,
-        CASE p_note WHEN 'undecodable' THEN v_detail - 'message' ELSE v_detail END
-    ) ON CONFLICT (node, stream, position) DO NOTHING;
-
-    CASE p_note
-    WHEN 'start', 'resume' THEN
-        PERFORM ctaudit.declare_pair(v_stream, p_at, v_detail);
-        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
-    WHEN 'scope' THEN
-        PERFORM ctaudit.change_scope(p_node, p_stream, p_from, p_at, v_detail);
-    WHEN 'settings' THEN
-        PERFORM ctaudit.change_settings(v_stream, v_detail);
-    WHEN 'stop' THEN
-        PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.stream AS s SET stopped_at = p_at
-        WHERE s.node = p_node AND s.stream = p_stream;
-        UPDATE ctaudit.gap AS g SET
-            gap_until = greatest(p_at, g.gap_from), sound_from = greatest(p_at, g.gap_from)
-        WHERE g.node = p_node AND g.stream = p_stream AND g.gap_until IS NULL
-            AND g.cause = 'two gateways with one name';
-        IF v_detail ->> 'retired' = 'true' THEN
-            PERFORM ctaudit.end_node(p_node, p_stream, p_at, v_detail ->> 'reason');
-        END IF;
-    WHEN 'overrun' THEN
-        -- A DRAINED is written only while the kernel's count of drops has not moved, so nothing
-        -- that was sent before covered_until is lost, however long ago the last event was read.
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode, v_stream.covered_until, NULL,
-            'overrun', (v_detail ->> 'lost')::bigint, v_detail
-        );
-        PERFORM ctaudit.end_coverage(p_node, p_stream);
-    WHEN 'dump begin' THEN
-        PERFORM ctaudit.change_filter(v_stream, p_from, p_at, v_detail);
-        PERFORM ctaudit.begin_dump(p_node, p_stream, p_from, p_at, v_detail);
-    WHEN 'dump end' THEN
-        PERFORM ctaudit.end_dump(v_stream, p_at, v_detail);
-        PERFORM ctaudit.prove_pair(v_stream);
-    WHEN 'dropped' THEN
-        v_dropped := coalesce((v_detail ->> 'count')::bigint, 1);
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode,
-            least(ctaudit.detail_time(v_detail, 'from'), v_stream.covered_until),
-            coalesce(v_until, p_at), 'spool full', v_dropped, v_detail
-        );
-        PERFORM ctaudit.end_coverage(p_node, p_stream);
-        UPDATE ctaudit.stream AS s SET dropped = s.dropped + v_dropped
-        WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'missing' THEN
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode, v_stream.covered_until, v_until,
-            coalesce(v_detail ->> 'cause', 'missing'), NULL, v_detail
-        );
-        PERFORM ctaudit.end_coverage(p_node, p_stream);
-        -- A connection whose opening is missing stays unknown until its end or a dump, so only
-        -- ends are covered again.
-        IF v_until IS NOT NULL AND v_stream.mode <> 'nat' THEN
-            PERFORM ctaudit.begin_coverage(p_node, p_stream, v_until, false, true);
-        END IF;
-    WHEN 'undecodable' THEN
-        -- It may have been an opening, whose connection is unknown until a dump shows it.
-        PERFORM ctaudit.open_gap(
-            p_node, p_stream, v_stream.mode, least(v_stream.covered_until, p_at), NULL,
-            'undecodable', 1, v_detail - 'message'
-        );
-        INSERT INTO ctaudit.undecodable (node, stream, position, at, reason, server_words, message)
-        VALUES (
-            p_node, p_stream, p_from, p_at, coalesce(v_detail ->> 'reason', 'unknown'),
-            v_detail ->> 'server_words', decode(v_detail ->> 'message', 'base64')
-        );
-        -- If a dump runs, it may have been one of its entries.
-        UPDATE ctaudit.stream AS s SET
-            received = s.received + 1, undecodable = s.undecodable + 1, dump_id = NULL
-        WHERE s.node = p_node AND s.stream = p_stream;
-    WHEN 'clock' THEN
-        IF v_step IS NOT NULL OR (v_detail ->> 'synchronised')::boolean THEN
-            DELETE FROM ctaudit.clock_doubt AS k
-            WHERE k.node = p_node AND k.doubt_until = 'infinity';
-        END IF;
-        IF v_step IS NOT NULL THEN
-            PERFORM ctaudit.doubt_clock(
-                v_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean
-            );
-        END IF;
-        INSERT INTO ctaudit.clock (
-            node, stream, at, step_seconds, synchronised, estimated_error_us, detail
-        ) VALUES (
-            p_node, p_stream, p_at, v_step, (v_detail ->> 'synchronised')::boolean,
-            (v_detail ->> 'estimated_error_us')::bigint, v_detail
-        );
-    ELSE
-        NULL;
-    END CASE;
-END
-$$;
+    AS ...;
 ALTER PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF p_dump IS NULL THEN
-        SELECT least(
-            min(s.started_at), (
-                SELECT min(k.doubt_from) FROM ctaudit.clock_doubt AS k WHERE k.node = p_node
-            )
-        ), 'infinity', '-infinity' INTO began_at, entries_from, entries_until
-        FROM ctaudit.stream AS s WHERE s.node = p_node;
-    ELSE
-        SELECT d.began_at, d.began_at - interval '2 hours', d.ended_at + interval '2 hours'
-        INTO STRICT began_at, entries_from, entries_until
-        FROM ctaudit.dump AS d WHERE d.dump_id = p_dump AND d.node = p_node;
-        began_at := coalesce(ctaudit.stepped_back_to(p_node, began_at), began_at);
-    END IF;
-    is_ordered := NOT EXISTS (
-        SELECT FROM ctaudit.clock_doubt AS k
-        WHERE k.node = p_node
-            AND greatest(k.doubt_until, k.at, k.at - k.step_seconds * interval '1 s') >= began_at
-    );
-    received_until := CASE WHEN is_ordered THEN p_until + interval '1 hour' ELSE 'infinity' END;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint DEFAULT 500000) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_stream ctaudit.stream;
-    v_dump ctaudit.dump;
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    SELECT s.* INTO v_stream FROM ctaudit.stream AS s
-    WHERE s.node = p_node AND s.stream = p_stream AND s.mode = 'live';
-    SELECT d.* INTO v_dump FROM ctaudit.dump AS d
-    WHERE d.dump_id = ctaudit.last_dump(p_node) AND d.stream = v_stream.stream;
-    -- Until then openings may follow that were received while the dump ran.
-    IF v_dump.heard_until IS NULL THEN
-        RETURN NULL;
-    END IF;
-    RETURN (ctaudit.advance_copy(v_stream, v_dump.dump_id, NULL, NULL, p_rows)).copied_until;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_foreign(p_node text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF NOT ctaudit.is_own(p_node) THEN
-        RAISE LOG 'ctaudit: % refused as %', session_user, p_node;
-        RAISE EXCEPTION 'the login % does not record as %', session_user, p_node USING
-            ERRCODE = 'CT005',
-            HINT = format(
-                'If it is a login of that gateway, run as the owner: ctaudit node login %s %s',
-                ctaudit.shell_word(p_node), ctaudit.shell_word(session_user)
-            );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.refuse_foreign(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF p_copy.node_id IS NOT NULL AND NOT ctaudit.is_usable(p_copy, p_node, p_dump) THEN
-        RAISE EXCEPTION 'rows of the record were moved while they were read'
-            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_rewritten() RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF (
-        SELECT c.relfilenode <> pg_relation_filenode(c.oid)
-        FROM pg_class AS c WHERE c.oid = 'ctaudit.rewrite'::regclass
-    ) THEN
-        RAISE EXCEPTION 'rows of the record were moved while the question was answered'
-            USING ERRCODE = '40001', HINT = 'Ask again, in a new transaction.';
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.refuse_rewritten() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF btrim(p_on_behalf_of) <> '' AND NOT pg_has_role(session_user, 'ctaudit_front', 'MEMBER') THEN
-        RAISE EXCEPTION 'the login % may not name a person for whom it asks', session_user
-            USING ERRCODE = '42501', HINT = 'Only a member of ctaudit_front may.';
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    DELETE FROM ctaudit.node_login AS l WHERE l.node = p_node AND l.login = p_login;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'the login % does not record as %', p_login, p_node
-            USING ERRCODE = 'P0002';
-    END IF;
-    PERFORM ctaudit.note_login_change(p_node, p_login, 'removed', p_reason);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.remove_login(p_node text, p_login text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_node CONSTANT text := ctaudit.node_named(p_from);
-BEGIN
-    IF coalesce(p_to, '') = '' THEN
-        RAISE EXCEPTION 'a gateway needs a name' USING ERRCODE = '22023';
-    ELSIF p_to = v_node THEN
-        RAISE EXCEPTION '% is called so already', p_to USING ERRCODE = '22023';
-    ELSIF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.node = p_to) THEN
-        RAISE EXCEPTION '% is the name of a gateway with a record of its own', p_to
-            USING ERRCODE = '23505';
-    END IF;
-    -- As the record procedures do: the streams first.
-    PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR UPDATE;
-    UPDATE ctaudit.node AS n SET node = p_to WHERE n.node = v_node;
-    -- What was imported has no login: those of its name are of the gateway that will record.
-    IF EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = p_to) THEN
-        INSERT INTO ctaudit.node_login (node, login)
-        SELECT p_to, l.login FROM ctaudit.node_login AS l WHERE l.node = v_node
-        ON CONFLICT DO NOTHING;
-        DELETE FROM ctaudit.node_login AS l WHERE l.node = v_node;
-        UPDATE ctaudit.login_change AS c SET node = p_to WHERE c.node = v_node;
-    END IF;
-    PERFORM ctaudit.note_change(p_to, 'renamed', v_node, NULL, p_reason);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.rename_node(p_from text, p_to text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.reply_zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6538,210 +1414,42 @@ ALTER FUNCTION ctaudit.reply_zone(p_zones integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.require_reason(p_required boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF p_required IS NULL THEN
-        RAISE EXCEPTION 'a reason is required, or it is not: NULL is neither'
-            USING ERRCODE = '22004';
-    END IF;
-    INSERT INTO ctaudit.inquiry_rule (require_reason) VALUES (p_required);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.require_reason(p_required boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.requires_reason() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce((
-        SELECT r.require_reason FROM ctaudit.inquiry_rule AS r
-        WHERE r.rule_id = (SELECT max(l.rule_id) FROM ctaudit.inquiry_rule AS l)
-    ), false);
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.requires_reason() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    RETURN (
-        SELECT s.position FROM ctaudit.stream AS s
-        WHERE s.node = p_node AND s.stream = p_stream
-    );
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.resume_position(p_node text, p_stream uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT format(
-        'ctaudit node retire %s --at ''%s''',
-        ctaudit.shell_word(p_node),
-        to_char(
-            date_trunc('second', p_last_at + interval '999999 us') AT TIME ZONE 'UTC',
-            'YYYY-MM-DD"T"HH24:MI:SS"Z"'
-        )
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.retire_command(p_node text, p_last_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reason text DEFAULT NULL::text) RETURNS timestamp with time zone
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_node CONSTANT text := ctaudit.node_named(p_node);
-    v_last timestamptz;
-    v_committed timestamptz;
-BEGIN
-    PERFORM FROM ctaudit.stream AS s WHERE s.node = v_node FOR NO KEY UPDATE;
-    PERFORM FROM ctaudit.node AS n WHERE n.node = v_node FOR NO KEY UPDATE;
-    IF EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = v_node) THEN
-        RAISE EXCEPTION '% was imported; no question waits for it', v_node USING ERRCODE = '55000';
-    END IF;
-    SELECT
-        max(greatest(s.started_at, s.covered_until, s.stopped_at)),
-        max(s.committed_at) FILTER (WHERE s.stopped_at IS NULL)
-    INTO v_last, v_committed
-    FROM ctaudit.stream AS s WHERE s.node = v_node;
-    IF v_committed > clock_timestamp() - interval '1 min' THEN
-        RAISE EXCEPTION '% records, its last batch was committed at %; stop its receiver first',
-            v_node, v_committed USING ERRCODE = '55000';
-    ELSIF p_at < v_last THEN
-        RAISE EXCEPTION '% recorded until %, which is after %', v_node, v_last, p_at
-            USING ERRCODE = '22023';
-    ELSIF p_at > greatest(clock_timestamp(), v_last + interval '1 s') THEN
-        RAISE EXCEPTION '% is in the future', p_at USING ERRCODE = '22023';
-    END IF;
-    p_at := coalesce(p_at, v_last);
-    UPDATE ctaudit.stream AS s SET stopped_at = p_at
-    WHERE s.node = v_node AND s.stopped_at IS NULL;
-    UPDATE ctaudit.node AS n SET retired_at = p_at WHERE n.node = v_node;
-    PERFORM ctaudit.note_change(v_node, 'retired', NULL, p_at, p_reason);
-    RETURN p_at;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.retire_node(p_node text, p_at timestamp with time zone, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.revive_node(p_node text, p_reason text DEFAULT NULL::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_node ctaudit.node;
-BEGIN
-    SELECT * INTO v_node FROM ctaudit.node AS n
-    WHERE n.node = ctaudit.node_named(p_node) FOR NO KEY UPDATE;
-    IF v_node.retired_at IS NULL THEN
-        RAISE EXCEPTION '% is not retired', v_node.node USING ERRCODE = '55000';
-    END IF;
-    -- What retire_node stopped, and no stop note.
-    UPDATE ctaudit.stream AS s SET stopped_at = NULL
-    WHERE s.node = v_node.node AND s.stopped_at = v_node.retired_at
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.note AS m
-            WHERE m.node = s.node AND m.stream = s.stream AND m.note = 'stop'
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS o
-            WHERE o.node = s.node AND o.started_at > s.started_at
-        );
-    UPDATE ctaudit.node AS n SET retired_at = NULL WHERE n.node = v_node.node;
-    PERFORM ctaudit.note_change(v_node.node, 'revived', NULL, NULL, p_reason);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.revive_node(p_node text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rule_covers(p_other jsonb, p_rule jsonb, p_asked jsonb, p_proto smallint, p_zone integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT (
-            NOT p_other ? 'proto'
-            OR coalesce(p_other -> 'proto' @> coalesce(to_jsonb(p_proto), p_rule -> 'proto'), false)
-        )
-        AND (
-            NOT p_other ? 'zone'
-            OR coalesce(p_other -> 'zone' @> coalesce(to_jsonb(nullif(p_zone, 0)), p_rule -> 'zone'), false)
-        )
-        AND NOT EXISTS (
-            SELECT FROM jsonb_array_elements_text(p_other -> 'direction') AS d (word)
-            WHERE NOT coalesce(p_rule -> 'direction' ? d.word, false)
-                AND NOT coalesce(
-                    d.word = 'nat_only' AND p_rule -> 'direction' ?| '{snat,dnat}', false
-                )
-        )
-        AND NOT EXISTS (
-            SELECT FROM unnest('{orig_src,orig_dst,reply_src,reply_dst}'::text[]) AS f (field)
-            WHERE p_other ? f.field AND NOT CASE
-                WHEN p_asked ? f.field THEN EXISTS (
-                    SELECT FROM jsonb_array_elements_text(p_other -> f.field) AS n (network)
-                    WHERE (p_asked ->> f.field)::inet <<= n.network::inet
-                )
-                ELSE p_rule ? f.field AND NOT EXISTS (
-                    SELECT FROM jsonb_array_elements_text(p_rule -> f.field) AS o (network)
-                    WHERE NOT EXISTS (
-                        SELECT FROM jsonb_array_elements_text(p_other -> f.field) AS n (network)
-                        WHERE o.network::inet <<= n.network::inet
-                    )
-                )
-            END
-        )
-        -- What has no ports satisfies no condition on them.
-        AND NOT EXISTS (
-            SELECT FROM unnest('{orig_sport,orig_dport,reply_sport,reply_dport}'::text[])
-                AS f (field)
-            WHERE p_other ? f.field AND NOT (
-                (
-                    coalesce(p_proto IN (6, 17, 33, 132, 136), false)
-                    OR p_rule ?| '{orig_sport,orig_dport,reply_sport,reply_dport}'
-                    OR coalesce(p_rule -> 'proto' <@ '[6, 17, 33, 132, 136]', false)
-                )
-                AND CASE WHEN p_asked ? f.field THEN EXISTS (
-                        SELECT FROM jsonb_array_elements(p_other -> f.field) AS s (span)
-                        WHERE (p_asked ->> f.field)::integer
-                            BETWEEN (s.span ->> 0)::integer AND (s.span ->> 1)::integer
-                    )
-                    ELSE p_rule ? f.field AND NOT EXISTS (
-                        SELECT FROM jsonb_array_elements(p_rule -> f.field) AS o (span)
-                        WHERE NOT EXISTS (
-                            SELECT FROM jsonb_array_elements(p_other -> f.field) AS s (span)
-                            WHERE (s.span ->> 0)::integer <= (o.span ->> 0)::integer
-                                AND (s.span ->> 1)::integer >= (o.span ->> 1)::integer
-                        )
-                    )
-                END
-            )
-        );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.rule_covers(p_other jsonb, p_rule jsonb, p_asked jsonb, p_proto smallint, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.rule_meets(p_rule jsonb, p_asked jsonb, p_family integer, p_proto smallint, p_zone integer) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT (p_proto IS NULL OR NOT p_rule ? 'proto' OR p_rule -> 'proto' @> to_jsonb(p_proto))
-        -- A zone of one direction has 0 in the other one.
-        AND (coalesce(p_zone, 0) = 0 OR NOT p_rule ? 'zone' OR p_rule -> 'zone' @> to_jsonb(p_zone))
-        AND NOT EXISTS (
-            SELECT FROM unnest('{orig_src,orig_dst,reply_src,reply_dst}'::text[]) AS f (field)
-            WHERE p_rule ? f.field AND NOT EXISTS (
-                SELECT FROM jsonb_array_elements_text(p_rule -> f.field) AS n (network)
-                WHERE CASE WHEN p_asked ? f.field
-                    THEN (p_asked ->> f.field)::inet <<= n.network::inet
-                    ELSE coalesce(family(n.network::inet) = p_family, true) END
-            )
-        )
-        -- An ICMP id is no port.
-        AND NOT EXISTS (
-            SELECT FROM unnest('{orig_sport,orig_dport,reply_sport,reply_dport}'::text[])
-                AS f (field)
-            WHERE p_rule ? f.field AND (coalesce(p_proto IN (1, 58), false) OR (
-                p_asked ? f.field AND NOT EXISTS (
-                    SELECT FROM jsonb_array_elements(p_rule -> f.field) AS s (span)
-                    WHERE (p_asked ->> f.field)::integer
-                        BETWEEN (s.span ->> 0)::integer AND (s.span ->> 1)::integer
-                )
-            ))
-        );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.rule_meets(p_rule jsonb, p_asked jsonb, p_family integer, p_proto smallint, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src inet, p_orig_dst inet, p_orig_sport integer, p_orig_dport integer, p_ct_id bigint, p_other_zones integer, p_other_proto smallint, p_other_orig_src inet, p_other_orig_dst inet, p_other_orig_sport integer, p_other_orig_dport integer, p_other_ct_id bigint) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -6750,22 +1458,12 @@ ALTER FUNCTION ctaudit.same_tuple(p_zones integer, p_proto smallint, p_orig_src 
 CREATE FUNCTION ctaudit.schema_version() RETURNS integer
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(max(m.number), 0) FROM ctaudit.migration AS m;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.scope
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
-        ORDER BY s.scope_id DESC LIMIT 1)
-    UNION ALL
-    SELECT s.* FROM ctaudit.scope AS s
-    WHERE s.node = p_node AND s.noted_at > p_from AND s.valid_from < p_until
-        -- What bounds the scan: ctaudit.change_scope.
-        AND s.noted_at < p_until + interval '2 hours';
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -6775,1077 +1473,123 @@ CREATE FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET jit TO 'off'
-AS $_$
-DECLARE
-    v_shown ctaudit.dump;
-    v_gone ctaudit.dump;
-    v_since record := ctaudit.recorded_since(
-        p_stream.node, p_search.since_dump_id, p_stream.covered_until
-    );
-    v_are_entries CONSTANT boolean := p_search.openings_until IS NULL;
-    v_after CONSTANT timestamptz := coalesce(p_search.openings_until, p_search.entries_until);
-    v_rows CONSTANT text := CASE WHEN v_are_entries THEN $query$
-        SELECT
-            true AS is_entry, r.received_at, r.started_at,
-            CASE WHEN r.started_at IS NULL THEN 'd'::"char" ELSE 'k' END AS started_source,
-            NULL::timestamptz AS started_after, $3 AS seen_at, $3 AS last_seen_at, $3 AS ends_from,
-            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
-            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
-            r.reply_dst, r.helper, r.labels
-        FROM ctaudit.dump_entry_row AS r
-        WHERE - r.dump_id = - $2 AND r.node_id = $1 AND r.received_at BETWEEN $4 AND $5
-            AND r.received_at > $7 AND r.received_at <= $8
-    $query$ ELSE $query$
-        SELECT
-            false AS is_entry, r.received_at, r.started_at, r.started_source, r.started_after,
-            r.received_at AS seen_at, coalesce(r.started_after, r.started_at) AS last_seen_at,
-            CASE WHEN $9 THEN greatest($3, r.received_at - interval '1 min') ELSE $3 END
-                AS ends_from,
-            r.ct_id, r.mark, r.zones, r.orig_sport, r.orig_dport, r.reply_sport, r.reply_dport,
-            r.status, r.node_id, r.proto, r.state, r.orig_src, r.orig_dst, r.reply_src,
-            r.reply_dst, r.helper, r.labels
-        FROM ctaudit.opening_row AS r
-        WHERE - r.node_id = - $1 AND ctaudit.receipt(r.received_at) > $7
-            AND ctaudit.receipt(r.received_at) <= $8
-            AND r.received_at > $7 AND r.received_at <= $8
-    $query$ END;
-    v_last CONSTANT timestamptz := 'infinity';
-    v_until timestamptz;
-    v_looked bigint;
-    v_number bigint;
-    v_seen_at timestamptz;
-BEGIN
-    SELECT * INTO STRICT v_shown FROM ctaudit.dump AS d WHERE d.dump_id = p_search.dump_id;
-    SELECT * INTO STRICT v_gone FROM ctaudit.dump AS d WHERE d.dump_id = p_search.gone_dump_id;
-    v_until := CASE WHEN v_are_entries THEN v_since.entries_until
-        WHEN v_since.is_ordered THEN v_gone.heard_until + interval '1 min' ELSE v_last END;
-    EXECUTE 'SELECT count(*), CASE WHEN count(*) = $10 THEN max(p.received_at) ELSE $8 END FROM ('
-        || v_rows || ' ORDER BY '
-        || CASE WHEN v_are_entries THEN 'r.received_at' ELSE 'ctaudit.receipt(r.received_at)' END
-        || ' LIMIT $10) AS p'
-    INTO v_looked, v_until
-    USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
-        v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered, p_rows;
-    IF v_looked > 0 THEN
-        EXECUTE ctaudit.silent_query(v_rows) INTO v_looked, v_number, v_seen_at
-        USING p_stream.node_id, p_search.since_dump_id, v_since.began_at, v_since.entries_from,
-            v_since.entries_until, v_since.received_until, v_after, v_until, v_since.is_ordered,
-            v_gone.began_at, v_gone.dump_id, v_shown.dump_id,
-            least(v_gone.began_at, v_shown.began_at) - interval '2 hours',
-            v_shown.ended_at + interval '2 hours', v_shown.ended_at, v_gone.ended_at, false,
-            p_stream.node, CASE
-                WHEN v_are_entries OR NOT v_since.is_ordered THEN v_since.began_at
-                ELSE greatest(v_since.began_at, v_after - interval '1 min')
-            END;
-    END IF;
-    UPDATE ctaudit.search AS h SET
-        entries_until = CASE WHEN v_are_entries THEN v_until ELSE h.entries_until END,
-        openings_until = CASE
-            WHEN NOT v_are_entries THEN v_until
-            WHEN v_looked < p_rows THEN v_since.began_at - interval '1 us'
-        END,
-        number = h.number + coalesce(v_number, 0),
-        last_seen_at = least(h.last_seen_at, v_seen_at)
-    WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells;
-    RETURN v_looked;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_search ctaudit.search := p_search;
-    v_window bigint;
-    v_step record;
-BEGIN
-    IF NOT v_search.by_copy AND v_search.entries_until = '-infinity'
-        AND v_search.openings_until IS NULL
-    THEN
-        UPDATE ctaudit.search AS h SET
-            by_copy = true,
-            entries_until = least(d.heard_until + interval '1 min', p_stream.covered_until)
-        FROM ctaudit.dump AS d, ctaudit.dump AS s
-        WHERE h.dump_id = p_search.dump_id AND h.tells = p_search.tells
-            AND d.dump_id = h.gone_dump_id AND s.dump_id = h.dump_id AND NOT s.by_rows
-        RETURNING h.* INTO v_search;
-        IF NOT FOUND THEN
-            v_search := p_search;
-        END IF;
-    END IF;
-    IF NOT v_search.by_copy THEN
-        RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
-    ELSIF v_search.openings_until IS NOT NULL THEN
-        RETURN ctaudit.decide_unended(p_stream, v_search, p_rows);
-    END IF;
-    v_window := ctaudit.copy_window(p_stream, v_search.since_dump_id, p_rows);
-    v_step := ctaudit.advance_copy(
-        p_stream, v_search.since_dump_id, v_search.dump_id, v_search.entries_until, v_window
-    );
-    IF v_step.copied_until IS NULL THEN
-        UPDATE ctaudit.dump AS d SET by_rows = true WHERE d.dump_id = v_search.dump_id;
-        UPDATE ctaudit.search AS h SET by_copy = false, entries_until = '-infinity'
-        WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells
-        RETURNING h.* INTO v_search;
-        RETURN ctaudit.search_by_rows(p_stream, v_search, p_rows);
-    ELSIF v_step.taken > v_window THEN
-        RETURN p_rows;
-    END IF;
-    PERFORM ctaudit.find_unended(p_stream, v_search);
-    UPDATE ctaudit.search AS h SET openings_until = v_search.entries_until
-    WHERE h.dump_id = v_search.dump_id AND h.tells = v_search.tells;
-    RETURN least(p_rows * v_step.taken / v_window, p_rows - 1);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    RETURN QUERY EXECUTE p_query USING
-        p_from, p_until, p_needed.node, p_needed.openings_from, p_needed.openings_until,
-        p_needed.dump_before, p_needed.dump_after, p_needed.entries_from, p_needed.entries_until,
-        NULL, p_address, p_port, p_remote, p_remote_port, p_proto, p_needed.ends_from,
-        p_needed.ends_until, p_needed.dumps_within, p_needed.wrong_from, p_needed.wrong_until,
-        p_needed.node_id, p_own;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT replace(replace(replace($query$
-    SELECT
-        'opening' AS kind, r.received_at, r.started_at,
-        ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
-        ctaudit.start_from(
-            r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-        ) AS start_from,
-        ctaudit.start_until(
-            r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-        ) AS start_until,
-        CASE r.started_source WHEN 'r' THEN r.started_after
-            ELSE r.started_at END AS alive_at,
-        NULL::timestamptz AS gone_at,
-        NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
-        NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-        NULL::text AS ended_cause, NULL::bigint AS dump_id,
-        ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
-        NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-        NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-    FROM ctaudit.opening_row AS r
-    WHERE r.node_id = $21
-        AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
-        AND r.received_at < $5 AND <asked>
-    UNION ALL
-    SELECT
-        CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
-        r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
-        ctaudit.start_from(
-            r.started_at, ctaudit.time_source_of(r.started_source), NULL
-        ),
-        ctaudit.start_until(
-            r.started_at, ctaudit.time_source_of(r.started_source), CASE
-                -- Received with the dump that lacked it, long after the event.
-                WHEN r.provenance = 'u' THEN coalesce(r.started_at + interval '2 s', r.received_at)
-                ELSE r.received_at END
-        ),
-        coalesce(
-            CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after,
-            r.started_at
-        ),
-        coalesce(
-            r.ended_at, r.ended_before,
-            greatest(r.received_at, r.stop_sent, r.started_at)
-        ),
-        r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
-        r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
-        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-    FROM ctaudit.flow_row AS r
-    WHERE r.node_id = $21
-        AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
-        AND r.received_at < $17
-        AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
-    UNION ALL
-    SELECT
-        'entry', r.received_at, r.started_at,
-        CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
-            ::ctaudit.time_source,
-        NULL, ctaudit.start_from(r.started_at, 'kernel', NULL),
-        ctaudit.start_until(r.started_at, 'kernel', r.received_at),
-        greatest(d.began_at, r.started_at), NULL,
-        NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
-        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-    FROM ctaudit.dump_entry_row AS r
-    JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-    WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
-        AND r.received_at <= $9 AND <asked>
-    $query$
-    , '<asked>', '(' || ctaudit.asked_condition(c.outward, c.inward) || ')'),
-    '<direction>', '(CASE WHEN ' || c.outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
-        || c.inward || ') THEN ''outward'' ELSE ''inward'' END)'),
-    '<columns>',
-    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, '
-    'r.reply_dst, r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, '
-    'r.labels')
-    FROM (
-        SELECT
-            p_outward || coalesce(o.but || format(o.own_end, 16, 'reply_src', 'orig_src'), '') AS outward,
-            p_inward || coalesce(o.but || format(o.own_end, 48, 'orig_src', 'orig_dst'), '') AS inward
-        FROM (VALUES (
-            CASE WHEN p_own THEN ' AND NOT ' END,
-            'coalesce((r.status & %s) = 0 AND r.%s <<= ANY ($22) AND NOT r.%s <<= ANY ($22), false)'
-        )) AS o (but, own_end)
-    ) AS c;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    p_node := ctaudit.own_node(p_node, p_stream);
-    UPDATE ctaudit.stream AS s SET
-        detail = s.detail || jsonb_build_object(
-            'canary', trunc(extract(epoch FROM p_sent_at) * 1000000)::bigint * 1000
-        )
-    WHERE s.node = p_node AND s.stream = p_stream;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_freezing(p_table text, p_day date) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_name text := ctaudit.attached(p_table, p_day);
-BEGIN
-    IF p_day >= clock_timestamp()::date THEN
-        RAISE EXCEPTION 'the day % is not over', p_day USING ERRCODE = '22023';
-    END IF;
-    IF v_name IS NOT NULL THEN
-        EXECUTE format(
-            'ALTER TABLE ctaudit.%I SET (autovacuum_freeze_min_age = 0, '
-            'autovacuum_freeze_table_age = 0, autovacuum_vacuum_insert_threshold = 0, '
-            'autovacuum_vacuum_insert_scale_factor = 0)', v_name
-        );
-        EXECUTE format('ANALYZE ctaudit.%I', v_name);
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_freezing(p_table text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text, p_addresses cidr[] DEFAULT NULL::cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO, YMD'
-AS $$
-DECLARE
-    v_node_id smallint;
-    v_days tstzmultirange;
-BEGIN
-    IF p_from IS NULL OR p_until IS NULL OR NOT p_from < p_until
-        OR p_from = '-infinity' OR p_until = 'infinity'
-    THEN
-        RAISE EXCEPTION 'not a span of time: from % until %', p_from, p_until
-            USING ERRCODE = '22023';
-    ELSIF p_case IS NULL OR p_case = '' THEN
-        RAISE EXCEPTION 'a hold needs a case reference' USING ERRCODE = '22023';
-    ELSIF p_node IS NOT NULL THEN
-        SELECT n.node_id INTO v_node_id FROM ctaudit.node AS n
-        WHERE n.node = ctaudit.node_named(p_node);
-    END IF;
-    -- Waits for a step that drops what is older than the retention.
-    INSERT INTO ctaudit.hold AS h (case_reference, held_from, held_until, node_id, addresses)
-    VALUES (p_case, p_from, p_until, v_node_id, nullif(p_addresses, '{}'))
-    RETURNING h.hold_id INTO hold_id;
-    SELECT min(k.day) INTO kept_since FROM (
-        SELECT p.day FROM ctaudit.partitions() AS p
-        -- What was recorded late, and waits for the maintenance.
-        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.opening_default AS d
-            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
-        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.flow_default AS d
-            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
-        UNION ALL SELECT min(d.received_at)::date FROM ctaudit.aggregate_default AS d
-            WHERE d.received_at >= (SELECT min(n.first_seen) FROM ctaudit.node AS n)
-    ) AS k;
-    v_days := ctaudit.held(hold_id);
-    kept_from := lower(v_days);
-    kept_until := upper(v_days) - interval '1 day';
-    IF p_until <= kept_since THEN
-        RAISE EXCEPTION 'nothing is left of the time until %: the record begins on %',
-            p_until, kept_since USING ERRCODE = '22023';
-    END IF;
-    RAISE LOG 'ctaudit: % set a hold for case %: from % until %',
-        session_user, p_case, p_from, p_until;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_hold(p_case text, p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_addresses cidr[], OUT hold_id bigint, OUT kept_from date, OUT kept_until date, OUT kept_since date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text DEFAULT NULL::text, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_done text := 'refused: '
-        || ctaudit.wrong_holder(p_source, p_address, p_holder, p_detail, p_from, p_until);
-BEGIN
-    IF p_zone NOT BETWEEN 0 AND 65535 THEN
-        v_done := 'refused: a conntrack zone is a number from 0 to 65535';
-    ELSIF v_done IS NULL THEN
-        PERFORM ctaudit.lock_source(p_source);
-        v_done := ctaudit.place_holder(
-            p_source, ctaudit.plain_network(p_address), ctaudit.node_id_named(p_node), p_zone,
-            btrim(p_holder), nullif(btrim(p_detail), ''), p_from, p_until
-        );
-    END IF;
-    IF v_done LIKE 'refused: %' THEN
-        RAISE EXCEPTION '%, %: %', p_address, p_holder, substr(v_done, 10) USING ERRCODE = '22023';
-    END IF;
-    RETURN v_done;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_holder(p_address inet, p_holder text, p_from timestamp with time zone, p_until timestamp with time zone, p_source text, p_detail text, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) RETURNS TABLE(place bigint, outcome text, counted bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_read timestamptz;
-    v record;
-    v_done text;
-    v_counts jsonb := '{}';
-    v_ended bigint := 0;
-BEGIN
-    IF NOT cardinality(p_network) = ALL (ARRAY[
-        cardinality(p_holder), cardinality(p_detail), cardinality(p_from), cardinality(p_until),
-        cardinality(p_is_end), cardinality(p_node), cardinality(p_zone)
-    ]) THEN
-        RAISE EXCEPTION 'the arrays differ in length' USING ERRCODE = '22023';
-    ELSIF coalesce(btrim(p_source), '') = '' OR p_as_of IS NULL OR p_is_whole IS NULL THEN
-        RAISE EXCEPTION 'no source, or no time of its words' USING ERRCODE = '22023';
-    END IF;
-    PERFORM ctaudit.lock_source(p_source);
-    SELECT r.as_of INTO v_read FROM ctaudit.holder_reading AS r WHERE r.source = p_source;
-    IF v_read > p_as_of AND p_is_whole THEN
-        RAISE EXCEPTION 'it is of %, older than what was read last of source %, which was of %',
-            p_as_of, p_source, v_read USING ERRCODE = '22023';
-    END IF;
-    FOR v IN
-        WITH named AS MATERIALIZED (
-            SELECT d.name, f.nodes FROM (SELECT DISTINCT unnest(p_node)) AS d (name)
-            CROSS JOIN LATERAL (
-                SELECT coalesce(array_agg(n.node_id), '{}') AS nodes FROM ctaudit.node AS n
-                WHERE n.node = ANY (ctaudit.nodes_named(d.name))
-            ) AS f
-        )
-        SELECT s.*, n.nodes, ctaudit.plain_network(s.network) AS plain, EXISTS (
-                SELECT FROM ctaudit.holder AS h
-                WHERE h.source = p_source AND h.network = ctaudit.plain_network(s.network)
-                    AND h.node_id IS NOT DISTINCT FROM n.nodes[1]
-                    AND h.zone IS NOT DISTINCT FROM s.zone AND h.holder = s.holder
-                    AND h.valid_from <= s.valid_from
-                    AND coalesce(h.valid_until, 'infinity') >= coalesce(s.valid_until, 'infinity')
-                    AND coalesce(h.detail = s.detail, s.detail IS NULL)
-            ) AND NOT s.is_end AS is_known
-        FROM unnest(p_network, p_holder, p_detail, p_from, p_until, p_is_end, p_node, p_zone)
-            WITH ORDINALITY
-            AS s (network, holder, detail, valid_from, valid_until, is_end, node, zone, nth)
-        LEFT JOIN named AS n ON n.name = s.node
-        ORDER BY s.nth
-    LOOP
-        IF v.is_known AND (v.node IS NULL OR cardinality(v.nodes) = 1) THEN
-            v_done := 'unchanged';
-        ELSIF v.node IS NOT NULL AND cardinality(v.nodes) <> 1 THEN
-            v_done := format('refused: no gateway is named %s', v.node);
-        ELSIF v.is_end THEN
-            v_done := CASE WHEN ctaudit.cut_holder(
-                p_source, v.plain, v.nodes[1], v.zone, v.holder, v.valid_from,
-                coalesce(v.valid_until, greatest(v.valid_from, v_read))
-            ) > 0 THEN 'shortened' ELSE 'unchanged' END;
-        ELSE
-            v_done := ctaudit.place_holder(
-                p_source, v.plain, v.nodes[1], v.zone, v.holder, v.detail, v.valid_from, v.valid_until
-            );
-        END IF;
-        IF v_done LIKE 'refused: %' THEN
-            RETURN QUERY SELECT v.nth, v_done, 1::bigint;
-        ELSE
-            v_counts := v_counts || jsonb_build_object(
-                v_done, coalesce((v_counts ->> v_done)::bigint, 0) + 1
-            );
-        END IF;
-    END LOOP;
-    IF p_is_whole THEN
-        FOR v IN SELECT h.* FROM ctaudit.holder AS h
-            WHERE h.source = p_source AND (h.valid_until > p_as_of OR h.valid_until IS NULL)
-                AND h.valid_from <= p_as_of
-                AND NOT EXISTS (
-                    SELECT FROM unnest(p_network, p_holder, p_node, p_zone)
-                        AS s (network, holder, node, zone)
-                    WHERE ctaudit.plain_network(s.network) = h.network AND s.holder = h.holder
-                        AND s.zone IS NOT DISTINCT FROM h.zone
-                )
-        LOOP
-            v_ended := v_ended + ctaudit.cut_holder(
-                p_source, v.network, v.node_id, v.zone, v.holder, v.valid_from,
-                coalesce(v_read, v.valid_from)
-            );
-        END LOOP;
-        RETURN QUERY SELECT 0::bigint, 'shortened', v_ended WHERE v_ended > 0;
-    END IF;
-    INSERT INTO ctaudit.holder_reading AS r (source, as_of) VALUES (p_source, p_as_of)
-    ON CONFLICT ON CONSTRAINT holder_reading_pkey DO UPDATE SET
-        as_of = greatest(r.as_of, excluded.as_of), read_at = excluded.read_at,
-        read_by = excluded.read_by;
-    RETURN QUERY SELECT NULL::bigint, c.key, c.value::bigint FROM jsonb_each_text(v_counts) AS c;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_purpose(p_case text DEFAULT NULL::text, p_reason text DEFAULT NULL::text, p_on_behalf_of text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_announce boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v record;
-BEGIN
-    FOR v IN SELECT * FROM (VALUES
-        ('case', p_case, 200), ('reason', p_reason, 1000), ('on_behalf_of', p_on_behalf_of, 200)
-    ) AS s (name, value, longest) LOOP
-        IF length(v.value) > v.longest THEN
-            RAISE EXCEPTION 'a % of % characters: at most % are kept', v.name, length(v.value),
-                v.longest USING ERRCODE = '22023';
-        ELSIF v.value ~ '[[:cntrl:]]' THEN
-            RAISE EXCEPTION 'the % has a control character: write it in one line', v.name
-                USING ERRCODE = '22023';
-        END IF;
-    END LOOP;
-    PERFORM ctaudit.refuse_stranger(p_on_behalf_of);
-    PERFORM set_config('ctaudit.purpose', jsonb_strip_nulls(jsonb_build_object(
-        'transaction', ctaudit.transaction_mark(), 'case', nullif(btrim(p_case), ''),
-        'reason', nullif(btrim(p_reason), ''), 'on_behalf_of', nullif(btrim(p_on_behalf_of), ''),
-        'announcement', p_announcement, 'announce', p_announce
-    ))::text, true);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.share_of(p_stream ctaudit.stream) RETURNS double precision
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT coalesce(
-        sum(r.rate) FILTER (WHERE r.stream = p_stream.stream) / nullif(sum(r.rate), 0), 1
-    )
-    FROM (
-        SELECT s.stream, (1 + s.stored) / greatest(
-            extract(epoch FROM s.covered_until - s.started_at)::double precision, 60
-        ) AS rate
-        FROM ctaudit.stream AS s
-        WHERE s.stream = p_stream.stream OR s.committed_at > now() - interval '1 hour'
-    ) AS r;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.share_of(p_stream ctaudit.stream) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.shell_word(p_text text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET standard_conforming_strings TO 'on'
-AS $_$
-    SELECT CASE WHEN p_text ~ '^[A-Za-z0-9_][A-Za-z0-9._-]*$' THEN p_text
-        ELSE '''' || replace(p_text, '''', '''\''''') || '''' END;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.shell_word(p_text text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT replace(replace(replace($query$(
-        SELECT array_agg(ROW(
-            t.number, t.kind, <row>.ct_id, t.status & 4096 <> 0, t.received_at, t.started_at,
-            ctaudit.start_from(t.started_at, t.started_source, t.started_after),
-            ctaudit.start_until(t.started_at, t.started_source, CASE t.kind
-                WHEN 'unobserved' THEN coalesce(t.started_at + interval '2 s', t.received_at)
-                ELSE t.received_at END
-            ),
-            t.alive_at, t.gone_at
-        )::ctaudit.sighting)
-        FROM (
-            SELECT
-                row_number() OVER () AS number, 'opening' AS kind, r.status, r.received_at,
-                r.started_at, ctaudit.time_source_of(r.started_source) AS started_source,
-                r.started_after, coalesce(r.started_after, r.started_at) AS alive_at,
-                NULL::timestamptz AS gone_at
-            FROM ctaudit.opening_row AS r
-            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time($3)
-                AND r.received_at >= $3 AND r.received_at < $6
-            UNION ALL
-            SELECT
-                0, 'entry', r.status, r.received_at, r.started_at, 'kernel', NULL,
-                greatest($3, r.started_at), NULL
-            FROM ctaudit.dump_entry_row AS r
-            WHERE <same> AND r.dump_id = $2
-                AND r.received_at BETWEEN $4 AND $5
-            UNION ALL
-            SELECT
-                0, CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.status,
-                r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
-                coalesce(r.ended_after, r.started_at),
-                coalesce(
-                    r.ended_at, r.ended_before,
-                    greatest(r.received_at, r.stop_sent, r.started_at)
-                )
-            FROM ctaudit.flow_row AS r
-            WHERE <same> AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(<flows_from>)
-                AND r.received_at >= $3 AND r.received_at < $6
-        ) AS t
-    )$query$,
-    '<same>', 'r.reply_dport = <row>.reply_dport AND r.reply_dst = <row>.reply_dst '
-        'AND r.node_id = $1 AND ctaudit.same_tuple(r.zones, r.proto, r.orig_src, r.orig_dst, '
-        'r.orig_sport, r.orig_dport, r.ct_id, <row>.zones, <row>.proto, <row>.orig_src, '
-        '<row>.orig_dst, <row>.orig_sport, <row>.orig_dport, <row>.ct_id)'),
-    '<row>', p_row), '<flows_from>', p_flows_from);
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT CASE
-        WHEN p_until <= l.last_at OR l.committed_at > clock_timestamp() - interval '10 min' THEN ''
-        WHEN ctaudit.gone_at(n) IS NOT NULL THEN format('; retired at %s', n.retired_at)
-        ELSE format(
-            '; %s has recorded nothing since %s; if it is gone: %s', n.node, l.last_at,
-            ctaudit.retire_command(n.node, l.last_at))
-        END
-    FROM ctaudit.node AS n, LATERAL (
-        SELECT
-            max(greatest(s.started_at, s.covered_until, s.stopped_at)) AS last_at,
-            max(s.committed_at) AS committed_at
-        FROM ctaudit.stream AS s WHERE s.node = n.node
-    ) AS l
-    WHERE n.node = p_node;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.silence(p_node text, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.silent_query(p_portion text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT 'WITH portion AS MATERIALIZED (' || p_portion || $query$),
-        looked AS MATERIALIZED (
-            SELECT c.*, ended.number AS ends, ended.timed,
-                count(*) OVER (PARTITION BY c.ct_id) > 1 AS again
-            FROM portion AS c, LATERAL (
-                SELECT count(*) AS number, bool_and(f.started_at IS NOT NULL) AS timed
-                FROM ctaudit.flow_row AS f
-                WHERE f.reply_dport = c.reply_dport AND f.reply_dst = c.reply_dst
-                    AND f.node_id = $1
-                    AND ctaudit.index_time(f.received_at) >= ctaudit.index_time(c.ends_from)
-                    AND f.received_at >= $19 AND f.received_at < $6
-                    AND ctaudit.same_tuple(
-                        f.zones, f.proto, f.orig_src, f.orig_dst, f.orig_sport, f.orig_dport,
-                        f.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
-                        c.orig_dport, c.ct_id
-                    )
-                    AND ctaudit.closes(
-                        c.seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
-                        c.started_after, f.received_at, f.started_at
-                    )
-            ) AS ended
-            -- The start is no later than a receiver's time of it, so these had begun before the
-            -- dump. One that the receiver read later may have begun, or ended, while the dump ran.
-            WHERE coalesce(c.started_at, c.last_seen_at) < $10
-        ),
-        loose AS MATERIALIZED (
-            SELECT c.* FROM looked AS c
-            -- One end closes one opening.
-            WHERE c.ends = 0 OR (c.again OR NOT c.timed OR $17) AND EXISTS (
-                SELECT FROM ctaudit.opening_row AS o
-                WHERE o.reply_dport = c.reply_dport AND o.reply_dst = c.reply_dst
-                    AND o.node_id = $1
-                    AND ctaudit.index_time(o.received_at) >= ctaudit.index_time($3)
-                    AND o.received_at >= $3 AND o.received_at < $6
-                    AND ctaudit.same_tuple(
-                        o.zones, o.proto, o.orig_src, o.orig_dst, o.orig_sport, o.orig_dport,
-                        o.ct_id, c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport,
-                        c.orig_dport, c.ct_id
-                    )
-                OFFSET 1
-            )
-        ),
-        doubtful AS MATERIALIZED (
-            SELECT c.* FROM loose AS c
-            WHERE NOT EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS e
-                WHERE e.reply_dport = c.reply_dport AND e.reply_dst = c.reply_dst
-                    AND e.dump_id IN ($11, $12) AND e.node_id = $1
-                    AND e.received_at BETWEEN $13 AND $14
-                    AND ctaudit.same_tuple(
-                        c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport,
-                        c.ct_id, e.zones, e.proto, e.orig_src, e.orig_dst, e.orig_sport,
-                        e.orig_dport, e.ct_id
-                    )
-                    AND ctaudit.closes(
-                        c.last_seen_at, c.started_at, ctaudit.time_source_of(c.started_source),
-                        c.started_after, e.received_at, e.started_at
-                    )
-            )
-        ),
-        added AS (
-            INSERT INTO ctaudit.flow_row (
-                received_at, started_at, started_source, ended_after, ended_before, provenance,
-                ct_id, mark, zones, orig_sport, orig_dport, reply_sport, reply_dport, status,
-                node_id, proto, state, orig_src, orig_dst, reply_src, reply_dst, helper, labels
-            )
-            SELECT DISTINCT ON (
-                c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id
-            )
-                $15, c.started_at, c.started_source, c.last_seen_at, $16, 'u', c.ct_id, c.mark,
-                c.zones, c.orig_sport, c.orig_dport, c.reply_sport, c.reply_dport, c.status,
-                c.node_id, c.proto, c.state, c.orig_src, c.orig_dst, c.reply_src, c.reply_dst,
-                c.helper, c.labels
-            FROM doubtful AS c, LATERAL (SELECT $query$
-        || ctaudit.sightings_query('c', 'c.ends_from') || $query$ OFFSET 0
-            ) AS known (sightings)
-            WHERE EXISTS (
-                SELECT FROM ctaudit.lives(known.sightings) AS l
-                WHERE l.gone_at IS NULL
-                    AND CASE
-                        WHEN NOT c.is_entry THEN l.opened_at = c.received_at
-                        -- Where its opening knows more, that is looked at later.
-                        ELSE l.entry IS NOT NULL
-                            AND (c.started_at IS NOT NULL OR l.opening IS NULL)
-                    END
-            )
-            ORDER BY
-                c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
-                c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
-            RETURNING started_at, ended_after
-        )
-        SELECT
-            (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
-        -- What began while events were off announces no end, even after they are on again.
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.gap AS g
-            WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
-                AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
-        )
-    $query$;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.silent_query(p_portion text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.spoil_copy() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    -- Also where it is spoiled already: whoever begins anew waits for this transaction.
-    UPDATE ctaudit.closed_partition AS c SET is_spoiled = true
-    WHERE c.parent = TG_ARGV[0] AND c.day = TG_ARGV[1]::date;
-    RETURN NEW;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.spoil_copy() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.status() RETURNS TABLE(node text, stream uuid, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, committed_at timestamp with time zone, "position" bigint, covered_from timestamp with time zone, covered_until timestamp with time zone, lag interval, received bigint, stored bigint, filtered bigint, undecodable bigint, dropped bigint, kernel_drops bigint, gaps bigint, open_gaps bigint, detail jsonb, retired_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT
-        s.node, s.stream, s.mode, s.started_at, s.stopped_at, s.committed_at, s.position,
-        s.covered_from, s.covered_until,
-        CASE WHEN s.stopped_at IS NULL THEN clock_timestamp() - s.covered_until END,
-        s.received, s.stored, s.filtered, s.undecodable, s.dropped,
-        gap_counts.kernel_drops, gap_counts.gaps, gap_counts.open_gaps, s.detail,
-        gone.gone_at
-    FROM ctaudit.stream AS s
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS gaps,
-            count(*) FILTER (
-                WHERE coalesce(g.gap_until, 'infinity') > now()
-            ) AS open_gaps,
-            coalesce(sum((g.detail ->> 'undelivered')::bigint), 0)::bigint AS kernel_drops
-        FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
-    ) AS gap_counts
-    LEFT JOIN LATERAL (
-        SELECT ctaudit.gone_at(n) FROM ctaudit.node AS n WHERE n.node = s.node
-    ) AS gone (gone_at) ON true
-    ORDER BY s.node, s.started_at DESC;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.status() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp with time zone) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT min(c.at) FROM ctaudit.clock_doubt AS c
-    WHERE c.node = p_node
-        AND p_time BETWEEN c.at AND c.at - c.step_seconds * interval '1 second'
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.sum_day(p_node text, p_day date) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_node ctaudit.node;
-    v_from timestamptz := p_day;
-    v_until timestamptz := p_day + 1;
-    v_kept bigint;
-BEGIN
-    SELECT * INTO v_node FROM ctaudit.node AS n WHERE n.node = p_node;
-    IF NOT FOUND OR v_until > now() OR NOT (
-        ctaudit.gone_at(v_node) IS NOT NULL OR EXISTS (
-            SELECT FROM ctaudit.dump AS d
-            JOIN ctaudit.stream AS s ON s.node = d.node
-            WHERE d.node = p_node AND d.began_at >= v_until
-                AND s.covered_until >= d.ended_at + interval '2 hours'
-        )
-    ) THEN
-        RETURN NULL;
-    END IF;
-    -- Two at once take turns at this row.
-    INSERT INTO ctaudit.summed_day (node_id, day) VALUES (v_node.node_id, p_day)
-    ON CONFLICT (node_id, day) DO UPDATE SET summed_at = clock_timestamp();
-    DELETE FROM ctaudit.traffic_sum AS s
-    WHERE s.node_id = v_node.node_id AND s.sum_from >= v_from AND s.sum_from < v_until;
-    WITH hour AS (
-        SELECT * FROM ctaudit.traffic_of(
-            v_node, v_from, v_until, v_from, interval '1 hour', 'host', 'true'
-        )
-    )
-    INSERT INTO ctaudit.traffic_sum (
-        sum_from, hours, zones, host, packets, bytes, interpolated_packets, interpolated_bytes,
-        packets_error, bytes_error, connections, began, uncounted, uncounted_began, node_id
-    )
-    SELECT
-        g.sum_from, CASE WHEN g.is_day THEN 24 ELSE 1 END,
-        coalesce(h.zones, 0), h.address, sum(h.packets), sum(h.bytes),
-        sum(h.interpolated_packets), sum(h.interpolated_bytes), sum(h.packets_error),
-        sum(h.bytes_error),
-        -- Of a whole day: those of its first hour, and those that began later.
-        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.connections ELSE h.began END),
-        sum(h.began),
-        sum(CASE WHEN h.bucket_from = g.sum_from THEN h.uncounted ELSE h.uncounted_began END),
-        sum(h.uncounted_began), v_node.node_id
-    FROM hour AS h
-    CROSS JOIN LATERAL (VALUES (h.bucket_from, false), (v_from, true)) AS g (sum_from, is_day)
-    GROUP BY GROUPING SETS (
-        (g.is_day, g.sum_from, h.zones, h.address), (g.is_day, g.sum_from)
-    )
-    ORDER BY g.sum_from, h.address;
-    GET DIAGNOSTICS v_kept = ROW_COUNT;
-    RETURN v_kept;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.sum_day(p_node text, p_day date) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET lock_timeout TO '1'
-AS $$
-DECLARE
-    v_index regclass;
-BEGIN
-    FOR v_index IN
-        SELECT i.inhrelid
-        FROM pg_inherits AS i JOIN pg_index AS x ON x.indexrelid = i.inhrelid
-        JOIN pg_class AS c ON c.oid = x.indrelid
-        WHERE i.inhparent IN (
-            'ctaudit.opening_received_at'::regclass, 'ctaudit.flow_received_at'::regclass
-        ) AND c.relname IN (
-            SELECT ctaudit.partition_name(t.name, d.day::date)
-            FROM unnest('{opening,flow}'::text[]) AS t (name), generate_series(
-                date_trunc('day', p_from), p_until, interval '1 day'
-            ) AS d (day)
-        )
-    LOOP
-        BEGIN
-            PERFORM brin_summarize_new_values(v_index);
-        EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
-            NULL;
-        END;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_until timestamptz := least(p_until, now());
-    v_asked text := 'true';
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint;
-BEGIN
-    PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
-    IF p_by IS NULL OR p_by NOT IN ('total', 'host', 'remote', 'service') THEN
-        RAISE EXCEPTION 'by %: must be total, host, remote or service', p_by
-            USING ERRCODE = '22023';
-    END IF;
-    IF p_host IS NOT NULL THEN
-        v_asked := format('CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src '
-            'ELSE r.orig_src END <<= %L::inet', p_host);
-    END IF;
-    IF p_remote IS NOT NULL THEN
-        v_asked := v_asked || format(' AND CASE WHEN coalesce(r.status, 0) & 48 = 32 '
-            'THEN r.orig_src ELSE r.reply_src END <<= %L::inet', p_remote);
-    END IF;
-    v_arguments := jsonb_build_object(
-        'from', p_from, 'until', p_until, 'bucket', p_bucket, 'by', p_by, 'node', p_node,
-        'host', p_host, 'remote', p_remote, 'top', p_top
-    );
-    v_inquiry := ctaudit.note_question('traffic', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY
-    WITH share AS MATERIALIZED (
-        SELECT CASE p_by WHEN 'host' THEN n.node END AS node, s.*
-        FROM ctaudit.node AS n
-        CROSS JOIN LATERAL ctaudit.traffic_shares(
-            n, p_from, v_until, p_bucket, p_by, v_asked, p_host, p_remote IS NULL
-        ) AS s
-        WHERE CASE WHEN p_node IS NULL THEN n.first_seen < v_until
-            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
-    ),
-    party AS (
-        SELECT
-            s.node, s.zones, s.address, s.proto, s.port,
-            row_number() OVER (
-                ORDER BY sum(s.bytes) DESC NULLS LAST, sum(s.began) DESC, s.address, s.proto,
-                    s.port, s.node, s.zones
-            )::integer AS nth
-        FROM share AS s GROUP BY s.node, s.zones, s.address, s.proto, s.port
-    ),
-    -- With the parties beyond p_top as one.
-    named AS (
-        SELECT
-            s.bucket_from, top.nth, CASE WHEN top.is_in THEN s.node END AS node,
-            CASE WHEN top.is_in THEN s.zones END AS zones,
-            CASE WHEN top.is_in THEN s.address END AS address,
-            CASE WHEN top.is_in THEN s.proto END AS proto,
-            CASE WHEN top.is_in THEN s.port END AS port,
-            s.connections, s.began, s.uncounted, s.packets, s.bytes, s.interpolated_packets,
-            s.interpolated_bytes, s.packets_error, s.bytes_error
-        FROM share AS s
-        JOIN party AS p ON (
-            coalesce(p.node, ''), p.zones, coalesce(p.address, '::'), coalesce(p.proto, -1),
-            coalesce(p.port, -1)
-        ) = (
-            coalesce(s.node, ''), s.zones, coalesce(s.address, '::'), coalesce(s.proto, -1),
-            coalesce(s.port, -1)
-        )
-        CROSS JOIN LATERAL (SELECT
-            p.nth <= coalesce(p_top, p.nth) AS is_in,
-            CASE WHEN p.nth <= coalesce(p_top, p.nth) THEN p.nth END AS nth
-        ) AS top
-    )
-    SELECT
-        t.bucket_from, least(t.bucket_from + p_bucket, v_until), t.nth, t.node,
-        CASE p_by WHEN 'host' THEN
-            coalesce(ctaudit.orig_zone(t.zones), ctaudit.zone(t.zones))
-        END,
-        t.address, t.proto, t.port,
-        sum(t.connections)::bigint, sum(t.began)::bigint, sum(t.uncounted)::bigint,
-        sum(t.packets)::bigint, sum(t.bytes)::bigint,
-        sum(t.interpolated_packets)::bigint, sum(t.interpolated_bytes)::bigint,
-        sum(t.packets_error)::bigint, sum(t.bytes_error)::bigint
-    FROM named AS t
-    GROUP BY t.bucket_from, t.nth, t.node, t.zones, t.address, t.proto, t.port
-    ORDER BY t.bucket_from, t.nth NULLS LAST;
-    GET DIAGNOSTICS v_answers = ROW_COUNT;
-    PERFORM ctaudit.note_answers(v_inquiry, 'traffic', v_arguments, v_answers);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT replace(replace(replace(replace(replace(replace($query$
-    WITH
-    -- What dumps and unobserved ends say of connections whose start is known.
-    shown AS (
-        SELECT
-            <tuple>, r.ct_id, r.started_at, min(r.reply_src) AS reply_src,
-            min(r.reply_sport) AS reply_sport, bit_or(coalesce(r.status, 0)) AS status,
-            array_agg(r.received_at) FILTER (WHERE r.gone_by IS NULL) AS seen_at,
-            array_agg(r.orig_packets) FILTER (WHERE r.gone_by IS NULL) AS orig_packets,
-            array_agg(r.orig_bytes) FILTER (WHERE r.gone_by IS NULL) AS orig_bytes,
-            array_agg(r.reply_packets) FILTER (WHERE r.gone_by IS NULL) AS reply_packets,
-            array_agg(r.reply_bytes) FILTER (WHERE r.gone_by IS NULL) AS reply_bytes,
-            min(r.gone_by) AS gone_by
-        FROM (
-            SELECT r.*, NULL::timestamptz AS gone_by FROM (<entries>) AS r
-            WHERE r.started_at IS NOT NULL
-            UNION ALL
-            SELECT
-                r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets,
-                r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple>,
-                coalesce(r.ended_before, r.received_at)
-            FROM (<ends>) AS r WHERE r.provenance = 'u' AND r.started_source = 'k'
-        ) AS r
-        GROUP BY <tuple>, r.ct_id, r.started_at
-    ),
-    timed AS (
-        SELECT
-            coalesce(f.zones, s.zones) AS zones, coalesce(f.proto, s.proto) AS proto,
-            coalesce(f.orig_src, s.orig_src) AS orig_src,
-            coalesce(f.orig_dst, s.orig_dst) AS orig_dst,
-            coalesce(f.orig_sport, s.orig_sport) AS orig_sport,
-            coalesce(f.orig_dport, s.orig_dport) AS orig_dport,
-            coalesce(f.ct_id, s.ct_id) AS ct_id,
-            coalesce(f.started_at, s.started_at) AS started_at,
-            coalesce(f.reply_src, s.reply_src) AS reply_src,
-            coalesce(f.reply_sport, s.reply_sport) AS reply_sport,
-            coalesce(f.status, 0) | coalesce(s.status, 0) AS status,
-            f.gone_at IS NOT NULL AS has_end, coalesce(f.gone_at, s.gone_by) AS gone_at,
-            f.orig_packets, f.orig_bytes, f.reply_packets, f.reply_bytes,
-            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
-            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
-        FROM (
-            SELECT r.*, coalesce(r.ended_at, greatest(r.started_at, r.received_at)) AS gone_at
-            FROM (<ends>) AS r WHERE r.provenance <> 'u' AND r.started_source = 'k'
-        ) AS f
-        FULL JOIN shown AS s ON f.orig_sport = s.orig_sport AND f.ct_id = s.ct_id
-            AND f.started_at = s.started_at AND f.orig_src = s.orig_src
-            AND f.orig_dst = s.orig_dst AND f.orig_dport = s.orig_dport
-            AND f.proto = s.proto AND f.zones = s.zones
-    ),
-    -- The others, for ctaudit.lives.
-    sighted AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, u.*
-        FROM (
-            SELECT
-                'opening' AS kind, r.received_at, r.started_at,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-                ) AS start_from,
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ) AS start_until,
-                CASE r.started_source WHEN 'r' THEN r.started_after ELSE r.started_at END
-                    AS alive_at,
-                NULL::timestamptz AS gone_at, <tuple>, r.ct_id, r.reply_src, r.reply_sport,
-                r.status, NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-                NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes
-            FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
-                AND r.started_at < $2 AND <asked>
-            UNION ALL
-            SELECT
-                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at, NULL,
-                '-infinity', r.received_at,
-                coalesce(CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after),
-                coalesce(r.ended_at, r.ended_before, r.received_at), <tuple>, r.ct_id,
-                r.reply_src, r.reply_sport, r.status, r.orig_packets, r.orig_bytes,
-                r.reply_packets, r.reply_bytes
-            FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
-            UNION ALL
-            SELECT
-                'entry', r.received_at, NULL, '-infinity', r.received_at, r.received_at, NULL,
-                <tuple>, r.ct_id, r.reply_src, r.reply_sport, r.status, r.orig_packets,
-                r.orig_bytes, r.reply_packets, r.reply_bytes
-            FROM (<entries>) AS r WHERE r.started_at IS NULL
-        ) AS u
-        WHERE u.kind <> 'opening' OR NOT EXISTS (
-            SELECT FROM (<ends>) AS r
-            WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
-        ) AND NOT EXISTS (
-            SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
-        )
-    ),
-    life AS MATERIALIZED (
-        SELECT row_number() OVER () AS life, g.*, l.opening, l.entry, l.ending, l.unobserved,
-            l.ct_id, l.opened_at, l.started_at, l.start_from, l.gone_at, l.next_at
-        FROM (
-            SELECT <tuple>, array_agg(ROW(
-                r.number, r.kind, r.ct_id, r.status & 4096 <> 0, r.received_at, r.started_at,
-                r.start_from, r.start_until, r.alive_at, r.gone_at
-            )::ctaudit.sighting) AS sightings
-            FROM sighted AS r
-            GROUP BY <tuple>
-        ) AS g, LATERAL ctaudit.lives(g.sightings) AS l
-    ),
-    -- ctaudit.lives names the last entry of a connection; the others lie before it.
-    shown_untimed AS (
-        SELECT
-            e.life, array_agg(e.received_at) AS seen_at,
-            array_agg(e.orig_packets) AS orig_packets, array_agg(e.orig_bytes) AS orig_bytes,
-            array_agg(e.reply_packets) AS reply_packets, array_agg(e.reply_bytes) AS reply_bytes,
-            bit_or(coalesce(e.status, 0)) AS status
-        FROM (
-            SELECT DISTINCT ON (r.number) l.life, r.*
-            FROM sighted AS r
-            JOIN life AS l ON l.zones = r.zones AND l.proto = r.proto AND l.orig_src = r.orig_src
-                AND l.orig_dst = r.orig_dst AND l.orig_sport = r.orig_sport
-                AND l.orig_dport = r.orig_dport AND l.ct_id = r.ct_id
-            WHERE r.kind = 'entry' AND (r.number = l.entry OR r.received_at >= l.start_from
-                AND r.received_at <= coalesce(l.gone_at, l.next_at, 'infinity'))
-            ORDER BY r.number, r.number = l.entry DESC NULLS LAST, l.start_from DESC
-        ) AS e
-        GROUP BY e.life
-    ),
-    untimed AS (
-        SELECT
-            r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport,
-            CASE WHEN l.start_from > '-infinity' THEN l.started_at END AS started_at,
-            r.reply_src, r.reply_sport, coalesce(r.status, 0) | coalesce(s.status, 0) AS status,
-            r.kind = 'end' AS has_end, coalesce(
-                l.gone_at, l.next_at,
-                -- Nothing but an opening, which a later dump did not show.
-                CASE WHEN s.life IS NULL AND l.opened_at < $12 THEN l.started_at END
-            ) AS gone_at,
-            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes,
-            s.seen_at, s.orig_packets AS orig_packets_seen, s.orig_bytes AS orig_bytes_seen,
-            s.reply_packets AS reply_packets_seen, s.reply_bytes AS reply_bytes_seen
-        FROM life AS l
-        JOIN sighted AS r ON r.number = coalesce(l.ending, l.unobserved, l.opening, l.entry)
-        LEFT JOIN shown_untimed AS s ON s.life = l.life
-    ),
-    connection AS NOT MATERIALIZED (
-        SELECT
-            c.has_end, c.started_at, ctaudit.is_offloaded(c.status) AS is_offloaded, <party>,
-            c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes, c.seen_at,
-            c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen, c.reply_bytes_seen
-        FROM (
-            SELECT
-                t.zones, t.proto, t.orig_src, t.orig_dst, t.orig_sport, t.orig_dport,
-                t.started_at, t.reply_src, t.reply_sport, t.status, t.has_end, t.gone_at,
-                t.orig_packets, t.orig_bytes, t.reply_packets, t.reply_bytes, t.seen_at,
-                t.orig_packets_seen, t.orig_bytes_seen, t.reply_packets_seen,
-                t.reply_bytes_seen
-            FROM timed AS t
-            UNION ALL SELECT * FROM untimed
-        ) AS c
-        WHERE coalesce(c.gone_at, 'infinity') >= $1
-    )
-    $query$
-    , '<explains>',
-    'r.orig_sport = u.orig_sport AND r.ct_id = u.ct_id AND r.orig_src = u.orig_src '
-    'AND r.orig_dst = u.orig_dst AND r.orig_dport = u.orig_dport AND r.proto = u.proto '
-    'AND r.zones = u.zones AND r.started_at BETWEEN u.start_from AND u.start_until'),
-    '<entries>',
-    'SELECT r.received_at, r.started_at, r.orig_packets, r.orig_bytes, r.reply_packets, '
-    'r.reply_bytes, r.status, r.reply_src, r.reply_sport, r.ct_id, <tuple> '
-    'FROM ctaudit.dump_entry_row AS r WHERE r.node_id = $5 AND r.received_at >= $10 '
-    'AND r.received_at <= $11 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
-    '<ends>',
-    'SELECT r.* FROM ctaudit.flow_row AS r WHERE r.node_id = $5 AND r.received_at >= $8 '
-    'AND r.received_at < $9 AND (r.started_at IS NULL OR r.started_at < $2) AND <asked>'),
-    '<asked>', p_asked),
-    '<party>', p_party),
-    '<tuple>',
-    'r.zones, r.proto, r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport');
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) RETURNS SETOF ctaudit.traffic_share
     LANGUAGE plpgsql STABLE
@@ -7853,241 +1597,12 @@ CREATE FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with ti
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
     SET work_mem TO '64MB'
-AS $$
-DECLARE
-    v_before ctaudit.dump;
-    v_after ctaudit.dump;
-    v_last timestamptz;
-    v_is_timed boolean;
-BEGIN
-    SELECT * INTO v_before FROM ctaudit.dump AS d
-    WHERE d.node = p_node.node AND d.ended_at BETWEEN p_from - interval '2 days' AND p_from
-        AND NOT ctaudit.was_ahead(d)
-    ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1;
-    SELECT * INTO v_after FROM ctaudit.dump AS d
-    WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
-        AND NOT ctaudit.was_ahead(d)
-    ORDER BY d.ended_at, d.dump_id LIMIT 1;
-    v_last := coalesce(v_after.began_at, (
-        SELECT d.began_at FROM ctaudit.dump AS d
-        WHERE d.node = p_node.node AND d.ended_at IS NOT NULL AND NOT ctaudit.was_ahead(d)
-        ORDER BY d.ended_at DESC, d.dump_id DESC LIMIT 1
-    ));
-    SELECT coalesce(bool_and(s.mode <> 'nat' AND s.detail ->> 'timestamp' = '1'), false)
-    INTO v_is_timed
-    FROM ctaudit.stream AS s WHERE s.node = p_node.node;
-    RETURN QUERY EXECUTE ctaudit.traffic_query(p_by, p_asked) USING
-        p_from, p_until, p_origin, (date_part('epoch', p_bucket) * 1000000)::bigint,
-        p_node.node_id,
-        coalesce(
-            CASE WHEN v_is_timed THEN v_last - interval '1 min' END, v_before.began_at,
-            p_from - interval '2 days'
-        ),
-        p_until + interval '2 hours',
-        least(p_from, v_before.began_at) - interval '2 hours',
-        coalesce(v_after.ended_at, 'infinity') + interval '2 hours',
-        coalesce(v_before.began_at - interval '1 min', p_from),
-        -- What has a later time has that of a clock that was wrong.
-        coalesce(v_after.ended_at + interval '1 min', now() + interval '1 day'),
-        coalesce(v_last, '-infinity'), v_before.dump_id IS NOT NULL;
-    PERFORM ctaudit.refuse_rewritten();
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_origin timestamp with time zone, p_bucket interval, p_by text, p_asked text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic_query(p_by text, p_asked text) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-    SELECT ctaudit.traffic_connections(p.party, p_asked) || replace(replace($query$
-    ,
-    -- Of those that a dump showed: each time at which the counters are known.
-    many AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, c.* FROM connection AS c WHERE c.seen_at IS NOT NULL
-    ),
-    point AS (
-        SELECT
-            c.number, p.is_start, greatest(
-                c.started_at, least(p.at, CASE WHEN c.has_end THEN c.gone_at END)
-            ) AS at,
-            max(p.orig_packets) OVER before_it AS orig_packets,
-            max(p.orig_bytes) OVER before_it AS orig_bytes,
-            max(p.reply_packets) OVER before_it AS reply_packets,
-            max(p.reply_bytes) OVER before_it AS reply_bytes,
-            p.orig_packets AS orig_packets_now, p.orig_bytes AS orig_bytes_now,
-            p.reply_packets AS reply_packets_now, p.reply_bytes AS reply_bytes_now
-        FROM many AS c
-        CROSS JOIN LATERAL (
-            SELECT c.started_at AS at, 0::bigint AS orig_packets, 0::bigint AS orig_bytes,
-                0::bigint AS reply_packets, 0::bigint AS reply_bytes, 0 AS place, true AS is_start
-            WHERE c.started_at IS NOT NULL
-            UNION ALL
-            SELECT s.*, 1, false FROM unnest(
-                c.seen_at, c.orig_packets_seen, c.orig_bytes_seen, c.reply_packets_seen,
-                c.reply_bytes_seen
-            ) AS s
-            UNION ALL
-            SELECT c.gone_at, c.orig_packets, c.orig_bytes, c.reply_packets, c.reply_bytes,
-                2, false
-            WHERE c.has_end
-        ) AS p
-        WHERE coalesce(p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes) IS NOT NULL
-            AND (p.is_start OR NOT c.is_offloaded)
-        WINDOW before_it AS (
-            PARTITION BY c.number ORDER BY p.place = 2, p.at, p.place
-            ROWS UNBOUNDED PRECEDING
-        )
-    ),
-    step AS (
-        SELECT
-            p.number, lag(p.at) OVER in_order AS step_from, p.at AS step_until,
-            coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0)
-                - lag(coalesce(p.orig_packets, 0) + coalesce(p.reply_packets, 0), 1, 0::bigint)
-                    OVER in_order AS packets,
-            coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0)
-                - lag(coalesce(p.orig_bytes, 0) + coalesce(p.reply_bytes, 0), 1, 0::bigint)
-                    OVER in_order AS bytes,
-            p.is_start, row_number() OVER in_order AS nth,
-            lead(p.at) OVER in_order IS NULL AS is_last,
-            bool_or(p.orig_packets_now < p.orig_packets OR p.orig_bytes_now < p.orig_bytes
-                OR p.reply_packets_now < p.reply_packets OR p.reply_bytes_now < p.reply_bytes)
-                OVER (PARTITION BY p.number) AS was_reset
-        FROM point AS p
-        WINDOW in_order AS (
-            PARTITION BY p.number
-            ORDER BY p.at, p.is_start DESC, p.orig_packets, p.orig_bytes, p.reply_packets, p.reply_bytes
-        )
-    ),
-    growth AS (
-        -- Shown by no dump: all of it between its start and its end.
-        SELECT
-            c.zones, c.address, c.proto, c.port, 1 AS connections, true AS is_first,
-            true AS is_begun, c.started_at IS NULL AS is_moment,
-            false AS was_reset, coalesce(c.started_at, c.gone_at, $2) AS from_at,
-            coalesce(c.gone_at, 'infinity') AS until_at,
-            CASE WHEN c.has_end AND NOT c.is_offloaded
-                    AND coalesce(c.orig_packets, c.reply_packets) IS NOT NULL
-                THEN coalesce(c.orig_packets, 0) + coalesce(c.reply_packets, 0) END AS packets,
-            CASE WHEN c.has_end AND NOT c.is_offloaded
-                    AND coalesce(c.orig_bytes, c.reply_bytes) IS NOT NULL
-                THEN coalesce(c.orig_bytes, 0) + coalesce(c.reply_bytes, 0) END AS bytes
-        FROM connection AS c WHERE c.seen_at IS NULL
-        UNION ALL
-        SELECT
-            c.zones, c.address, c.proto, c.port, 1,
-            s.nth = 1 OR s.nth = 2 AND c.started_at IS NOT NULL,
-            -- Whether it began before the first dump that is read, none can say.
-            s.step_from IS NOT NULL OR $13,
-            -- What flowed before the first sighting of a connection whose start is not known.
-            s.step_from IS NULL, s.was_reset, coalesce(s.step_from, s.step_until), s.step_until,
-            s.packets, s.bytes
-        FROM step AS s JOIN many AS c USING (number)
-        WHERE NOT s.is_start
-        UNION ALL
-        -- From the last time at which the counters are known until its end.
-        SELECT
-            c.zones, c.address, c.proto, c.port, 1, coalesce(s.is_start, true),
-            c.started_at IS NOT NULL OR $13, false,
-            coalesce(s.was_reset, false) AND NOT s.is_start,
-            coalesce(s.step_until, c.started_at, l.seen_at), l.gone_at, NULL, NULL
-        FROM many AS c
-        LEFT JOIN step AS s ON s.number = c.number AND s.is_last
-        CROSS JOIN LATERAL (SELECT max(m.at) AS seen_at, coalesce(
-            c.gone_at, CASE WHEN max(m.at) >= $12 THEN 'infinity' ELSE max(m.at) END
-        ) AS gone_at FROM unnest(c.seen_at) AS m (at)) AS l
-        WHERE coalesce(s.is_start, true) OR l.gone_at > s.step_until
-        UNION ALL
-        -- Stored as one row: all of it between the first start and the last end.
-        SELECT
-            <party>, c.connections, true, true, false, false, c.first_start, c.last_end,
-            c.orig_packets + c.reply_packets, c.orig_bytes + c.reply_bytes
-        FROM (
-            SELECT
-                a.*, a.client AS orig_src, a.remote AS reply_src, a.remote_port AS reply_sport
-            FROM ctaudit.aggregate_row AS a
-        ) AS r
-        CROSS JOIN LATERAL (SELECT r.*) AS c
-        WHERE r.node_id = $5 AND r.received_at >= $8 AND r.received_at < $9
-            AND r.first_start < $2 AND r.last_end >= $1 AND <asked>
-    ),
-    measured AS (
-        SELECT
-            i.*, (date_part('epoch', i.from_at - $3) * 1000000)::bigint AS low,
-            (date_part('epoch', least(
-                i.until_at, CASE WHEN i.packets IS NULL AND i.bytes IS NULL
-                    THEN greatest($2, i.from_at) ELSE i.until_at END
-            ) - $3) * 1000000)::bigint AS high
-        FROM growth AS i
-        WHERE i.from_at < $2 AND i.until_at >= $1
-    ),
-    bound AS (
-        SELECT
-            m.*, (date_part('epoch', $1 - $3) * 1000000)::bigint AS span_from,
-            (date_part('epoch', $2 - $3) * 1000000)::bigint AS span_until
-        FROM measured AS m
-    ),
-    share AS (
-        SELECT
-            b.*, k.bucket, greatest(b.low, k.bucket * $4, b.span_from) AS share_from,
-            least(b.high, (k.bucket + 1) * $4, b.span_until) AS share_until
-        FROM bound AS b
-        CROSS JOIN LATERAL generate_series(
-            greatest(b.low, b.span_from) / $4,
-            CASE WHEN b.high > b.low THEN least(b.high, b.span_until) - 1 ELSE b.high END / $4
-        ) AS k (bucket)
-        WHERE CASE WHEN b.high > b.low THEN b.high > b.span_from
-            ELSE b.low >= b.span_from AND b.low < b.span_until END
-    ),
-    part AS (
-        SELECT
-            s.bucket, s.zones, s.address, s.proto, s.port, s.connections, s.was_reset,
-            s.packets IS NULL AND s.bytes IS NULL AS is_unknown,
-            s.share_from = s.low AS is_beginning, s.is_first, s.is_begun,
-            -- Each connection once a bucket: where the bucket begins, or where it does.
-            s.share_from > s.low OR greatest(s.bucket * $4, s.span_from) = s.low
-                OR s.is_first AS is_alive,
-            s.is_moment OR s.share_from > s.low OR s.share_until < s.high AS is_interpolated,
-            floor(s.packets * e.until_share) - floor(s.packets * e.from_share) AS packets,
-            floor(s.bytes * e.until_share) - floor(s.bytes * e.from_share) AS bytes,
-            s.packets AS packets_of_all, s.bytes AS bytes_of_all
-        FROM share AS s
-        CROSS JOIN LATERAL (SELECT
-            CASE WHEN s.high > s.low
-                THEN (s.share_from - s.low)::float8 / (s.high - s.low) ELSE 0 END AS from_share,
-            CASE WHEN s.high > s.low
-                THEN (s.share_until - s.low)::float8 / (s.high - s.low) ELSE 1 END AS until_share
-        ) AS e
-    )
-    SELECT
-        $3 + p.bucket * $4 * interval '1 us', p.zones, p.address, p.proto, p.port,
-        coalesce(sum(p.connections) FILTER (WHERE p.is_alive), 0)::bigint,
-        coalesce(sum(p.connections) FILTER (
-            WHERE p.is_first AND p.is_beginning AND p.is_begun
-        ), 0)::bigint,
-        coalesce(sum(p.connections) FILTER (WHERE
-            CASE WHEN p.was_reset THEN p.is_alive ELSE p.is_unknown END), 0)::bigint,
-        coalesce(sum(p.connections) FILTER (WHERE p.is_beginning
-            AND CASE WHEN p.was_reset THEN p.is_first ELSE p.is_unknown END), 0)::bigint,
-        sum(p.packets)::bigint, sum(p.bytes)::bigint,
-        coalesce(sum(p.packets) FILTER (WHERE p.is_interpolated), 0)::bigint,
-        coalesce(sum(p.bytes) FILTER (WHERE p.is_interpolated), 0)::bigint,
-        -- All of a step may have flowed in this bucket, or none.
-        coalesce(sum(greatest(p.packets, p.packets_of_all - p.packets))
-            FILTER (WHERE p.is_interpolated), 0)::bigint,
-        coalesce(sum(greatest(p.bytes, p.bytes_of_all - p.bytes))
-            FILTER (WHERE p.is_interpolated), 0)::bigint
-    FROM part AS p
-    GROUP BY p.bucket, p.zones, p.address, p.proto, p.port
-    $query$, '<party>', p.party), '<asked>', p_asked)
-    FROM (SELECT CASE p_by
-        WHEN 'host' THEN 'c.zones, CASE WHEN c.status & 48 = 32 THEN c.reply_src '
-            'ELSE c.orig_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'remote' THEN '0 AS zones, CASE WHEN c.status & 48 = 32 THEN c.orig_src '
-            'ELSE c.reply_src END AS address, NULL::smallint AS proto, NULL::integer AS port'
-        WHEN 'service' THEN '0 AS zones, NULL::inet AS address, c.proto, '
-            'CASE WHEN c.proto IN (6, 17, 33, 132, 136) THEN nullif(c.reply_sport, -1) END AS port'
-        ELSE '0 AS zones, NULL::inet AS address, NULL::smallint AS proto, NULL::integer AS port'
-    END AS party) AS p;
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.traffic_query(p_by text, p_asked text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) RETURNS SETOF ctaudit.traffic_share
     LANGUAGE plpgsql STABLE
@@ -8096,529 +1611,55 @@ CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp wit
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_custom_plan'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_kept tstzmultirange := '{}';
-    v_days timestamptz[];
-    v_hours timestamptz[];
-    v_span tstzrange;
-    c_hour constant interval := '1 hour';
-    c_least constant interval := '1 us';
-    v_first timestamptz := date_trunc('hour', p_from + c_hour - c_least);
-BEGIN
-    -- Where a bucket does not begin with an hour, its edges are counted.
-    IF p_is_kept AND p_by IN ('host', 'total') AND (
-        p_bucket >= interval '6 hours' OR v_first = p_from
-            AND date_bin(c_hour, p_from + p_bucket, p_from) = p_from + p_bucket
-    ) THEN
-        -- A day that lies whole in one bucket, and such hours of the others.
-        SELECT
-            coalesce(range_agg(
-                CASE WHEN d.is_whole THEN d.span ELSE tstzrange(h.hour, h.hour + c_hour) END
-            ), '{}'),
-            array_agg(h.hour) FILTER (WHERE d.is_whole),
-            array_agg(h.hour) FILTER (WHERE NOT d.is_whole)
-        INTO v_kept, v_days, v_hours
-        FROM (
-            SELECT
-                s.day, l.span, l.span = tstzrange(s.day, s.day + 1)
-                    AND date_bin(p_bucket, s.day::timestamptz, p_from)
-                        = date_bin(p_bucket, s.day + 1 - c_least, p_from) AS is_whole
-            FROM ctaudit.summed_day AS s
-            CROSS JOIN LATERAL (SELECT tstzrange(s.day, s.day + 1) * tstzrange(
-                v_first, greatest(date_trunc('hour', p_until), v_first)
-            ) AS span) AS l
-            WHERE s.node_id = p_node.node_id AND s.summed_at > '-infinity' AND NOT isempty(l.span)
-        ) AS d
-        CROSS JOIN LATERAL generate_series(
-            lower(d.span), upper(d.span) - c_hour,
-            CASE WHEN d.is_whole THEN interval '1 day' ELSE c_hour END
-        ) AS h (hour)
-        WHERE d.is_whole OR date_bin(p_bucket, h.hour, p_from)
-            = date_bin(p_bucket, h.hour + c_hour - c_least, p_from);
-        RETURN QUERY
-        SELECT
-            b.bucket_from, CASE p_by WHEN 'host' THEN k.zones ELSE 0 END,
-            CASE p_by WHEN 'host' THEN k.host END, NULL::smallint, NULL::integer,
-            sum(CASE k.sum_from WHEN b.bucket_from THEN k.connections ELSE k.began END),
-            sum(k.began),
-            sum(CASE k.sum_from WHEN b.bucket_from THEN k.uncounted ELSE k.uncounted_began END),
-            sum(k.uncounted_began), sum(k.packets)::bigint, sum(k.bytes)::bigint,
-            sum(k.interpolated_packets)::bigint, sum(k.interpolated_bytes)::bigint,
-            sum(k.packets_error)::bigint, sum(k.bytes_error)::bigint
-        FROM (
-            SELECT * FROM ctaudit.traffic_day AS d WHERE d.sum_from = ANY (v_days)
-            UNION ALL
-            SELECT * FROM ctaudit.traffic_hour AS h WHERE h.sum_from = ANY (v_hours)
-        ) AS k
-        CROSS JOIN LATERAL (SELECT date_bin(p_bucket, k.sum_from, p_from) AS bucket_from) AS b
-        WHERE k.node_id = p_node.node_id
-            AND (k.host IS NULL) = (p_by = 'total' AND p_host IS NULL)
-            AND (p_host IS NULL OR k.host <<= p_host)
-        GROUP BY 1, 2, 3;
-    END IF;
-    FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
-        RETURN QUERY
-        SELECT
-            s.bucket_from, s.zones, s.address, s.proto, s.port,
-            CASE WHEN s.bucket_from >= lower(v_span) THEN s.connections ELSE s.began END,
-            s.began,
-            CASE WHEN s.bucket_from >= lower(v_span) THEN s.uncounted ELSE s.uncounted_began END,
-            s.uncounted_began, s.packets, s.bytes, s.interpolated_packets, s.interpolated_bytes,
-            s.packets_error, s.bytes_error
-        FROM ctaudit.traffic_of(
-            p_node, lower(v_span), upper(v_span), p_from, p_bucket, p_by, p_asked
-        ) AS s;
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.transaction_mark() RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT pg_backend_pid() || '/' || extract(epoch FROM transaction_timestamp());
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.transaction_mark() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     SET "TimeZone" TO 'UTC'
-AS $$
-DECLARE
-    v_horizon timestamptz := ctaudit.horizon(p_retention_days);
-    v_kept tstzmultirange;
-BEGIN
-    LOCK TABLE ctaudit.hold IN SHARE MODE;
-    v_kept := ctaudit.held() + tstzmultirange(tstzrange(v_horizon, NULL));
-
-    object := 'coverage';
-    rows := ctaudit.trim_coverage(v_kept);
-    RETURN NEXT;
-
-    object := 'dump';
-    DELETE FROM ctaudit.dump AS d
-    WHERE NOT tstzrange(d.began_at, greatest(d.ended_at, d.began_at), '[]') && v_kept
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.stream AS s
-            WHERE s.node = d.node AND d.dump_id IN (s.dump_id, s.pending_dump_id)
-        );
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'note';
-    DELETE FROM ctaudit.note AS n WHERE NOT n.at <@ v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'undecodable';
-    DELETE FROM ctaudit.undecodable AS u WHERE NOT u.at <@ v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'clock';
-    DELETE FROM ctaudit.clock AS k WHERE NOT k.at <@ v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    -- A scope holds until the next one is noted.
-    object := 'scope';
-    DELETE FROM ctaudit.scope AS s
-    USING (
-        SELECT k.scope_id, lead(k.noted_at) OVER (PARTITION BY k.node ORDER BY k.scope_id) AS at
-        FROM ctaudit.scope AS k
-    ) AS next
-    WHERE next.scope_id = s.scope_id AND next.at IS NOT NULL
-        AND NOT tstzrange(
-            least(s.valid_from, next.at), greatest(s.noted_at, next.at), '[]'
-        ) && v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'clock_doubt';
-    DELETE FROM ctaudit.clock_doubt AS k
-    WHERE NOT tstzrange(k.doubt_from, k.doubt_until, '[]') && v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'late_read';
-    DELETE FROM ctaudit.late_read AS r
-    WHERE NOT tstzrange(least(r.sent_from, r.read_at), r.read_at, '[]') && v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'gap';
-    DELETE FROM ctaudit.gap AS g
-    WHERE NOT tstzrange(g.gap_from, coalesce(g.gap_until, 'infinity'), '[]') && v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    -- Until its pair or the silent gateway itself recorded anew.
-    object := 'pair_proof';
-    DELETE FROM ctaudit.pair_proof AS p
-    WHERE NOT tstzrange(p.proved_from, greatest(p.proved_from, coalesce(least(p.proved_until, (
-        SELECT min(s.started_at) FROM ctaudit.stream AS s
-        WHERE s.node = p.node AND s.started_at > p.silent_since
-    )), 'infinity')), '[]') && v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'traffic_sum';
-    DELETE FROM ctaudit.traffic_sum AS t WHERE NOT t.sum_from <@ v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'summed_day';
-    DELETE FROM ctaudit.summed_day AS d WHERE NOT d.day::timestamptz <@ v_kept;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    -- One that was not brought further: the recorder's switch is off, or the gateway is gone.
-    object := 'live_copy';
-    DELETE FROM ctaudit.live_copy AS c WHERE c.copied_until < v_horizon;
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-
-    object := 'stream';
-    DELETE FROM ctaudit.stream AS s
-    WHERE s.stopped_at IS NOT NULL AND s.committed_at < v_horizon
-        AND NOT tstzrange(
-            least(s.started_at, s.stopped_at, s.covered_until),
-            greatest(s.started_at, s.stopped_at, s.covered_until), '[]'
-        ) && v_kept
-        AND EXISTS (
-            SELECT FROM ctaudit.stream AS later
-            WHERE later.node = s.node AND later.committed_at > s.committed_at
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.gap AS g WHERE g.node = s.node AND g.stream = s.stream
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.dump AS d WHERE d.node = s.node AND d.stream = s.stream
-        )
-        AND NOT EXISTS (
-            SELECT FROM ctaudit.coverage AS c WHERE c.node = s.node AND c.stream = s.stream
-        );
-    GET DIAGNOSTICS rows = ROW_COUNT;
-    RETURN NEXT;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.trim_before(p_retention_days integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_stream ctaudit.stream;
-    v_span ctaudit.coverage;
-    v_piece tstzrange;
-    v_from timestamptz;
-    v_current timestamptz;
-    v_deleted bigint := 0;
-BEGIN
-    -- The record procedures lock the row of the stream first, then its coverage; so does this.
-    FOR v_stream IN
-        SELECT s.* FROM ctaudit.stream AS s
-        WHERE EXISTS (
-            SELECT FROM ctaudit.coverage AS c
-            WHERE c.node = s.node AND c.stream = s.stream
-                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
-        )
-        ORDER BY s.node, s.stream FOR NO KEY UPDATE OF s
-    LOOP
-        FOR v_span IN
-            DELETE FROM ctaudit.coverage AS c
-            WHERE c.node = v_stream.node AND c.stream = v_stream.stream
-                AND NOT tstzrange(c.covered_from, c.covered_until, '[]') <@ p_kept
-            RETURNING c.*
-        LOOP
-            v_current := NULL;
-            v_deleted := v_deleted + 1;
-            FOR v_piece IN
-                SELECT unnest(p_kept * tstzmultirange(
-                    tstzrange(v_span.covered_from, v_span.covered_until, '[]')
-                ))
-            LOOP
-                v_from := lower(v_piece);
-                -- After a step of the clock several spans may reach over the same time.
-                WHILE EXISTS (
-                    SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = v_span.node AND c.stream = v_span.stream
-                        AND c.covered_from = v_from
-                ) LOOP
-                    v_from := v_from + interval '1 us';
-                END LOOP;
-                CONTINUE WHEN v_from > upper(v_piece);
-                INSERT INTO ctaudit.coverage
-                VALUES (
-                    v_span.node, v_span.stream, v_from, upper(v_piece), v_span.openings,
-                    v_span.ends
-                );
-                IF v_current IS NULL THEN
-                    v_deleted := v_deleted - 1;
-                END IF;
-                v_current := v_from;
-            END LOOP;
-            IF v_span.covered_from = v_stream.covered_from THEN
-                UPDATE ctaudit.stream AS s
-                SET covered_from = CASE WHEN v_span.covered_until <@ p_kept THEN v_current END
-                WHERE s.node = v_stream.node AND s.stream = v_stream.stream;
-            END IF;
-        END LOOP;
-    END LOOP;
-    RETURN v_deleted;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    p_node := ctaudit.own_node_named(p_node);
-    RETURN QUERY
-    SELECT g.cause, g.lost, g.gap_from, g.gap_until FROM ctaudit.gap AS g
-    WHERE g.node = p_node
-        AND g.cause IN ('not announced', 'end not announced')
-        AND coalesce(g.gap_until, 'infinity') > clock_timestamp() - interval '1 day'
-    ORDER BY g.gap_id DESC;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.unannounced(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) RETURNS timestamp with time zone
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_last integer := cardinality(p_counts);
-    v_first integer := v_last;
-BEGIN
-    WHILE v_first > 1 AND p_counts[v_first - 1] = p_counts[v_last] LOOP
-        v_first := v_first - 1;
-    END LOOP;
-    RETURN CASE WHEN v_first < v_last THEN p_times[v_first] END;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean DEFAULT false) RETURNS TABLE(node text, uncovered_from timestamp with time zone, uncovered_until timestamp with time zone, why text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
-AS $$
-    WITH ended AS (
-        SELECT CASE WHEN p_until <= now() THEN p_until ELSE now() - interval '1 min' END AS until
-    ),
-    asked AS (
-        SELECT n.node, span.until, coalesce(
-            p_from,
-            CASE WHEN p_open THEN span.until - interval '1 us' END,
-            (SELECT min(c.covered_from) FROM ctaudit.coverage AS c WHERE c.node = n.node),
-            (SELECT least(i.openings_from, i.ends_from) FROM ctaudit.import AS i
-                WHERE i.node = n.node),
-            n.first_seen
-        ) AS since,
-        n.node || ARRAY(
-            SELECT p.pair FROM ctaudit.pair_proof AS p WHERE p.node = n.node AND p_node IS NULL
-        ) AS sources
-        FROM ctaudit.node AS n
-        CROSS JOIN ended
-        CROSS JOIN LATERAL (SELECT least(
-            ended.until, CASE WHEN p_node IS NULL THEN ctaudit.gone_at(n) END
-        ) AS until) AS span
-        WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
-            p_node IS NULL AND n.first_seen < ended.until
-            AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
-        )
-    ),
-    borders AS (
-        SELECT a.node, border.at
-        FROM asked AS a
-        CROSS JOIN LATERAL (
-            SELECT a.since AS at
-            UNION SELECT a.until
-            UNION SELECT unnest(ARRAY[c.covered_from, c.covered_until])
-            FROM ctaudit.coverage AS c
-            WHERE c.node = ANY (a.sources) AND c.covered_from < a.until
-                AND c.covered_until > a.since
-            UNION SELECT p.proved_from FROM ctaudit.pair_proof AS p WHERE p.node = a.node
-            UNION SELECT unnest(ARRAY[g.gap_from, g.gap_until])
-            FROM ctaudit.gap AS g
-            WHERE g.node = ANY (a.sources) AND g.gap_from < a.until
-                AND coalesce(g.gap_until, 'infinity') >= a.since
-            UNION SELECT unnest(ARRAY[k.doubt_from, k.doubt_until])
-            FROM ctaudit.clock_doubt AS k
-            WHERE k.node = ANY (a.sources) AND k.doubt_from < a.until AND k.doubt_until >= a.since
-        ) AS border
-        WHERE border.at BETWEEN a.since AND a.until
-    ),
-    -- Up to the last dump before a border the record may be complete by ends. The one before it
-    -- counts where not all ends have come that the last one promises.
-    edges AS (
-        SELECT b.node, b.at FROM borders AS b
-        UNION
-        SELECT b.node, before_it.began_at
-        FROM borders AS b
-        JOIN asked AS a ON a.node = b.node
-        CROSS JOIN LATERAL (
-            SELECT d.began_at FROM ctaudit.dump AS d
-            WHERE d.node = b.node AND d.ended_at <= b.at
-            ORDER BY d.ended_at DESC LIMIT 2
-        ) AS before_it
-        WHERE before_it.began_at > a.since
-    ),
-    -- What begins where a gap ends is not touched by it: judged_from leaves out the microsecond
-    -- in which the gap ends.
-    pieces AS (
-        SELECT e.node, e.at AS piece_from,
-            lead(e.at) OVER by_time AS piece_until,
-            e.at + CASE WHEN row_number() OVER by_time = 1 THEN interval '0' ELSE interval '1 us'
-            END AS judged_from
-        FROM edges AS e
-        WINDOW by_time AS (PARTITION BY e.node ORDER BY e.at)
-    ),
-    judged AS (
-        SELECT p.node, p.piece_from, p.piece_until,
-            CASE
-                WHEN stream_then.mode IS DISTINCT FROM 'nat' THEN
-                    (SELECT c.why FROM ctaudit.completeness(
-                        p.node, p.judged_from, p.piece_until) AS c
-                    WHERE p_node IS NOT NULL OR NOT EXISTS (
-                        SELECT FROM ctaudit.covered_by_pair(
-                            p.node, p.judged_from, p.piece_until) AS paired
-                        WHERE paired.by_pair IS NOT NULL
-                    ))
-                WHEN gap_then.gap IS NOT NULL THEN p.node || ': ' || gap_then.gap
-                WHEN NOT EXISTS (
-                    SELECT FROM ctaudit.coverage AS c
-                    WHERE c.node = p.node AND c.openings AND c.covered_from <= p.judged_from
-                        AND c.covered_until >= p.piece_until
-                ) THEN p.node || ': not covered'
-                ELSE (SELECT p.node || ': ' || x.why FROM ctaudit.excluded(
-                    p.node, p.judged_from, p.piece_until, NULL, NULL, NULL, NULL, NULL, NULL
-                ) AS x)
-            END AS why
-        FROM pieces AS p
-        LEFT JOIN LATERAL (
-            SELECT s.mode FROM ctaudit.stream AS s
-            WHERE s.node = p.node AND s.started_at <= p.judged_from
-            ORDER BY s.started_at DESC LIMIT 1
-        ) AS stream_then ON true
-        LEFT JOIN LATERAL (
-            SELECT ctaudit.format_gap(g) AS gap FROM ctaudit.gap AS g
-            WHERE g.node = p.node AND g.gap_from < p.piece_until
-                AND coalesce(g.gap_until, 'infinity') >= p.judged_from
-            ORDER BY g.gap_from, g.gap_id LIMIT 1
-        ) AS gap_then ON true
-        WHERE p.judged_from < p.piece_until
-    ),
-    merged AS (
-        SELECT j.node, j.why, range_agg(tstzrange(j.piece_from, j.piece_until)) AS parts
-        FROM judged AS j WHERE j.why IS NOT NULL GROUP BY j.node, j.why
-    )
-    SELECT m.node, lower(part.span), upper(part.span), m.why
-    FROM merged AS m CROSS JOIN LATERAL unnest(m.parts) AS part (span)
-    UNION ALL
-    SELECT NULL, p_from, p_until, 'no gateway had a record then'
-    WHERE NOT EXISTS (SELECT FROM asked)
-    ORDER BY 1, 2, 3;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.uncovered(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT ctaudit.stepped_back_to(p_dump.node, p_dump.began_at) IS NOT NULL AND EXISTS (
-        SELECT FROM ctaudit.dump AS d
-        WHERE d.node = p_dump.node AND d.dump_id > p_dump.dump_id AND d.began_at < p_dump.began_at
-    );
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.was_ahead(p_dump ctaudit.dump) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_asked record;
-    v_found ctaudit.connection[];
-    v_nearer ctaudit.connection[];
-    v_connection ctaudit.connection;
-    v_arguments jsonb;
-    v_inquiry bigint;
-    v_answers bigint := 0;
-BEGIN
-    p_address := ctaudit.plain_address(p_address);
-    p_remote := ctaudit.plain_address(p_remote);
-    SELECT * INTO v_asked FROM ctaudit.who_conditions(
-        p_address, p_port, p_remote, p_remote_port, p_proto, p_zone
-    );
-    v_arguments := ctaudit.who_arguments(
-        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
-    );
-    v_inquiry := ctaudit.note_question('who', v_arguments);
-    IF v_inquiry IS NULL THEN
-        RETURN;
-    END IF;
-    FOR v_connection IN SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_asked.outward, v_asked.inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
-    ) LOOP
-        CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
-            AND ctaudit.ended_on_pair(v_connection, p_from);
-        v_answers := v_answers + 1;
-        IF v_answers <= 10 THEN
-            v_found := v_found || v_connection;
-        END IF;
-        RETURN NEXT v_connection;
-    END LOOP;
-    WHILE v_answers BETWEEN 1 AND 10 LOOP
-        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
-        EXIT WHEN v_nearer IS NULL;
-        RETURN QUERY SELECT * FROM unnest(v_nearer);
-        v_found := v_found || v_nearer;
-        v_answers := cardinality(v_found);
-    END LOOP;
-    PERFORM ctaudit.note_answers(v_inquiry, 'who', v_arguments, v_answers);
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_node text DEFAULT NULL::text, p_zone integer DEFAULT NULL::integer, p_limit integer DEFAULT 1000) RETURNS TABLE(connection ctaudit.connection, holder jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_arguments jsonb;
-    v record;
-    v_named bigint := 0;
-BEGIN
-    IF NOT EXISTS (SELECT FROM ctaudit.holder) THEN
-        RETURN QUERY SELECT w, NULL::jsonb FROM ctaudit.who(
-            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
-        ) AS w;
-        RETURN;
-    END IF;
-    FOR v IN
-        SELECT w AS connection, row_number() OVER (ORDER BY w.started_at DESC NULLS LAST) AS place
-        FROM ctaudit.who(
-            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
-        ) AS w
-    LOOP
-        connection := v.connection;
-        holder := CASE WHEN v.place <= p_limit THEN ctaudit.holder_of(connection, p_until) END;
-        v_named := v_named + (holder ->> 'name' IS NOT NULL)::integer;
-        RETURN NEXT;
-    END LOOP;
-    IF v_named > 0 THEN
-        v_arguments := ctaudit.who_arguments(
-            p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
-        );
-        PERFORM ctaudit.note_answers(
-            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v_named
-        );
-    END IF;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) RETURNS jsonb
     LANGUAGE sql STABLE
@@ -8632,266 +1673,22 @@ CREATE FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from 
     SET max_parallel_workers_per_gather TO '0'
     SET jit TO 'off'
     SET work_mem TO '64MB'
-AS $_$
-DECLARE
-    -- Of a part; with more the question is asked by itself.
-    c_rows CONSTANT integer := 2000;
-    v_questions ctaudit.asked_part[] := '{}';
-    v_arguments jsonb[] := '{}';
-    v_inquiries bigint[] := '{}';
-    -- Those that are asked by themselves: without a port, or with many rows.
-    v_alone integer[] := '{}';
-    v_parts ctaudit.asked_part[];
-    v_group ctaudit.asked_part[];
-    v_lower timestamptz;
-    v_upper timestamptz;
-    v_answered integer[] := '{}';
-    v_found ctaudit.connection[] := '{}';
-    v_passed_on integer[];
-    v record;
-    v_row record;
-    v_kept ctaudit.connection[];
-    v_nearer ctaudit.connection[];
-BEGIN
-    FOR v IN
-        SELECT
-            u.place::integer AS place, ctaudit.plain_address(u.address) AS address, u.port,
-            u.asked_from, u.asked_until, ctaudit.plain_address(u.remote) AS remote, u.remote_port,
-            u.proto, u.node, u.zone
-        FROM unnest(
-            p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
-            p_zones
-        ) WITH ORDINALITY AS u (
-            address, port, asked_from, asked_until, remote, remote_port, proto, node, zone, place
-        )
-        ORDER BY u.place
-    LOOP
-        SELECT * INTO v_row FROM ctaudit.who_conditions(
-            v.address, v.port, v.remote, v.remote_port, v.proto, v.zone
-        );
-        v_questions := v_questions || ROW(
-            v.place, v.asked_from, v.asked_until, v.address, v.port, v.remote, v.remote_port,
-            v.proto, v.node, v_row.outward, v_row.inward, NULL, NULL, NULL
-        )::ctaudit.asked_part;
-        v_arguments := v_arguments || ctaudit.who_arguments(
-            v.address, v.port, v.asked_from, v.asked_until, v.remote, v.remote_port, v.proto,
-            v.node, v.zone
-        );
-        v_inquiries := v_inquiries || ctaudit.note_question(
-            'who', v_arguments[v.place], v_inquiries
-        );
-        IF v.port IS NULL THEN
-            v_alone := v_alone || v.place;
-        END IF;
-    END LOOP;
-    IF array_position(v_inquiries, NULL) IS NOT NULL THEN
-        RETURN;
-    END IF;
-    v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(v_questions) AS p WHERE p.port IS NOT NULL);
-    FOR v_group, v_lower, v_upper IN
-        SELECT array_agg(p), min(b.lower), max(b.upper)
-        FROM unnest(v_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
-        GROUP BY p.outward, p.inward, p.own IS NULL, b.lower::date, b.upper::date
-    LOOP
-        EXECUTE format($query$
-            SELECT
-                array_agg((s.part).question) FILTER (WHERE NOT a.is_large) AS questions,
-                array_agg(a.answer) FILTER (WHERE NOT a.is_large) AS found,
-                array_agg((s.part).question) FILTER (WHERE a.is_large) AS large
-            FROM (SELECT ($1)[q.nth] AS part, q.found FROM (%s) AS q OFFSET 0) AS s
-            CROSS JOIN LATERAL (
-                SELECT c AS answer, false AS is_large FROM ctaudit.answer_part(s.part, s.found) AS c
-                WHERE cardinality(s.found) < $4 AND CASE WHEN (s.part).node IS NULL AND NOT c.exact
-                    THEN NOT ctaudit.ended_on_pair(c, (s.part).asked_from) ELSE true END
-                UNION ALL
-                SELECT NULL::ctaudit.connection, true WHERE cardinality(s.found) >= $4
-            ) AS a
-        $query$, ctaudit.asked_query(
-            v_group[1].outward, v_group[1].inward, v_group[1].own IS NOT NULL
-        ))
-        INTO v_row USING v_group, v_lower, v_upper, c_rows + 1;
-        v_answered := v_answered || v_row.questions;
-        v_found := v_found || v_row.found;
-        v_alone := v_alone || v_row.large;
-    END LOOP;
-    IF num_nonnulls(VARIADIC p_nodes) > 0 THEN
-        -- Whichever node was asked, packets may have passed the others.
-        v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(ARRAY(
-            SELECT ROW(
-                q.question, q.asked_from, q.asked_until, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                NULL, NULL, NULL, NULL
-            )::ctaudit.asked_part
-            FROM unnest(v_questions) AS q
-        )) AS p);
-    END IF;
-    v_passed_on := ARRAY(
-        SELECT n FROM (
-            SELECT array_agg(f.question) AS questions, array_agg(f.answer) AS found FROM (
-                SELECT u.question, u.answer, count(*) OVER (PARTITION BY u.question) AS answers
-                FROM (SELECT unnest(v_answered) AS question, unnest(v_found) AS answer) AS u
-            ) AS f WHERE f.answers <= 10
-        ) AS g, LATERAL ctaudit.asked_further(g.questions, g.found, v_parts) AS n
-    );
-    FOR v IN
-        SELECT q.*, g.answers AS answered, g.found
-        FROM unnest(v_questions) AS q
-        LEFT JOIN (
-            SELECT
-                u.question, count(*) AS answers,
-                array_agg(u.answer ORDER BY (u.answer).started_at DESC NULLS LAST) AS found
-            FROM (SELECT unnest(v_answered) AS question, unnest(v_found) AS answer) AS u GROUP BY u.question
-        ) AS g ON g.question = q.question
-        ORDER BY q.question
-    LOOP
-        question := v.question;
-        answers := coalesce(v.answered, 0);
-        v_kept := coalesce(v.found, '{}');
-        hosts := NULL;
-        IF v.question = ANY (v_alone) THEN
-            WITH found AS MATERIALIZED (
-                SELECT a.* FROM ctaudit.ask(
-                    v.asked_from, v.asked_until, v.node, v.outward, v.inward, v.address, v.port,
-                    v.remote, v.remote_port, v.proto, true, false, v.port IS NOT NULL
-                ) AS a
-                WHERE CASE WHEN v.node IS NULL AND NOT a.exact
-                    THEN NOT ctaudit.ended_on_pair(a, v.asked_from) ELSE true END
-            )
-            SELECT
-                (SELECT count(*) FROM found), (SELECT array_agg(DISTINCT f.host) FROM found AS f),
-                ARRAY(
-                    SELECT f::ctaudit.connection FROM found AS f
-                    ORDER BY f.started_at DESC NULLS LAST LIMIT greatest(p_limit, 10)
-                )
-            INTO answers, hosts, v_kept;
-        END IF;
-        IF v.question = ANY (v_alone || v_passed_on) THEN
-            WHILE answers BETWEEN 1 AND 10 LOOP
-                v_nearer := ARRAY(
-                    SELECT n FROM ctaudit.nearer(v_kept, v.asked_from, v.asked_until) AS n
-                );
-                EXIT WHEN v_nearer = '{}';
-                v_kept := v_kept || v_nearer;
-                answers := cardinality(v_kept);
-                hosts := NULL;
-            END LOOP;
-            v_kept := ARRAY(SELECT k FROM unnest(v_kept) AS k ORDER BY k.started_at DESC NULLS LAST);
-        END IF;
-        hosts := coalesce(hosts, ARRAY(SELECT DISTINCT k.host FROM unnest(v_kept) AS k));
-        FOREACH connection IN ARRAY v_kept[:p_limit] LOOP
-            RETURN NEXT;
-            hosts := NULL;
-        END LOOP;
-        PERFORM ctaudit.note_answers(
-            v_inquiries[v.question], 'who', v_arguments[v.question], answers
-        );
-    END LOOP;
-    PERFORM ctaudit.refuse_rewritten();
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection, holder jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-DECLARE
-    v_has_holders CONSTANT boolean := EXISTS (SELECT FROM ctaudit.holder);
-    v record;
-    v_named bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_addresses)]);
-    v_arguments jsonb;
-BEGIN
-    FOR v IN SELECT * FROM ctaudit.who_batch(
-        p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
-        p_zones, p_limit
-    ) AS b LOOP
-        question := v.question;
-        answers := v.answers;
-        hosts := v.hosts;
-        connection := v.connection;
-        IF v_has_holders THEN
-            holder := ctaudit.holder_of(connection, p_until[question]);
-            v_named[question] := v_named[question] + (holder ->> 'name' IS NOT NULL)::integer;
-        END IF;
-        RETURN NEXT;
-    END LOOP;
-    FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
-        WHERE n.named > 0 ORDER BY n.place
-    LOOP
-        v_arguments := ctaudit.who_arguments(
-            p_addresses[v.place], p_ports[v.place], p_from[v.place], p_until[v.place],
-            p_remotes[v.place], p_remote_ports[v.place], p_protos[v.place], p_nodes[v.place],
-            p_zones[v.place]
-        );
-        PERFORM ctaudit.note_answers(
-            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named
-        );
-    END LOOP;
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.who_batch_and_holder(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $_$
-DECLARE
-    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
-    v_zone text := ctaudit.zone_condition(p_zone);
-BEGIN
-    outward := 'r.reply_dst = $11';
-    inward := 'r.orig_dst = $11';
-    IF p_port NOT BETWEEN 0 AND 65535 OR p_remote_port NOT BETWEEN 0 AND 65535 THEN
-        RAISE EXCEPTION 'not a port: %', CASE WHEN p_port BETWEEN 0 AND 65535
-            THEN p_remote_port ELSE coalesce(p_port, p_remote_port) END
-            USING ERRCODE = '22023', HINT = 'A port is 0 to 65535; NULL asks for any.';
-    END IF;
-    IF p_port IS NOT NULL THEN
-        outward := outward || ' AND r.reply_dport = $12';
-        -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
-        IF family(p_address) = 6 THEN
-            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
-        END IF;
-        inward := inward || CASE
-            WHEN p_proto IN (1, 58) THEN ' AND ' || v_query
-            WHEN p_proto IS NOT NULL THEN ' AND r.orig_dport = $12'
-            ELSE ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR ' || v_query || ')'
-        END;
-    END IF;
-    IF p_remote IS NOT NULL THEN
-        outward := outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
-        inward := inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
-    END IF;
-    IF p_remote_port IS NOT NULL THEN
-        outward := outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
-            || ' AND r.proto NOT IN (1, 58)';
-        inward := inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
-    END IF;
-    IF p_proto IS NOT NULL THEN
-        outward := outward || ' AND r.proto = $15';
-        inward := inward || ' AND r.proto = $15';
-    END IF;
-    outward := outward || v_zone;
-    inward := inward || v_zone;
-END
-$_$;
+    AS ...;
 ALTER FUNCTION ctaudit.who_conditions(p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, OUT outward text, OUT inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-    SELECT CASE
-        WHEN p_network IS NULL THEN 'no address'
-        WHEN p_network <> network(p_network)::inet THEN 'the network has host bits set'
-        WHEN coalesce(btrim(p_source), '') = '' THEN 'no source'
-        WHEN coalesce(btrim(p_holder), '') = '' THEN 'no holder'
-        WHEN length(p_source) > 100 THEN 'the source has more than 100 characters'
-        WHEN length(p_holder) > 200 THEN 'the holder has more than 200 characters'
-        WHEN length(p_detail) > 200 THEN 'the detail has more than 200 characters'
-        WHEN p_source || p_holder || coalesce(p_detail, '') ~ '[[:cntrl:]]'
-            THEN 'a control character'
-        WHEN p_from IS NULL OR NOT isfinite(p_from) THEN 'no time from which on'
-        WHEN NOT isfinite(p_until) THEN 'infinity is no time; leave the end out'
-        WHEN p_until <= p_from THEN 'it ends no later than it begins'
-    END;
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.wrong_holder(p_source text, p_network inet, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone(p_zones integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -8900,15 +1697,7 @@ ALTER FUNCTION ctaudit.zone(p_zones integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone_condition(p_zone integer) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-AS $$
-BEGIN
-    IF p_zone NOT BETWEEN 0 AND 65535 THEN
-        RAISE EXCEPTION 'not a conntrack zone: %', p_zone
-            USING ERRCODE = '22023', HINT = 'A zone is 0 to 65535; NULL asks for any.';
-    END IF;
-    RETURN coalesce(' AND ' || p_zone || ' IN (r.zones & 65535, r.zones >> 16 & 65535)', '');
-END
-$$;
+    AS ...;
 ALTER FUNCTION ctaudit.zone_condition(p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.zone_pair(p_zone integer, p_orig_zone integer, p_reply_zone integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

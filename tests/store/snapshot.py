@@ -1,4 +1,4 @@
-"""schema.sql: what a fresh installation gives, as pg_dump writes it, without the days.
+"""schema.sql: what a fresh installation gives, as pg_dump writes it, without days and bodies.
 
 Written anew by ``python -m tests.store.snapshot`` after a change of the schema.
 """
@@ -17,10 +17,14 @@ from lab.cluster import Cluster, private_cluster
 KEPT = Path(__file__).parent / "schema.sql"
 # What depends on the server that wrote it, or says nothing.
 _NOISE = re.compile(r"--.*|SET .*|SELECT pg_catalog\.set_config.*|\\(un)?restrict .*|\s*")
+_BODY = re.compile(r"AS (\$\w*\$).*?\1;\n", re.DOTALL)
 
 
 def dump_schema(cluster: Cluster, name: str) -> str:
-    """The statements that make schema ctaudit of database ``name``, partitions by day left out."""
+    """The statements that make schema ctaudit of database ``name``.
+
+    Left out are partitions by day, and functions' bodies, which stand in sql/ as they are.
+    """
     text = subprocess.run(
         [
             cluster.client("pg_dump"),
@@ -31,12 +35,8 @@ def dump_schema(cluster: Cluster, name: str) -> str:
         capture_output=True,
         text=True,
     ).stdout
-    # A function's body is kept as it is, comments and empty lines too.
-    parts = re.split(r"(AS \$\w*\$.*?\$\w*\$;\n)", text, flags=re.DOTALL)
-    for place in range(0, len(parts), 2):
-        lines = parts[place].splitlines()
-        parts[place] = "".join(f"{line}\n" for line in lines if not _NOISE.fullmatch(line))
-    return "".join(parts)
+    text = _BODY.sub("AS ...;\n", text)
+    return "".join(f"{line}\n" for line in text.splitlines() if not _NOISE.fullmatch(line))
 
 
 def can_dump(cluster: Cluster) -> bool:
