@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 
+from bench.paging import page_flows
 from bench.stage import BenchError
 from bench.store import (
     BATCH,
@@ -46,6 +47,7 @@ from lab.cluster import Cluster, private_cluster
 SETTINGS = {"fsync": "off", "shared_buffers": "2GB", "max_wal_size": "8GB"}
 NODES = ("gw1", "gw2")
 LIVE_DAYS = 7
+PAGED = (timedelta(minutes=10), timedelta(hours=1))  # of the largest day, by flows
 ROUNDS = 20  # of batches into the full and into an empty store
 _SKEWED = "CASE n % 2 WHEN 0 THEN n * 7919 % 64000 ELSE n * 7919 % 6400 END"
 _PAST = """
@@ -97,6 +99,8 @@ def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
         alive = f"SELECT n, timestamptz '{full.now}' FROM generate_series(1, {STANDING}) AS n"  # noqa: S608
         yield {"what": "first dump of a gateway that joins"} | full.dump(joined, alive)
         yield from _question(cluster, filled)
+        begun = max(filled, key=lambda day: day.until - day.first).begun + timedelta(hours=6)
+        yield from page_flows(cluster.dsn("full"), begun, PAGED)
 
 
 def make_database(cluster: Cluster, name: str) -> Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,22 @@ def years_section(_: Path) -> tuple[str, list[Path]]:
         f"into an empty store.\n"
         f"- The first dump of a gateway that joins, {joined['calls']} CALLs: "
         f"{joined['all_ms']:,.0f} ms, the longest CALL {joined['longest_ms']:,.0f} ms.\n"
+        f"{_paged(result['figures'])}"
         f"- A question locks {locks['locks']} tables and indexes (median of {locks['asked']}), at "
         f"most {locks['most']} ({locks['of_most']} of them), where it reads two days.\n\n"
     )
     rows = ["| question | asked | median, ms | p99, ms | longest, ms |", "|---|---|---|---|---|"]
     return text + "\n".join([*rows, *map(_row, asked)]) + "\n", []
+
+
+def _paged(figures: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(
+        f"- `flows` of {each['rows']:,} connections of the largest day, every row taken: "
+        f"{each['s']:,.0f} s; at most {each['client_MB']:,.0f} MB in the client and "
+        f"{each['server_MB']:,.0f} MB in the server, beside what both held before.\n"
+        for each in figures
+        if each["what"] == "flows, paged"
+    )
 
 
 def _row(figures: Mapping[str, Any]) -> str:
