@@ -19,15 +19,28 @@ _NAMED = ROOT / "packaging/released"
 
 def read_tag() -> str:
     """The release's tag; its version is what follows the ``v``."""
+    return _read_named()[0]
+
+
+def _read_named() -> tuple[str, str]:
+    """Its tag and its commit."""
     lines = _NAMED.read_text().splitlines()
-    [tag] = [line for line in lines if line and not line.startswith("#")]
-    return tag
+    [named] = [line.split() for line in lines if line and not line.startswith("#")]
+    tag, commit = named
+    return tag, commit
 
 
 def find_commit(tag: str) -> str | None:
-    """None: not in this clone, which is shallow or without tags, or this is no clone."""
-    done = _git("rev-parse", "--quiet", "--verify", f"refs/tags/{tag}^{{commit}}")
-    return done.stdout.decode().strip() if done.returncode == 0 else None
+    """By the tag, or in a clone without tags by the commit that was released.
+
+    None: neither is in this clone, which is shallow, or this is no clone.
+    """
+    named, commit = _read_named()
+    for name in (f"refs/tags/{tag}", *([commit] if tag == named else [])):
+        done = _git("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+        if done.returncode == 0:
+            return done.stdout.decode().strip()
+    return None
 
 
 def unpack(commit: str, folder: Path, *parts: str) -> None:
@@ -40,8 +53,8 @@ def unpack(commit: str, folder: Path, *parts: str) -> None:
 
 def say_missing(tag: str) -> str:
     return (
-        f"this clone has no tag {tag}, so this checkout stands in for that release; "
-        f"git fetch origin tag {tag} brings it"
+        f"this clone has neither tag {tag} nor its commit, so this checkout stands in for that "
+        f"release; git fetch origin tag {tag} brings it"
     )
 
 

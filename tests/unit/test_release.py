@@ -117,8 +117,8 @@ def test_without_the_tag_this_checkout_stands_in(
     assert release.build_released(tmp_path / "out") == "0.1.0"
     assert built == [(tmp_path, "0.1.0")]
     assert capsys.readouterr().err == (
-        "release: this clone has no tag v0.1.0, so this checkout stands in for that release; "
-        "git fetch origin tag v0.1.0 brings it\n"
+        "release: this clone has neither tag v0.1.0 nor its commit, so this checkout stands in for "
+        "that release; git fetch origin tag v0.1.0 brings it\n"
     )
 
 
