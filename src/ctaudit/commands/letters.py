@@ -21,13 +21,13 @@ from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
 
 if TYPE_CHECKING:
-    from ctaudit.commands.reports import ReportWriter
     from ctaudit.conntrack.endpoint import Address
     from ctaudit.letter.letter import Letter
     from ctaudit.letter.letter_text import Tally
     from ctaudit.letter.reading import Found
     from ctaudit.query.purpose import Purpose
     from ctaudit.query.reply import Reply
+    from ctaudit.report.writer import ReportWriter
 
 # Of more the sender must say more; without a port they may be hundreds for each line of a letter.
 _CANDIDATES = 10
