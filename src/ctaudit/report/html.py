@@ -35,10 +35,15 @@ def render_html(page: Page) -> str:
     template = _make_environment().from_string(_read("report.html.j2"))
     return template.render(
         page=page, text=report_text, labels=report_text.LABELS, summary=summarise(page.sections),
-        style=_trust(style), timelines={each.id: _trust(each.timeline) for each in page.sections},
+        style=_trust(style), timelines=mark_timelines(page),
         policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; "
         "form-action 'none'",
     )  # fmt: skip
+
+
+def mark_timelines(page: Page) -> dict[str, Any]:
+    """Each section's time line as markup, by the section's id."""
+    return {each.id: _trust(each.timeline) for each in page.sections}
 
 
 def _make_environment() -> Environment:

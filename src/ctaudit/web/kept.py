@@ -34,6 +34,7 @@ class KeptAnswers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, tuple[float, Kept]] = OrderedDict()
+        self._unrecorded = 0
 
     def keep(self, number: int, answer: Kept) -> None:
         with self._lock:
@@ -45,6 +46,12 @@ class KeptAnswers:
             self._drop()
             found = self._kept.get(number)
             return None if found is None else found[1]
+
+    def next_unrecorded(self) -> int:
+        """A number for what a standby answered, which cannot put questions on record; negative."""
+        with self._lock:
+            self._unrecorded -= 1
+            return self._unrecorded
 
     def _drop(self) -> None:
         now = time.monotonic()
