@@ -19,8 +19,9 @@ class WebSection:
 
     listen: str = key(
         "unix:/run/ctaudit-web/web.sock", LISTEN,
-        """Where the pages are served: a socket file for the web server that says who asks, or a
-        port of loopback, on which everybody on this host is the pages' own login.""",
+        """Where the pages are served: a socket file, or a port of loopback. The web server before
+        the socket file says who asks; on a port everybody on this host is the pages' own
+        login.""",
         since=SINCE,
     )  # fmt: skip
     person_header: str = key(

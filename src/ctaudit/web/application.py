@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, g, jsonify, render_template, request
+from jinja2 import ChoiceLoader, PackageLoader
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from ctaudit import __version__
 from ctaudit.errors import CtauditError, DatabaseError, PrivilegeError, SchemaError, UsageError
+from ctaudit.report.html import make_loader
 from ctaudit.report.printable import make_printable
 from ctaudit.web import ask_pages, inquiry_pages
 from ctaudit.web.guard import HEADERS, find_refusal
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 def create_app(settings: WebSettings) -> Flask:
     """All pages, with the store behind them; a blueprint finds both by ``pages_of``."""
     app = Flask("ctaudit.web", static_folder=None)
+    app.jinja_loader = ChoiceLoader([PackageLoader("ctaudit.web"), make_loader()])
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
@@ -64,7 +67,7 @@ def _admit(settings: WebSettings) -> Any:
 
 
 def _person() -> Person | None:
-    return g.get("person")
+    return cast("Person | None", g.get("person"))
 
 
 def _harden(response: AnyResponse) -> AnyResponse:

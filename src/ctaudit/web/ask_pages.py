@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from ctaudit.errors import UsageError
+from ctaudit.letter.caution import find_cautions
+from ctaudit.letter.clock import read_day
 from ctaudit.letter.letter import Letter, Options, orient_letter, read_letter
 from ctaudit.letter.letter_text import plain_found, plain_unread
+from ctaudit.letter.reading import Found
 from ctaudit.query.lookup import ask_who
 from ctaudit.query.purpose import Purpose, read_purpose
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
 from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
+from ctaudit.report.timeline_svg import format_zone
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
 from ctaudit.web.answer_view import view_reply
 from ctaudit.web.fields import Fields, find_field, read_fields
@@ -24,7 +29,7 @@ from ctaudit.web.serving import kept, person, store
 pages = Blueprint("ask", __name__)
 
 QUESTION = ("public", "to", "at", "proto", "node", "within", "zone", "case", "reason")
-LETTER = ("tz", "date", "case", "reason")
+LETTER = ("zone_here", "date", "case", "reason")
 
 
 @pages.get("/")
@@ -33,11 +38,16 @@ def show_forms() -> Any:
     return _show(Fields({name: request.args[name] for name in QUESTION if name in request.args}))
 
 
-def _show(fields: Fields, error: str = "", field: str | None = None, letter: str = "") -> Any:
+def _show(
+    fields: Fields, error: str = "", field: str | None = None, letter: str = "",
+    *, of_letter: bool = False,
+) -> Any:  # fmt: skip
+    """The forms; ``field``: what the error is about, in the second form where ``of_letter``."""
     status = 400 if error else 200
     return render_template(
-        "ask.html.j2", fields=fields, error=error, field=field, letter=letter
-    ), status
+        "ask.html.j2", fields=fields, error=error, field_name=field, letter=letter,
+        of_letter=of_letter, zone=name_zone(),
+    ), status  # fmt: skip
 
 
 @pages.post("/ask")
@@ -53,6 +63,11 @@ def ask_question() -> Any:
             raise
         return _show(fields, str(error), find_field(str(error), QUESTION))
     return _go_to(number)
+
+
+def name_zone() -> str:
+    """The time zone of this host now, in which the pages read and show times."""
+    return format_zone(datetime.now(UTC))
 
 
 def _go_to(number: int) -> Any:
@@ -78,7 +93,7 @@ def _answer_question(fields: Fields) -> int:
     with store().asking() as connection:
         reply = ask_who(connection, question, purpose, with_inquiry=True)
         writer.add_call(connection, fields.values, "", reply)
-    return _keep(writer, [(reply, None)], plain_reply(reply), None)
+    return _keep(writer, [(reply, None)], plain_reply(reply))
 
 
 def _read_purpose(fields: Fields) -> Purpose:
@@ -100,13 +115,15 @@ def ask_letter() -> Any:
     except UsageError as error:
         if request.path.endswith(".json"):
             raise
-        return _show(fields, str(error), find_field(str(error), (*LETTER, "letter")), text)
+        return _show(fields, str(error), find_field(str(error), (*LETTER, "letter")), text,
+                     of_letter=True)  # fmt: skip
     return _go_to(number)
 
 
 def _answer_letter(fields: Fields, data: bytes) -> int:
     purpose = _read_purpose(fields)
-    letter = read_letter(data, Options())
+    zone = f"the form: that of this host, {name_zone()}" if fields.get("zone_here") else ""
+    letter = read_letter(data, Options(zone, read_day(fields.get("date"))))
     if not letter.found:
         why = "; ".join(f"{each.place}: {each.reason}" for each in letter.unread[:3])
         raise UsageError(
@@ -127,17 +144,11 @@ def _answer_letter(fields: Fields, data: bytes) -> int:
             writer.add_found(connection, found, reply)
             replies.append(reply)
     writer.unread = letter.unread
-    return _keep(
-        writer,
-        list(zip(replies, letter.found, strict=True)),
-        _plain_letter(letter, replies),
-        letter,
-    )
+    answered: list[tuple[Reply, Found | None]] = list(zip(replies, letter.found, strict=True))
+    return _keep(writer, answered, _plain_letter(letter, replies))
 
 
 def _plain_letter(letter: Letter, replies: list[Reply]) -> dict[str, Any]:
-    from ctaudit.letter.caution import find_cautions
-
     return {
         "answers": [
             {
@@ -151,9 +162,8 @@ def _plain_letter(letter: Letter, replies: list[Reply]) -> dict[str, Any]:
 
 
 def _keep(
-    writer: ReportWriter, answered: list[tuple[Reply, Any]], plain: dict[str, Any],
-    letter: Letter | None,
-) -> int:  # fmt: skip
+    writer: ReportWriter, answered: list[tuple[Reply, Found | None]], plain: dict[str, Any]
+) -> int:
     """The number of the first inquiry, under which all of it is shown."""
     page = writer.finish()
     numbers = [reply.inquiry for reply, _ in answered if reply.inquiry is not None]

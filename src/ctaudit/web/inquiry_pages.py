@@ -35,12 +35,12 @@ def list_all() -> Any:
     except UsageError as error:
         field = find_field(str(error), WANTED)
         return render_template(
-            "inquiries.html.j2", fields=fields, error=str(error), field=field, rows=(), more=0
+            "inquiries.html.j2", fields=fields, error=str(error), field_name=field, rows=(), more=0
         ), 400
     newest = found[::-1][:LISTED]
     rows = [view_inquiry(each, is_kept=_find(each.inquiry_id) is not None) for each in newest]
     return render_template(
-        "inquiries.html.j2", fields=fields, error="", field=None, rows=rows,
+        "inquiries.html.j2", fields=fields, error="", field_name=None, rows=rows,
         more=len(found) - len(newest),
     )  # fmt: skip
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.query.inquiries import Inquiry
@@ -45,7 +45,7 @@ def view_inquiry(inquiry: Inquiry, *, is_kept: bool) -> InquiryRow:
     )
 
 
-def list_question(inquiry: Inquiry) -> Mapping[str, str]:
+def list_question(inquiry: Inquiry) -> dict[str, Any]:
     """The fields of the form that asks it again; none where it was no question of who."""
     if inquiry.question != "who":
         return {}
