@@ -32,6 +32,8 @@ def create_app(settings: WebSettings) -> Flask:
     """All pages, with the store behind them; a blueprint finds both by ``pages_of``."""
     app = Flask("ctaudit.web", static_folder=None)
     app.jinja_loader = ChoiceLoader([PackageLoader("ctaudit.web"), make_loader()])
+    # Flask escapes by a template's name, and these end in .j2.
+    app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
