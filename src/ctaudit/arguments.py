@@ -79,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("receive", "Receive the kernel's events into the spool.", dsn=False)
     options.add_record(add("record", "Record the spool in the database."))
     add("forward", "Write the spool's events to files and collectors, as ulogd2 did.", dsn=False)
+    add("web", "Serve web pages that ask the record.")
     schema = add("schema", "Install, upgrade or inspect the database's schema.")
     schema.add_argument("action", choices=("install", "upgrade", "status"))
     options.add_import(add("import", "Take over another program's record, or who had an address."))

@@ -20,6 +20,7 @@ COMMANDS = {
     "receive": daemons.run_receive,
     "record": daemons.run_record,
     "forward": daemons.run_forward,
+    "web": daemons.run_web,
     "schema": database.run_schema,
     "import": administration.run_import,
     "maintain": database.run_maintain,
@@ -40,7 +41,7 @@ COMMANDS = {
 }
 
 # They print nothing of their own, and may run without a standard output.
-_SERVICES = ("receive", "record", "forward")
+_SERVICES = ("receive", "record", "forward", "web")
 
 
 def _set_zone(args: Namespace) -> None:

@@ -327,6 +327,11 @@ CREATE FUNCTION ctaudit.announced(p_node text) RETURNS TABLE(announced_from time
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.announced(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.announced_inquiries(p_announcement uuid) RETURNS SETOF bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.announced_inquiries(p_announcement uuid) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2780,6 +2785,8 @@ REVOKE ALL ON FUNCTION ctaudit.advance(p_node text, p_stream uuid, p_from bigint
 REVOKE ALL ON FUNCTION ctaudit.advance_copy(p_stream ctaudit.stream, p_dump bigint, p_for bigint, p_until timestamp with time zone, p_rows bigint, OUT copied_until timestamp with time zone, OUT taken bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.alive(p_node text, p_dump bigint, p_host inet, p_port integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;

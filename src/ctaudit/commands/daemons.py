@@ -1,4 +1,4 @@
-"""receive, record and forward: the processes of a gateway.
+"""receive, record and forward, the processes of a gateway, and web.
 
 Everything that may fail is in what run_service repeats, the imports and the configuration too.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 
 from ctaudit.commands.patience import run_service, wait_for_nothing
 from ctaudit.commands.source import pick_dsn
 from ctaudit.config import Config, check_node, load_config
+from ctaudit.errors import UsageError
 
 
 def run_receive(args: Namespace) -> int:
@@ -61,6 +63,34 @@ def run_forward(args: Namespace) -> int:
         return process.run(load_config(args.config), stop)
 
     return run_service(forward)
+
+
+def run_web(args: Namespace) -> int:
+    from ctaudit.host.log import start_logging
+
+    start_logging("ctaudit-web")
+
+    def serve(stop: Sequence[int]) -> int:
+        _require_web()
+        from ctaudit.database.dsn import check_dsn
+        from ctaudit.query.zone import set_zone
+        from ctaudit.web import process
+        from ctaudit.web.settings import read_settings
+
+        set_zone(None)
+        config = load_config(args.config)
+        settings = read_settings(config)
+        dsn = pick_dsn(args, config) if args.dsn is not None else settings.dsn
+        return process.run(replace(settings, dsn=check_dsn(dsn, "web.dsn")), stop)
+
+    return run_service(serve)
+
+
+def _require_web() -> None:
+    """Raises UsageError where the pages, or what serves them, are not installed."""
+    for module in ("ctaudit.web", "flask", "waitress"):
+        if find_spec(module) is None:
+            raise UsageError("web: the pages are a package of their own: apt install ctaudit-web")
 
 
 def _load_recorder_config(args: Namespace) -> Config:

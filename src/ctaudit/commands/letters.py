@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +19,13 @@ from ctaudit.config import load_config
 from ctaudit.errors import ASK_UNREAD, SUCCESS, WHO_UNKNOWN, UsageError
 
 if TYPE_CHECKING:
-    from ctaudit.commands.reports import ReportWriter
     from ctaudit.conntrack.endpoint import Address
     from ctaudit.letter.letter import Letter
     from ctaudit.letter.letter_text import Tally
     from ctaudit.letter.reading import Found
     from ctaudit.query.purpose import Purpose
     from ctaudit.query.reply import Reply
+    from ctaudit.report.writer import ReportWriter
 
 # Of more the sender must say more; without a port they may be hundreds for each line of a letter.
 _CANDIDATES = 10
@@ -35,6 +33,7 @@ _CANDIDATES = 10
 
 def run_ask(args: Namespace) -> int:
     from ctaudit.commands.reports import name_zone_option, writing_report
+    from ctaudit.letter.clock import read_day
     from ctaudit.letter.letter import Options, read_letter
     from ctaudit.letter.letter_text import (
         Tally,
@@ -48,7 +47,7 @@ def run_ask(args: Namespace) -> int:
 
     purpose = read_purpose(args.case, args.reason)
     options = Options(
-        name_zone_option(args), _read_date(args.date), parse_within(args.within), _find_scope(args)
+        name_zone_option(args), read_day(args.date), parse_within(args.within), _find_scope(args)
     )
     letter = read_letter(_read(args.file), options)
     if not letter.found and not letter.unread:
@@ -134,17 +133,6 @@ def _read(file: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{file}: cannot be read: {reason}") from None
-
-
-def _read_date(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        if re.fullmatch(r"(?:19|20|21)\d\d-\d\d-\d\d", text, re.ASCII):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise UsageError(f"--date {text!r}: not a date; write 2026-02-22")
 
 
 def _find_scope(args: Namespace) -> Callable[[Address], bool] | None:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ctaudit import __version__
 from ctaudit.commands.draft import replacing
 from ctaudit.errors import UsageError
 
 if TYPE_CHECKING:
-    import psycopg
-
-    from ctaudit.letter.claim import Unread
-    from ctaudit.letter.reading import Found
     from ctaudit.query.purpose import Purpose
-    from ctaudit.query.reply import Reply
-    from ctaudit.report.asked import Asked
-    from ctaudit.report.page import Page, Section
+    from ctaudit.report.page import Page
+    from ctaudit.report.writer import ReportWriter
 
-# Of a page that somebody reads. WeasyPrint needs 0.1 s and 2.5 MB for each question.
-QUESTIONS_MAX = 200
 _FORMS = (".html", ".htm", ".pdf")
 
 
@@ -33,56 +24,6 @@ def name_zone_option(args: Namespace) -> str:
     if args.utc:
         return "--utc"
     return f"--tz {args.tz}" if args.tz is not None else ""
-
-
-class ReportWriter:
-    """Gathers the questions of a page as they are answered."""
-
-    def __init__(self, purpose: Purpose) -> None:
-        self.unread: Sequence[Unread] = ()
-        self._purpose = purpose
-        self._sections: list[Section] = []
-        self._schema = 0
-        self._login = ""
-
-    def add_call(
-        self,
-        connection: psycopg.Connection[Any],
-        words: Mapping[str, str],
-        zone_option: str,
-        reply: Reply,
-    ) -> None:
-        """``words``: of the command line, by their names in args."""
-        from ctaudit.report.asked import from_call
-
-        self._add(connection, from_call(words, zone_option, reply.question), reply)
-
-    def add_found(self, connection: psycopg.Connection[Any], found: Found, reply: Reply) -> None:
-        from ctaudit.report.asked import from_letter
-
-        self._add(connection, from_letter(found), reply)
-
-    def _add(self, connection: psycopg.Connection[Any], asked: Asked, reply: Reply) -> None:
-        from functools import partial
-
-        from ctaudit.database.connection import read_schema_version
-        from ctaudit.query.lookup import ask_who
-        from ctaudit.report.page import make_section
-        from ctaudit.report.surroundings import ask_surroundings
-
-        if not self._sections:
-            self._schema = read_schema_version(connection).installed or 0
-            self._login = connection.info.user
-        ask = partial(ask_who, connection, purpose=self._purpose, with_hints=False)
-        around = ask_surroundings(connection, reply, ask)
-        self._sections.append(make_section(len(self._sections) + 1, asked, reply, around))
-
-    def finish(self) -> Page:
-        from ctaudit.report.page import Made, Page
-
-        said = (self._purpose.case, self._purpose.reason)
-        made = Made(datetime.now(UTC), __version__, self._schema, self._login, *said)
-        return Page(made, tuple(self._sections), tuple(self.unread))
 
 
 @contextmanager
@@ -97,6 +38,8 @@ def writing_report(
     if path is None:
         yield None
         return
+    from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
+
     is_pdf = path.suffix.lower() == ".pdf"
     _require(is_pdf=is_pdf)
     if questions > QUESTIONS_MAX:

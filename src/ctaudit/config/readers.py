@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ _MOST_SOCKET_PATH = 107  # bytes, unix(7)
 _DESTINATIONS = (
     'must be a file, "/var/log/ctaudit/nfct.json", or a collector\'s socket, '
     '"unix:/run/collector" or "tcp:192.0.2.5:514"'
+)
+_LISTENED = (
+    'must be a socket file, "unix:/run/ctaudit-web/web.sock", or a port of loopback, '
+    '"127.0.0.1:8037" or "[::1]:8037": a web server before it speaks to others'
 )
 _SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _NAME = "1 to 63 letters, digits, '.', '_' or '-', as a host's name is"
@@ -109,6 +113,40 @@ def split_destination(text: str) -> tuple[str, str, int]:
     if found is None or not 0 < int(found[3]) < 1 << 16:
         raise Refused(_DESTINATIONS)
     return "tcp", found[1] or found[2], int(found[3])
+
+
+def read_listen(value: Any) -> str:
+    """As it is, once ``split_listen`` understands it."""
+    if not isinstance(value, str):
+        raise Refused(_LISTENED)
+    split_listen(value)
+    return value
+
+
+def split_listen(text: str) -> tuple[str, int]:
+    """(socket file, 0) of ``unix:/SOCKET``, (address of loopback, port) of ``127.0.0.1:8037``.
+
+    Raises Refused.
+    """
+    if text.startswith("unix:/"):
+        _, path, _ = split_destination(text)
+        return path, 0
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):([0-9]{1,5})", text)
+    if found is None or not 0 < int(found[3]) < 1 << 16:
+        raise Refused(_LISTENED)
+    try:
+        address = ip_address(found[1] or found[2])
+    except ValueError:
+        raise Refused(_LISTENED) from None
+    if not address.is_loopback:
+        raise Refused(_LISTENED)
+    return str(address), int(found[3])
+
+
+def read_header(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value):
+        raise Refused('must be the name of an HTTP header, such as "X-Remote-User"')
+    return value
 
 
 def check_output_name(name: str) -> None:
@@ -204,6 +242,8 @@ NODE = Form("text", read_node, _NAME)
 PROCEDURE = Form("text", read_procedure, _PROCEDURE)
 PATH = Form("text", read_path, "an absolute path")
 DESTINATION = Form("text", read_destination)
+LISTEN = Form("text", read_listen)
+HEADER = Form("text", read_header)
 FLAG = Form("flag", read_flag)
 NETWORKS = Form("list", read_networks, f"at most {_MOST_NETWORKS} addresses and networks")
 

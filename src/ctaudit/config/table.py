@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ctaudit.config.asking import WEB, WebSection
 from ctaudit.config.key import join_lines, key, named_sections, open_key, section
 from ctaudit.config.readers import NODE, PROCEDURE, one_of
 from ctaudit.config.receiving import (
@@ -88,6 +89,7 @@ class Config:
     canary: CanarySection = section(CanarySection)
     filter: FilterSection = section(FilterSection, FILTER, FILTER_EVALUATED)
     retention: RetentionSection = section(RetentionSection)
+    web: WebSection = section(WebSection, WEB)
     output: Mapping[str, OutputSection] = named_sections(OutputSection, OUTPUT, example="siem")
 
     @property

@@ -13,6 +13,18 @@ from ctaudit.query.time_notation import TimeSpan, find_zone, parse_past
 _FIXED = re.compile(r"(?:Z|UT|UTC|GMT)?(?:[+-][\d:]+(?: [A-Z]{3,4})?)?", re.ASCII | re.IGNORECASE)
 
 
+def read_day(text: str | None) -> date | None:
+    """--date as the command line has it; raises UsageError."""
+    if text is None:
+        return None
+    try:
+        if re.fullmatch(r"(?:19|20|21)\d\d-\d\d-\d\d", text, re.ASCII):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise UsageError(f"--date {text!r}: not a date; write 2026-02-22")
+
+
 @dataclass(frozen=True)
 class ReadTime:
     """``how``: what was not in the time itself and where it was taken from; "" where nothing."""

@@ -30,7 +30,7 @@ from ctaudit.query.hint import FOUND_MAX, Hint, TooSlow, find_hints
 from ctaudit.query.holder import Holder, read_holder
 from ctaudit.query.kept_rows import KeptRows
 from ctaudit.query.path import begin_of
-from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
+from ctaudit.query.purpose import UNSAID, Purpose, announce, find_inquiry, set_purpose
 from ctaudit.query.question import FlowsQuestion, WhoQuestion
 from ctaudit.query.reply import ANSWERS_MAX, Reply, make_reply
 
@@ -82,8 +82,11 @@ def ask_who(
     purpose: Purpose = UNSAID,
     *,
     with_hints: bool = True,
+    with_inquiry: bool = False,
 ) -> Reply:
     """Asks the store; commits, so that the question is on record before its answer is shown.
+
+    ``with_inquiry``: the reply has the inquiry's number.
 
     One snapshot for all functions: a connection that is committed between two of them would
     otherwise be missing from the answers and yet covered.
@@ -94,6 +97,7 @@ def ask_who(
     def ask() -> Reply:
         with asking(connection):
             set_purpose(connection, purpose, announcement)
+            inquiry = find_inquiry(connection, announcement) if with_inquiry else None
             holders: Holders = {}
             answers, hosts = _select_answers(connection, values, holders)
             answers, coverage = follow(connection, question, answers, holders)
@@ -102,7 +106,7 @@ def ask_who(
             is_hinted = with_hints and coverage and not answers
             hints = _look_for_hints(connection, question) if is_hinted else ()
         reply = make_reply(question, answers, coverage, by_protocol, hosts, imports)
-        return name_holders(replace(reply, hints=hints), holders)
+        return name_holders(replace(reply, hints=hints, inquiry=inquiry), holders)
 
     return repeated(ask)
 

@@ -84,6 +84,16 @@ def announce(
     return announcement
 
 
+def find_inquiry(connection: psycopg.Connection[Any], announcement: UUID | None) -> int | None:
+    """The number under which an announced question is on record; None: it was not announced."""
+    if announcement is None:
+        return None
+    found = connection.execute(
+        "SELECT min(i) FROM ctaudit.announced_inquiries(%s) AS i", [announcement]
+    ).fetchone()
+    return None if found is None else found[0]
+
+
 def _send(
     connection: psycopg.Connection[Any],
     purpose: Purpose,

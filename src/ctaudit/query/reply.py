@@ -28,7 +28,8 @@ class Reply:
     ``cut``: there were more than ANSWERS_MAX answers; ``hosts`` are those of all of them.
     ``protocols``: the verdict on each, where the record is complete for some only.
     ``hints``: what may have been meant, where there is no answer.
-    ``imports``: what was asked as well and is not judged.
+    ``imports``: what was asked as well and is not judged. ``inquiry``: the question's number in
+    the record of questions; None: it is in the server's log alone, or the number was not read.
     """
 
     question: WhoQuestion
@@ -40,6 +41,7 @@ class Reply:
     protocols: tuple[ProtocolVerdict, ...] = ()
     imports: tuple[Import, ...] = ()
     hints: tuple[Hint, ...] = ()
+    inquiry: int | None = None
 
     @property
     def of_the_address(self) -> tuple[Answer, ...]:

@@ -13,8 +13,9 @@ from ctaudit.report.page import Page, summarise
 from ctaudit.report.printable import make_printable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import BaseLoader, Environment
 
+_TEMPLATES = ("report.html.j2", "section.html.j2")
 _MISSING = "--report needs the package {}, which is not installed; install it: apt install {}"
 
 
@@ -32,19 +33,36 @@ def name_missing(package: str) -> str:
 
 def render_html(page: Page) -> str:
     style = _read("report.css")
-    template = _make_environment().from_string(_read("report.html.j2"))
+    template = _make_environment().get_template("report.html.j2")
     return template.render(
         page=page, text=report_text, labels=report_text.LABELS, summary=summarise(page.sections),
-        style=_trust(style), timelines={each.id: _trust(each.timeline) for each in page.sections},
+        style=_trust(style), timelines=mark_timelines(page),
         policy=f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; "
         "form-action 'none'",
     )  # fmt: skip
+
+
+def mark_timelines(page: Page) -> dict[str, Any]:
+    """Each section's time line as markup, by the section's id."""
+    return {each.id: _trust(each.timeline) for each in page.sections}
+
+
+def make_loader() -> BaseLoader:
+    """Finds the templates of this package by their names."""
+    from jinja2 import FunctionLoader
+
+    return FunctionLoader(_find)
+
+
+def _find(name: str) -> str | None:
+    return _read(name) if name in _TEMPLATES else None
 
 
 def _make_environment() -> Environment:
     from jinja2 import Environment, StrictUndefined
 
     return Environment(
+        loader=make_loader(),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,

@@ -1,0 +1,72 @@
+"""A question on record, as a row of the list and as the fields to ask it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ctaudit.conntrack.event import name_protocol
+from ctaudit.query.inquiries import Inquiry
+from ctaudit.query.value_text import format_time, localise_times
+
+_SHOWN = {"from": "from", "until": "until"}
+
+
+@dataclass(frozen=True)
+class InquiryRow:
+    number: int
+    asked_at: str
+    person: str
+    case: str
+    reason: str
+    question: str
+    answers: str
+    is_kept: bool
+
+
+def view_inquiry(inquiry: Inquiry, *, is_kept: bool) -> InquiryRow:
+    asked = ", ".join(
+        f"{name} {localise_times(str(value).replace('T', ' ', 1)) if name in _SHOWN else value}"
+        for name, value in inquiry.arguments.items()
+    )
+    if not inquiry.is_answered:
+        answers = "not answered"
+    else:
+        answers = "not counted" if inquiry.answers is None else f"{inquiry.answers:,}"
+    return InquiryRow(
+        inquiry.inquiry_id,
+        format_time(inquiry.asked_at.replace(microsecond=0), trim=True),
+        inquiry.on_behalf_of or inquiry.asked_by,
+        inquiry.case_reference or "",
+        inquiry.reason or "",
+        f"{inquiry.question}({asked})",
+        answers,
+        is_kept,
+    )
+
+
+def list_question(inquiry: Inquiry) -> dict[str, Any]:
+    """The fields of the form that asks it again; none where it was no question of who."""
+    if inquiry.question != "who":
+        return {}
+    said = inquiry.arguments
+    fields = {
+        "public": _join(said.get("address"), said.get("port")),
+        "to": _join(said.get("remote"), said.get("remote_port")),
+        "at": str(said.get("from", "")),
+        "node": str(said.get("node", "")),
+        "zone": str(said.get("zone", "")),
+        "proto": name_protocol(int(said["proto"])) if "proto" in said else "",
+        "case": inquiry.case_reference or "",
+        "reason": inquiry.reason or "",
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _join(address: object, port: object) -> str:
+    if address is None:
+        return ""
+    text = str(address)
+    if port is None:
+        return text
+    return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"

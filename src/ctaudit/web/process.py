@@ -1,0 +1,69 @@
+"""The process that serves the pages, by waitress."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from waitress.server import create_server
+
+from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.host.systemd import Watchdog, notify
+from ctaudit.web.application import BODY_MAX, create_app
+from ctaudit.web.settings import WebSettings
+
+_SLICE = 0.5  # seconds until a signal is noticed, at most
+# A reader that is slow holds a channel, not a thread; waitress ends one that says nothing.
+_LIMITS = {
+    "threads": 8, "connection_limit": 100, "channel_timeout": 60, "cleanup_interval": 10,
+    "max_request_body_size": BODY_MAX, "max_request_header_size": 32_768,
+    "ident": "", "clear_untrusted_proxy_headers": True,
+}  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: WebSettings, stop: Sequence[int]) -> int:
+    """Serves until ``stop`` holds a signal."""
+    server = _listen(settings)
+    where = settings.path or f"http://{_format_host(settings.address)}:{settings.port}/"
+    serving = threading.Thread(target=server.run, name="web", daemon=True)
+    serving.start()
+    log.info("serving the pages at %s", where)
+    notify("READY=1", f"STATUS=serving the pages at {where}")
+    watchdog = Watchdog()
+    while not stop and serving.is_alive():
+        watchdog.feed()
+        time.sleep(_SLICE)
+    notify("STOPPING=1")
+    server.close()
+    if settings.path is not None:
+        Path(settings.path).unlink(missing_ok=True)
+    return 0
+
+
+def _format_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _listen(settings: WebSettings) -> Any:
+    """Raises UsageError or PrivilegeError where the place cannot be listened at."""
+    app = create_app(settings)
+    try:
+        if settings.path is not None:
+            Path(settings.path).unlink(missing_ok=True)
+            return create_server(app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS)
+        return create_server(app, host=settings.address, port=settings.port, **_LIMITS)
+    except OSError as error:
+        place = settings.path or f"{_format_host(settings.address)}:{settings.port}"
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        text = f"web.listen: {place} cannot be listened at: {reason}"
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise PrivilegeError(f"{text}; run it by systemctl start ctaudit-web") from None
+        raise UsageError(f"{text}; another program has it, or its folder is absent") from None
