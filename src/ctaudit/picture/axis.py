@@ -1,0 +1,65 @@
+"""The axis of time below a plot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from xml.etree.ElementTree import Element
+
+from ctaudit.picture.element import add_label, add_line, estimate_width
+from ctaudit.picture.paint import GREY, INK
+from ctaudit.picture.scale import TimeScale
+from ctaudit.picture.ticks import format_zones, list_ticks
+
+_TICK_ROOM = 70  # pixels for a tick's text
+AXIS_HEIGHT = 38  # with the line that names the span and its zone
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The size of a picture: of a wide page, or of a phone's.
+
+    ``left``: pixels for names beside the plot; 0: names stand above it. Letters are drawn as large
+    as the page's, so a picture must be shown in a place about as wide as it is.
+    """
+
+    width: int
+    left: int
+    right: int
+    suffix: str  # of ids, so that both can stand in one page
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.left == 0
+
+    def scale(self, begin: datetime, end: datetime) -> TimeScale:
+        """Of the plot's width."""
+        return TimeScale(begin, end, max(self.left, self.right), self.width - self.right)
+
+
+WIDE = Frame(720, 168, 16, "")
+NARROW = Frame(360, 0, 8, "-narrow")
+
+
+def draw_time_axis(svg: Element, scale: TimeScale, bottom: float, top: float | None = None) -> None:
+    """A line with ticks at ``bottom``, and what zone they are in; from ``top``: lines across."""
+    add_line(svg, (scale.left, bottom, scale.right, bottom), "axis", INK)
+    most = max(2, int((scale.right - scale.left) / _TICK_ROOM))
+    for tick in list_ticks(scale.begin, scale.end, most):
+        x = scale.x(tick.time)
+        if top is not None:
+            add_line(svg, (x, top, x, bottom), "grid", GREY, "" if tick.is_major else "1 3")
+        add_line(svg, (x, bottom, x, bottom + 5), "axis", INK)
+        half = estimate_width(tick.text) / 2
+        place = min(max(x, half), scale.right + 8 - half)
+        weight = {"font-weight": "bold"} if tick.is_major else {}
+        add_label(svg, place, bottom + 18, tick.text, {"text-anchor": "middle", **weight})
+    add_label(svg, scale.left, bottom + 34, format_extent(scale), {"class": "ink quiet"})
+
+
+def format_extent(scale: TimeScale) -> str:
+    """``2026-02-22 12:00 to 2026-02-23 12:00, CET (UTC+01:00)``; seconds where it is short."""
+    begin, end = scale.begin.astimezone(), scale.end.astimezone()
+    clock = "seconds" if end - begin < timedelta(hours=1) else "minutes"
+    texts = [each.replace(tzinfo=None).isoformat(" ", clock) for each in (begin, end)]
+    return f"{' to '.join(texts)}, {format_zones(begin, end)}"
