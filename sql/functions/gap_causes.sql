@@ -37,16 +37,16 @@ AS $function$
     SELECT
         g.node, split_part(g.cause, ':', 1), g.proto, count(*), count(*) FILTER (WHERE l.is_open),
         sum(g.lost)::bigint, count(*) FILTER (WHERE g.lost IS NULL),
-        sum(l.seconds)::double precision, max(l.seconds)::double precision, min(g.gap_from),
+        sum(l.seconds), max(l.seconds), min(g.gap_from),
         CASE WHEN bool_or(g.gap_until IS NULL) THEN NULL ELSE max(g.gap_until) END
     FROM ctaudit.gap AS g
     CROSS JOIN LATERAL (
-        SELECT coalesce(g.gap_until, 'infinity') > now() AS is_open, greatest(0, extract(
-            epoch FROM least(coalesce(g.gap_until, 'infinity'), p_until, now())
+        SELECT coalesce(g.gap_until, 'infinity') > now() AS is_open, greatest(0, date_part(
+            'epoch', least(coalesce(g.gap_until, 'infinity'), p_until, now())
                 - greatest(g.gap_from, p_from)
         )) AS seconds
     ) AS l
-    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
+    WHERE (p_node IS NULL OR g.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[]))
         AND g.gap_from < p_until AND coalesce(g.gap_until, 'infinity') >= p_from
     GROUP BY 1, 2, 3
     ORDER BY g.node, sum(l.seconds) DESC, 2, 3;

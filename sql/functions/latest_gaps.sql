@@ -45,7 +45,7 @@ BEGIN
             AND coalesce(f.gap_until, 'infinity') >= p_from
         ORDER BY f.gap_from DESC LIMIT p_limit
     ) AS g
-    WHERE p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node))
+    WHERE p_node IS NULL OR n.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[])
     ORDER BY g.gap_from DESC, g.gap_id DESC LIMIT p_limit;
 END
 $function$;

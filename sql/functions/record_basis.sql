@@ -91,7 +91,7 @@ AS $function$
     ) AS d
     LEFT JOIN state AS k ON k.node = n.node
     LEFT JOIN ctaudit.clock AS l ON l.clock_id = k.last_id
-    WHERE (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+    WHERE (p_node IS NULL OR n.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[]))
         AND coalesce(least(i.openings_from, i.ends_from), n.first_seen) < p_until
     ORDER BY n.node;
 $function$;

@@ -10,7 +10,7 @@
 -- Returns: rows by node, kind and time
 --   kind       covered     coverage without a gap of all protocols
 --              gap         of all protocols
---              partial     a gap of one protocol, where the record of others is covered
+--              partial     gaps of one protocol
 --              doubtful    times that prove nothing since the clock was stepped
 --              pending     from where a stream that goes on is covered until now
 --              uncovered   none of these, since the node was first seen and until it was gone
@@ -53,20 +53,20 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH asked AS MATERIALIZED (
-        SELECT n.node, tstzmultirange(tstzrange(
+        SELECT n.node, n.node_id, tstzmultirange(tstzrange(
             greatest(p_from, n.first_seen),
             greatest(p_from, n.first_seen, least(v_until, ctaudit.gone_at(n)))
         )) AS existed,
-        (SELECT tstzmultirange(tstzrange(max(s.covered_until), greatest(max(s.covered_until), now())))
+        (SELECT range_agg(tstzrange(s.covered_until, greatest(s.covered_until, now())))
             FROM ctaudit.stream AS s
             WHERE s.node = n.node AND s.stopped_at IS NULL AND s.covered_from IS NOT NULL
         ) AS pending
         FROM ctaudit.node AS n
-        WHERE (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+        WHERE (p_node IS NULL OR n.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[]))
             AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
     ),
     gap AS MATERIALIZED (
-        SELECT g.node, g.proto IS NULL AS is_whole, greatest(g.gap_from, p_from) AS gap_from,
+        SELECT a.node_id, g.proto IS NULL AS is_whole, greatest(g.gap_from, p_from) AS gap_from,
             least(coalesce(g.gap_until, 'infinity'), v_until) AS gap_until
         FROM asked AS a
         JOIN ctaudit.gap AS g ON g.node = a.node
@@ -74,15 +74,15 @@ BEGIN
     ),
     -- A gap of a moment has one microsecond.
     missing AS (
-        SELECT g.node,
+        SELECT g.node_id,
             range_agg(tstzrange(g.gap_from, greatest(g.gap_until, g.gap_from + interval '1 us')))
                 FILTER (WHERE g.is_whole) AS whole,
             range_agg(tstzrange(g.gap_from, greatest(g.gap_until, g.gap_from + interval '1 us')))
                 FILTER (WHERE NOT g.is_whole) AS partial
-        FROM gap AS g GROUP BY g.node
+        FROM gap AS g GROUP BY g.node_id
     ),
-    known AS (
-        SELECT a.node, a.existed, coalesce(m.whole, '{}') AS whole,
+    known AS MATERIALIZED (
+        SELECT a.node_id, a.existed, coalesce(m.whole, '{}') AS whole,
             coalesce(m.partial, '{}') AS partial, coalesce(a.pending, '{}') AS pending,
             coalesce((
                 SELECT range_agg(tstzrange(c.covered_from, c.covered_until))
@@ -94,45 +94,49 @@ BEGIN
                 FROM ctaudit.clock_doubt AS k
                 WHERE k.node = a.node AND k.doubt_from < v_until AND k.doubt_until >= p_from
             ), '{}') AS doubtful
-        FROM asked AS a LEFT JOIN missing AS m ON m.node = a.node
+        FROM asked AS a LEFT JOIN missing AS m ON m.node_id = a.node_id
     ),
+    -- Kinds are numbers here, which sort faster than names do.
     part AS (
-        SELECT k.node, p.kind, lower(u.span) AS part_from, upper(u.span) AS part_until,
-            extract(epoch FROM upper(u.span) - lower(u.span)) AS seconds, 0 AS gaps
+        SELECT k.node_id, p.kind, lower(u.span) AS part_from, upper(u.span) AS part_until, 0 AS gaps
         FROM known AS k
         CROSS JOIN LATERAL (VALUES
-            ('covered', k.existed * k.covered - k.whole),
-            ('gap', k.whole),
-            ('partial', k.partial - k.whole),
-            ('doubtful', tstzmultirange(tstzrange(p_from, v_until)) * k.doubtful),
-            ('pending', k.existed * k.pending - k.covered - k.whole),
-            ('uncovered', k.existed - k.covered - k.whole - k.pending)
+            (1, k.existed * k.covered - k.whole),
+            (4, tstzmultirange(tstzrange(p_from, v_until)) * k.doubtful),
+            (5, k.existed * k.pending - k.covered - k.whole),
+            (6, k.existed - k.covered - k.whole - k.pending)
         ) AS p (kind, spans)
         CROSS JOIN LATERAL unnest(p.spans) AS u (span)
         UNION ALL
-        SELECT g.node, CASE WHEN g.is_whole THEN 'gap' ELSE 'partial' END, g.gap_from,
-            g.gap_until, 0, 1
+        SELECT g.node_id, CASE WHEN g.is_whole THEN 2 ELSE 3 END, g.gap_from, g.gap_until, 1
         FROM gap AS g
     ),
-    begun AS (
-        SELECT p.*, coalesce(
-            p.part_from - max(p.part_until) OVER (
-                PARTITION BY p.node, p.kind ORDER BY p.part_from, p.part_until
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            ) > p_step, true
-        ) AS is_new
+    following AS (
+        SELECT p.*, max(p.part_until) OVER (
+            PARTITION BY p.node_id, p.kind ORDER BY p.part_from
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS reached
         FROM part AS p
+    ),
+    begun AS (
+        SELECT f.*, coalesce(f.part_from - f.reached > p_step, true) AS is_new,
+            -- What no part before it has of it.
+            greatest(date_part('epoch', f.part_until - greatest(f.part_from, f.reached)), 0)
+                AS seconds
+        FROM following AS f
     ),
     numbered AS (
         SELECT b.*, count(*) FILTER (WHERE b.is_new) OVER (
-            PARTITION BY b.node, b.kind ORDER BY b.part_from, b.part_until ROWS UNBOUNDED PRECEDING
+            PARTITION BY b.node_id, b.kind ORDER BY b.part_from ROWS UNBOUNDED PRECEDING
         ) AS number
         FROM begun AS b
     )
-    SELECT n.node, n.kind, min(n.part_from), max(n.part_until),
-        sum(n.seconds)::double precision, sum(n.gaps)
+    SELECT a.node,
+        ('{covered,gap,partial,doubtful,pending,uncovered}'::text[])[n.kind],
+        min(n.part_from), max(n.part_until), sum(n.seconds), sum(n.gaps)
     FROM numbered AS n
-    GROUP BY n.node, n.kind, n.number
-    ORDER BY n.node, n.kind, min(n.part_from);
+    JOIN asked AS a ON a.node_id = n.node_id
+    GROUP BY a.node, n.kind, n.number
+    ORDER BY a.node, n.kind, min(n.part_from);
 END
 $function$;

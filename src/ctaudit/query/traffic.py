@@ -151,17 +151,26 @@ def _choose_bucket(span: timedelta) -> timedelta:
 
 
 def ask_traffic(
-    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
+    connection: psycopg.Connection[Any],
+    question: TrafficQuestion,
+    purpose: Purpose = UNSAID,
+    seconds: float | None = None,
 ) -> tuple[Share, ...]:
-    """By time and rank; commits, so that the question is on record before its answer is shown."""
-    return _ask(connection, Share, _TRAFFIC, question, purpose)
+    """By time and rank; commits, so that the question is on record before its answer is shown.
+
+    ``seconds``: how long it may take; raises TooLongError.
+    """
+    return _ask(connection, Share, _TRAFFIC, question, purpose, seconds)
 
 
 def ask_durations(
-    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
+    connection: psycopg.Connection[Any],
+    question: TrafficQuestion,
+    purpose: Purpose = UNSAID,
+    seconds: float | None = None,
 ) -> tuple[DurationBin, ...]:
     """Of the connections that ended in the span, by protocol and length; bucket and by are left."""
-    return _ask(connection, DurationBin, _DURATIONS, question, purpose)
+    return _ask(connection, DurationBin, _DURATIONS, question, purpose, seconds)
 
 
 def _ask(
@@ -170,13 +179,14 @@ def _ask(
     source: sql.SQL,
     question: TrafficQuestion,
     purpose: Purpose,
+    seconds: float | None,
 ) -> tuple[T, ...]:
     values = _values(question)
     announced = sql.SQL("SELECT count(*) FROM {}").format(source)
     announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
 
     def ask() -> tuple[T, ...]:
-        with asking(connection):
+        with asking(connection, seconds):
             set_purpose(connection, purpose, announcement)
             return tuple(select_rows(connection, shape, source, values))
 
