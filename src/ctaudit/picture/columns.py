@@ -1,6 +1,6 @@
 """Amounts by buckets of time: rows of columns over one axis.
 
-What is interpolated is hatched, what is not known a hole with a question mark, and what is known in
+What is interpolated is hatched, what is not known a blank with a question mark, and what is known in
 part has an arrow above it. Behind all stands where the record is not complete.
 """
 
@@ -41,7 +41,7 @@ _MARK_ROOM = 9  # pixels of a column that has room for a question mark
 
 @dataclass(frozen=True)
 class Column:
-    """``amount`` None: not known, a hole; ``is_least``: not all of it is known.
+    """``amount`` None: not known, a blank; ``is_least``: not all of it is known.
 
     ``interpolated``: of the amount.
     """
@@ -133,13 +133,13 @@ def _draw_name(svg: Element, scale: TimeScale, row: Row, frame: Frame, top: floa
 
 
 def _draw_row(svg: Element, scale: TimeScale, row: Row, heights: Heights) -> None:
-    solid, light, holes, arrows = [], [], [], []
+    solid, light, blanks, arrows = [], [], [], []
     for column in row.columns:
         left, right = scale.x(column.begin), scale.x(column.end)
         inset = min(1.0, (right - left) / 6)
         left, width = left + inset, max(0.6, right - left - 2 * inset)
         if column.amount is None:
-            holes.append(Box(left, heights.top, width, heights.bottom - heights.top))
+            blanks.append(Box(left, heights.top, width, heights.bottom - heights.top))
             continue
         height = heights.height(column.amount)
         y = heights.bottom - height
@@ -150,10 +150,10 @@ def _draw_row(svg: Element, scale: TimeScale, row: Row, heights: Heights) -> Non
             arrows.append(_arrow(left + width / 2, max(y - 2, heights.top + 5), min(width, 8)))
     add_boxes(svg, solid, KNOWN)
     add_boxes(svg, light, INTERPOLATED)
-    add_boxes(svg, holes, UNKNOWN)
-    for hole in holes:
-        if hole.width >= _MARK_ROOM:
-            middle = (hole.x + hole.width / 2, hole.y + hole.height / 2 + 4)
+    add_boxes(svg, blanks, UNKNOWN)
+    for blank in blanks:
+        if blank.width >= _MARK_ROOM:
+            middle = (blank.x + blank.width / 2, blank.y + blank.height / 2 + 4)
             add_label(svg, *middle, "?", {"text-anchor": "middle"})
     add_hatch(svg, "".join(arrows), "axis", INK)
 

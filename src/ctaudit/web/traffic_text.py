@@ -61,8 +61,8 @@ INTERPOLATED = (
     "What a long connection carried is spread over the time between two moments at which its "
     "counters are known; what lies over the edge of a column is interpolated, and hatched."
 )
-HOLE = (
-    "A dashed column with a question mark is a hole: connections were open, and nothing counted "
+BLANK = (
+    "A dashed column with a question mark is left blank: connections were open, and nothing counted "
     "what they carried. It is not zero."
 )
 LEAST = "An arrow says: at least this, since not all connections of the column were counted."

@@ -121,12 +121,12 @@ def _draw_party(name: str, shares: Sequence[Share], most: int) -> Row:
 
 
 def _draw_bytes(share: Share) -> Column:
-    """Where of no connection it is known what it carried there is a hole."""
-    is_hole = share.bytes is None or (share.uncounted == share.connections and not share.bytes)
+    """Where of no connection it is known what it carried there is a blank instead of a column."""
+    is_blank = share.bytes is None or (share.uncounted == share.connections and not share.bytes)
     return Column(
         share.bucket_from,
         share.bucket_until,
-        None if is_hole else share.bytes,
+        None if is_blank else share.bytes,
         share.interpolated_bytes,
         share.uncounted > 0,
     )
@@ -189,7 +189,7 @@ def _list_notes(
     if any(column.interpolated for column in columns):
         yield text.INTERPOLATED
     if any(column.amount is None for column in columns):
-        yield text.HOLE
+        yield text.BLANK
     if any(column.is_least and column.amount is not None for column in columns):
         yield text.LEAST
     if uncovered:

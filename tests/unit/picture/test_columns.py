@@ -63,7 +63,7 @@ def test_what_is_not_known_is_a_hole_and_no_zero(frame: Frame) -> None:
     svg = read(draw_columns(columns(column(0, 500), column(1, None), column(2, 0)), frame, "x"))
     [(_, _, _, height), *_] = boxes(svg, "amount-unknown")
     assert height == 100
-    assert len(boxes(svg, "amount")) == 2, "the hole and the zero have none; one is the key's"
+    assert len(boxes(svg, "amount")) == 2, "the blank and the zero have none; one is the key's"
     assert "unknown" in texts(svg)
 
 

@@ -82,7 +82,7 @@ def test_what_is_interpolated_not_counted_and_counted_in_part() -> None:
     ]  # fmt: skip
     assert columns[3].is_least
     assert shown.headline.startswith("In all at least 1,007 bytes in ")
-    assert {text.INTERPOLATED, text.HOLE, text.LEAST} <= set(shown.notes)
+    assert {text.INTERPOLATED, text.BLANK, text.LEAST} <= set(shown.notes)
     assert [row[2] for row in shown.numbers] == ["1,000", "?", "0", "7"]
 
 
