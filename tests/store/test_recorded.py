@@ -180,7 +180,7 @@ def test_many_gaps_are_merged_and_counted_and_take_no_second(
     took = time.monotonic() - began
     count = sum(span.gaps for span in found.spans)
     assert count == found.gap_count == pytest.approx(365 * 86_400 / 340, abs=2)
-    assert len(found.spans) < 4 * 361
+    assert len(found.spans) < 4 * 161
     kinds = seconds_of(found)
     assert kinds["gap"] == pytest.approx(count, abs=2)
     assert sum(kinds.values()) == pytest.approx(365 * 86_400, abs=1)

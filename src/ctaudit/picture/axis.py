@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from xml.etree.ElementTree import Element
 
-from ctaudit.picture.element import add_label, add_line, estimate_width
+from ctaudit.picture.element import BOLD, FONT, add_label, add_line, estimate_width
 from ctaudit.picture.paint import GREY, INK
 from ctaudit.picture.scale import TimeScale
 from ctaudit.picture.ticks import format_zones, list_ticks
@@ -65,8 +65,8 @@ def draw_time_axis(
         for top, end in lanes:
             add_line(svg, (x, top, x, end), "grid", GREY, "" if tick.is_major else "1 3")
         add_line(svg, (x, bottom, x, bottom + 5), "axis", INK)
-        half = estimate_width(tick.text) / 2
-        place = min(max(x, half), scale.right + 8 - half)
+        half = estimate_width(tick.text, BOLD if tick.is_major else FONT) / 2
+        place = min(max(x, half), scale.right + 7 - half)
         weight = {"font-weight": "bold"} if tick.is_major else {}
         add_label(svg, place, bottom + 18, tick.text, {"text-anchor": "middle", **weight})
     for number, line in enumerate(_wrap_extent(scale)):

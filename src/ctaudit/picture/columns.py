@@ -1,7 +1,7 @@
 """Amounts by buckets of time: rows of columns over one axis.
 
-What is interpolated is hatched, what is not known a blank with a question mark, and what is known in
-part has an arrow above it. Behind all stands where the record is not complete.
+What is interpolated is hatched, what is not known is left blank with a question mark, and what is
+known in part has an arrow above it. Behind all stands where the record is not complete.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from ctaudit.picture.axis import Frame, axis_height, draw_time_axis
 from ctaudit.picture.element import (
+    BOLD,
     Box,
     add_boxes,
     add_hatch,
@@ -122,7 +123,7 @@ def _draw_name(svg: Element, scale: TimeScale, row: Row, frame: Frame, top: floa
     quiet = {"class": "ink quiet", "font-size": "11", "text-anchor": "end"}
     if frame.is_narrow:
         room = scale.right - scale.left - estimate_width(row.note, 11) - 10
-        add_label(svg, frame.right, top - 5, shorten(row.name, room, 13.5), bold)
+        add_label(svg, frame.right, top - 5, shorten(row.name, room, BOLD), bold)
         add_label(svg, scale.right, top - 5, row.note, quiet)
         return
     size = 12 if estimate_width(row.name) <= frame.left - 60 else 10

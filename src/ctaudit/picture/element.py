@@ -14,6 +14,7 @@ from ctaudit.picture.paint import INK, Paint
 from ctaudit.picture.printable import make_printable
 
 FONT = 12  # pixels
+BOLD = 13.5  # bold letters are as wide as others of this size
 _STEP = 7  # between two lines of a hatch
 
 

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 
 from ctaudit.picture.axis import Frame, axis_height, draw_time_axis
 from ctaudit.picture.element import (
+    BOLD,
     Box,
     add_boxes,
     add_label,
@@ -32,11 +33,11 @@ KINDS: dict[str, tuple[Paint, float, float]] = {
     "uncovered": (Paint("uncovered", PAPER, GREY, hatch=GREY, lean="\\"), 12, 1.5),
     "partial": (Paint("partial", ORANGE, INK, width=0.5), 6, 2.0),
     "doubtful": (Paint("doubtful-clock", PAPER, PURPLE, hatch=PURPLE, lean="x"), 6, 2.0),
+    "scattered": (Paint("scattered", PAPER, VERMILION, hatch=VERMILION), 22, 2.0),
     "gap": (Paint("gap", VERMILION, VERMILION, width=0.5), 22, 2.0),
 }
 _LOW = {"doubtful": 16.0, "partial": 6.0}  # offsets in a lane of what is not in its middle
 _LANE = 26
-_BOLD = 13.5  # bold letters are as wide as others of this size
 _TOP = 8
 
 
@@ -101,13 +102,13 @@ def _draw_lane(svg: Element, scale: TimeScale, lane: NodeLane, frame: Frame, top
     if frame.is_narrow:
         note_width = estimate_width(lane.note, 11)
         room = scale.right - scale.left - note_width - 10
-        add_label(svg, scale.left, top + 12, shorten(lane.name, room, _BOLD), bold)
+        add_label(svg, scale.left, top + 12, shorten(lane.name, room, BOLD), bold)
         add_label(svg, scale.right, top + 12, lane.note, quiet | {"text-anchor": "end"})
         top += 16
     else:
         end = {"text-anchor": "end"}
         add_label(
-            svg, scale.left - 10, top + 12, shorten(lane.name, frame.left - 14, _BOLD), bold | end
+            svg, scale.left - 10, top + 12, shorten(lane.name, frame.left - 14, BOLD), bold | end
         )
         add_label(svg, scale.left - 10, top + 24, lane.note, quiet | end)
     for kind, (paint, height, least) in KINDS.items():

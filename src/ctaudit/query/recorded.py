@@ -17,7 +17,7 @@ from ctaudit.query.time_notation import parse_instant, refuse_future
 
 SPANS = {"day": timedelta(days=1), "week": timedelta(days=7), "year": timedelta(days=365)}
 GAPS_MAX = 200
-_STEPS = 360  # of the span: what lies closer together is one row
+_STEPS = 160  # of the span, two pixels of a phone: what lies closer together is one row
 _SECONDS = 10.0  # that each function may take
 _LONGEST = timedelta(days=3660)
 

@@ -19,6 +19,7 @@ PICTURE = "The record of {nodes} from {begin} until {end}"
 KEYS: Mapping[str, str] = {
     "covered": "recorded",
     "gap": "gap: something may be missing",
+    "scattered": "short gaps, close together",
     "partial": "gap of one protocol",
     "doubtful": "clock set: times in doubt",
     "pending": "not recorded yet",

@@ -11,7 +11,7 @@ from typing import Any
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.picture.record_lanes import Lanes, NodeLane, Part
 from ctaudit.query.durations_text import format_length
-from ctaudit.query.recorded import Basis, GapCause, Recorded
+from ctaudit.query.recorded import Basis, GapCause, Recorded, RecordedSpan
 from ctaudit.query.status import Gap, Pair
 from ctaudit.query.value_text import format_count, format_time, plain_value
 from ctaudit.report.report_text import CAUSES
@@ -46,6 +46,16 @@ class RecordView:
     causes: tuple[tuple[str, ...], ...]
     gaps: tuple[tuple[str, ...], ...]
     gaps_note: str
+
+    @property
+    def node_cells(self) -> Iterator[tuple[str, ...]]:
+        """Without the remarks."""
+        return (tuple(vars(row).values())[:-1] for row in self.nodes)
+
+    @property
+    def remarks(self) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Of the gateways that have some."""
+        return [(row.node, row.remarks) for row in self.nodes if row.remarks]
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def make_lanes(recorded: Recorded, sums: Mapping[str, _Sums]) -> Lanes:
     """Of the first LANES_MAX gateways, by name."""
     parts: dict[str, list[Part]] = defaultdict(list)
     for span in recorded.spans:
-        parts[span.node].append(Part(span.kind, span.span_from, span.span_until))
+        parts[span.node].append(Part(_find_kind(span), span.span_from, span.span_until))
     lanes = []
     for basis in recorded.bases[: text.LANES_MAX]:
         mine = sums[basis.node]
@@ -128,6 +138,13 @@ def make_lanes(recorded: Recorded, sums: Mapping[str, _Sums]) -> Lanes:
     )
     description = "; ".join(f"{lane.name}: {lane.note or lane.remark}" for lane in lanes)
     return Lanes(question.begin, question.end, tuple(lanes), title, description, dict(text.KEYS))
+
+
+def _find_kind(span: RecordedSpan) -> str:
+    """Of several gaps as one the kind tells whether most of that time is recorded."""
+    length = (span.span_until - span.span_from).total_seconds()
+    is_scattered = span.kind == "gap" and span.gaps > 1 and span.seconds < length / 2
+    return "scattered" if is_scattered else span.kind
 
 
 def _list_notes(recorded: Recorded) -> Iterator[str]:

@@ -37,12 +37,12 @@ TOO_LONG = (
 )
 
 LABELS = SimpleNamespace(
-    begin="From", until="Until", bucket="Column", by="What", top="Greatest", node="Gateway",
+    begin="From", until="Until", bucket="Length of a column", by="Show", top="Rows at most", node="Gateway",
     host="Internal host or network", remote="Remote end or network", case="Case", reason="Reason",
     ask="Ask", json="as JSON", numbers="Each column in numbers", parties="In the whole time",
     party="Party", bytes="Bytes", packets="Packets", connections="Connections",
     began="Of these began", error="Off by at most", uncounted="Not all counted",
-    time="Column from", uncovered="Where the record is not complete",
+    time="From", uncovered="Where the record is not complete",
     protocol="Protocol", shortest="From", longest="To",
     timeouts="The kernel's time-outs, by default",
 )  # fmt: skip
@@ -62,8 +62,8 @@ INTERPOLATED = (
     "counters are known; what lies over the edge of a column is interpolated, and hatched."
 )
 BLANK = (
-    "A dashed column with a question mark is left blank: connections were open, and nothing counted "
-    "what they carried. It is not zero."
+    "A dashed column with a question mark is left blank: connections were open, and nothing "
+    "counted what they carried. It is not zero."
 )
 LEAST = "An arrow says: at least this, since not all connections of the column were counted."
 UNCOVERED = "Where the record is not complete, connections may be missing from the picture."
@@ -91,9 +91,7 @@ BYTES, CONNECTIONS = "bytes", "connections"
 OTHERS = "all others"
 
 DURATIONS_TITLE = "How long the connections had lasted that ended from {begin} until {end}"
-DURATIONS_AXIS = (
-    "time from the first packet until the kernel's entry expired; each step is 10 times"
-)
+DURATIONS_AXIS = "from the first packet until the kernel's entry expired, on a logarithmic scale"
 DURATIONS_NOTE = (
     "A connection lasts until the kernel's entry expires, so its duration includes the protocol's "
     "closing time-out: a TCP connection that was closed in good order lasts at least the 120 s of "

@@ -45,7 +45,7 @@ def view_traffic(
         _format_headline(shares),
         make_columns(question, parties, uncovered or (), end) if shares else None,
         tuple(_list_notes(question, shares, uncovered)),
-        tuple(_sum_party(name, mine) for name, mine in parties.items()),
+        tuple(_sum_party(name, mine) for name, mine in parties.items() if question.by != "total"),
         tuple(_list_numbers(question, shares)),
         tuple(list_uncovered(uncovered or ())),
     )

@@ -77,6 +77,13 @@ def test_a_whole_record() -> None:
     assert view.notes == ()
 
 
+def test_short_gaps_close_together_are_drawn_otherwise_than_a_long_one() -> None:
+    for seconds, gaps, kind in ((90, 1, "gap"), (80, 7, "gap"), (7, 7, "scattered")):
+        found = replace(recorded(), spans=(replace(span("gap", 90, gaps), seconds=seconds),))
+        [lane] = view_record(found).lanes.lanes
+        assert [part.kind for part in lane.parts] == [kind]
+
+
 def test_nobody_has_recorded() -> None:
     view = view_record(Recorded(QUESTION, (), (), (), (), ()))
     assert view.headline == text.NO_NODES

@@ -90,7 +90,7 @@ def test_where_accounting_was_off_there_is_no_number() -> None:
     shown = view(share(0, None, uncounted=3), share(1, None, uncounted=3))
     assert "of none it is known how much it carried" in shown.headline
     assert shown.picture is not None and shown.picture.rows[0].note == "?"
-    assert shown.parties[0][1] == "?"
+    assert shown.numbers[0][2] == "?"
 
 
 def test_by_host_with_the_others() -> None:
