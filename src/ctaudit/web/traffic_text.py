@@ -37,8 +37,9 @@ TOO_LONG = (
 )
 
 LABELS = SimpleNamespace(
-    begin="From", until="Until", bucket="Length of a column", by="Show", top="Rows at most", node="Gateway",
-    host="Internal host or network", remote="Remote end or network", case="Case", reason="Reason",
+    begin="From", until="Until", bucket="Length of a column", by="Show", top="Rows at most",
+    node="Gateway", host="Internal host or network", remote="Remote end or network",
+    case="Case", reason="Reason",
     ask="Ask", json="as JSON", numbers="Each column in numbers", parties="In the whole time",
     party="Party", bytes="Bytes", packets="Packets", connections="Connections",
     began="Of these began", error="Off by at most", uncounted="Not all counted",
