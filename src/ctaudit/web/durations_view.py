@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.picture.durations import Bin, Durations, Panel
 from ctaudit.query.durations_text import GENERIC, TIMEOUTS, format_length, timeouts_in
-from ctaudit.query.traffic import DurationBin, TrafficQuestion
+from ctaudit.query.traffic import DurationBin, TrafficQuestion, find_end
 from ctaudit.query.uncovered import Uncovered
 from ctaudit.query.value_text import format_count, format_time
 from ctaudit.web import traffic_text as text
@@ -40,7 +40,7 @@ def view_durations(
     order = sorted(by_protocol, key=lambda proto: -_count(by_protocol[proto]))
     drawn = order[: text.PROTOCOLS_MAX]
     panels = tuple(_make_panel(proto, by_protocol[proto]) for proto in drawn)
-    end = question.end or datetime.now(UTC)
+    end = find_end(question)
     title = text.DURATIONS_TITLE.format(begin=_format(question.begin), end=_format(end))
     described = "; ".join(f"{panel.name}: {panel.note}" for panel in panels)
     notes = [text.DURATIONS_NOTE] if bins else []

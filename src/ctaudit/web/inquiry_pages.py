@@ -12,11 +12,13 @@ from ctaudit.query.inquiries import Inquiry, ask_inquiries, read_inquiries
 from ctaudit.query.inquiries_text import plain_inquiries
 from ctaudit.report import report_text
 from ctaudit.report.html import mark_timelines, render_html
+from ctaudit.report.page import Page
 from ctaudit.report.pdf import render_pdf
 from ctaudit.web.fields import Fields, find_field, read_fields
 from ctaudit.web.inquiry_view import list_question, view_inquiry
 from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
+from ctaudit.web.traffic_pages import show_traffic
 
 pages = Blueprint("inquiries", __name__)
 
@@ -69,7 +71,9 @@ def _find(number: int) -> Kept | None:
 @pages.get("/inquiries/<int(signed=True):number>")
 def show(number: int) -> Any:
     answer = _find(number)
-    if answer is not None:
+    if answer is not None and answer.page is None:
+        return show_traffic(number, answer)
+    if answer is not None and answer.page is not None:
         return render_template(
             "answer.html.j2", number=number, page=answer.page, views=answer.view,
             text=report_text, labels=report_text.LABELS,
@@ -100,17 +104,21 @@ def _read(number: int) -> Inquiry:
 
 @pages.get("/inquiries/<int(signed=True):number>/report.html")
 def hand_over(number: int) -> Any:
-    answer = _find(number) or abort(404)
-    return _send(render_html(answer.page).encode(), f"inquiry-{number}.html", "text/html")
+    return _send(render_html(_find_page(number)).encode(), f"inquiry-{number}.html", "text/html")
 
 
 @pages.get("/inquiries/<int(signed=True):number>/report.pdf")
 def hand_over_pdf(number: int) -> Any:
-    answer = _find(number) or abort(404)
+    page = _find_page(number)
     with _PDF:
-        return _send(
-            render_pdf(render_html(answer.page)), f"inquiry-{number}.pdf", "application/pdf"
-        )
+        return _send(render_pdf(render_html(page)), f"inquiry-{number}.pdf", "application/pdf")
+
+
+def _find_page(number: int) -> Page:
+    answer = _find(number)
+    if answer is None or answer.page is None:
+        abort(404)
+    return answer.page
 
 
 def _send(body: bytes, name: str, kind: str) -> Response:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 LANES_MAX = 100
 TITLE = "The record"
+NOT_UNDERSTOOD = "Not understood"
 INTRODUCTION = (
     "What of this time is recorded at each gateway, and what is missing. That no connection fits a "
     "question is proven only where the record has no gap."

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from ctaudit.picture.columns import Keys
 
 TITLE = "Traffic"
+NOT_UNDERSTOOD = "Not understood"
 INTRODUCTION = (
     "What flowed through the gateways, when and by whom, and how long connections lasted. Each "
     "question is put on record, with the case and the reason that are given here."
@@ -40,7 +41,8 @@ LABELS = SimpleNamespace(
     begin="From", until="Until", bucket="Length of a column", by="Show", top="Rows at most",
     node="Gateway", host="Internal host or network", remote="Remote end or network",
     case="Case", reason="Reason",
-    ask="Ask", json="as JSON", numbers="Each column in numbers", parties="In the whole time",
+    ask="Ask", again="Ask again", json="as JSON", numbers="Each column in numbers",
+    parties="In the whole time",
     party="Party", bytes="Bytes", packets="Packets", connections="Connections",
     began="Of these began", error="Off by at most", uncounted="Not all counted",
     time="From", uncovered="Where the record is not complete",

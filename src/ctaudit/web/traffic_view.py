@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ctaudit.picture.columns import Column, Columns, Row
 from ctaudit.picture.scale import format_bytes, format_number
-from ctaudit.query.traffic import Share, TrafficQuestion
+from ctaudit.query.traffic import Share, TrafficQuestion, find_end
 from ctaudit.query.traffic_text import format_party_of
 from ctaudit.query.uncovered import Uncovered
 from ctaudit.query.value_text import format_count, format_time, localise_times
@@ -39,7 +39,7 @@ def view_traffic(
     now: datetime | None = None,
 ) -> TrafficView:
     """``uncovered`` None: it is not known which parts are."""
-    end = _find_end(question, now)
+    end = find_end(question, now)
     parties = _group(question, shares)
     return TrafficView(
         _format_headline(shares),
@@ -49,11 +49,6 @@ def view_traffic(
         tuple(_list_numbers(question, shares)),
         tuple(list_uncovered(uncovered or ())),
     )
-
-
-def _find_end(question: TrafficQuestion, now: datetime | None) -> datetime:
-    now = now or datetime.now(UTC)
-    return min(question.end or now, now)
 
 
 def _group(question: TrafficQuestion, shares: Sequence[Share]) -> Mapping[str, Sequence[Share]]:
