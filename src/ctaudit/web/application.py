@@ -38,8 +38,6 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
-    # Flask escapes by the end of a template's name, and .j2 is none that it knows.
-    app.jinja_env.autoescape = True
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ctaudit"] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
 
@@ -15,7 +16,7 @@ from ctaudit.report.html import mark_timelines, render_html
 from ctaudit.report.page import Page
 from ctaudit.report.pdf import render_pdf
 from ctaudit.web.fields import Fields, find_field, read_fields
-from ctaudit.web.inquiry_view import list_question, view_inquiry
+from ctaudit.web.inquiry_view import list_question, list_traffic, view_inquiry
 from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
 from ctaudit.web.traffic_pages import show_traffic
@@ -82,8 +83,16 @@ def show(number: int) -> Any:
     inquiry = _read(number)
     return render_template(
         "inquiry.html.j2", inquiry=inquiry, row=view_inquiry(inquiry, is_kept=False),
-        again=url_for("ask.show_forms", **list_question(inquiry)),
+        again=_find_again(inquiry),
     )  # fmt: skip
+
+
+def _find_again(inquiry: Inquiry) -> str:
+    """The address of the form that asks it again; empty: no page asks such a question."""
+    if inquiry.question == "who":
+        return url_for("ask.show_forms", **list_question(inquiry))
+    fields = list_traffic(inquiry)
+    return f"{url_for('traffic.show_form')}?{urlencode(fields)}" if fields else ""
 
 
 @pages.get("/inquiries/<int(signed=True):number>.json")

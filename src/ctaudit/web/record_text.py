@@ -26,6 +26,8 @@ KEYS: Mapping[str, str] = {
     "pending": "not recorded yet",
     "uncovered": "not recorded",
 }
+UNTIL_HINT = "2026-02-22 11:59, in local time, or with an offset; else now"
+NODE_HINT = "its name; else all"
 MERGED = (
     "What is shorter than a line is drawn as one, and what lies closer together as one area: the "
     "numbers below are those of all gaps."
@@ -42,7 +44,7 @@ LABELS = SimpleNamespace(
     longest="Longest", first="First", last="Last until",
     begin="From", end="Until", length="Length", may_miss="May be missing",
     day="Day", week="Week", year="Year", earlier="Earlier", later="Later", until="Until",
-    span="Span", show="Show", any_node="all", json="as JSON",
+    span="Span", show="Show", json="as JSON",
 )  # fmt: skip
 
 RUNNING = "records, {mode} mode, since {since}"

@@ -6,6 +6,7 @@ address of its inquiry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from ctaudit.errors import UsageError
 from ctaudit.picture.columns import draw_columns
 from ctaudit.picture.durations import draw_durations
 from ctaudit.query.durations_text import plain_bin
-from ctaudit.query.purpose import Purpose, find_breadth, format_notice, read_purpose
+from ctaudit.query.purpose import Purpose, find_breadth, read_purpose
 from ctaudit.query.question import FlowsQuestion
 from ctaudit.query.traffic import (
     TrafficQuestion,
@@ -51,6 +52,13 @@ class TrafficAnswer:
     view: TrafficView | DurationsView
     drawing: Drawing | None
     remarks: tuple[str, ...]
+
+    @property
+    def asked(self) -> Sequence[tuple[str, str]]:
+        """What the form said, with the labels of its fields."""
+        labels = vars(text.LABELS) | {"from": text.LABELS.begin}
+        said = {**self.fields.values, "by": text.BY[self.fields.get("by") or "total"]}
+        return [(labels[name], said[name]) for name in WANTED if name in said]
 
     @property
     def is_durations(self) -> bool:
@@ -207,4 +215,4 @@ def _warn(question: TrafficQuestion, said: Purpose) -> list[str]:
         return []
     end = find_end(question)
     breadth = find_breadth({"--host": question.host}, question.begin, question.end, end)
-    return [] if breadth is None else [f"{format_notice(breadth)}."]
+    return [] if breadth is None else [text.BROAD.format(breadth=breadth)]

@@ -32,6 +32,16 @@ TOO_MANY_PARTIES = (
 )
 NO_NUMBER = "--top {top!r}: not a whole number"
 UNKNOWN_BY = "--by {by!r}: must be {words}"
+BROAD = "This asked for {breadth} without a case and a reason; it is on record without them."
+HINTS: Mapping[str, str] = {
+    "from": "2026-02-22 11:00, in local time, or with an offset; else a day ago",
+    "until": "as From; else now",
+    "bucket": "20s, 5min, 1h or 7d; else about 48 in all",
+    "top": "the others are one row; else 10",
+    "node": "its name; else all",
+    "host": "192.168.1.129 or 192.168.1.0/24",
+    "remote": "19.1.16.7 or 19.1.16.0/24",
+}
 TOO_LONG = (
     "No answer within {seconds:g} s: ask for a shorter span, for one host or one gateway, or on "
     "the command line, which waits: ctaudit traffic"
@@ -42,7 +52,7 @@ LABELS = SimpleNamespace(
     node="Gateway", host="Internal host or network", remote="Remote end or network",
     case="Case", reason="Reason",
     ask="Ask", again="Ask again", json="as JSON", numbers="Each column in numbers",
-    parties="In the whole time",
+    parties="In the whole time", number="Inquiry",
     party="Party", bytes="Bytes", packets="Packets", connections="Connections",
     began="Of these began", error="Off by at most", uncounted="Not all counted",
     time="From", uncovered="Where the record is not complete",
