@@ -104,7 +104,7 @@ BYTES, CONNECTIONS = "bytes", "connections"
 OTHERS = "all others"
 
 DURATIONS_TITLE = "How long the connections had lasted that ended from {begin} until {end}"
-DURATIONS_AXIS = "from the first packet until the kernel's entry expired, on a logarithmic scale"
+DURATIONS_AXIS = "until the kernel's entry expired, on a logarithmic scale"
 DURATIONS_NOTE = (
     "A connection lasts until the kernel's entry expires, so its duration includes the protocol's "
     "closing time-out: a TCP connection that was closed in good order lasts at least the 120 s of "

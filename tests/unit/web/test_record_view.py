@@ -11,12 +11,13 @@ from uuid import UUID
 import pytest
 
 from ctaudit.picture.axis import NARROW, WIDE
-from ctaudit.picture.record_lanes import KINDS, draw_lanes
+from ctaudit.picture.record_lanes import KINDS, Part, draw_lanes
 from ctaudit.query.recorded import Basis, GapCause, Recorded, RecordedSpan, RecordQuestion
 from ctaudit.query.status import Gap, Pair
 from ctaudit.web import record_text as text
 from ctaudit.web.record_view import format_share, plain_record, view_record
 from tests.unit.answers import local_zone
+from tests.unit.picture.drawn import outside, read
 
 BEGIN = datetime(2026, 2, 22, 11, tzinfo=UTC)
 END = BEGIN + timedelta(days=1)
@@ -178,3 +179,7 @@ def test_each_kind_has_its_words_and_the_picture_is_drawn() -> None:
     assert lanes.description == "gw1: 99.895 %, 1 gap"
     for frame in (WIDE, NARROW):
         assert "99.895 %, 1 gap" in draw_lanes(lanes, frame, "x")
+    parts = tuple(Part(kind, BEGIN, END) for kind in KINDS)
+    every = replace(lanes, lanes=(replace(lanes.lanes[0], parts=parts),))
+    for frame in (WIDE, NARROW):
+        assert outside(read(draw_lanes(every, frame, "x"))) == []

@@ -9,12 +9,16 @@ from ipaddress import ip_address
 
 import pytest
 
+from ctaudit.picture.axis import NARROW, WIDE
+from ctaudit.picture.columns import draw_columns
+from ctaudit.picture.durations import draw_durations
 from ctaudit.query.traffic import DurationBin, Share, TrafficQuestion
 from ctaudit.query.uncovered import Uncovered
 from ctaudit.web import traffic_text as text
 from ctaudit.web.durations_view import view_durations
 from ctaudit.web.traffic_view import TrafficView, count_connections, view_traffic
 from tests.unit.answers import local_zone
+from tests.unit.picture.drawn import outside, read
 
 BEGIN = datetime(2026, 2, 22, 11, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -65,6 +69,8 @@ def test_all_together() -> None:
     assert [column.amount for column in counts.columns] == [3, 2]
     assert (octets.note, counts.note) == ("1.5 kB", "4")
     assert shown.notes == (text.COMPLETE,)
+    for frame in (WIDE, NARROW):
+        assert outside(read(draw_columns(shown.picture, frame, "x"))) == []
     assert shown.numbers[0] == ("2026-02-22 12:00:00+01:00", "", "1,000", "", "10", "3", "3", "")
 
 
@@ -171,6 +177,8 @@ def test_durations() -> None:
     assert shown.numbers[0] == ("tcp", "1.7 min", "2.6 min", "40", "120 s TIME_WAIT")
     assert shown.numbers[1] == ("tcp", "?", "?", "2", "")
     assert shown.notes == (text.DURATIONS_NOTE,)
+    for frame in (WIDE, NARROW):
+        assert outside(read(draw_durations(shown.picture, frame, "x"))) == []
 
 
 def test_no_durations_and_too_many_protocols() -> None:
