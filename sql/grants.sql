@@ -34,7 +34,8 @@ TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
-    ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
+    ctaudit.gaps, ctaudit.recorded_spans, ctaudit.gap_causes, ctaudit.latest_gaps, ctaudit.record_basis,
+    ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;
 -- Who had an address is said to an auditor with a connection only: ctaudit.holder_of is for nobody.
 GRANT EXECUTE ON FUNCTION ctaudit.who_and_holder, ctaudit.who_batch_and_holder TO ctaudit_auditor;

@@ -32,7 +32,7 @@ AS $function$
         g.node, g.stream, g.gap_from, g.gap_until, g.cause, g.lost, g.hides_openings,
         g.hides_ends, g.proto, g.detail
     FROM ctaudit.gap AS g
-    WHERE (p_node IS NULL OR g.node = ANY (ctaudit.nodes_named(p_node)))
+    WHERE (p_node IS NULL OR g.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[]))
         AND (p_until IS NULL OR g.gap_from < p_until)
         AND (p_from IS NULL OR coalesce(g.gap_until, 'infinity') >= p_from)
     ORDER BY g.gap_from, g.gap_id;

@@ -849,6 +849,11 @@ CREATE FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text) RETURNS TABLE(node text, cause text, proto smallint, gaps bigint, open bigint, lost bigint, uncounted bigint, seconds double precision, longest double precision, first_from timestamp with time zone, last_until timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1054,6 +1059,11 @@ CREATE FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id 
     SET enable_seqscan TO 'off'
     AS ...;
 ALTER FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text DEFAULT NULL::text) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1347,6 +1357,12 @@ CREATE PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.record_basis(p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text) RETURNS TABLE(node text, first_seen timestamp with time zone, retired_at timestamp with time zone, imported_from text, mode text, started_at timestamp with time zone, stopped_at timestamp with time zone, covered_until timestamp with time zone, lag double precision, dropped bigint, excludes boolean, dumps bigint, dumped_at timestamp with time zone, entries bigint, clock_notes bigint, unsynchronised bigint, noted_at timestamp with time zone, synchronised boolean, estimated_error_us bigint, largest_error_us bigint, steps bigint, largest_step double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.record_basis(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1377,6 +1393,13 @@ CREATE FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until times
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.recorded_spans(p_from timestamp with time zone, p_until timestamp with time zone, p_step interval, p_node text DEFAULT NULL::text) RETURNS TABLE(node text, kind text, span_from timestamp with time zone, span_until timestamp with time zone, seconds double precision, gaps bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET work_mem TO '64MB'
+    AS ...;
+ALTER FUNCTION ctaudit.recorded_spans(p_from timestamp with time zone, p_until timestamp with time zone, p_step interval, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint DEFAULT 500000) RETURNS timestamp with time zone
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2878,6 +2901,8 @@ REVOKE ALL ON FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after time
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_rule(p_rule jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
@@ -2915,6 +2940,8 @@ REVOKE ALL ON FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, 
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO ctaudit_auditor;
@@ -2982,6 +3009,8 @@ REVOKE ALL ON FUNCTION ctaudit.receipt_bounds(p_needed ctaudit.needed_part, OUT 
 REVOKE ALL ON FUNCTION ctaudit.reconcile(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_aggregate(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.record_basis(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.record_basis(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.record_batch(p_node text, p_stream uuid, p_from bigint, p_until bigint, p_covered_until timestamp with time zone, p_kinds smallint[], p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_history(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_covered_until timestamp with time zone, IN p_kind smallint[], IN p_received_at timestamp with time zone[], IN p_event_at timestamp with time zone[], IN p_start_sent timestamp with time zone[], IN p_stop_sent timestamp with time zone[], IN p_zone integer[], IN p_orig_zone integer[], IN p_reply_zone integer[], IN p_proto smallint[], IN p_orig_src inet[], IN p_orig_dst inet[], IN p_orig_sport integer[], IN p_orig_dport integer[], IN p_reply_src inet[], IN p_reply_dst inet[], IN p_reply_sport integer[], IN p_reply_dport integer[], IN p_orig_icmp_type smallint[], IN p_orig_icmp_code smallint[], IN p_reply_icmp_type smallint[], IN p_reply_icmp_code smallint[], IN p_orig_packets bigint[], IN p_orig_bytes bigint[], IN p_reply_packets bigint[], IN p_reply_bytes bigint[], IN p_ct_id bigint[], IN p_mark bigint[], IN p_status integer[], IN p_state smallint[], IN p_helper text[], IN p_labels bytea[]) TO ctaudit_recorder;
@@ -2992,6 +3021,8 @@ GRANT ALL ON PROCEDURE ctaudit.record_nat(IN p_node text, IN p_stream uuid, IN p
 REVOKE ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) FROM PUBLIC;
 GRANT ALL ON PROCEDURE ctaudit.record_note(IN p_node text, IN p_stream uuid, IN p_from bigint, IN p_until bigint, IN p_at timestamp with time zone, IN p_note text, IN p_detail jsonb) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.recorded_since(p_node text, p_dump bigint, p_until timestamp with time zone, OUT began_at timestamp with time zone, OUT entries_from timestamp with time zone, OUT entries_until timestamp with time zone, OUT received_until timestamp with time zone, OUT is_ordered boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.recorded_spans(p_from timestamp with time zone, p_until timestamp with time zone, p_step interval, p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.recorded_spans(p_from timestamp with time zone, p_until timestamp with time zone, p_step interval, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.refuse_foreign(p_node text) FROM PUBLIC;

@@ -23,7 +23,7 @@ from ctaudit.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "ctaudit.toml"
 # Their defaults are no constants: the host's name, the mode's procedure, libpq's environment.
-COMMENTED = {"web.dsn", 
+COMMENTED = {"web.dsn",
     "node", "pair", "procedure", "database.dsn", "scope.public", "scope.internal", "output",
     "canary.interval", "filter.accept_src_filter", "filter.accept_dst_filter",
     "filter.accept_proto_filter",

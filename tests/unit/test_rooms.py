@@ -20,6 +20,7 @@ FLOORS = (
     {"options", "words"},
     {"web", "admin"},
     {"report"},
+    {"picture"},
     {"letter"},
     {"capture", "record", "forward", "query"},
     {"spool", "database"},
@@ -30,7 +31,7 @@ FLOORS = (
     # __version__, which any room may state.
     {"__init__"},
 )
-READERS_OF_TEXT = {"cli", "commands", "web", "admin", "report"}
+READERS_OF_TEXT = {"cli", "commands", "web", "admin", "report", "picture"}
 
 
 def room_of(module: str) -> str:
@@ -71,7 +72,7 @@ def fault(importer: str, imported: str) -> str | None:
     if below == "host":
         return None
     if imported.endswith("_text") and above not in {below, *READERS_OF_TEXT}:
-        return "a _text module is for its own room, cli, commands, web, admin and report"
+        return "a _text module is for its own room, cli, commands, web, admin, report and picture"
     if above == below or floor_of(above) < floor_of(below):
         return None
     return f"{above} does not lie above {below}"

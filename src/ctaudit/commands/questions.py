@@ -129,10 +129,10 @@ def run_traffic(args: Namespace) -> int:
         spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
         uncovered = ask_uncovered(connection, spanned)
         if args.durations:
-            bins = ask_durations(connection, question, purpose)
+            bins = ask_durations(connection, question, purpose).rows
             lines = format_bins(bins, args.format, width, style)
         else:
-            shares = ask_traffic(connection, question, purpose)
+            shares = ask_traffic(connection, question, purpose).rows
             lines = format_shares(question, shares, args.format, width, style)
         _print_as(args.format, lines)
     if question.by == "host" or question.host is not None:

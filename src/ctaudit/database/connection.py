@@ -148,6 +148,10 @@ class RewrittenError(DatabaseError):
     """Rows were moved while a question was answered: ctaudit.refuse_rewritten."""
 
 
+class TooLongError(DatabaseError):
+    """A statement took longer than the question allows."""
+
+
 @contextmanager
 def explained(doing: str, remedy: Callable[[], str] = lambda: _ROLES) -> Iterator[None]:
     """Raises the server's errors as DatabaseError, PrivilegeError, SchemaError after "``doing``: ".
@@ -193,6 +197,13 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL standard_conforming_strings = on;
 """
 
+# The login's own limit, 0: none, if it is shorter.
+_LIMIT = """
+SELECT pg_catalog.set_config('statement_timeout',
+    least(nullif(s.setting::bigint, 0), %s::bigint)::text, true)
+FROM pg_catalog.pg_settings AS s WHERE s.name = 'statement_timeout'
+"""
+
 
 def set_local(connection: psycopg.Connection[Any]) -> None:
     """Makes the settings those that are relied on until the transaction ends.
@@ -203,17 +214,27 @@ def set_local(connection: psycopg.Connection[Any]) -> None:
 
 
 @contextmanager
-def asking(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction in which questions are asked: one snapshot, and errors as sentences."""
+def asking(connection: psycopg.Connection[Any], seconds: float | None = None) -> Iterator[None]:
+    """A transaction in which questions are asked: one snapshot, and errors as sentences.
+
+    ``seconds``: how long each statement may take, beside the login's own limit; raises
+    TooLongError.
+    """
     who_may = partial(_who_may_ask, connection)
     with explained("asking the database", who_may), connection.transaction():
         connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         allow_record_of_question(connection)
         set_local(connection)
+        if seconds is not None:
+            connection.execute(_LIMIT, [round(seconds * 1000)])
         try:
             yield
         except psycopg.errors.UndefinedColumn as error:
             raise _tell_absent("asking the database", error) from None
+        except psycopg.errors.QueryCanceled as error:
+            if seconds is None or "statement timeout" not in str(error):
+                raise
+            raise TooLongError(f"asking the database: no answer within {seconds:g} s") from None
 
 
 def allow_record_of_question(connection: psycopg.Connection[Any]) -> None:

@@ -25,7 +25,7 @@ TIMEOUTS: dict[int, dict[int, str]] = {
     ICMPV6: {30: "echo"},
     GRE: {30: "not answered", 180: "answered"},
 }
-_GENERIC = {600: "generic"}
+GENERIC = {600: "generic"}
 _BAR_LEAST, _BAR_MOST = 10, 60
 _MARKED = "TIME-OUT OF THE KERNEL, BY DEFAULT"
 
@@ -34,7 +34,7 @@ def timeouts_in(item: DurationBin) -> dict[int, str]:
     """The kernel's time-outs, in seconds, after which connections of the bin may have ended."""
     if item.seconds_from is None or item.seconds_until is None:
         return {}
-    names = TIMEOUTS.get(item.proto, _GENERIC)
+    names = TIMEOUTS.get(item.proto, GENERIC)
     return {
         seconds: name
         for seconds, name in names.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -15,7 +15,7 @@ from ctaudit.database.connection import asking, repeated
 from ctaudit.errors import UsageError
 from ctaudit.query.lookup import select_rows
 from ctaudit.query.notation import Network, parse_network
-from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
+from ctaudit.query.purpose import UNSAID, Purpose, announce, find_inquiry, set_purpose
 from ctaudit.query.time_notation import parse_instant, refuse_future
 
 T = TypeVar("T")
@@ -57,6 +57,12 @@ class TrafficQuestion:
     remote: Network | None = None
 
 
+def find_end(question: TrafficQuestion, now: datetime | None = None) -> datetime:
+    """The end of what is known: nothing is later than now."""
+    now = now or datetime.now(UTC)
+    return min(question.end or now, now)
+
+
 @dataclass(frozen=True)
 class Share:
     """A row of ctaudit.traffic(); ``rank`` None: the parties beyond the top ones, as one."""
@@ -88,6 +94,14 @@ class DurationBin:
     seconds_from: float | None
     seconds_until: float | None
     connections: int
+
+
+@dataclass(frozen=True)
+class Answered(Generic[T]):
+    """``inquiry``: the question's number on record; None: a standby answered."""
+
+    rows: tuple[T, ...]
+    inquiry: int | None
 
 
 def read_traffic(
@@ -151,17 +165,26 @@ def _choose_bucket(span: timedelta) -> timedelta:
 
 
 def ask_traffic(
-    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
-) -> tuple[Share, ...]:
-    """By time and rank; commits, so that the question is on record before its answer is shown."""
-    return _ask(connection, Share, _TRAFFIC, question, purpose)
+    connection: psycopg.Connection[Any],
+    question: TrafficQuestion,
+    purpose: Purpose = UNSAID,
+    seconds: float | None = None,
+) -> Answered[Share]:
+    """By time and rank; commits, so that the question is on record before its answer is shown.
+
+    ``seconds``: how long it may take; raises TooLongError.
+    """
+    return _ask(connection, Share, _TRAFFIC, question, purpose, seconds)
 
 
 def ask_durations(
-    connection: psycopg.Connection[Any], question: TrafficQuestion, purpose: Purpose = UNSAID
-) -> tuple[DurationBin, ...]:
+    connection: psycopg.Connection[Any],
+    question: TrafficQuestion,
+    purpose: Purpose = UNSAID,
+    seconds: float | None = None,
+) -> Answered[DurationBin]:
     """Of the connections that ended in the span, by protocol and length; bucket and by are left."""
-    return _ask(connection, DurationBin, _DURATIONS, question, purpose)
+    return _ask(connection, DurationBin, _DURATIONS, question, purpose, seconds)
 
 
 def _ask(
@@ -170,15 +193,17 @@ def _ask(
     source: sql.SQL,
     question: TrafficQuestion,
     purpose: Purpose,
-) -> tuple[T, ...]:
+    seconds: float | None,
+) -> Answered[T]:
     values = _values(question)
     announced = sql.SQL("SELECT count(*) FROM {}").format(source)
     announcement = announce(connection, purpose, lambda: connection.execute(announced, values))
 
-    def ask() -> tuple[T, ...]:
-        with asking(connection):
+    def ask() -> Answered[T]:
+        with asking(connection, seconds):
             set_purpose(connection, purpose, announcement)
-            return tuple(select_rows(connection, shape, source, values))
+            inquiry = find_inquiry(connection, announcement)
+            return Answered(tuple(select_rows(connection, shape, source, values)), inquiry)
 
     return repeated(ask)
 

@@ -40,11 +40,12 @@ class _Node:
 
 
 def ask_uncovered(
-    connection: psycopg.Connection[Any], question: FlowsQuestion
+    connection: psycopg.Connection[Any], question: FlowsQuestion, seconds: float | None = None
 ) -> tuple[Uncovered, ...]:
     """To be asked before the rows: what is committed in between is then in the rows as well.
 
-    Raises UsageError where the question names a gateway that the store does not know.
+    ``seconds``: how long it may take; raises TooLongError. Raises UsageError where the question
+    names a gateway that the store does not know.
     """
     values = {
         "node": question.node,
@@ -52,7 +53,7 @@ def ask_uncovered(
         "end": question.end,
         "open": question.only_open,
     }
-    with asking(connection):
+    with asking(connection, seconds):
         if question.node is not None:
             _check_node(connection, question.node)
         return tuple(select_rows(connection, Uncovered, _UNCOVERED, values))

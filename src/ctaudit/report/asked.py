@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.letter.reading import Found
+from ctaudit.picture.ticks import format_zone
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.time_notation import TimeSpan, find_zone
 from ctaudit.query.value_text import format_time
 from ctaudit.report import report_text as text
-from ctaudit.report.timeline_svg import format_zone
 
 _PLACES_MAX = 5
 _SINCE_1970 = "UTC"

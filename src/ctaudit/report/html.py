@@ -8,9 +8,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ctaudit.errors import UsageError
+from ctaudit.picture.printable import make_printable
 from ctaudit.report import report_text
 from ctaudit.report.page import Page, summarise
-from ctaudit.report.printable import make_printable
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader, Environment

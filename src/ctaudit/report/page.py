@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.letter.claim import Unread
+from ctaudit.picture.ticks import format_zone
 from ctaudit.query.answer import IMPORTED
 from ctaudit.query.answer_text import format_host, format_public, format_remote
 from ctaudit.query.connection_text import format_details
@@ -28,7 +29,7 @@ from ctaudit.report.conclusions import (
 from ctaudit.report.record_then import NodeRecord, describe_records
 from ctaudit.report.surroundings import Surroundings
 from ctaudit.report.timeline import Timeline, make_timeline
-from ctaudit.report.timeline_svg import Words, draw, format_zone
+from ctaudit.report.timeline_svg import Words, draw
 
 CONNECTIONS_MAX = 10  # of a question
 

@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ctaudit import __version__
 from ctaudit.errors import CtauditError, DatabaseError, PrivilegeError, SchemaError, UsageError
+from ctaudit.picture.printable import make_printable
 from ctaudit.report.html import make_loader
-from ctaudit.report.printable import make_printable
-from ctaudit.web import ask_pages, inquiry_pages
+from ctaudit.web import ask_pages, inquiry_pages, record_pages, traffic_pages
 from ctaudit.web.guard import HEADERS, find_refusal
 from ctaudit.web.kept import KeptAnswers
 from ctaudit.web.person import Person, UnnamedError, find_person
@@ -23,7 +23,9 @@ from ctaudit.web.settings import WebSettings
 from ctaudit.web.store import Store
 
 BODY_MAX = 2_000_000  # bytes of a request
-_PAGES = (("Ask", "/"), ("Inquiries", "/inquiries"))
+_PAGES = (
+    ("Ask", "/"), ("Record", "/record"), ("Traffic", "/traffic"), ("Inquiries", "/inquiries"),
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,8 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions["ctaudit"] = {
         "settings": settings, "store": Store(settings), "kept": KeptAnswers(),
     }  # fmt: skip
-    for pages in (ask_pages.pages, inquiry_pages.pages):
-        app.register_blueprint(pages)
+    for each in (ask_pages, inquiry_pages, record_pages, traffic_pages):
+        app.register_blueprint(each.pages)
     app.add_url_rule("/style.css", "style", _send_style)
     app.before_request(lambda: _admit(settings))
     app.after_request(_harden)
@@ -84,7 +86,10 @@ def _finalize(value: Any) -> Any:
 
 
 def _send_style() -> Response:
-    files = (("ctaudit.report", "report.css"), ("ctaudit.web", "static/web.css"))
+    files = (
+        ("ctaudit.report", "report.css"), ("ctaudit.web", "static/web.css"),
+        ("ctaudit.web", "static/pictures.css"),
+    )  # fmt: skip
     style = "".join(resources.files(room).joinpath(name).read_text("utf-8") for room, name in files)
     return Response(style, mimetype="text/css")
 

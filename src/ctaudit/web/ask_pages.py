@@ -13,13 +13,13 @@ from ctaudit.letter.clock import read_day
 from ctaudit.letter.letter import Letter, Options, orient_letter, read_letter
 from ctaudit.letter.letter_text import plain_found, plain_unread
 from ctaudit.letter.reading import Found
+from ctaudit.picture.ticks import format_zone
 from ctaudit.query.lookup import ask_who
 from ctaudit.query.purpose import Purpose, read_purpose
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
 from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
-from ctaudit.report.timeline_svg import format_zone
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
 from ctaudit.web.answer_view import view_reply
 from ctaudit.web.fields import Fields, find_field, read_fields

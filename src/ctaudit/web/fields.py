@@ -13,7 +13,7 @@ _OPTIONS = {
     "--to": "to", "--at": "at", "--proto": "proto", "--within": "within", "--zone": "zone",
     "--node": "node", "--case": "case", "--reason": "reason", "--date": "date", "--tz": "tz",
     "--host": "host", "--remote": "remote", "--from": "from", "--until": "until",
-    "--bucket": "bucket", "--by": "by", "--top": "top", "--address": "address",
+    "--bucket": "bucket", "--by": "by", "--top": "top", "--span": "span", "--address": "address",
     "ADDRESS:PORT": "public",
 }  # fmt: skip
 

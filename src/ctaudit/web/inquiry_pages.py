@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
 
@@ -12,11 +13,13 @@ from ctaudit.query.inquiries import Inquiry, ask_inquiries, read_inquiries
 from ctaudit.query.inquiries_text import plain_inquiries
 from ctaudit.report import report_text
 from ctaudit.report.html import mark_timelines, render_html
+from ctaudit.report.page import Page
 from ctaudit.report.pdf import render_pdf
 from ctaudit.web.fields import Fields, find_field, read_fields
-from ctaudit.web.inquiry_view import list_question, view_inquiry
+from ctaudit.web.inquiry_view import list_question, list_traffic, view_inquiry
 from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
+from ctaudit.web.traffic_pages import show_traffic
 
 pages = Blueprint("inquiries", __name__)
 
@@ -69,7 +72,9 @@ def _find(number: int) -> Kept | None:
 @pages.get("/inquiries/<int(signed=True):number>")
 def show(number: int) -> Any:
     answer = _find(number)
-    if answer is not None:
+    if answer is not None and answer.page is None:
+        return show_traffic(number, answer)
+    if answer is not None and answer.page is not None:
         return render_template(
             "answer.html.j2", number=number, page=answer.page, views=answer.view,
             text=report_text, labels=report_text.LABELS,
@@ -78,8 +83,16 @@ def show(number: int) -> Any:
     inquiry = _read(number)
     return render_template(
         "inquiry.html.j2", inquiry=inquiry, row=view_inquiry(inquiry, is_kept=False),
-        again=url_for("ask.show_forms", **list_question(inquiry)),
+        again=_find_again(inquiry),
     )  # fmt: skip
+
+
+def _find_again(inquiry: Inquiry) -> str:
+    """The address of the form that asks it again; empty: no page asks such a question."""
+    if inquiry.question == "who":
+        return url_for("ask.show_forms", **list_question(inquiry))
+    fields = list_traffic(inquiry)
+    return f"{url_for('traffic.show_form')}?{urlencode(fields)}" if fields else ""
 
 
 @pages.get("/inquiries/<int(signed=True):number>.json")
@@ -100,17 +113,21 @@ def _read(number: int) -> Inquiry:
 
 @pages.get("/inquiries/<int(signed=True):number>/report.html")
 def hand_over(number: int) -> Any:
-    answer = _find(number) or abort(404)
-    return _send(render_html(answer.page).encode(), f"inquiry-{number}.html", "text/html")
+    return _send(render_html(_find_page(number)).encode(), f"inquiry-{number}.html", "text/html")
 
 
 @pages.get("/inquiries/<int(signed=True):number>/report.pdf")
 def hand_over_pdf(number: int) -> Any:
-    answer = _find(number) or abort(404)
+    page = _find_page(number)
     with _PDF:
-        return _send(
-            render_pdf(render_html(answer.page)), f"inquiry-{number}.pdf", "application/pdf"
-        )
+        return _send(render_pdf(render_html(page)), f"inquiry-{number}.pdf", "application/pdf")
+
+
+def _find_page(number: int) -> Page:
+    answer = _find(number)
+    if answer is None or answer.page is None:
+        abort(404)
+    return answer.page
 
 
 def _send(body: bytes, name: str, kind: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from ctaudit.query.inquiries import Inquiry
 from ctaudit.query.value_text import format_time, localise_times
 
 _SHOWN = {"from": "from", "until": "until"}
+_INTERVAL = re.compile(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,29 @@ def list_question(inquiry: Inquiry) -> dict[str, Any]:
         "reason": inquiry.reason or "",
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def list_traffic(inquiry: Inquiry) -> dict[str, str]:
+    """As list_question, of a question of the page Traffic."""
+    if inquiry.question not in ("traffic", "durations"):
+        return {}
+    said = inquiry.arguments
+    fields = {name: str(said.get(name, "")) for name in ("from", "until", "node", "host", "remote")}
+    fields["by"] = "durations" if inquiry.question == "durations" else str(said.get("by", ""))
+    if inquiry.question == "traffic":
+        fields["top"] = str(said.get("top", ""))
+        fields["bucket"] = read_interval(str(said.get("bucket", "")))
+    fields |= {"case": inquiry.case_reference or "", "reason": inquiry.reason or ""}
+    return {name: value for name, value in fields.items() if value}
+
+
+def read_interval(text: str) -> str:
+    """PostgreSQL's ``1 day 02:00:00`` as ``93600s``; what is none is left out."""
+    found = _INTERVAL.fullmatch(text)
+    if not text or found is None:
+        return ""
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return f"{((days * 24 + hours) * 60 + minutes) * 60 + seconds}s"
 
 
 def _join(address: object, port: object) -> str:

@@ -20,12 +20,20 @@ _QUESTIONS_MOST = 2000  # of all that are kept
 
 @dataclass(frozen=True)
 class Kept:
-    """``person``: on whose behalf it was asked. ``view``: what its page shows."""
+    """``person``: on whose behalf it was asked. ``view``: what its page shows.
+
+    ``page``: to be handed over; None: there is none, as of traffic.
+    """
 
     person: str | None
-    page: Page
+    page: Page | None
     view: Any
     plain: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """In questions."""
+        return 1 if self.page is None else len(self.page.sections)
 
 
 class KeptAnswers:
@@ -57,7 +65,7 @@ class KeptAnswers:
         now = time.monotonic()
         while self._kept:
             last, _ = next(iter(self._kept.values()))
-            questions = sum(len(kept.page.sections) for _, kept in self._kept.values())
+            questions = sum(kept.size for _, kept in self._kept.values())
             if last > now and len(self._kept) <= MOST and questions <= _QUESTIONS_MOST:
                 return
             self._kept.popitem(last=False)

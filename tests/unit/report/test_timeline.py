@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from ipaddress import ip_address
 from xml.etree import ElementTree
 
@@ -18,7 +17,7 @@ from ctaudit.report import report_text
 from ctaudit.report.page import make_section
 from ctaudit.report.surroundings import Surroundings
 from ctaudit.report.timeline import LANES_MAX, Timeline, choose_window, make_timeline
-from ctaudit.report.timeline_svg import Words, draw, format_zone, list_ticks
+from ctaudit.report.timeline_svg import Words, draw
 from tests.unit.answers import COMPLETE, END, OPEN, OUTWARD, START, local_zone, other
 from tests.unit.report.examples import ASKED as EXAMPLE
 from tests.unit.report.examples import EXAMPLES, QUESTION, around, reply
@@ -126,8 +125,8 @@ def test_a_picture_is_told_to_screen_readers_and_styles_nothing(verdict: str) ->
     assert svg.get("role") == "img"
     assert not [each for each in svg.iter() if each.get("style")]
     texts = [each.text for each in svg.iter(f"{SVG}text")]
-    assert "2026-02-22" in texts
-    assert "CET (UTC+01:00)" in texts
+    assert any(str(text).endswith(", CET (UTC+01:00)") for text in texts)
+    assert any(str(text).startswith("2026-02-22 12:") for text in texts)
     assert ("nobody" in texts) == (verdict == "none" and not timeline("none").lanes)
     assert ("doubtful" in texts) == (verdict == "unknown")
 
@@ -165,26 +164,6 @@ def test_hostile_words_are_text() -> None:
     assert "<script" not in drawn
     assert drawn.count("</svg>") == 1
     assert ElementTree.fromstring(drawn).find(f"{SVG}title").text == "<script>\\x1b\\u202e"  # type: ignore[union-attr]
-
-
-def test_ticks_are_round_and_few() -> None:
-    for side, step in ((15, 5), (60, 30), (300, 120)):
-        window = TimeSpan(ASKED.begin - seconds(side), ASKED.end + seconds(side))
-        ticks = list_ticks(window.begin, window.end)
-        assert 3 <= len(ticks) <= 8
-        assert {(b - a).total_seconds() for a, b in itertools.pairwise(ticks)} == {step}
-        assert all(tick.second % min(step, 60) == 0 for tick in ticks)
-
-
-def test_the_zone_is_named() -> None:
-    for zone, name in (
-        ("Europe/Berlin", "CET (UTC+01:00)"),
-        ("UTC", "UTC"),
-        ("Asia/Kathmandu", "UTC+05:45"),
-        ("Europe/London", "GMT (UTC)"),
-    ):
-        with local_zone(zone):
-            assert format_zone(datetime(2026, 2, 22, tzinfo=UTC)) == name
 
 
 def test_a_reply_that_was_imported_is_no_lane() -> None:
