@@ -11,7 +11,8 @@ RUFFED := src lab tests tools bench molecule roles
 SHELLED := tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
     packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
     packaging/debian/ctaudit-web.postinst packaging/debian/ctaudit-web.postrm \
-    packaging/debian/tests/privileges packaging/debian/tests/smoke packaging/debian/tests/upgrade
+    packaging/debian/tests/pages packaging/debian/tests/privileges packaging/debian/tests/smoke \
+    packaging/debian/tests/upgrade
 # What a run measures of the coverage of src goes into files of its own: $(call covered,NAME).
 covered = rm -f .coverage/$(1).*; mkdir -p .coverage; COVERAGE_FILE=$(CURDIR)/.coverage/$(1)
 COVERAGE := $(CURDIR)/pyproject.toml
