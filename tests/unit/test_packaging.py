@@ -331,6 +331,13 @@ def test_the_pages_are_the_recorder_in_another_place() -> None:
     )
 
 
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_a_web_server_s_example_is_the_one_of_the_docs(server: str) -> None:
+    """And tests/store/test_web_proxies.py runs it."""
+    blocks = re.findall(rf"(?ms)^```{server}\n(.+?)^```$", (ROOT / "docs/web.md").read_text())
+    assert blocks == [(ROOT / f"packaging/examples/web-{server}.conf").read_text()]
+
+
 def test_the_forwarder_is_skipped_where_there_is_no_output() -> None:
     text = (PACKAGING / "ctaudit-forward.service").read_text()
     words = shlex.split(re.search(r"(?m)^ExecCondition=(.*)", text)[1])  # type: ignore[index]
