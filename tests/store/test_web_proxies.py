@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import http.client
-import os
 import re
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from lab.web_servers import WEB_USER, WebServer, running_apache, running_nginx
 from tests.store.scenario import BASE
 
 NAME = "audit.example.net"
-LOGIN, PASSWORD = "audrey", "a secret"  # noqa: S105
+LOGIN, PASSWORD = "audrey", "a secret"
 _RUN = {"nginx": running_nginx, "apache": running_apache}
 _PEOPLE = {"nginx": "/etc/nginx/ctaudit.people", "apache": "/etc/apache2/ctaudit.people"}
 # As a browser sends a form of a page of this site.
@@ -129,7 +128,7 @@ def site(request: pytest.FixtureRequest, folder: Path, pages: Path) -> Iterator[
 
 
 @pytest.fixture
-def inquiries(cluster: Cluster) -> Iterator["Inquiries"]:
+def inquiries(cluster: Cluster) -> Iterator[Inquiries]:
     with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
         yield Inquiries(connection)
 
