@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import re
 import socket
 import ssl
@@ -157,6 +158,55 @@ def test_nobody_gets_in_without_a_password(site: Site) -> None:
 
 
 def test_a_question_is_recorded_for_the_person(site: Site, inquiries: Inquiries) -> None:
+    """A form, its answer at the address of its number, and the list of what was asked."""
     answer = site.ask("POST", "/ask", *SAME_SITE, form=QUESTION)
-    assert answer.status in (200, 303), answer.text
+    assert answer.status == 303, answer.text
     assert inquiries.asked() == [("desk", LOGIN)]
+    place = answer.headers["Location"]
+    assert place.startswith("/inquiries/"), place
+    shown = site.ask("GET", place)
+    assert shown.status == 200
+    assert LOGIN in shown.text
+    plain = site.ask("GET", "/inquiries.json")
+    assert plain.headers["Content-Type"] == "application/json"
+    assert {each["on_behalf_of"] for each in json.loads(plain.text)["inquiries"]} == {LOGIN}
+
+
+@pytest.mark.parametrize("name", ["X-Remote-User", "x-remote-user", "X_Remote_User"])
+def test_a_name_of_the_client_s_own_has_no_effect(
+    site: Site, inquiries: Inquiries, name: str
+) -> None:
+    for forged in ([(name, "eve")], [(name, "eve"), (name, "mallory")]):
+        answer = site.ask("POST", "/ask", *SAME_SITE, *forged, form=QUESTION)
+        assert answer.status == 303, answer.text
+    assert inquiries.asked() == [("desk", LOGIN)]
+    answer = site.ask("GET", "/", (name, "eve"), password=None)
+    assert answer.status == 401
+
+
+def test_a_form_of_another_site_is_refused(site: Site, inquiries: Inquiries) -> None:
+    for sent in (
+        [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")],
+        [("Origin", "https://evil.example")],
+        [("Sec-Fetch-Site", "same-site")],
+        [("Origin", "null")],
+        [],
+    ):
+        answer = site.ask("POST", "/ask", *sent, form=QUESTION)
+        assert answer.status == 403, sent
+        assert "sent from another site" in answer.text
+    assert inquiries.asked() == []
+
+
+def test_what_the_pages_send_arrives(site: Site) -> None:
+    """Their own protections, and their sentence on what is too long."""
+    answer = site.ask("GET", "/")
+    assert answer.status == 200
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    assert site.ask("GET", "/style.css").headers["Content-Type"].startswith("text/css")
+    letter = {"letter": "x" * 2_100_000}
+    answer = site.ask("POST", "/letter", *SAME_SITE, form=letter)
+    assert answer.status == 413
+    assert "divide the letter" in answer.text
