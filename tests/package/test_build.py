@@ -55,7 +55,7 @@ def test_the_pages_are_in_their_own_package(checkout: Path, package: Path) -> No
     """All of src/ctaudit/web in the one, and nothing of it in the other."""
     listed = {}
     for name in (package, web_package(package)):
-        words = ["dpkg", "-c", name]
+        words = ["dpkg", "-c", str(name)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         paths = {line.split()[5] for line in done.stdout.splitlines() if line[0] == "-"}
         place = "./usr/lib/python3/dist-packages/"

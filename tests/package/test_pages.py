@@ -57,7 +57,7 @@ def pages(installed: Installation, request: pytest.FixtureRequest) -> Iterator[I
 
 
 def test_a_member_of_its_group_gets_a_page_for_a_person(pages: Installation) -> None:
-    answer = ask(pages.machine, "www-data", "/record.json", _PERSON)
+    answer = ask(pages.machine, "www-data", "/inquiries.json", _PERSON)
     assert answer.startswith(("HTTP/1.0 200 ", "HTTP/1.1 200 ")), answer
     assert "application/json" in answer
 

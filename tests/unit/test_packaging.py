@@ -316,10 +316,10 @@ def test_the_forwarder_is_the_recorder_in_another_place() -> None:
 
 
 def test_the_pages_are_the_recorder_in_another_place() -> None:
-    """The same sandbox; its own are its user, what it reaches, what it may use, no watchdog."""
+    """The same sandbox; its own are its user, what it reaches, what it may use."""
     own = {
         "Description", "Documentation", "Wants", "After", "RequiresMountsFor", "ExecStart", "User",
-        "Group", "TimeoutStopSec", "TimeoutAbortSec", "WatchdogSec", "LogRateLimitIntervalSec",
+        "Group", "TimeoutStopSec", "WatchdogSec", "LogRateLimitIntervalSec",
         "LogRateLimitBurst", "ReadWritePaths", "RuntimeDirectory", "RuntimeDirectoryMode",
         "MemoryMax", "TasksMax", "CPUWeight", "OOMScoreAdjust", "IPAddressDeny", "IPAddressAllow",
         "SocketBindDeny",
