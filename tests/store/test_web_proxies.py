@@ -172,6 +172,18 @@ def test_a_question_is_recorded_for_the_person(site: Site, inquiries: Inquiries)
     assert {each["on_behalf_of"] for each in json.loads(plain.text)["inquiries"]} == {LOGIN}
 
 
+def test_a_script_asks(site: Site, inquiries: Inquiries) -> None:
+    """As the example of docs/web.md does, without a page to come from."""
+    said = ("Sec-Fetch-Site", "same-origin")
+    answer = site.ask("POST", "/ask.json", said, form=QUESTION)
+    assert answer.status == 303, answer.text
+    plain = json.loads(site.ask("GET", answer.headers["Location"]).text)
+    assert answer.headers["Location"] == f"/inquiries/{plain['inquiry']}.json"
+    assert inquiries.asked() == [("desk", LOGIN)]
+    refused = site.ask("POST", "/ask.json", said, form={**QUESTION, "at": "never"})
+    assert (refused.status, list(json.loads(refused.text))) == (400, ["error"])
+
+
 @pytest.mark.parametrize("name", ["X-Remote-User", "x-remote-user", "X_Remote_User"])
 def test_a_name_of_the_client_s_own_has_no_effect(
     site: Site, inquiries: Inquiries, name: str
