@@ -10,7 +10,9 @@ IN_TURN := $(PYTEST) -v --reruns 1 -rR
 RUFFED := src lab tests tools bench molecule roles
 SHELLED := tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
     packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
-    packaging/debian/tests/privileges packaging/debian/tests/smoke packaging/debian/tests/upgrade
+    packaging/debian/ctaudit-web.postinst packaging/debian/ctaudit-web.postrm \
+    packaging/debian/tests/pages packaging/debian/tests/privileges packaging/debian/tests/smoke \
+    packaging/debian/tests/upgrade
 # What a run measures of the coverage of src goes into files of its own: $(call covered,NAME).
 covered = rm -f .coverage/$(1).*; mkdir -p .coverage; COVERAGE_FILE=$(CURDIR)/.coverage/$(1)
 COVERAGE := $(CURDIR)/pyproject.toml

@@ -24,6 +24,7 @@ What happens in them, and who else sees it:
 ctaudit in them:
     cluster        a private PostgreSQL
     pooler         PgBouncer before it
+    web_servers    nginx and Apache before the web pages
     rig            a configuration, a spool and a database, and the commands on them
     service        the receiver and the recorder of a rig: started, killed, stopped
     recorded       all kinds of traffic recorded once

@@ -1,4 +1,4 @@
-"""The Debian package and a signed archive of it, made from a checkout."""
+"""The Debian packages and a signed archive of them, made from a checkout."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ NEWER = "0.1.0+newer"  # a version to upgrade to
 
 
 def build_package(checkout: Path, folder: Path, version: str | None = None) -> Path:
-    """The package of that checkout, built into ``folder``; under another version if given."""
+    """The package of that checkout, built into ``folder``; under another version if given.
+
+    That of the web pages is beside it: ``web_package``.
+    """
     as_version = ["--as", version] if version else []
     _run(checkout / "tools/deb", *as_version, str(folder))
-    return next(folder.glob("*.deb"))
+    return next(folder.glob("ctaudit_*.deb"))
+
+
+def web_package(package: Path) -> Path:
+    """The web pages of the same build."""
+    return package.with_name(package.name.replace("ctaudit_", "ctaudit-web_"))
 
 
 def build_archive(packages: Path, archive: Path) -> Path:

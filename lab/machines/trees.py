@@ -30,8 +30,8 @@ _SYSTEM = (
     "systemd", "systemd-sysv", "dbus", "ca-certificates", "procps", "python3", "python3-pyroute2",
     "conntrack", "nftables", "iproute2",
 )  # fmt: skip
-# What the package depends on and recommends; what builds it and runs debian/tests.
-_WANTED = ("python3-psycopg", "python3-systemd", "postgresql")
+# What the packages depend on and recommend; what builds them and runs debian/tests.
+_WANTED = ("python3-psycopg", "python3-systemd", "postgresql", "python3-flask", "python3-waitress")
 _BUILD = (
     "build-essential", "bash-completion", "debhelper", "dh-python", "lintian",
     "pybuild-plugin-pyproject", "python3-all", "python3-psycopg", "python3-pytest",

@@ -13,6 +13,7 @@ import pytest
 from lab.machines.booting import booted_machine
 from lab.machines.machine import Machine
 from lab.machines.trees import build_tree
+from lab.package import web_package
 from tests.package.conftest import RELEASES
 from tests.package.installation import is_here
 
@@ -31,7 +32,7 @@ def test_two_builds_are_equal(checkout: Path, package: Path, tmp_path: Path) -> 
     second = tmp_path / "second"
     words = ["sh", "-c", 'umask 077; exec "$0" "$1"', str(copy / "tools/deb"), str(second)]
     subprocess.run(words, env=environment, check=True, capture_output=True)
-    for first in package.parent.glob("ctaudit_*"):
+    for first in package.parent.glob("ctaudit*_*"):
         # These say when and where it was built.
         if first.suffix not in (".buildinfo", ".changes"):
             assert (second / first.name).read_bytes() == first.read_bytes(), first.name
@@ -48,6 +49,23 @@ def test_command_is_kept_from_the_caller_s_environment(package: Path, tmp_path: 
     subprocess.run(["dpkg-deb", "-x", package, tmp_path], check=True)
     script = (tmp_path / "usr/bin/ctaudit").read_text()
     assert script.startswith("#!/usr/bin/python3 -I\n")
+
+
+def test_the_pages_are_in_their_own_package(checkout: Path, package: Path) -> None:
+    """All of src/ctaudit/web in the one, and nothing of it in the other."""
+    listed = {}
+    for name in (package, web_package(package)):
+        words = ["dpkg", "-c", str(name)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        paths = {line.split()[5] for line in done.stdout.splitlines() if line[0] == "-"}
+        place = "./usr/lib/python3/dist-packages/"
+        listed[name] = {path.removeprefix(place) for path in paths if path.startswith(place)}
+    tree = checkout / "src"
+    pages = {
+        str(path.relative_to(tree)) for path in tree.glob("ctaudit/web/**/*") if path.is_file()
+    }
+    assert listed[web_package(package)] == {path for path in pages if "__pycache__" not in path}
+    assert not any(path.startswith("ctaudit/web/") for path in listed[package])
 
 
 def test_package_is_marked_as_typed(package: Path) -> None:
@@ -78,7 +96,7 @@ def builder(request: pytest.FixtureRequest, package: Path) -> Iterator[Machine]:
     """A machine that has built the source package in /root/tree, on each release."""
     release = request.param
     with booted_machine(f"build-{release}", release, build_tree(release)) as machine:
-        for file in package.parent.glob("ctaudit_*"):
+        for file in package.parent.glob("ctaudit*_*"):
             machine.put(file, f"/root/source/{file.name}")
         build = (
             "cd /root && dpkg-source -x source/*.dsc tree && cd tree && dpkg-buildpackage -us -uc"
@@ -94,12 +112,14 @@ def test_source_builds(builder: Machine) -> None:
 
 def test_autopkgtest(builder: Machine) -> None:
     """In the machine itself: it is isolated, and what tests break there is thrown away."""
-    [built] = builder.path("/root").glob("ctaudit_*_all.deb")
+    built = [f"/root/{path.name}" for path in builder.path("/root").glob("ctaudit*_all.deb")]
+    assert len(built) == 2
     ignored = "--ignore-restrictions=isolation-machine,breaks-testbed"
     words = ["autopkgtest", ignored, "--no-built-binaries", "--summary-file=/root/summary"]
-    words += [f"/root/{built.name}", "/root/tree/", "--", "null"]
+    words += [*built, "/root/tree/", "--", "null"]
     done = builder.run(words, check=False, timeout=300)
     summary = builder.path("/root/summary").read_text()
     print(summary)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert summary.split() == ["smoke", "PASS", "privileges", "PASS", "upgrade", "PASS"]
+    results = dict(line.split() for line in summary.splitlines())
+    assert results == dict.fromkeys(("smoke", "privileges", "pages", "upgrade"), "PASS")

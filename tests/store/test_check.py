@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from ctaudit.admin import check_backlog, check_database, setup_local
+from ctaudit.admin.auditor_limits import AUDITOR_CONNECTIONS, AUDITOR_SETTINGS
 from ctaudit.admin.check_login import find_position
 from ctaudit.admin.finding import Finding, Level
 from ctaudit.admin.units import UnitState
@@ -194,6 +195,7 @@ def local(fresh: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setattr(setup_local, "_SOCKET", str(fresh.socket_directory))
     monkeypatch.setattr(setup_local, "SUPERUSER", fresh.superuser)
     monkeypatch.setattr(setup_local, "_has_unit", lambda _: False)
+    monkeypatch.setattr(setup_local, "WEB_USER", "no-such-user")
     return fresh
 
 
@@ -224,6 +226,22 @@ def test_setup_makes_database_schema_and_logins(local: Cluster) -> None:
         ("root", "ctaudit_auditor", True, False),
     ]
     assert findings(local.dsn(user="ctaudit"))["privileges"].level is Level.GOOD
+
+
+def test_setup_makes_the_login_of_the_pages(
+    local: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where their package is; with an auditor's limits, and free to say for whom it asks."""
+    assert "front" not in "\n".join(setup_local.set_up_local([], "gw1"))
+    monkeypatch.setattr(setup_local, "WEB_USER", "daemon")
+    assert "Created login daemon (front)." in list(setup_local.set_up_local([], "gw1"))
+    assert "Login daemon exists already (front)." in list(setup_local.set_up_local([], "gw1"))
+    with psycopg.connect(local.dsn(user="daemon")) as connection:
+        connection.execute("SELECT ctaudit.set_purpose(NULL, NULL, 'audrey')")
+        for name, wanted in AUDITOR_SETTINGS.items():
+            assert connection.execute("SELECT current_setting(%s)", (name,)).fetchone() == (wanted,)
+        most = connection.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'daemon'")
+        assert most.fetchone() == (AUDITOR_CONNECTIONS,)
 
 
 def test_setup_covers_what_the_spool_was_before(local: Cluster, tmp_path: Path) -> None:

@@ -81,22 +81,26 @@ def test_a_source_by_hand_is_the_role_s(file: str) -> None:
 
 
 def test_each_unit_has_its_manual_page() -> None:
-    """By its own name, in the page that its Documentation= names."""
-    text = (ROOT / "docs/man/ctaudit.service.8").read_text().replace("\\-", "-")
-    names = text.partition(".SH NAME\n")[2].splitlines()[0].partition(" - ")[0].split(", ")
-    synopsis = text.partition(".SH SYNOPSIS\n")[2].partition(".SH")[0].split()
+    """By its own name, in the page that its Documentation= names, that of its package."""
     units = {path.name for path in PACKAGING.iterdir() if path.suffix in (".service", ".timer")}
-    assert set(names) == units
-    assert units <= set(synopsis)
-    links = (PACKAGING / "ctaudit.links").read_text().splitlines()
-    pages = {Path(line.split()[1]).name for line in links}
-    assert pages == {f"{unit}.8" for unit in units - {"ctaudit.service"}}
-    installed = {Path(line).name for line in (PACKAGING / "ctaudit.manpages").read_text().split()}
+    pages = {"ctaudit-web.service": {"ctaudit-web.service"}}
+    pages["ctaudit.service"] = units - pages["ctaudit-web.service"]
+    manpages = "\n".join(path.read_text() for path in PACKAGING.glob("*.manpages"))
+    installed = {Path(line).name for line in manpages.split()}
     assert installed == {path.name for path in (ROOT / "docs/man").iterdir()}
-    for unit in units:
-        named = re.findall(r"man:([\w.-]+)\((\d)\)", (PACKAGING / unit).read_text())
-        assert {f"{name}.{section}" for name, section in named} <= installed
-        assert ("ctaudit.service", "8") in named, unit
+    for page, described in pages.items():
+        text = (ROOT / f"docs/man/{page}.8").read_text().replace("\\-", "-")
+        names = text.partition(".SH NAME\n")[2].splitlines()[0].partition(" - ")[0].split(", ")
+        synopsis = text.partition(".SH SYNOPSIS\n")[2].partition(".SH")[0].split()
+        assert set(names) == described
+        assert described <= set(synopsis)
+        for unit in described:
+            named = re.findall(r"man:([\w.-]+)\((\d)\)", (PACKAGING / unit).read_text())
+            assert {f"{name}.{section}" for name, section in named} <= installed
+            assert (page, "8") in named, unit
+    links = (PACKAGING / "ctaudit.links").read_text().splitlines()
+    linked = {Path(line.split()[1]).name for line in links}
+    assert linked == {f"{unit}.8" for unit in units - pages.keys()}
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs/man").iterdir()), ids=lambda page: page.name)
@@ -254,7 +258,8 @@ def test_an_instance_s_unit_is_the_plain_one(name: str) -> None:
 
 
 def test_a_service_is_back_within_a_second_of_a_kill() -> None:
-    for unit in ("ctaudit.service", "ctaudit-receiver.service", "ctaudit-forward.service"):
+    for name in ("ctaudit", "ctaudit-receiver", "ctaudit-forward", "ctaudit-web"):
+        unit = f"{name}.service"
         lines = directives(unit, set())
         assert {"Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0"} <= set(lines)
 
@@ -308,6 +313,29 @@ def test_the_forwarder_is_the_recorder_in_another_place() -> None:
         "LogRateLimitBurst",
     }  # fmt: skip
     assert directives("ctaudit-forward.service", own) == directives("ctaudit.service", own)
+
+
+def test_the_pages_are_the_recorder_in_another_place() -> None:
+    """The same sandbox; its own are its user, what it reaches, what it may use."""
+    own = {
+        "Description", "Documentation", "Wants", "After", "RequiresMountsFor", "ExecStart", "User",
+        "Group", "TimeoutStopSec", "WatchdogSec", "LogRateLimitIntervalSec",
+        "LogRateLimitBurst", "ReadWritePaths", "RuntimeDirectory", "RuntimeDirectoryMode",
+        "MemoryMax", "TasksMax", "CPUWeight", "OOMScoreAdjust", "IPAddressDeny", "IPAddressAllow",
+        "SocketBindDeny",
+    }  # fmt: skip
+    pages = directives("ctaudit-web.service", own)
+    assert pages == directives("ctaudit.service", own)
+    assert {"IPAddressDeny=any", "IPAddressAllow=localhost", "RuntimeDirectoryMode=0750"} <= set(
+        directives("ctaudit-web.service", set())
+    )
+
+
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_a_web_server_s_example_is_the_one_of_the_docs(server: str) -> None:
+    """And tests/store/test_web_proxies.py runs it."""
+    blocks = re.findall(rf"(?ms)^```{server}\n(.+?)^```$", (ROOT / "docs/web.md").read_text())
+    assert blocks == [(ROOT / f"packaging/examples/web-{server}.conf").read_text()]
 
 
 def test_the_forwarder_is_skipped_where_there_is_no_output() -> None:

@@ -49,7 +49,7 @@ _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 _NO_GATEWAYS = {
     "postgres", "public", "none", "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor",
     "ctaudit_maintainer", "ctaudit_front", "ctaudit_supervisor", "ctaudit_registrar",
-    "ctaudit-maintain",
+    "ctaudit-maintain", "ctaudit-web",
 }  # fmt: skip
 
 Option = Mapping[str, Any]

@@ -17,7 +17,7 @@ options:
   role:
     description: The role of ctaudit that it is a member of.
     type: str
-    choices: [auditor, maintainer, owner, recorder]
+    choices: [auditor, front, maintainer, owner, recorder]
   password:
     description: Printable ASCII. Empty for a login that the system or a certificate vouches for,
       which has none.
@@ -37,7 +37,7 @@ options:
     elements: str
     default: []
   limits:
-    description: Of an auditor's login; what is left out is not changed.
+    description: Of the login of an auditor or of a front end; what is left out is not changed.
     type: dict
     default: {}
     suboptions:
@@ -97,7 +97,7 @@ from ansible.module_utils.ctaudit_psql import (
 _ROUNDS = 4096  # PostgreSQL's own
 _REASON = "the Ansible role"
 # Who has one of these reads or changes the record, which a gateway must not.
-_NOT_A_RECORDERS = ("ctaudit_owner", "ctaudit_auditor", "ctaudit_maintainer")
+_NOT_A_RECORDERS = ("ctaudit_owner", "ctaudit_auditor", "ctaudit_front", "ctaudit_maintainer")
 _LIMITS = {
     "statement_timeout": {"type": "str"},
     "temp_file_limit": {"type": "str"},
@@ -109,7 +109,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "role": {"type": "str", "choices": ["auditor", "maintainer", "owner", "recorder"]},
+            "role": {
+                "type": "str",
+                "choices": ["auditor", "front", "maintainer", "owner", "recorder"],
+            },
             "password": {"type": "str", "default": "", "no_log": True},
             "nodes": {"type": "list", "elements": "str", "default": []},
             "former_nodes": {"type": "list", "elements": "str", "default": []},

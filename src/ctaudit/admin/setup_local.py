@@ -33,6 +33,7 @@ from ctaudit.host.privileges import acting_as, current_user, has_user, is_root
 DATABASE = DEFAULT_DATABASE
 SUPERUSER = "postgres"
 RECORDER_UNIT = Units().recorder
+WEB_USER = "ctaudit-web"
 _SOCKET = "/var/run/postgresql"
 # What the database or the superuser's role is limited to is not for its set-up.
 _NO_LIMITS = "-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
@@ -73,6 +74,9 @@ def set_up_local(auditors: Sequence[str], node: str, spool: Path | None = None) 
             for name in auditors:
                 yield _create_login(connection, name, "ctaudit_auditor", "auditor")
                 limit_auditor(connection, name, DATABASE)
+            if has_user(WEB_USER):
+                yield _create_login(connection, WEB_USER, "ctaudit_front", "front")
+                limit_auditor(connection, WEB_USER, DATABASE)
             yield _create_login(connection, MAINTAINER_USER, "ctaudit_maintainer", "maintainer")
             _take_ownership_away(connection, MAINTAINER_USER)
             yield _create_login(connection, RECORDER_USER, "ctaudit_recorder", "recorder")
@@ -105,7 +109,7 @@ def _create_database(name: str) -> tuple[bool, str]:
 
 def _create_login(connection: psycopg.Connection[Any], name: str, role: str, purpose: str) -> str:
     """A login without a password: peer authentication takes the user's name from the system."""
-    most = AUDITOR_CONNECTIONS if purpose == "auditor" else -1
+    most = AUDITOR_CONNECTIONS if purpose in ("auditor", "front") else -1
     words = {
         "name": sql.Identifier(name), "role": sql.Identifier(role), "most": sql.Literal(most)
     }  # fmt: skip

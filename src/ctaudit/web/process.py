@@ -19,10 +19,13 @@ from ctaudit.web.application import BODY_MAX, create_app
 from ctaudit.web.settings import WebSettings
 
 _SLICE = 0.5  # seconds until a signal is noticed, at most
+# More than a page takes, so that it is the page that refuses it: waitress would answer before it
+# has read all, which a web server before it takes for a failure (Apache: 502).
+_BODY_READ = 4 * BODY_MAX
 # A reader that is slow holds a channel, not a thread; waitress ends one that says nothing.
 _LIMITS = {
     "threads": 8, "connection_limit": 100, "channel_timeout": 60, "cleanup_interval": 10,
-    "max_request_body_size": BODY_MAX, "max_request_header_size": 32_768,
+    "max_request_body_size": _BODY_READ, "max_request_header_size": 32_768,
     "ident": "", "clear_untrusted_proxy_headers": True,
 }  # fmt: skip
 
