@@ -936,11 +936,11 @@ CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
 ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
+CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_inquiry_id bigint DEFAULT NULL::bigint, p_newest bigint DEFAULT NULL::bigint) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2921,9 +2921,9 @@ REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until 
 REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_auditor;
-GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_supervisor;
+REVOKE ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;

@@ -18,18 +18,23 @@ from ctaudit.query.time_notation import parse_instant, refuse_future
 
 _INQUIRIES = sql.SQL(
     "ctaudit.inquiries(%(case)s::text, %(by)s::text, %(begin)s::timestamptz, NULL, "
-    "%(address)s::inet) ORDER BY inquiry_id"
+    "%(address)s::inet, %(number)s::bigint, %(newest)s::bigint) ORDER BY inquiry_id"
 )
 
 
 @dataclass(frozen=True)
 class WantedInquiries:
-    """``by``: a login, or a person for whom a front end asked. None: any."""
+    """``by``: a login, or a person for whom a front end asked. None: any.
+
+    ``number``: this inquiry alone. ``newest``: so many at most, those that were asked last.
+    """
 
     case: str | None = None
     by: str | None = None
     begin: datetime | None = None
     address: Network | None = None
+    number: int | None = None
+    newest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ def ask_inquiries(
         "by": wanted.by,
         "begin": wanted.begin,
         "address": None if wanted.address is None else str(wanted.address),
+        "number": wanted.number,
+        "newest": wanted.newest,
     }
     with asking(connection):
         return tuple(select_rows(connection, Inquiry, _INQUIRIES, values))
