@@ -34,6 +34,13 @@ class WebSection:
         [], TEXTS,
         "The persons who may see everybody's questions and answers on the pages.", since=SINCE,
     )  # fmt: skip
+    hosts: tuple[str, ...] = key(
+        [], TEXTS,
+        """The names by which the pages are opened, without a port: "audit.example.net". What is
+        sent to other names is refused. Empty: each that the web server before the socket file
+        passes on; on a port localhost, 127.0.0.1 and ::1, which are always taken there.""",
+        since=SINCE,
+    )  # fmt: skip
     dsn: str = open_key(
         "", TEXT,
         """The connection string of the pages. Its login asks, so it must be a member of

@@ -58,9 +58,9 @@ def create_app(settings: WebSettings) -> Flask:
 def _admit(settings: WebSettings) -> Any:
     """None, or the page that says why not. Sets who asks."""
     g.person = None
-    refusal = find_refusal(
-        request.method, request.host, request.headers, by_loopback=not settings.names_persons
-    )
+    # request.host would fall back to the server's own name.
+    host = request.headers.get("Host", "")
+    refusal = find_refusal(request.method, host, request.headers, settings.names)
     if refusal is not None:
         return _page_of("Refused", refusal, 403)
     try:
@@ -115,7 +115,7 @@ def _tell_http(error: HTTPException) -> Any:
 
 
 def _tell_unforeseen(error: Exception) -> Any:
-    log.error("%s %s: not foreseen", request.method, request.path, exc_info=error)
+    log.error("%s %r: not foreseen", request.method, request.path, exc_info=error)
     return _page_of(
         "An error", "Something happened that was not foreseen. The journal of this host says what.",
         500,

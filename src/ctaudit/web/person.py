@@ -33,7 +33,7 @@ def find_person(headers: Mapping[str, str], settings: WebSettings) -> Person:
     """Raises UnnamedError. On loopback the header is not read: anybody could send it."""
     if not settings.names_persons:
         return Person(None)
-    name = headers.get(settings.person_header, "").strip()
+    name = _decode(headers.get(settings.person_header, "")).strip()
     if not name:
         raise UnnamedError(
             f"The web server did not say who asks: it must set the header {settings.person_header}."
@@ -44,3 +44,11 @@ def find_person(headers: Mapping[str, str], settings: WebSettings) -> Person:
             "characters are kept."
         )
     return Person(name, name in settings.supervisors)
+
+
+def _decode(value: str) -> str:
+    """A header's bytes, which WSGI hands over as Latin-1, as the UTF-8 that web servers send."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from ctaudit.config import Config
 from ctaudit.config.readers import split_listen
+from ctaudit.web.guard import LOOPBACK
 
 
 @dataclass(frozen=True)
 class WebSettings:
     """``path``: the socket file, None: ``address`` and ``port`` of loopback.
 
-    ``timeout``: of a statement, in seconds.
+    ``timeout``: of a statement, in seconds. ``hosts``: names by which the pages are opened.
     """
 
     dsn: str
@@ -22,11 +23,19 @@ class WebSettings:
     person_header: str
     supervisors: frozenset[str]
     timeout: float
+    hosts: frozenset[str] = frozenset()
 
     @property
     def names_persons(self) -> bool:
         """Whether the web server before the pages says who asks."""
         return self.path is not None
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The hosts that these pages are, as a Host header has them; None: any."""
+        if self.path is None:
+            return self.hosts | LOOPBACK
+        return self.hosts or None
 
 
 def read_settings(config: Config) -> WebSettings:
@@ -41,4 +50,5 @@ def read_settings(config: Config) -> WebSettings:
         web.person_header,
         frozenset(web.supervisors),
         web.timeout,
+        frozenset(name.lower().rstrip(".") for name in web.hosts),
     )
