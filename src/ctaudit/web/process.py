@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISSOCK
 from typing import Any
 
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from ctaudit.errors import PrivilegeError, UsageError
@@ -19,6 +23,7 @@ from ctaudit.web.application import BODY_MAX, create_app
 from ctaudit.web.settings import WebSettings
 
 _SLICE = 0.5  # seconds until a signal is noticed, at most
+_REQUEST_SECONDS = 60.0  # for a whole request to arrive
 # More than a page takes, so that it is the page that refuses it: waitress would answer before it
 # has read all, which a web server before it takes for a failure (Apache: 502).
 _BODY_READ = 4 * BODY_MAX
@@ -30,6 +35,22 @@ _LIMITS = {
 }  # fmt: skip
 
 log = logging.getLogger(__name__)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """Ends with a request that arrives byte by byte, which waitress takes for activity."""
+
+    _begun: float | None = None
+
+    def received(self, data: bytes) -> bool:
+        is_taken: bool = super().received(data)
+        if self.request is None:
+            self._begun = None
+        elif self._begun is None:
+            self._begun = time.monotonic()
+        elif time.monotonic() - self._begun > _REQUEST_SECONDS:
+            self.will_close = True
+        return is_taken
 
 
 def run(settings: WebSettings, stop: Sequence[int]) -> int:
@@ -44,6 +65,8 @@ def run(settings: WebSettings, stop: Sequence[int]) -> int:
     while not stop and serving.is_alive():
         watchdog.feed()
         time.sleep(_SLICE)
+    if not stop:
+        raise RuntimeError("the thread that serves the pages has ended")
     notify("STOPPING=1")
     server.close()
     if settings.path is not None:
@@ -60,9 +83,12 @@ def _listen(settings: WebSettings) -> Any:
     app = create_app(settings)
     try:
         if settings.path is not None:
-            Path(settings.path).unlink(missing_ok=True)
-            return create_server(app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS)
-        return create_server(app, host=settings.address, port=settings.port, **_LIMITS)
+            _check_path(settings.path)
+            server = create_server(
+                app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS
+            )
+        else:
+            server = create_server(app, host=settings.address, port=settings.port, **_LIMITS)
     except OSError as error:
         place = settings.path or f"{_format_host(settings.address)}:{settings.port}"
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -70,3 +96,18 @@ def _listen(settings: WebSettings) -> Any:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise PrivilegeError(f"{text}; run it by systemctl start ctaudit-web") from None
         raise UsageError(f"{text}; another program has it, or its folder is absent") from None
+    server.channel_class = _Channel
+    return server
+
+
+def _check_path(path: str) -> None:
+    """Raises OSError where a file stands there that is no socket, or one that is answered.
+
+    waitress takes the place of any other socket.
+    """
+    with suppress(FileNotFoundError):
+        if not S_ISSOCK(Path(path).stat().st_mode):
+            raise OSError(errno.EEXIST, "")
+        with socket.socket(socket.AF_UNIX) as trial:
+            if trial.connect_ex(path) == 0:
+                raise OSError(errno.EADDRINUSE, "")
