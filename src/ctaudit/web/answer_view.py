@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ctaudit.conntrack.event import name_protocol
 from ctaudit.letter.caution import CAUTIONS, find_cautions
 from ctaudit.letter.reading import Found
+from ctaudit.query.answer import Answer
 from ctaudit.query.answer_text import format_host, format_public, format_remote
 from ctaudit.query.reply import Reply
 from ctaudit.query.value_text import format_time
@@ -17,29 +18,36 @@ LISTED = 10  # connections that the report's section shows; of more there is a t
 
 @dataclass(frozen=True)
 class ReplyView:
-    """``rows``: every connection, where the section does not show them all.
+    """``rows``: the connections, where the section does not show them all.
 
-    ``cautions``: what must not be concluded, of a letter.
+    ``heading``: of them. ``cautions``: what must not be concluded, of a letter.
     """
 
     rows: tuple[tuple[str, ...], ...]
-    cut: bool
-    hosts: int
+    heading: str
     cautions: tuple[str, ...]
-    inquiry: int | None
 
 
-def view_reply(reply: Reply, found: Found | None) -> ReplyView:
-    rows = tuple(_list_rows(reply)) if len(reply.connections) > LISTED else ()
+def view_reply(reply: Reply, most: int, found: Found | None = None) -> ReplyView:
+    """``most``: rows."""
+    answers = reply.answers if len(reply.connections) > LISTED else ()
     cautions = () if found is None else tuple(find_cautions(found, reply))
-    hosts = len(reply.hosts or {answer.host for answer in reply.answers})
     return ReplyView(
-        rows, reply.cut, hosts, tuple(CAUTIONS[each] for each in cautions), reply.inquiry
+        tuple(_list_rows(answers[:most])),
+        _head(reply, len(answers), most) if answers else "",
+        tuple(CAUTIONS[each] for each in cautions),
     )
 
 
-def _list_rows(reply: Reply) -> Iterator[tuple[str, ...]]:
-    for answer in reply.answers:
+def _head(reply: Reply, count: int, most: int) -> str:
+    hosts = len(reply.hosts or {answer.host for answer in reply.answers})
+    number = f"{count:,} connections" if count <= most else f"The first {most:,} connections"
+    of = f"more than {count:,}" if reply.cut else "" if count <= most else f"{count:,}"
+    return f"{number}{f' of {of}' if of else ''}, of {hosts:,} host{'' if hosts == 1 else 's'}"
+
+
+def _list_rows(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
+    for answer in answers:
         started = "" if answer.started_at is None else format_time(answer.started_at, trim=True)
         ended = "" if answer.ended_at is None else format_time(answer.ended_at, trim=True)
         yield (

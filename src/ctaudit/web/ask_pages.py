@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
+from ctaudit.database.connection import TooLongError
 from ctaudit.errors import UsageError
 from ctaudit.letter.caution import find_cautions
 from ctaudit.letter.clock import read_day
-from ctaudit.letter.letter import Letter, Options, orient_letter, read_letter
+from ctaudit.letter.letter import Options, orient_letter, read_letter
 from ctaudit.letter.letter_text import plain_found, plain_unread
 from ctaudit.letter.reading import Found
 from ctaudit.picture.ticks import format_zone
 from ctaudit.query.lookup import ask_who
+from ctaudit.query.notation import parse_within
 from ctaudit.query.purpose import Purpose, read_purpose
 from ctaudit.query.question import read_who
-from ctaudit.query.reply import Reply
+from ctaudit.query.reply import ANSWERS_MAX, Reply
 from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
-from ctaudit.web.answer_view import view_reply
+from ctaudit.web.answer_view import ReplyView, view_reply
 from ctaudit.web.fields import Fields, find_field, read_fields
 from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
@@ -29,7 +33,9 @@ from ctaudit.web.serving import kept, person, store
 pages = Blueprint("ask", __name__)
 
 QUESTION = ("public", "to", "at", "proto", "node", "within", "zone", "case", "reason")
-LETTER = ("zone_here", "date", "case", "reason")
+LETTER = ("zone_here", "date", "within", "case", "reason")
+LETTER_SECONDS = 300.0  # of all its questions
+LETTER_CONNECTIONS = 50  # shown of each question; without a port it may have hundreds
 
 
 @pages.get("/")
@@ -44,9 +50,11 @@ def _show(
 ) -> Any:  # fmt: skip
     """The forms; ``field``: what the error is about, in the second form where ``of_letter``."""
     status = 400 if error else 200
+    none = Fields({})
     return render_template(
-        "ask.html.j2", fields=fields, error=error, field_name=field, letter=letter,
-        of_letter=of_letter, zone=name_zone(),
+        "ask.html.j2", error=error, letter=letter, zone=name_zone(),
+        fields=none if of_letter else fields, letter_fields=fields if of_letter else none,
+        wrong=None if of_letter else field, letter_wrong=field if of_letter else None,
     ), status  # fmt: skip
 
 
@@ -93,7 +101,8 @@ def _answer_question(fields: Fields) -> int:
     with store().asking() as connection:
         reply = ask_who(connection, question, purpose, with_inquiry=True)
         writer.add_call(connection, fields.values, "", reply)
-    return _keep(writer, [(reply, None)], plain_reply(reply))
+    views = [view_reply(reply, ANSWERS_MAX)]
+    return _keep(writer, views, [reply.inquiry], plain_reply(reply))
 
 
 def _read_purpose(fields: Fields) -> Purpose:
@@ -123,7 +132,8 @@ def ask_letter() -> Any:
 def _answer_letter(fields: Fields, data: bytes) -> int:
     purpose = _read_purpose(fields)
     zone = f"the form: that of this host, {name_zone()}" if fields.get("zone_here") else ""
-    letter = read_letter(data, Options(zone, read_day(fields.get("date"))))
+    within = parse_within(fields.get("within") or "0")
+    letter = read_letter(data, Options(zone, read_day(fields.get("date")), within))
     if not letter.found:
         why = "; ".join(f"{each.place}: {each.reason}" for each in letter.unread[:3])
         raise UsageError(
@@ -135,40 +145,50 @@ def _answer_letter(fields: Fields, data: bytes) -> int:
             f"letter: it has {len(letter.found):,} questions, and a page holds at most "
             f"{QUESTIONS_MAX}; divide it, or use: ctaudit ask"
         )
-    writer = ReportWriter(purpose)
-    replies: list[Reply] = []
+    writer, views, plain = ReportWriter(purpose), [], []
+    numbers: list[int | None] = []
+    end = time.monotonic() + LETTER_SECONDS
     with store().asking() as connection:
         letter = orient_letter(letter, read_scopes(connection))
-        for found in letter.found:
+        for number, found in enumerate(letter.found, 1):
+            _check_time(end, number - 1, len(letter.found))
             reply = ask_who(connection, found.question, purpose, with_inquiry=True)
             writer.add_found(connection, found, reply)
-            replies.append(reply)
+            numbers.append(reply.inquiry)
+            views.append(view_reply(reply, LETTER_CONNECTIONS, found))
+            plain.append(_plain_answer(number, found, reply))
     writer.unread = letter.unread
-    answered: list[tuple[Reply, Found | None]] = list(zip(replies, letter.found, strict=True))
-    return _keep(writer, answered, _plain_letter(letter, replies))
+    unread = [plain_unread(each)["unread"] for each in letter.unread]
+    return _keep(writer, views, numbers, {"answers": plain, "unread": unread})
 
 
-def _plain_letter(letter: Letter, replies: list[Reply]) -> dict[str, Any]:
-    return {
-        "answers": [
-            {
-                **plain_reply(reply),
-                "letter": plain_found(number, found, list(find_cautions(found, reply))),
-            }
-            for number, (found, reply) in enumerate(zip(letter.found, replies, strict=True), 1)
-        ],
-        "unread": [plain_unread(each)["unread"] for each in letter.unread],
-    }
+def _check_time(end: float, answered: int, questions: int) -> None:
+    if time.monotonic() > end:
+        raise TooLongError(
+            f"{answered} of {questions} questions were answered in {LETTER_SECONDS:.0f} s: divide "
+            "the letter, or use ctaudit ask. They are on record"
+        )
+
+
+def _plain_answer(number: int, found: Found, reply: Reply) -> dict[str, Any]:
+    """As a line of ask --json; of many connections the first, and how many there are."""
+    plain = plain_reply(reply)
+    connections = plain["answers"]
+    if len(connections) > LETTER_CONNECTIONS:
+        plain |= {"answers": connections[:LETTER_CONNECTIONS], "connections": len(connections)}
+    cautions = list(find_cautions(found, reply))
+    return {**plain, "inquiry": reply.inquiry, "letter": plain_found(number, found, cautions)}
 
 
 def _keep(
-    writer: ReportWriter, answered: list[tuple[Reply, Found | None]], plain: dict[str, Any]
+    writer: ReportWriter,
+    views: Sequence[ReplyView],
+    inquiries: Sequence[int | None],
+    plain: dict[str, Any],
 ) -> int:
     """The number of the first inquiry, under which all of it is shown."""
-    page = writer.finish()
-    numbers = [reply.inquiry for reply, _ in answered if reply.inquiry is not None]
+    numbers = [number for number in inquiries if number is not None]
     number = numbers[0] if numbers else kept().next_unrecorded()
-    views = [view_reply(reply, found) for reply, found in answered]
-    plain = {"inquiry": number, "inquiries": numbers, **plain}
-    kept().keep(number, Kept(person().name, page, views, plain))
+    plain = {"inquiry": numbers[0] if numbers else None, **plain}
+    kept().keep(number, Kept(person().name, writer.finish(), views, plain), numbers[1:])
     return number

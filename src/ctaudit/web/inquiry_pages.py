@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
 from ctaudit.errors import UsageError
-from ctaudit.query.inquiries import Inquiry, ask_inquiries, read_inquiries
+from ctaudit.query.inquiries import Inquiry, WantedInquiries, ask_inquiries, read_inquiries
 from ctaudit.query.inquiries_text import plain_inquiries
 from ctaudit.report import report_text
 from ctaudit.report.html import mark_timelines, render_html
 from ctaudit.report.page import Page
-from ctaudit.report.pdf import render_pdf
+from ctaudit.report.pdf import render_pdf, require_weasyprint
 from ctaudit.web.fields import Fields, find_field, read_fields
 from ctaudit.web.inquiry_view import list_question, list_traffic, view_inquiry
-from ctaudit.web.kept import Kept
+from ctaudit.web.kept import KeptAnswer
 from ctaudit.web.serving import kept, person, store
 from ctaudit.web.traffic_pages import show_traffic
 
@@ -25,7 +36,10 @@ pages = Blueprint("inquiries", __name__)
 
 WANTED = ("case", "from", "address")
 LISTED = 500  # the newest
+PRINTED_MAX = 60  # questions of a PDF; each takes 2.5 MB while it is made
 
+_HAS_PDF = find_spec("weasyprint") is not None
+_LARGEST = (1 << 63) - 1  # bigint
 _PDF = threading.Lock()  # it takes the processor for seconds
 
 
@@ -34,7 +48,7 @@ def list_all() -> Any:
     fields = Fields({})
     try:
         fields = read_fields(request.args, WANTED)
-        found = _ask(fields)
+        found = _ask(_read(fields), LISTED + 1)
     except UsageError as error:
         field = find_field(str(error), WANTED)
         return render_template(
@@ -44,26 +58,32 @@ def list_all() -> Any:
     rows = [view_inquiry(each, is_kept=_find(each.inquiry_id) is not None) for each in newest]
     return render_template(
         "inquiries.html.j2", fields=fields, error="", field_name=None, rows=rows,
-        more=len(found) - len(newest),
+        more=len(found) > len(newest),
     )  # fmt: skip
 
 
 @pages.get("/inquiries.json")
 def list_plain() -> Any:
-    return jsonify(plain_inquiries(_ask(read_fields(request.args, WANTED))))
+    wanted = _read(read_fields(request.args, WANTED))
+    return jsonify(plain_inquiries(_ask(wanted, LISTED)))
 
 
-def _ask(fields: Fields) -> list[Inquiry]:
-    """Those that this person may see, in the order of asking."""
-    wanted = read_inquiries(
+def _read(fields: Fields) -> WantedInquiries:
+    """Raises UsageError."""
+    return read_inquiries(
         case=fields.get("case"), begin=fields.get("from"), address=fields.get("address")
     )
+
+
+def _ask(wanted: WantedInquiries, newest: int) -> list[Inquiry]:
+    """The newest of those that this person may see, in the order of asking."""
+    by = None if person().sees_all else person().name
     with store().asking() as connection:
-        found = ask_inquiries(connection, wanted)
+        found = ask_inquiries(connection, replace(wanted, by=by, newest=newest))
     return [each for each in found if person().may_see(each.on_behalf_of)]
 
 
-def _find(number: int) -> Kept | None:
+def _find(number: int) -> KeptAnswer | None:
     """The answer, while it is kept and where this person may see it."""
     found = kept().find(number)
     return found if found is not None and person().may_see(found.person) else None
@@ -72,15 +92,17 @@ def _find(number: int) -> Kept | None:
 @pages.get("/inquiries/<int(signed=True):number>")
 def show(number: int) -> Any:
     answer = _find(number)
+    if answer is not None and answer.number != number:
+        return redirect(url_for("inquiries.show", number=answer.number), 303)
     if answer is not None and answer.page is None:
         return show_traffic(number, answer)
     if answer is not None and answer.page is not None:
         return render_template(
             "answer.html.j2", number=number, page=answer.page, views=answer.view,
-            text=report_text, labels=report_text.LABELS,
+            text=report_text, labels=report_text.LABELS, has_pdf=_HAS_PDF,
             timelines=mark_timelines(answer.page),
         )  # fmt: skip
-    inquiry = _read(number)
+    inquiry = _recall(number)
     return render_template(
         "inquiry.html.j2", inquiry=inquiry, row=view_inquiry(inquiry, is_kept=False),
         again=_find_again(inquiry),
@@ -99,13 +121,15 @@ def _find_again(inquiry: Inquiry) -> str:
 def show_plain(number: int) -> Any:
     answer = _find(number)
     if answer is not None:
-        return jsonify(answer.plain)
-    return jsonify(plain_inquiries([_read(number)])["inquiries"][0])
+        return Response(answer.json, mimetype="application/json")
+    return jsonify(plain_inquiries([_recall(number)])["inquiries"][0])
 
 
-def _read(number: int) -> Inquiry:
+def _recall(number: int) -> Inquiry:
     """The question as it is on record; 404, also where another person asked."""
-    found = [each for each in _ask(Fields({})) if each.inquiry_id == number]
+    if abs(number) > _LARGEST:
+        abort(404)
+    found = _ask(WantedInquiries(number=number), 1)
     if not found:
         abort(404)
     return found[0]
@@ -119,6 +143,12 @@ def hand_over(number: int) -> Any:
 @pages.get("/inquiries/<int(signed=True):number>/report.pdf")
 def hand_over_pdf(number: int) -> Any:
     page = _find_page(number)
+    require_weasyprint()
+    if len(page.sections) > PRINTED_MAX:
+        raise UsageError(
+            f"A PDF is made of at most {PRINTED_MAX} questions here, and these are "
+            f"{len(page.sections)}: print the HTML page, or use ctaudit ask --report"
+        )
     with _PDF:
         return _send(render_pdf(render_html(page)), f"inquiry-{number}.pdf", "application/pdf")
 

@@ -34,7 +34,7 @@ from ctaudit.web import traffic_text as text
 from ctaudit.web.drawing import Drawing, draw_both
 from ctaudit.web.durations_view import DurationsView, view_durations
 from ctaudit.web.fields import Fields, find_field, read_fields
-from ctaudit.web.kept import Kept
+from ctaudit.web.kept import Kept, KeptAnswer
 from ctaudit.web.serving import kept, person, settings, store
 from ctaudit.web.traffic_view import TrafficView, view_traffic
 
@@ -99,7 +99,7 @@ def _render(fields: Fields, **values: Any) -> str:
     )
 
 
-def show_traffic(number: int, answer: Kept) -> str:
+def show_traffic(number: int, answer: KeptAnswer) -> str:
     """The page of an answer; ``number``: of its inquiry."""
     return _render(answer.view.fields, answer=answer.view, number=number)
 
