@@ -20,6 +20,11 @@ _INQUIRIES = sql.SQL(
     "ctaudit.inquiries(%(case)s::text, %(by)s::text, %(begin)s::timestamptz, NULL, "
     "%(address)s::inet) ORDER BY inquiry_id"
 )
+_LATEST = sql.SQL(
+    "ctaudit.latest_inquiries(%(person)s::text, %(everybody)s, %(number)s::bigint, "
+    "%(before)s::bigint, %(case)s::text, %(begin)s::timestamptz, %(address)s::inet, %(limit)s) "
+    "ORDER BY inquiry_id DESC"
+)
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,38 @@ def ask_inquiries(
     connection: psycopg.Connection[Any], wanted: WantedInquiries
 ) -> tuple[Inquiry, ...]:
     """In the order of asking: of all logins to a supervisor, else of the own one."""
+    with asking(connection):
+        return tuple(select_rows(connection, Inquiry, _INQUIRIES, _list_values(wanted)))
+
+
+def ask_latest(
+    connection: psycopg.Connection[Any],
+    wanted: WantedInquiries,
+    person: str | None,
+    *,
+    everybody: bool = False,
+    number: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> tuple[Inquiry, ...]:
+    """The newest of the own login, first the newest: asked on behalf of ``person``, or anybody.
+
+    ``number``: this one alone; ``before``: only those with a lower number. ``wanted.by`` is not
+    looked at.
+    """
     values = {
+        **_list_values(wanted),
+        "person": person, "everybody": everybody, "number": number, "before": before,
+        "limit": limit,
+    }  # fmt: skip
+    with asking(connection):
+        return tuple(select_rows(connection, Inquiry, _LATEST, values))
+
+
+def _list_values(wanted: WantedInquiries) -> dict[str, Any]:
+    return {
         "case": wanted.case,
         "by": wanted.by,
         "begin": wanted.begin,
         "address": None if wanted.address is None else str(wanted.address),
     }
-    with asking(connection):
-        return tuple(select_rows(connection, Inquiry, _INQUIRIES, values))

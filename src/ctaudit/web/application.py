@@ -6,9 +6,9 @@ import logging
 from importlib import resources
 from typing import Any, cast
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from jinja2 import ChoiceLoader, PackageLoader
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
 
 from ctaudit import __version__
@@ -38,7 +38,8 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
-    app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
+    # Newer Werkzeug bounds a field that is no file more narrowly.
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = BODY_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ctaudit"] = {
         "settings": settings, "store": Store(settings), "kept": KeptAnswers(),
@@ -110,12 +111,16 @@ def _tell_http(error: HTTPException) -> Any:
         405: "This page is not asked in that way.",
         413: f"More than {BODY_MAX:,} bytes were sent; divide the letter.",
     }
-    return _page_of("Not found" if status == 404 else "Refused",
-                    sentences.get(status, str(error.description)), status)  # fmt: skip
+    titles = {404: "Not found", 501: "Not installed"}
+    sentence = sentences.get(status, str(error.description))
+    response = make_response(_page_of(titles.get(status, "Refused"), sentence, status))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
 
 
 def _tell_unforeseen(error: Exception) -> Any:
-    log.error("%s %s: not foreseen", request.method, request.path, exc_info=error)
+    log.error("%s %a: not foreseen", request.method, request.path, exc_info=error)
     return _page_of(
         "An error", "Something happened that was not foreseen. The journal of this host says what.",
         500,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import escape
 
+from ctaudit.database.connection import TooLongError
 from ctaudit.errors import UsageError
 from ctaudit.letter.caution import find_cautions
 from ctaudit.letter.clock import read_day
@@ -22,14 +25,16 @@ from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
 from ctaudit.web.answer_view import view_reply
-from ctaudit.web.fields import Fields, find_field, read_fields
+from ctaudit.web.fields import Fields, check_fields, find_field, gather_fields
 from ctaudit.web.kept import Kept
-from ctaudit.web.serving import kept, person, store
+from ctaudit.web.serving import kept, person, settings, store
 
 pages = Blueprint("ask", __name__)
 
 QUESTION = ("public", "to", "at", "proto", "node", "within", "zone", "case", "reason")
 LETTER = ("zone_here", "date", "case", "reason")
+# The database's slot is taken meanwhile; web servers before the pages give up a minute later.
+LETTER_SECONDS = 600.0
 
 
 @pages.get("/")
@@ -45,7 +50,8 @@ def _show(
     """The forms; ``field``: what the error is about, in the second form where ``of_letter``."""
     status = 400 if error else 200
     return render_template(
-        "ask.html.j2", fields=fields, error=error, field_name=field, letter=letter,
+        # Escaped here: its lines stay lines, unlike those of all else that a page shows.
+        "ask.html.j2", fields=fields, error=error, field_name=field, letter=escape(letter),
         of_letter=of_letter, zone=name_zone(),
     ), status  # fmt: skip
 
@@ -54,14 +60,13 @@ def _show(
 @pages.post("/ask.json")
 def ask_question() -> Any:
     """Asks, and shows the answer at its own address."""
-    fields = Fields({})
+    fields = gather_fields(request.form, QUESTION)
     try:
-        fields = read_fields(request.form, QUESTION)
         number = _answer_question(fields)
     except UsageError as error:
         if request.path.endswith(".json"):
             raise
-        return _show(fields, str(error), find_field(str(error), QUESTION))
+        return _show(fields, str(error), find_field(str(error), QUESTION, fields))
     return _go_to(number)
 
 
@@ -76,6 +81,7 @@ def _go_to(number: int) -> Any:
 
 
 def _answer_question(fields: Fields) -> int:
+    check_fields(fields)
     for name, label in (("public", "ADDRESS:PORT"), ("at", "--at")):
         if fields.get(name) is None:
             raise UsageError(f"{label}: must not be empty")
@@ -105,25 +111,64 @@ def _read_purpose(fields: Fields) -> Purpose:
 @pages.post("/letter.json")
 def ask_letter() -> Any:
     """Asks what a pasted or uploaded letter asks."""
-    fields, text = Fields({}), ""
+    fields, text = gather_fields(request.form, LETTER), request.form.get("letter", "")
     try:
-        fields = read_fields(request.form, LETTER)
-        text = request.form.get("letter", "")
-        uploaded = request.files.get("file")
-        data = uploaded.read() if uploaded is not None and uploaded.filename else text.encode()
-        number = _answer_letter(fields, data)
+        number = _answer_letter(fields, _read_sent(text))
     except UsageError as error:
         if request.path.endswith(".json"):
             raise
-        return _show(fields, str(error), find_field(str(error), (*LETTER, "letter")), text,
-                     of_letter=True)  # fmt: skip
+        field = find_field(str(error), (*LETTER, "letter"), fields)
+        return _show(fields, _name_remedy(str(error)), field, text, of_letter=True)
     return _go_to(number)
 
 
+def _read_sent(text: str) -> bytes:
+    uploaded = request.files.get("file")
+    if uploaded is None or not uploaded.filename:
+        return text.encode()
+    if text.strip():
+        raise UsageError("letter: there is a text and a file; send one after the other")
+    data: bytes = uploaded.read()
+    return data
+
+
+def _name_remedy(sentence: str) -> str:
+    """A sentence on a letter's times, with the form's fields for the command line's options."""
+    return sentence.replace("give --tz", f"say whether it is in {name_zone()}, below").replace(
+        "give --date", "give the day, below"
+    )
+
+
 def _answer_letter(fields: Fields, data: bytes) -> int:
+    check_fields(fields)
     purpose = _read_purpose(fields)
+    letter = _find_questions(fields, data)
+    writer = ReportWriter(purpose)
+    replies: list[Reply] = []
+    until = time.monotonic() + LETTER_SECONDS
+    with store().asking() as connection:
+        letter = orient_letter(letter, read_scopes(connection))
+        for found in letter.found:
+            if time.monotonic() > until:
+                raise TooLongError(
+                    f"{len(replies)} of the letter's {len(letter.found)} questions took more than "
+                    f"{LETTER_SECONDS / 60:g} minutes; divide the letter"
+                )
+            reply = ask_who(connection, found.question, purpose, with_inquiry=True)
+            writer.add_found(connection, found, reply)
+            replies.append(reply)
+    writer.unread = letter.unread
+    answered: list[tuple[Reply, Found | None]] = list(zip(replies, letter.found, strict=True))
+    return _keep(writer, answered, _plain_letter(letter, replies))
+
+
+def _find_questions(fields: Fields, data: bytes) -> Letter:
+    """Raises UsageError where there are none, or more than a page holds."""
+    own = settings()
     zone = f"the form: that of this host, {name_zone()}" if fields.get("zone_here") else ""
-    letter = read_letter(data, Options(zone, read_day(fields.get("date"))))
+    is_ours = own.is_ours if own.ours else None
+    day = read_day(fields.get("date"))
+    letter = read_letter(data, Options(zone, day, is_ours=is_ours))
     if not letter.found:
         why = "; ".join(f"{each.place}: {each.reason}" for each in letter.unread[:3])
         raise UsageError(
@@ -135,17 +180,7 @@ def _answer_letter(fields: Fields, data: bytes) -> int:
             f"letter: it has {len(letter.found):,} questions, and a page holds at most "
             f"{QUESTIONS_MAX}; divide it, or use: ctaudit ask"
         )
-    writer = ReportWriter(purpose)
-    replies: list[Reply] = []
-    with store().asking() as connection:
-        letter = orient_letter(letter, read_scopes(connection))
-        for found in letter.found:
-            reply = ask_who(connection, found.question, purpose, with_inquiry=True)
-            writer.add_found(connection, found, reply)
-            replies.append(reply)
-    writer.unread = letter.unread
-    answered: list[tuple[Reply, Found | None]] = list(zip(replies, letter.found, strict=True))
-    return _keep(writer, answered, _plain_letter(letter, replies))
+    return letter
 
 
 def _plain_letter(letter: Letter, replies: list[Reply]) -> dict[str, Any]:
@@ -170,5 +205,6 @@ def _keep(
     number = numbers[0] if numbers else kept().next_unrecorded()
     views = [view_reply(reply, found) for reply, found in answered]
     plain = {"inquiry": number, "inquiries": numbers, **plain}
-    kept().keep(number, Kept(person().name, page, views, plain))
+    size = sum(1 + len(reply.connections) for reply, _ in answered)
+    kept().keep(number, Kept(person().name, page, views, plain, size, tuple(numbers[1:])))
     return number

@@ -23,6 +23,14 @@ HEADERS = {
 }
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 _READS = ("GET", "HEAD", "OPTIONS")
+_SCHEMES = ("http", "https")
+_BY_LINK = ("navigate", "document")  # Sec-Fetch-Mode, Sec-Fetch-Dest
+
+_FOREIGN = "This was sent from another site. Open these pages themselves, and send it there."
+_UNSAID = (
+    "This may have been sent from another site: neither Origin nor Sec-Fetch-Site says from where. "
+    "Use a newer browser, or in a script the header Sec-Fetch-Site: same-origin."
+)
 
 
 def find_refusal(
@@ -35,22 +43,34 @@ def find_refusal(
     """
     if by_loopback and not _LOOPBACK.fullmatch(host):
         return f"These pages are not {host or 'a host without a name'}; ask for localhost."
-    if method in _READS:
-        return None
     site = headers.get("Sec-Fetch-Site")
+    if method in _READS:
+        return None if _is_opened(site, headers) else _FOREIGN
     origin = headers.get("Origin")
-    if site not in (None, "same-origin") or not (site or _is_same(origin, host)):
-        return "This was sent from another site. Open these pages themselves, and send it there."
-    if origin is not None and not _is_same(origin, host):
-        return "This was sent from another site. Open these pages themselves, and send it there."
+    if site is None and origin is None:
+        return _UNSAID
+    if site not in (None, "same-origin") or (origin is not None and not _is_same(origin, host)):
+        return _FOREIGN
     return None
 
 
-def _is_same(origin: str | None, host: str) -> bool:
-    """Whether an Origin header names the host that was asked; the scheme is the web server's."""
-    if origin is None:
-        return False
+def _is_opened(site: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a page is read from here, or opened by a link from elsewhere: not as a part of
+    another site's page, which could measure how long it takes, or how large it is.
+    """
+    return (
+        site in (None, "same-origin", "none")
+        or (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == _BY_LINK
+    )
+
+
+def _is_same(origin: str, host: str) -> bool:
+    """Whether an Origin header names the host that was asked.
+
+    Which of the two schemes it was, the web server before the pages knows, and they do not.
+    """
     try:
-        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    return bool(host) and parts.scheme in _SCHEMES and parts.netloc.lower() == host.lower()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import socket
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from typing import Any
 
 from waitress.server import create_server
 
-from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.errors import SUCCESS, UNFORESEEN, PrivilegeError, UsageError
 from ctaudit.host.systemd import Watchdog, notify
 from ctaudit.web.application import BODY_MAX, create_app
 from ctaudit.web.settings import WebSettings
@@ -48,7 +50,10 @@ def run(settings: WebSettings, stop: Sequence[int]) -> int:
     server.close()
     if settings.path is not None:
         Path(settings.path).unlink(missing_ok=True)
-    return 0
+    if not stop:
+        log.error("the pages are served no more, for a reason that was not foreseen; see above")
+        return UNFORESEEN
+    return SUCCESS
 
 
 def _format_host(address: str) -> str:
@@ -60,7 +65,7 @@ def _listen(settings: WebSettings) -> Any:
     app = create_app(settings)
     try:
         if settings.path is not None:
-            Path(settings.path).unlink(missing_ok=True)
+            _remove_stale(Path(settings.path))
             return create_server(app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS)
         return create_server(app, host=settings.address, port=settings.port, **_LIMITS)
     except OSError as error:
@@ -70,3 +75,23 @@ def _listen(settings: WebSettings) -> Any:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise PrivilegeError(f"{text}; run it by systemctl start ctaudit-web") from None
         raise UsageError(f"{text}; another program has it, or its folder is absent") from None
+
+
+def _remove_stale(path: Path) -> None:
+    """The socket file that a process left which was killed; nothing else is removed.
+
+    Raises UsageError or OSError.
+    """
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise UsageError(f"web.listen: {path} is there and is no socket; name another file")
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from ctaudit.config import Config
 from ctaudit.config.readers import split_listen
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.query.notation import Network
 
 
 @dataclass(frozen=True)
 class WebSettings:
     """``path``: the socket file, None: ``address`` and ``port`` of loopback.
 
-    ``timeout``: of a statement, in seconds.
+    ``timeout``: of a statement, in seconds. ``ours``: the networks of [scope]; none: it is not set.
     """
 
     dsn: str
@@ -22,6 +25,10 @@ class WebSettings:
     person_header: str
     supervisors: frozenset[str]
     timeout: float
+    ours: tuple[Network, ...] = ()
+
+    def is_ours(self, address: Address) -> bool:
+        return any(address in network for network in self.ours)
 
     @property
     def names_persons(self) -> bool:
@@ -41,4 +48,5 @@ def read_settings(config: Config) -> WebSettings:
         web.person_header,
         frozenset(web.supervisors),
         web.timeout,
+        tuple(map(ip_network, (*(config.scope.public or ()), *(config.scope.internal or ())))),
     )

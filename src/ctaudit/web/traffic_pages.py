@@ -84,7 +84,7 @@ def ask() -> Any:
         if is_plain:
             raise
         status = 400 if isinstance(error, UsageError) else 503
-        field = find_field(str(error), WANTED)
+        field = find_field(str(error), WANTED, fields)
         return _render(fields, error=str(error), field_name=field), status
     kind = "inquiries.show_plain" if is_plain else "inquiries.show"
     return redirect(url_for(kind, number=number), 303)
