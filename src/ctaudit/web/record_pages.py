@@ -42,7 +42,7 @@ def show() -> Any:
         fields = read_fields(request.args, WANTED)
         recorded = _ask(fields)
     except UsageError as error:
-        field = find_field(str(error), WANTED)
+        field = find_field(str(error), WANTED, fields)
         return _render(fields, error=str(error), field_name=field), 400
     view = view_record(recorded)
     return _render(
