@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -30,6 +31,7 @@ def cluster() -> Iterator[Cluster]:
             for login, role in LOGINS.items():
                 connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE {role}")  # type: ignore[arg-type]
             connection.execute("CREATE ROLE stranger LOGIN")
+            connection.execute('CREATE ROLE "ctaudit-web" LOGIN IN ROLE ctaudit_front')
         fill_live(made.dsn(user="rex"))
         yield made
 
@@ -37,3 +39,32 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def dsn(cluster: Cluster) -> str:
     return cluster.dsn(user="audrey")
+
+
+@pytest.fixture
+def owner(cluster: Cluster) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(cluster.dsn(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def web_login(cluster: Cluster) -> str:
+    return cluster.dsn(user="ctaudit-web")
+
+
+@pytest.fixture(scope="module")
+def client(web_login: str) -> Iterator[Any]:
+    """Of the pages, behind a web server that says who asks."""
+    from tests.store.pages import browsing
+
+    with browsing(web_login, is_named=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local(web_login: str) -> Iterator[Any]:
+    """Of the pages, on loopback."""
+    from tests.store.pages import browsing
+
+    with browsing(web_login) as made:
+        yield made

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from typing import Any
 
+import psycopg
+
 from ctaudit.web.application import create_app
 from ctaudit.web.settings import WebSettings
+from tests.store.scenario import after
 from tests.unit.answers import local_zone
 
 SOCKET = "/run/ctaudit-web/web.sock"
@@ -20,8 +24,10 @@ def browsing(dsn: str, timeout: float = 30.0, *, is_named: bool = False) -> Iter
     """A client in the zone of the other tests, on loopback; ``is_named``: over a socket file,
     where ``as_person`` says who asks.
     """
-    place = (SOCKET, "", 0) if is_named else (None, "127.0.0.1", 8080)
-    settings = WebSettings(dsn, *place, "X-Remote-User", frozenset({"boss"}), timeout)
+    path = SOCKET if is_named else None
+    settings = WebSettings(
+        dsn, path, "127.0.0.1", 8080, "X-Remote-User", frozenset({"boss"}), timeout
+    )
     app = create_app(settings)
     with local_zone("Europe/Berlin"):
         yield app.test_client()
@@ -30,6 +36,19 @@ def browsing(dsn: str, timeout: float = 30.0, *, is_named: bool = False) -> Iter
 def as_person(name: str) -> dict[str, str]:
     """The headers of a form's request, and the web server's."""
     return {**SAME_SITE, "X-Remote-User": name}
+
+
+PUBLIC = "1.2.3.4:53500"
+AT = after(60).isoformat(timespec="seconds")
+QUESTION = {"public": PUBLIC, "at": AT, "case": "2026-17", "reason": "a letter"}
+HOSTILE = "</title><script>alert(1)</script>\"'&<b onload=x>"
+ALICE, BOB, BOSS = map(as_person, ("alice", "bob", "boss"))
+
+
+def letter(*seconds: float) -> str:
+    return "".join(
+        f"{after(each):%Y-%m-%d %H:%M:%S} UTC {PUBLIC} attacked 19.1.16.7:443\n" for each in seconds
+    )
 
 
 class Document(HTMLParser):
@@ -65,3 +84,37 @@ class Document(HTMLParser):
         named += [value for name, value in self.attributes if name == "aria-describedby"]
         wanted = {each for value in named for each in str(value).split()}
         assert wanted <= set(self.ids), wanted - set(self.ids)
+
+
+def count(owner: psycopg.Connection[Any]) -> int:
+    [(number,)] = owner.execute("SELECT count(*) FROM ctaudit.inquiry").fetchall()
+    return int(number)
+
+
+def send(client: Any, address: str = "/ask", said: Any = None, **fields: Any) -> Any:
+    return client.post(address, data=fields, headers=said or ALICE)
+
+
+def ask(client: Any, said: Any = None, address: str = "/ask", **fields: Any) -> str:
+    """The address of the answer."""
+    sent = send(client, address, said, **(fields or QUESTION))
+    assert sent.status_code == 303, sent.text
+    place = str(sent.headers["Location"])
+    assert re.fullmatch(r"/inquiries/-?\d+(\.json)?", place)
+    return place
+
+
+def read(client: Any, place: str, said: Any = None) -> Document:
+    got = client.get(place, headers=said or ALICE)
+    assert got.status_code == 200, got.text
+    page = Document(got.text)
+    page.check()
+    return page
+
+
+def fault(client: Any, status: int = 400, address: str = "/ask", **fields: Any) -> Document:
+    sent = send(client, address, **fields)
+    assert sent.status_code == status, sent.text
+    page = Document(sent.text)
+    page.check()
+    return page

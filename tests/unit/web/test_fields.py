@@ -47,7 +47,7 @@ def test_what_is_refused_of_any_field_is_kept(value: str, sentence: str) -> None
 def test_each_sentence_finds_its_field(name: str, value: str) -> None:
     said = GOOD | {name: value}
     fields = Fields(said)
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError) as caught:  # noqa: PT012
         read_purpose(said.get("case"), said.get("reason"))
         read_who(
             said["public"], said["at"], to=said.get("to"), proto=said.get("proto"),

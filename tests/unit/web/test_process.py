@@ -1,14 +1,17 @@
-"""The pages as waitress serves them: where, and for whom no longer."""
+"""The process that serves the pages: its place, readiness, its end, and clients that are slow."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import os
+import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,173 +19,189 @@ import pytest
 pytest.importorskip("flask")
 pytest.importorskip("waitress")
 
-from ctaudit.__main__ import main
-from ctaudit.commands import daemons
-from ctaudit.config.readers import Refused, split_listen
+from ctaudit import cli
+from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.web import process
+from ctaudit.web.settings import WebSettings
+from lab.waiting import wait_until
 
-PROGRAM = (
-    "from ctaudit.web import process; process._REQUEST_SECONDS = 1.0;"
-    "from ctaudit.__main__ import main; raise SystemExit(main())"
-)
+ROOT = Path(__file__).parents[3]
 
 
-def start(place: str, folder: Path) -> subprocess.Popen[str]:
-    config = folder / "ctaudit.toml"
-    config.write_text(f'[web]\nlisten = "{place}"\ndsn = "host=/nonexistent"\n')
+class ByFile(http.client.HTTPConnection):
+    """HTTP over a socket file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(str(self._path))
+
+
+def status(path: Path, address: str = "/") -> int:
+    with contextlib.closing(ByFile(path)) as connection:
+        connection.request("GET", address, headers={"X-Remote-User": "alice"})
+        return connection.getresponse().status
+
+
+def start(folder: Path, listen: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    configuration = folder / "ctaudit.toml"
+    configuration.write_text(f'[database]\ndsn = "host=/nowhere"\n[web]\nlisten = "{listen}"\n')
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "web", "--config", str(config)],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "ctaudit", "web", "--config", str(configuration)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **(env or {})},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-@contextmanager
-def serving(place: str, folder: Path) -> Iterator[None]:
-    with start(place, folder) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-            _, said = process.communicate(timeout=10)
-    assert process.returncode == 0, said
-    assert "serving the pages at" in said and "Traceback" not in said
-
-
-def fail(place: str, folder: Path) -> str:
-    with start(place, folder) as process:
-        _, said = process.communicate(timeout=10)
-    assert process.returncode == 2, said
-    assert "Traceback" not in said
-    return said
-
-
-def wait_until_served(path: Path) -> None:
-    end = time.monotonic() + 10
-    while True:
-        with suppress(FileNotFoundError, ConnectionRefusedError):
-            connect(path).close()
-            return
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def connect(path: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    made.settimeout(10)
+@contextlib.contextmanager
+def serving(folder: Path, env: Mapping[str, str] | None = None) -> Iterator[tuple[Path, int]]:
+    """A process and its socket; it is killed at the end where it is still there."""
+    place = folder / "web.sock"
+    process = start(folder, f"unix:{place}", env)
     try:
-        made.connect(str(path))
+        wait_until(lambda: place.exists() and answers(place))
+        yield place, process.pid
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def answers(place: Path) -> bool:
+    try:
+        return status(place) == 200
     except OSError:
-        made.close()
-        raise
-    return made
+        return False
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def test_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    place = tmp_path / "web.sock"
+    process = start(tmp_path, f"unix:{place}")
+    wait_until(lambda: place.exists() and answers(place))
+    assert stat.S_IMODE(place.stat().st_mode) == 0o660
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert time.monotonic() - began < 2
+    assert not place.exists()
+    assert "Traceback" not in said
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "web.sock"
+def test_it_is_ready_when_it_can_be_asked(tmp_path: Path) -> None:
+    pytest.importorskip("systemd")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(str(tmp_path / "notify"))
+        notified.settimeout(30)
+        with serving(tmp_path, {"NOTIFY_SOCKET": str(tmp_path / "notify")}) as (place, _):
+            said = notified.recv(4096).decode()
+            assert said.splitlines() == ["READY=1", f"STATUS=serving the pages at {place}"]
+            assert status(place) == 200
+        assert "STOPPING=1" in notified.recv(4096).decode()
 
 
-def test_a_socket_file(path: Path) -> None:
-    with serving(f"unix:{path}", path.parent):
-        wait_until_served(path)
-        assert path.stat().st_mode & 0o777 == 0o660
-        with closing(connect(path)) as made:
-            made.sendall(b"GET / HTTP/1.0\r\nX-Remote-User: audrey\r\n\r\n")
-            answer = made.makefile("rb").read()
-        assert answer.startswith(b"HTTP/1.0 200 OK") and b"audrey" in answer
-        assert b"Server:" not in answer
-        with closing(connect(path)) as made:
-            made.sendall(b"GET / HTTP/1.0\r\nX_Remote_User: audrey\r\n\r\n")
-            assert b"403" in made.makefile("rb").readline()
-    assert not path.exists()
+def test_a_socket_file_that_a_killed_one_left(tmp_path: Path) -> None:
+    with serving(tmp_path) as (place, pid):
+        os.kill(pid, signal.SIGKILL)
+    assert place.is_socket()
+    with serving(tmp_path) as (place, _):
+        assert status(place) == 200
 
 
-def test_a_port_of_loopback(tmp_path: Path) -> None:
-    port = free_port()
-    with serving(f"127.0.0.1:{port}", tmp_path):
-        end = time.monotonic() + 10
-        while True:
-            with socket.socket() as trial:
-                if trial.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as asked:
-            asked.request("GET", "/")
-            answer = asked.getresponse()
-            assert answer.status == 200 and b"login" in answer.read()
-        assert "Address already in use" in fail(f"127.0.0.1:{port}", tmp_path)
+def test_a_second_one_leaves_the_first_alone(tmp_path: Path) -> None:
+    with serving(tmp_path) as (place, _):
+        second = start(tmp_path, f"unix:{place}")
+        _, said = second.communicate(timeout=30)
+        assert second.returncode == 2
+        assert said == (
+            f"ctaudit: web.listen: {place} cannot be listened at: Address already in use; another "
+            "program has it, or its folder is absent\n"
+        )
+        assert status(place) == 200
 
 
-def test_what_stands_there_already(path: Path) -> None:
-    path.write_text("precious")
-    assert "is there and is no socket" in fail(f"unix:{path}", path.parent)
-    assert path.read_text() == "precious"
-    assert "its folder is absent" in fail(f"unix:{path.parent}/none/web.sock", path.parent)
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start(tmp_path, f"127.0.0.1:{port}")
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert f"127.0.0.1:{port} cannot be listened at: Address already in use" in said
+    assert said.count("\n") == 1
 
 
-def test_a_socket_that_is_served_is_left_alone(path: Path) -> None:
-    with serving(f"unix:{path}", path.parent):
-        wait_until_served(path)
-        before = path.stat().st_ino
-        assert "Address already in use" in fail(f"unix:{path}", path.parent)
-        assert path.stat().st_ino == before
+def settings(path: Path) -> WebSettings:
+    return WebSettings("host=/nowhere", str(path), "", 0, "X-Remote-User", frozenset(), 30.0)
 
 
-def test_a_socket_that_a_crash_left(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(path))
-    with serving(f"unix:{path}", path.parent):
-        wait_until_served(path)
+def test_nothing_but_a_socket_is_removed(tmp_path: Path) -> None:
+    place = tmp_path / "passwords"
+    place.write_text("secret")
+    with pytest.raises(UsageError, match="is there and is no socket"):
+        process.run(settings(place), [])
+    assert place.read_text() == "secret"
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    with pytest.raises(UsageError, match="is there and is no socket"):
+        process.run(settings(link), [])
 
 
-def test_a_request_that_never_ends(path: Path) -> None:
-    with serving(f"unix:{path}", path.parent):
-        wait_until_served(path)
-        with closing(connect(path)) as slow:
-            slow.sendall(b"GET / HTTP/1.1\r\n")
-            assert takes_no_more(slow)
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    process = start(tmp_path, f"unix:{tmp_path}/absent/web.sock")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "absent/web.sock cannot be listened at: No such file or directory" in said
 
 
-def takes_no_more(slow: socket.socket) -> bool:
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            slow.sendall(b"X")
-        except (BrokenPipeError, ConnectionResetError):
-            return True
-        time.sleep(0.1)
-    return False
+def test_a_folder_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of root's tests only a refusal by hand says what another user is told."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(process, "create_server", refuse)
+    with pytest.raises(PrivilegeError, match="systemctl start ctaudit-web"):
+        process.run(settings(tmp_path / "web.sock"), [])
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["0.0.0.0:8037", "192.0.2.1:80", "[::]:8037", "[2001:db8::1]:80", "127.0.0.1", "127.0.0.1:0",
-     "127.0.0.1:65536", "localhost:8037", "unix:web.sock", "8037", "", "tcp:127.0.0.1:80"],
-)  # fmt: skip
-def test_others_are_not_listened_to(place: str) -> None:
-    with pytest.raises(Refused, match="a port of loopback"):
-        split_listen(place)
-
-
-def test_where_it_is_served() -> None:
-    assert split_listen("unix:/run/ctaudit-web/web.sock") == ("/run/ctaudit-web/web.sock", 0)
-    assert split_listen("127.0.0.1:8037") == ("127.0.0.1", 8037)
-    assert split_listen("[::1]:8037") == ("::1", 8037)
-
-
-@pytest.mark.parametrize("missing", ["flask", "waitress", "ctaudit.web"])
-def test_without_the_package(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_server_that_ends_by_itself_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(daemons, "find_spec", lambda name: None if name == missing else name)
-    assert main(["web"]) == 2
+    class Ending:
+        def run(self) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(process, "create_server", lambda *_, **__: Ending())
+    assert process.run(settings(tmp_path / "web.sock"), []) == 70
+    assert "not foreseen" in caplog.text
+
+
+def test_clients_that_are_slow_keep_nobody_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path) as (place, _), contextlib.ExitStack() as slow:
+        for number in range(50):
+            client = slow.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(place))
+            client.sendall(b"POST /letter HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n"
+                           + (b"\r\nx" if number % 2 else b""))  # fmt: skip
+        began = time.monotonic()
+        assert status(place) == 200
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("module", ["flask", "waitress"])
+def test_without_what_serves_them(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert cli.main(["web"]) == 2
     assert capsys.readouterr().err == (
         "ctaudit: web: the pages are a package of their own: apt install ctaudit-web\n"
     )
