@@ -42,7 +42,9 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Channel]:
 
     monkeypatch.setattr(_Channel, "parser_class", Parser)
     near, far = socket.socketpair()
-    made = _Channel(Server(), near, ("", None), Adjustments(), map={})
+    made = _Channel(
+        Server(), near, ("", None), Adjustments(clear_untrusted_proxy_headers=True), map={}
+    )
     yield made
     made.close()
     far.close()
