@@ -38,7 +38,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
-    app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = BODY_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ctaudit"] = {
         "settings": settings, "store": Store(settings), "kept": KeptAnswers(),

@@ -26,7 +26,7 @@ from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
 from ctaudit.web.answer_view import ReplyView, view_reply
-from ctaudit.web.fields import Fields, find_field, read_fields
+from ctaudit.web.fields import Fields, Pasted, find_field, read_fields
 from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
 
@@ -52,7 +52,7 @@ def _show(
     status = 400 if error else 200
     none = Fields({})
     return render_template(
-        "ask.html.j2", error=error, letter=letter, zone=name_zone(),
+        "ask.html.j2", error=error, letter=Pasted(letter), zone=name_zone(),
         fields=none if of_letter else fields, letter_fields=fields if of_letter else none,
         wrong=None if of_letter else field, letter_wrong=field if of_letter else None,
     ), status  # fmt: skip

@@ -18,6 +18,12 @@ _OPTIONS = {
 }  # fmt: skip
 
 
+class Pasted(str):
+    """A text that a form gets back as it was, with its lines; it is escaped as any other."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Fields:
     """``values``: as they were sent, without spaces around; a field that is empty is absent."""
