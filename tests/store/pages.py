@@ -28,6 +28,18 @@ def browsing(dsn: str, timeout: float = 30.0, path: str | None = None) -> Iterat
         yield app.test_client()
 
 
+@contextmanager
+def passed_on(dsn: str, *supervisors: str, timeout: float = 30.0) -> Iterator[Any]:
+    """A client behind a web server that says who asks, by the header X-Remote-User."""
+    settings = WebSettings(
+        dsn, "/run/ctaudit-web/web.sock", "", 0, "X-Remote-User", frozenset(supervisors), timeout
+    )
+    app = create_app(settings)
+    app.testing = True
+    with local_zone("Europe/Berlin"):
+        yield app.test_client()
+
+
 class Document(HTMLParser):
     """What a browser would make of a page: elements, ids, attributes and its text."""
 

@@ -16,6 +16,8 @@ import pytest
 pytest.importorskip("flask")
 pytest.importorskip("waitress")
 
+from ctaudit.__main__ import main
+from ctaudit.commands import daemons
 from ctaudit.config.readers import Refused, split_listen
 
 PROGRAM = (
@@ -173,3 +175,14 @@ def test_where_it_is_served() -> None:
     assert split_listen("unix:/run/ctaudit-web/web.sock") == ("/run/ctaudit-web/web.sock", 0)
     assert split_listen("127.0.0.1:8037") == ("127.0.0.1", 8037)
     assert split_listen("[::1]:8037") == ("::1", 8037)
+
+
+@pytest.mark.parametrize("missing", ["flask", "waitress", "ctaudit.web"])
+def test_without_the_package(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(daemons, "find_spec", lambda name: None if name == missing else name)
+    assert main(["web"]) == 2
+    assert capsys.readouterr().err == (
+        "ctaudit: web: the pages are a package of their own: apt install ctaudit-web\n"
+    )
