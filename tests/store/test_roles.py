@@ -22,7 +22,8 @@ AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
-    "who_and_holder", "who_batch_and_holder", "clocks",
+    "who_and_holder", "who_batch_and_holder", "clocks", "announced_inquiries", "recorded_spans",
+    "gap_causes", "latest_gaps", "record_basis",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
