@@ -11,13 +11,17 @@ from ctaudit.web.application import create_app
 from ctaudit.web.settings import WebSettings
 from tests.unit.answers import local_zone
 
+PERSON = "X-Remote-User"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
 @contextmanager
-def browsing(dsn: str, timeout: float = 30.0) -> Iterator[Any]:
-    """A client on loopback, in the zone of the other tests."""
-    settings = WebSettings(dsn, None, "127.0.0.1", 8080, "X-Remote-User", frozenset(), timeout)
+def browsing(dsn: str, timeout: float = 30.0, path: str | None = None) -> Iterator[Any]:
+    """A client on loopback, or with ``path`` a web server that names the person by ``PERSON``.
+
+    In the zone of the other tests.
+    """
+    settings = WebSettings(dsn, path, "127.0.0.1", 8080, PERSON, frozenset(), timeout)
     app = create_app(settings)
     app.testing = True
     with local_zone("Europe/Berlin"):
