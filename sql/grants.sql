@@ -43,7 +43,8 @@ GRANT EXECUTE ON FUNCTION ctaudit.set_holder, ctaudit.end_holder, ctaudit.set_ho
 TO ctaudit_registrar;
 -- Why it is asked, and what was asked: its own inquiries, to a supervisor all.
 GRANT EXECUTE ON FUNCTION
-    ctaudit.set_purpose, ctaudit.requires_reason, ctaudit.announced_inquiries
+    ctaudit.set_purpose, ctaudit.requires_reason, ctaudit.announced_inquiries,
+    ctaudit.latest_inquiries
 TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the

@@ -11,33 +11,25 @@ from ctaudit.web.application import create_app
 from ctaudit.web.settings import WebSettings
 from tests.unit.answers import local_zone
 
-PERSON = "X-Remote-User"
+SOCKET = "/run/ctaudit-web/web.sock"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
 @contextmanager
-def browsing(dsn: str, timeout: float = 30.0, path: str | None = None) -> Iterator[Any]:
-    """A client on loopback, or with ``path`` a web server that names the person by ``PERSON``.
-
-    In the zone of the other tests.
+def browsing(dsn: str, timeout: float = 30.0, *, is_named: bool = False) -> Iterator[Any]:
+    """A client in the zone of the other tests, on loopback; ``is_named``: over a socket file,
+    where ``as_person`` says who asks.
     """
-    settings = WebSettings(dsn, path, "127.0.0.1", 8080, PERSON, frozenset(), timeout)
+    place = (SOCKET, "", 0) if is_named else (None, "127.0.0.1", 8080)
+    settings = WebSettings(dsn, *place, "X-Remote-User", frozenset({"boss"}), timeout)
     app = create_app(settings)
-    app.testing = True
     with local_zone("Europe/Berlin"):
         yield app.test_client()
 
 
-@contextmanager
-def passed_on(dsn: str, *supervisors: str, timeout: float = 30.0) -> Iterator[Any]:
-    """A client behind a web server that says who asks, by the header X-Remote-User."""
-    settings = WebSettings(
-        dsn, "/run/ctaudit-web/web.sock", "", 0, "X-Remote-User", frozenset(supervisors), timeout
-    )
-    app = create_app(settings)
-    app.testing = True
-    with local_zone("Europe/Berlin"):
-        yield app.test_client()
+def as_person(name: str) -> dict[str, str]:
+    """The headers of a form's request, and the web server's."""
+    return {**SAME_SITE, "X-Remote-User": name}
 
 
 class Document(HTMLParser):

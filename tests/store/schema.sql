@@ -936,11 +936,11 @@ CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
 ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_inquiry_id bigint DEFAULT NULL::bigint, p_newest bigint DEFAULT NULL::bigint) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
+CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1064,6 +1064,11 @@ CREATE FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until tim
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_before bigint DEFAULT NULL::bigint, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 100) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2921,9 +2926,9 @@ REVOKE ALL ON FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until 
 REVOKE ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) TO ctaudit_auditor;
-GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_inquiry_id bigint, p_newest bigint) TO ctaudit_supervisor;
+REVOKE ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_auditor;
+GRANT ALL ON FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_supervisor;
 REVOKE ALL ON FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
@@ -2942,6 +2947,8 @@ REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with ti
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO ctaudit_auditor;

@@ -13,7 +13,7 @@ pytest.importorskip("flask")
 
 from ctaudit.web import traffic_pages
 from lab.cluster import Cluster
-from tests.store.pages import PERSON, SAME_SITE, Document, browsing
+from tests.store.pages import SAME_SITE, Document, as_person, browsing
 from tests.store.scenario import COUNTS, after
 
 ONE = COUNTS["orig_bytes"] + COUNTS["reply_bytes"]
@@ -149,8 +149,8 @@ def test_hostile_text_stays_text(client: Any) -> None:
 
 
 def test_an_answer_is_seen_by_who_asked(cluster: Cluster) -> None:
-    with browsing(cluster.dsn(user="desk"), path="/run/web") as client:
-        ann, bob = ({**SAME_SITE, PERSON: name} for name in ("ann", "bob"))
+    with browsing(cluster.dsn(user="desk"), is_named=True) as client:
+        ann, bob = map(as_person, ("ann", "bob"))
         sent = client.post("/traffic", data={**SPAN, "by": "host"}, headers=ann)
         address = sent.headers["Location"]
         assert "192.168.1.129" in client.get(address, headers=ann).text

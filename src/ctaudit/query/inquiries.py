@@ -18,23 +18,23 @@ from ctaudit.query.time_notation import parse_instant, refuse_future
 
 _INQUIRIES = sql.SQL(
     "ctaudit.inquiries(%(case)s::text, %(by)s::text, %(begin)s::timestamptz, NULL, "
-    "%(address)s::inet, %(number)s::bigint, %(newest)s::bigint) ORDER BY inquiry_id"
+    "%(address)s::inet) ORDER BY inquiry_id"
+)
+_LATEST = sql.SQL(
+    "ctaudit.latest_inquiries(%(person)s::text, %(everybody)s, %(number)s::bigint, "
+    "%(before)s::bigint, %(case)s::text, %(begin)s::timestamptz, %(address)s::inet, %(limit)s) "
+    "ORDER BY inquiry_id DESC"
 )
 
 
 @dataclass(frozen=True)
 class WantedInquiries:
-    """``by``: a login, or a person for whom a front end asked. None: any.
-
-    ``number``: this inquiry alone. ``newest``: so many at most, those that were asked last.
-    """
+    """``by``: a login, or a person for whom a front end asked. None: any."""
 
     case: str | None = None
     by: str | None = None
     begin: datetime | None = None
     address: Network | None = None
-    number: int | None = None
-    newest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,38 @@ def ask_inquiries(
     connection: psycopg.Connection[Any], wanted: WantedInquiries
 ) -> tuple[Inquiry, ...]:
     """In the order of asking: of all logins to a supervisor, else of the own one."""
+    with asking(connection):
+        return tuple(select_rows(connection, Inquiry, _INQUIRIES, _list_values(wanted)))
+
+
+def ask_latest(
+    connection: psycopg.Connection[Any],
+    wanted: WantedInquiries,
+    person: str | None,
+    *,
+    everybody: bool = False,
+    number: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> tuple[Inquiry, ...]:
+    """The newest of the own login, first the newest: asked on behalf of ``person``, or anybody.
+
+    ``number``: this one alone; ``before``: only those with a lower number. ``wanted.by`` is not
+    looked at.
+    """
     values = {
+        **_list_values(wanted),
+        "person": person, "everybody": everybody, "number": number, "before": before,
+        "limit": limit,
+    }  # fmt: skip
+    with asking(connection):
+        return tuple(select_rows(connection, Inquiry, _LATEST, values))
+
+
+def _list_values(wanted: WantedInquiries) -> dict[str, Any]:
+    return {
         "case": wanted.case,
         "by": wanted.by,
         "begin": wanted.begin,
         "address": None if wanted.address is None else str(wanted.address),
-        "number": wanted.number,
-        "newest": wanted.newest,
     }
-    with asking(connection):
-        return tuple(select_rows(connection, Inquiry, _INQUIRIES, values))

@@ -6,9 +6,9 @@ import logging
 from importlib import resources
 from typing import Any, cast
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from jinja2 import ChoiceLoader, PackageLoader
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as AnyResponse
 
 from ctaudit import __version__
@@ -38,6 +38,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.autoescape = True
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.finalize = _finalize
+    # Newer Werkzeug bounds a field that is no file more narrowly.
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = BODY_MAX
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["ctaudit"] = {
@@ -58,9 +59,10 @@ def create_app(settings: WebSettings) -> Flask:
 def _admit(settings: WebSettings) -> Any:
     """None, or the page that says why not. Sets who asks."""
     g.person = None
-    # request.host would fall back to the server's own name.
-    host = request.headers.get("Host", "")
-    refusal = find_refusal(request.method, host, request.headers, settings.names)
+    refusal = find_refusal(
+        request.method, request.host, request.headers,
+        by_loopback=not settings.names_persons, names=settings.hosts,
+    )  # fmt: skip
     if refusal is not None:
         return _page_of("Refused", refusal, 403)
     try:
@@ -110,12 +112,16 @@ def _tell_http(error: HTTPException) -> Any:
         405: "This page is not asked in that way.",
         413: f"More than {BODY_MAX:,} bytes were sent; divide the letter.",
     }
-    return _page_of("Not found" if status == 404 else "Refused",
-                    sentences.get(status, str(error.description)), status)  # fmt: skip
+    titles = {404: "Not found", 501: "Not installed"}
+    sentence = sentences.get(status, str(error.description))
+    response = make_response(_page_of(titles.get(status, "Refused"), sentence, status))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    return response
 
 
 def _tell_unforeseen(error: Exception) -> Any:
-    log.error("%s %r: not foreseen", request.method, request.path, exc_info=error)
+    log.error("%s %a: not foreseen", request.method, request.path, exc_info=error)
     return _page_of(
         "An error", "Something happened that was not foreseen. The journal of this host says what.",
         500,

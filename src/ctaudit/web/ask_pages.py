@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import escape
 
 from ctaudit.database.connection import TooLongError
 from ctaudit.errors import UsageError
 from ctaudit.letter.caution import find_cautions
 from ctaudit.letter.clock import read_day
-from ctaudit.letter.letter import Options, orient_letter, read_letter
+from ctaudit.letter.letter import Letter, Options, orient_letter, read_letter
 from ctaudit.letter.letter_text import plain_found, plain_unread
 from ctaudit.letter.reading import Found
 from ctaudit.picture.ticks import format_zone
@@ -26,16 +28,26 @@ from ctaudit.query.scope_at import read_scopes
 from ctaudit.query.who_text import plain_reply
 from ctaudit.report.writer import QUESTIONS_MAX, ReportWriter
 from ctaudit.web.answer_view import ReplyView, view_reply
-from ctaudit.web.fields import Fields, Pasted, find_field, read_fields
+from ctaudit.web.fields import Fields, check_fields, find_field, gather_fields
 from ctaudit.web.kept import Kept
-from ctaudit.web.serving import kept, person, store
+from ctaudit.web.serving import kept, person, settings, store
 
 pages = Blueprint("ask", __name__)
 
 QUESTION = ("public", "to", "at", "proto", "node", "within", "zone", "case", "reason")
 LETTER = ("zone_here", "date", "within", "case", "reason")
-LETTER_SECONDS = 300.0  # of all its questions
 LETTER_CONNECTIONS = 50  # shown of each question; without a port it may have hundreds
+# The database's slot is taken meanwhile; web servers before the pages give up a minute later.
+LETTER_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is kept of a question; ``inquiry`` None: it is not on record."""
+
+    view: ReplyView
+    inquiry: int | None
+    connections: int
 
 
 @pages.get("/")
@@ -50,11 +62,10 @@ def _show(
 ) -> Any:  # fmt: skip
     """The forms; ``field``: what the error is about, in the second form where ``of_letter``."""
     status = 400 if error else 200
-    none = Fields({})
     return render_template(
-        "ask.html.j2", error=error, letter=Pasted(letter), zone=name_zone(),
-        fields=none if of_letter else fields, letter_fields=fields if of_letter else none,
-        wrong=None if of_letter else field, letter_wrong=field if of_letter else None,
+        # Escaped here: its lines stay lines, unlike those of all else that a page shows.
+        "ask.html.j2", fields=fields, error=error, field_name=field, letter=escape(letter),
+        of_letter=of_letter, zone=name_zone(),
     ), status  # fmt: skip
 
 
@@ -62,14 +73,13 @@ def _show(
 @pages.post("/ask.json")
 def ask_question() -> Any:
     """Asks, and shows the answer at its own address."""
-    fields = Fields({})
+    fields = gather_fields(request.form, QUESTION)
     try:
-        fields = read_fields(request.form, QUESTION)
         number = _answer_question(fields)
     except UsageError as error:
         if request.path.endswith(".json"):
             raise
-        return _show(fields, str(error), find_field(str(error), QUESTION))
+        return _show(fields, str(error), find_field(str(error), QUESTION, fields))
     return _go_to(number)
 
 
@@ -84,6 +94,7 @@ def _go_to(number: int) -> Any:
 
 
 def _answer_question(fields: Fields) -> int:
+    check_fields(fields)
     for name, label in (("public", "ADDRESS:PORT"), ("at", "--at")):
         if fields.get(name) is None:
             raise UsageError(f"{label}: must not be empty")
@@ -101,8 +112,8 @@ def _answer_question(fields: Fields) -> int:
     with store().asking() as connection:
         reply = ask_who(connection, question, purpose, with_inquiry=True)
         writer.add_call(connection, fields.values, "", reply)
-    views = [view_reply(reply, ANSWERS_MAX)]
-    return _keep(writer, views, [reply.inquiry], plain_reply(reply))
+    shown = [_Shown(view_reply(reply, ANSWERS_MAX), reply.inquiry, len(reply.connections))]
+    return _keep(writer, shown, plain_reply(reply))
 
 
 def _read_purpose(fields: Fields) -> Purpose:
@@ -114,26 +125,70 @@ def _read_purpose(fields: Fields) -> Purpose:
 @pages.post("/letter.json")
 def ask_letter() -> Any:
     """Asks what a pasted or uploaded letter asks."""
-    fields, text = Fields({}), ""
+    fields, text = gather_fields(request.form, LETTER), request.form.get("letter", "")
     try:
-        fields = read_fields(request.form, LETTER)
-        text = request.form.get("letter", "")
-        uploaded = request.files.get("file")
-        data = uploaded.read() if uploaded is not None and uploaded.filename else text.encode()
-        number = _answer_letter(fields, data)
+        number = _answer_letter(fields, _read_sent(text))
     except UsageError as error:
         if request.path.endswith(".json"):
             raise
-        return _show(fields, str(error), find_field(str(error), (*LETTER, "letter")), text,
-                     of_letter=True)  # fmt: skip
+        field = find_field(str(error), (*LETTER, "letter"), fields)
+        return _show(fields, _name_remedy(str(error)), field, text, of_letter=True)
     return _go_to(number)
 
 
+def _read_sent(text: str) -> bytes:
+    uploaded = request.files.get("file")
+    if uploaded is None or not uploaded.filename:
+        return text.encode()
+    if text.strip():
+        raise UsageError("letter: there is a text and a file; send one after the other")
+    data: bytes = uploaded.read()
+    return data
+
+
+def _name_remedy(sentence: str) -> str:
+    """A sentence on a letter's times, with the form's fields for the command line's options."""
+    return sentence.replace("give --tz", f"say whether it is in {name_zone()}, below").replace(
+        "give --date", "give the day, below"
+    )
+
+
 def _answer_letter(fields: Fields, data: bytes) -> int:
+    check_fields(fields)
     purpose = _read_purpose(fields)
+    letter = _find_questions(fields, data)
+    writer = ReportWriter(purpose)
+    shown: list[_Shown] = []
+    plain: list[dict[str, Any]] = []
+    until = time.monotonic() + LETTER_SECONDS
+    with store().asking() as connection:
+        letter = orient_letter(letter, read_scopes(connection))
+        for number, found in enumerate(letter.found, 1):
+            if time.monotonic() > until:
+                raise TooLongError(
+                    f"{len(shown)} of the letter's {len(letter.found)} questions took more than "
+                    f"{LETTER_SECONDS / 60:g} minutes; divide the letter"
+                )
+            reply = ask_who(connection, found.question, purpose, with_inquiry=True)
+            writer.add_found(connection, found, reply)
+            # All its connections are not kept: 200 questions may have 1,000 each.
+            view = view_reply(reply, LETTER_CONNECTIONS, found)
+            most = min(len(reply.connections), LETTER_CONNECTIONS)
+            shown.append(_Shown(view, reply.inquiry, most))
+            plain.append(_plain_answer(number, found, reply))
+    writer.unread = letter.unread
+    unread = [plain_unread(each)["unread"] for each in letter.unread]
+    return _keep(writer, shown, {"answers": plain, "unread": unread})
+
+
+def _find_questions(fields: Fields, data: bytes) -> Letter:
+    """Raises UsageError where there are none, or more than a page holds."""
+    own = settings()
     zone = f"the form: that of this host, {name_zone()}" if fields.get("zone_here") else ""
+    is_ours = own.is_ours if own.ours else None
+    day = read_day(fields.get("date"))
     within = parse_within(fields.get("within") or "0")
-    letter = read_letter(data, Options(zone, read_day(fields.get("date")), within))
+    letter = read_letter(data, Options(zone, day, within, is_ours))
     if not letter.found:
         why = "; ".join(f"{each.place}: {each.reason}" for each in letter.unread[:3])
         raise UsageError(
@@ -145,29 +200,7 @@ def _answer_letter(fields: Fields, data: bytes) -> int:
             f"letter: it has {len(letter.found):,} questions, and a page holds at most "
             f"{QUESTIONS_MAX}; divide it, or use: ctaudit ask"
         )
-    writer, views, plain = ReportWriter(purpose), [], []
-    numbers: list[int | None] = []
-    end = time.monotonic() + LETTER_SECONDS
-    with store().asking() as connection:
-        letter = orient_letter(letter, read_scopes(connection))
-        for number, found in enumerate(letter.found, 1):
-            _check_time(end, number - 1, len(letter.found))
-            reply = ask_who(connection, found.question, purpose, with_inquiry=True)
-            writer.add_found(connection, found, reply)
-            numbers.append(reply.inquiry)
-            views.append(view_reply(reply, LETTER_CONNECTIONS, found))
-            plain.append(_plain_answer(number, found, reply))
-    writer.unread = letter.unread
-    unread = [plain_unread(each)["unread"] for each in letter.unread]
-    return _keep(writer, views, numbers, {"answers": plain, "unread": unread})
-
-
-def _check_time(end: float, answered: int, questions: int) -> None:
-    if time.monotonic() > end:
-        raise TooLongError(
-            f"{answered} of {questions} questions were answered in {LETTER_SECONDS:.0f} s: divide "
-            "the letter, or use ctaudit ask. They are on record"
-        )
+    return letter
 
 
 def _plain_answer(number: int, found: Found, reply: Reply) -> dict[str, Any]:
@@ -177,18 +210,16 @@ def _plain_answer(number: int, found: Found, reply: Reply) -> dict[str, Any]:
     if len(connections) > LETTER_CONNECTIONS:
         plain |= {"answers": connections[:LETTER_CONNECTIONS], "connections": len(connections)}
     cautions = list(find_cautions(found, reply))
-    return {**plain, "inquiry": reply.inquiry, "letter": plain_found(number, found, cautions)}
+    return {**plain, "letter": plain_found(number, found, cautions)}
 
 
-def _keep(
-    writer: ReportWriter,
-    views: Sequence[ReplyView],
-    inquiries: Sequence[int | None],
-    plain: dict[str, Any],
-) -> int:
+def _keep(writer: ReportWriter, shown: Sequence[_Shown], plain: dict[str, Any]) -> int:
     """The number of the first inquiry, under which all of it is shown."""
-    numbers = [number for number in inquiries if number is not None]
+    numbers = [each.inquiry for each in shown if each.inquiry is not None]
     number = numbers[0] if numbers else kept().next_unrecorded()
-    plain = {"inquiry": numbers[0] if numbers else None, **plain}
-    kept().keep(number, Kept(person().name, writer.finish(), views, plain), numbers[1:])
+    plain = {"inquiry": number, "inquiries": numbers, **plain}
+    views = [each.view for each in shown]
+    size = sum(1 + each.connections for each in shown)
+    answer = Kept(person().name, writer.finish(), views, plain, size, tuple(numbers[1:]))
+    kept().keep(number, answer)
     return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,12 +19,6 @@ _OPTIONS = {
 }  # fmt: skip
 
 
-class Pasted(str):
-    """A text that a form gets back as it was, with its lines; it is escaped as any other."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True)
 class Fields:
     """``values``: as they were sent, without spaces around; a field that is empty is absent."""
@@ -34,21 +29,37 @@ class Fields:
         return self.values.get(name)
 
 
-def read_fields(sent: Mapping[str, str], allowed: tuple[str, ...]) -> Fields:
-    """Raises UsageError where one is too long."""
+def gather_fields(sent: Mapping[str, str], allowed: tuple[str, ...]) -> Fields:
+    """As they were sent, also what is then refused: a form shows it again."""
     values = {name: sent.get(name, "").strip() for name in allowed}
-    for name, value in values.items():
-        if len(value) > _LONGEST:
-            raise UsageError(f"{name}: {len(value):,} characters; at most {_LONGEST:,} are read")
     return Fields({name: value for name, value in values.items() if value})
 
 
-def find_field(error: str, allowed: tuple[str, ...]) -> str | None:
-    """The field that a sentence is about; None: it is about the whole form."""
+def check_fields(fields: Fields) -> None:
+    """Raises UsageError where one is too long, or is more than a line."""
+    for name, value in fields.values.items():
+        if len(value) > _LONGEST:
+            raise UsageError(f"{name}: {len(value):,} characters; at most {_LONGEST:,} are read")
+        if any(unicodedata.category(letter) == "Cc" for letter in value):
+            raise UsageError(f"{name} {value!r}: has a control character; write it in one line")
+
+
+def read_fields(sent: Mapping[str, str], allowed: tuple[str, ...]) -> Fields:
+    """Raises UsageError as check_fields."""
+    fields = gather_fields(sent, allowed)
+    check_fields(fields)
+    return fields
+
+
+def find_field(error: str, allowed: tuple[str, ...], fields: Fields) -> str | None:
+    """The field that a sentence is about; None: it is about the whole form.
+
+    It begins with the field's name, or with what was said in it.
+    """
     first = error.partition(" ")[0].rstrip(":")
     name = _OPTIONS.get(first, first)
     if name in allowed:
         return name
     if "give --case and --reason" in error and "case" in allowed:
         return "case"
-    return None
+    return next((name for name, value in fields.values.items() if value == first), None)

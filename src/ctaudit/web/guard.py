@@ -22,50 +22,73 @@ HEADERS = {
     # Of what is shown nothing stays on a disk, also not after "back" by somebody else.
     "Cache-Control": "no-store",
 }
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII)
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.ASCII | re.IGNORECASE)
 _READS = ("GET", "HEAD", "OPTIONS")
-_ELSEWHERE = "This was sent from another site. Open these pages themselves, and send it there."
+_SCHEMES = ("http", "https")
+_BY_LINK = ("navigate", "document")  # Sec-Fetch-Mode, Sec-Fetch-Dest
+
+_FOREIGN = "This was sent from another site. Open these pages themselves, and send it there."
+_UNSAID = (
+    "This may have been sent from another site: neither Origin nor Sec-Fetch-Site says from where. "
+    "Use a newer browser, or in a script the header Sec-Fetch-Site: same-origin."
+)
 
 
 def find_refusal(
-    method: str, host: str, headers: Mapping[str, str], names: frozenset[str] | None
+    method: str,
+    host: str,
+    headers: Mapping[str, str],
+    *,
+    by_loopback: bool,
+    names: frozenset[str] = frozenset(),
 ) -> str | None:
     """Why a request is refused, as a sentence; None: it is not.
 
-    ``names``: of the hosts that these pages are, None: any. Another site's name may point to this
-    host's address, and its page would then be of the same origin.
+    ``by_loopback``: it came over a port of this host, where no web server has looked at its Host:
+    another site's name may point to 127.0.0.1. ``names``: what these pages are called, without
+    ports; none: whatever the web server passes on.
     """
-    if names is not None and _name_of(host) not in names:
-        return (
-            f"These pages are not those of {host or 'a host without a name'}; open them as "
-            f"{min(names)}, or see web.hosts."
-        )
+    if not _is_ours(host, names, by_loopback=by_loopback):
+        name = "localhost" if by_loopback else " or ".join(sorted(names))
+        return f"These pages are not {host or 'a host without a name'}; ask for {name}."
     site = headers.get("Sec-Fetch-Site")
-    origin = headers.get("Origin")
     if method in _READS:
-        # A link to a page may stand anywhere; what embeds or fetches it may not.
-        is_foreign = site in ("cross-site", "same-site")
-        is_link = (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == (
-            "navigate", "document",
-        )  # fmt: skip
-        return _ELSEWHERE if is_foreign and not is_link else None
-    if site is not None and site != "same-origin":
-        return _ELSEWHERE
-    if origin is not None:
-        return None if _is_same(origin, host) else _ELSEWHERE
-    return None if site == "same-origin" else _ELSEWHERE
+        return None if _is_opened(site, headers) else _FOREIGN
+    origin = headers.get("Origin")
+    if site is None and origin is None:
+        return _UNSAID
+    if site not in (None, "same-origin") or (origin is not None and not _is_same(origin, host)):
+        return _FOREIGN
+    return None
 
 
-def _name_of(host: str) -> str:
-    """The name or address of a Host header without its port; empty: it is none."""
-    found = _HOST.fullmatch(host.lower())
-    return "" if found is None else found[1].rstrip(".")
+def _is_ours(host: str, names: frozenset[str], *, by_loopback: bool) -> bool:
+    if by_loopback and _LOOPBACK.fullmatch(host):
+        return True
+    if not names:
+        return not by_loopback
+    found = _HOST.fullmatch(host)
+    return found is not None and found[1].lower().rstrip(".") in names
+
+
+def _is_opened(site: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a page is read from here, or opened by a link from elsewhere: not as a part of
+    another site's page, which could measure how long it takes, or how large it is.
+    """
+    return (
+        site in (None, "same-origin", "none")
+        or (headers.get("Sec-Fetch-Mode"), headers.get("Sec-Fetch-Dest")) == _BY_LINK
+    )
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether an Origin header names the host that was asked; the scheme is the web server's."""
+    """Whether an Origin header names the host that was asked.
+
+    Which of the two schemes it was, the web server before the pages knows, and they do not.
+    """
     try:
-        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    return bool(host) and parts.scheme in _SCHEMES and parts.netloc.lower() == host.lower()

@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    jsonify,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 
 from ctaudit.errors import UsageError
-from ctaudit.query.inquiries import Inquiry, WantedInquiries, ask_inquiries, read_inquiries
+from ctaudit.query.inquiries import Inquiry, WantedInquiries, ask_latest, read_inquiries
 from ctaudit.query.inquiries_text import plain_inquiries
 from ctaudit.report import report_text
 from ctaudit.report.html import mark_timelines, render_html
 from ctaudit.report.page import Page
-from ctaudit.report.pdf import render_pdf, require_weasyprint
+from ctaudit.report.pdf import render_pdf
 from ctaudit.web.fields import Fields, find_field, read_fields
 from ctaudit.web.inquiry_view import list_question, list_traffic, view_inquiry
-from ctaudit.web.kept import KeptAnswer
+from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, store
 from ctaudit.web.traffic_pages import show_traffic
 
 pages = Blueprint("inquiries", __name__)
 
-WANTED = ("case", "from", "address")
-LISTED = 500  # the newest
-PRINTED_MAX = 60  # questions of a PDF; each takes 2.5 MB while it is made
+WANTED = ("case", "from", "address", "before")
+LISTED = 200  # on a page
+_DIGITS = 18  # of a number that PostgreSQL's bigint holds in any case
 
-_HAS_PDF = find_spec("weasyprint") is not None
-_LARGEST = (1 << 63) - 1  # bigint
 _PDF = threading.Lock()  # it takes the processor for seconds
+# WeasyPrint needs 2.5 MB for a question, and the service has 512 MB.
+_PDF_MOST = 100
 
 
 @pages.get("/inquiries")
@@ -48,42 +39,64 @@ def list_all() -> Any:
     fields = Fields({})
     try:
         fields = read_fields(request.args, WANTED)
-        found = _ask(_read(fields), LISTED + 1)
+        newest, before = _ask(fields)
     except UsageError as error:
-        field = find_field(str(error), WANTED)
+        field = find_field(str(error), WANTED, fields)
         return render_template(
-            "inquiries.html.j2", fields=fields, error=str(error), field_name=field, rows=(), more=0
+            "inquiries.html.j2", fields=fields, error=str(error), field_name=field, rows=()
         ), 400
-    newest = found[::-1][:LISTED]
-    rows = [view_inquiry(each, is_kept=_find(each.inquiry_id) is not None) for each in newest]
+    rows = [view_inquiry(each, is_kept=_is_kept(each.inquiry_id)) for each in newest]
+    older = _list_address("inquiries.list_all", fields, before) if before else ""
     return render_template(
-        "inquiries.html.j2", fields=fields, error="", field_name=None, rows=rows,
-        more=len(found) > len(newest),
-    )  # fmt: skip
+        "inquiries.html.j2", fields=fields, error="", field_name=None, rows=rows, older=older
+    )
 
 
 @pages.get("/inquiries.json")
 def list_plain() -> Any:
-    wanted = _read(read_fields(request.args, WANTED))
-    return jsonify(plain_inquiries(_ask(wanted, LISTED)))
+    """In the order of asking, as the command has them; ``older``: where those before them are."""
+    fields = read_fields(request.args, WANTED)
+    newest, before = _ask(fields)
+    older = _list_address("inquiries.list_plain", fields, before) if before else None
+    return jsonify({**plain_inquiries(newest[::-1]), "older": older})
 
 
-def _read(fields: Fields) -> WantedInquiries:
-    """Raises UsageError."""
-    return read_inquiries(
+def _list_address(page: str, fields: Fields, before: int) -> str:
+    return f"{url_for(page)}?{urlencode({**fields.values, 'before': before})}"
+
+
+def _ask(fields: Fields) -> tuple[Sequence[Inquiry], int | None]:
+    """A page of those that this person may see, the newest first.
+
+    And the number below which there are more; None: there are none.
+    """
+    wanted = read_inquiries(
         case=fields.get("case"), begin=fields.get("from"), address=fields.get("address")
     )
-
-
-def _ask(wanted: WantedInquiries, newest: int) -> list[Inquiry]:
-    """The newest of those that this person may see, in the order of asking."""
-    by = None if person().sees_all else person().name
+    before = _read_number(fields.get("before"))
     with store().asking() as connection:
-        found = ask_inquiries(connection, replace(wanted, by=by, newest=newest))
-    return [each for each in found if person().may_see(each.on_behalf_of)]
+        found = ask_latest(
+            connection, wanted, person().name, everybody=person().sees_all, before=before,
+            limit=LISTED + 1,
+        )  # fmt: skip
+    newest = found[:LISTED]
+    return newest, newest[-1].inquiry_id if len(found) > LISTED else None
 
 
-def _find(number: int) -> KeptAnswer | None:
+def _read_number(said: str | None) -> int | None:
+    if said is None:
+        return None
+    if not (said.isascii() and said.isdigit() and len(said) <= _DIGITS):
+        raise UsageError(f"before {said!r}: must be the number of an inquiry")
+    return int(said)
+
+
+def _is_kept(number: int) -> bool:
+    home = kept().find_home(number)
+    return _find(number if home is None else home) is not None
+
+
+def _find(number: int) -> Kept | None:
     """The answer, while it is kept and where this person may see it."""
     found = kept().find(number)
     return found if found is not None and person().may_see(found.person) else None
@@ -92,17 +105,18 @@ def _find(number: int) -> KeptAnswer | None:
 @pages.get("/inquiries/<int(signed=True):number>")
 def show(number: int) -> Any:
     answer = _find(number)
-    if answer is not None and answer.number != number:
-        return redirect(url_for("inquiries.show", number=answer.number), 303)
     if answer is not None and answer.page is None:
         return show_traffic(number, answer)
     if answer is not None and answer.page is not None:
         return render_template(
             "answer.html.j2", number=number, page=answer.page, views=answer.view,
-            text=report_text, labels=report_text.LABELS, has_pdf=_HAS_PDF,
-            timelines=mark_timelines(answer.page),
+            text=report_text, labels=report_text.LABELS,
+            timelines=mark_timelines(answer.page), can_print=can_print(answer.page),
         )  # fmt: skip
-    inquiry = _recall(number)
+    home = kept().find_home(number)
+    if home is not None and _find(home) is not None:
+        return redirect(url_for("inquiries.show", number=home))
+    inquiry = _read(number)
     return render_template(
         "inquiry.html.j2", inquiry=inquiry, row=view_inquiry(inquiry, is_kept=False),
         again=_find_again(inquiry),
@@ -121,15 +135,19 @@ def _find_again(inquiry: Inquiry) -> str:
 def show_plain(number: int) -> Any:
     answer = _find(number)
     if answer is not None:
-        return Response(answer.json, mimetype="application/json")
-    return jsonify(plain_inquiries([_recall(number)])["inquiries"][0])
+        return jsonify(answer.plain)
+    return jsonify(plain_inquiries([_read(number)])["inquiries"][0])
 
 
-def _recall(number: int) -> Inquiry:
+def _read(number: int) -> Inquiry:
     """The question as it is on record; 404, also where another person asked."""
-    if abs(number) > _LARGEST:
-        abort(404)
-    found = _ask(WantedInquiries(number=number), 1)
+    found: Sequence[Inquiry] = ()
+    if 0 < number < 10**_DIGITS:
+        with store().asking() as connection:
+            found = ask_latest(
+                connection, WantedInquiries(), person().name, everybody=person().sees_all,
+                number=number,
+            )  # fmt: skip
     if not found:
         abort(404)
     return found[0]
@@ -143,14 +161,20 @@ def hand_over(number: int) -> Any:
 @pages.get("/inquiries/<int(signed=True):number>/report.pdf")
 def hand_over_pdf(number: int) -> Any:
     page = _find_page(number)
-    require_weasyprint()
-    if len(page.sections) > PRINTED_MAX:
-        raise UsageError(
-            f"A PDF is made of at most {PRINTED_MAX} questions here, and these are "
-            f"{len(page.sections)}: print the HTML page, or use ctaudit ask --report"
+    if not can_print(page):
+        abort(
+            501,
+            "No PDF can be made here: print the HTML, or install it: apt install weasyprint"
+            if len(page.sections) <= _PDF_MOST
+            else f"A PDF has at most {_PDF_MOST} questions; print the page, or the HTML.",
         )
     with _PDF:
         return _send(render_pdf(render_html(page)), f"inquiry-{number}.pdf", "application/pdf")
+
+
+def can_print(page: Page) -> bool:
+    """Whether a PDF of it can be made."""
+    return len(page.sections) <= _PDF_MOST and find_spec("weasyprint") is not None
 
 
 def _find_page(number: int) -> Page:

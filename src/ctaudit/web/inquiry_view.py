@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ctaudit.conntrack.event import name_protocol
@@ -12,6 +13,13 @@ from ctaudit.query.value_text import format_time, localise_times
 
 _SHOWN = {"from": "from", "until": "until"}
 _INTERVAL = re.compile(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d))?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# What the last digit of a time covers, and how many digits of a second it then has; -1: none.
+_WIDTHS = (
+    (timedelta(minutes=1), -1), (timedelta(seconds=1), 0),
+    *((timedelta(microseconds=10 ** (6 - digits)), digits) for digits in range(1, 7)),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def list_question(inquiry: Inquiry) -> dict[str, Any]:
     fields = {
         "public": _join(said.get("address"), said.get("port")),
         "to": _join(said.get("remote"), said.get("remote_port")),
-        "at": str(said.get("from", "")),
+        **_list_span(str(said.get("from", "")), str(said.get("until", ""))),
         "node": str(said.get("node", "")),
         "zone": str(said.get("zone", "")),
         "proto": name_protocol(int(said["proto"])) if "proto" in said else "",
@@ -86,6 +94,24 @@ def read_interval(text: str) -> str:
         return ""
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return f"{((days * 24 + hours) * 60 + minutes) * 60 + seconds}s"
+
+
+def _list_span(begin: str, end: str) -> dict[str, str]:
+    """``at`` and ``within`` that mean exactly [begin, end); none where no notation does."""
+    try:
+        first, last = (datetime.fromisoformat(text).astimezone(UTC) for text in (begin, end))
+    except ValueError:
+        return {}
+    for width, digits in _WIDTHS:
+        around, rest = divmod(last - first - width, 2 * _MICROSECOND)
+        at = first + around * _MICROSECOND
+        if around >= 0 and not rest and not (at - _EPOCH) % width:
+            shown = at.replace(tzinfo=None).isoformat(" ", "minutes" if digits < 0 else "auto")
+            if digits > 0:
+                shown = f"{at:%Y-%m-%d %H:%M:%S.%f}"[: digits - 6 or None]
+            within = f"{around // 10**6}.{around % 10**6:06}".rstrip("0").rstrip(".")
+            return {"at": f"{shown}Z", "within": "" if within == "0" else within}
+    return {}
 
 
 def _join(address: object, port: object) -> str:

@@ -5,11 +5,10 @@ To ask anew would be another inquiry, maybe with another answer: docs/decisions/
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,67 +16,55 @@ from ctaudit.report.page import Page
 
 LASTS = 3600.0  # seconds
 MOST = 200
-BYTES_MOST = 80_000_000  # of all that are kept, as Kept.size guesses them
+# Of all that are kept, in questions and connections: 5 kB each, see Kept.size.
+ROOM = 20_000
 
 
 @dataclass(frozen=True)
 class Kept:
     """``person``: on whose behalf it was asked. ``view``: what its page shows.
 
-    ``page``: to be handed over; None: there is none, as of traffic. ``plain``: values for JSON.
+    ``page``: to be handed over; None: there is none, as of traffic. ``size``: how many questions
+    and connections it has. ``others``: the inquiries beside that by whose number it is kept.
     """
 
     person: str | None
     page: Page | None
     view: Any
     plain: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class KeptAnswer:
-    """``number``: of its first inquiry, its address. ``json``: its twin."""
-
-    number: int
-    person: str | None
-    page: Page | None
-    view: Any
-    json: str
-
-    @property
-    def size(self) -> int:
-        """In bytes, roughly: what a page shows is about as large as its twin."""
-        sections = () if self.page is None else self.page.sections
-        return 2 * len(self.json) + sum(10_000 + len(each.timeline) for each in sections)
+    size: int = 1
+    others: tuple[int, ...] = ()
 
 
 class KeptAnswers:
     """The newest answers; older ones go first."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._lock = threading.Lock()
-        self._kept: OrderedDict[int, tuple[float, KeptAnswer, tuple[int, ...]]] = OrderedDict()
-        self._first: dict[int, int] = {}
-        self._size = 0
+        self._kept: OrderedDict[int, tuple[float, Kept]] = OrderedDict()
+        self._homes: dict[int, int] = {}
+        self._room = ROOM
         self._unrecorded = 0
 
-    def keep(self, number: int, answer: Kept, others: Iterable[int] = ()) -> None:
-        """``others``: the further inquiries that it answers."""
-        text = json.dumps(answer.plain, separators=(",", ":"))
-        kept = KeptAnswer(number, answer.person, answer.page, answer.view, text)
-        numbers = (number, *others)
+    def keep(self, number: int, answer: Kept) -> None:
         with self._lock:
-            self._kept[number] = (self._clock() + LASTS, kept, numbers)
-            self._first.update(dict.fromkeys(numbers, number))
-            self._size += kept.size
+            self._kept[number] = (self._now() + LASTS, answer)
+            self._homes |= dict.fromkeys(answer.others, number)
+            self._room -= answer.size
             self._drop()
 
-    def find(self, number: int) -> KeptAnswer | None:
-        """That of which the inquiry is one, the first or another."""
+    def find(self, number: int) -> Kept | None:
         with self._lock:
             self._drop()
-            first = self._first.get(number)
-            return None if first is None else self._kept[first][1]
+            found = self._kept.get(number)
+            return None if found is None else found[1]
+
+    def find_home(self, number: int) -> int | None:
+        """Under which number the answer of this inquiry is kept, where it is another's."""
+        with self._lock:
+            self._drop()
+            return self._homes.get(number)
 
     def next_unrecorded(self) -> int:
         """A number for what a standby answered, which cannot put questions on record; negative."""
@@ -86,14 +73,14 @@ class KeptAnswers:
             return self._unrecorded
 
     def _drop(self) -> None:
-        now = self._clock()
+        """The newest stays as long as its hour, however large it is."""
+        now = self._now()
         while self._kept:
-            last, kept, numbers = next(iter(self._kept.values()))
-            is_too_much = len(self._kept) > MOST or self._size > BYTES_MOST
-            # The newest one is shown once at least, however large it is.
-            if last > now and not (is_too_much and len(self._kept) > 1):
+            last, oldest = next(iter(self._kept.values()))
+            is_alone = len(self._kept) == 1
+            if last > now and (is_alone or (len(self._kept) <= MOST and self._room >= 0)):
                 return
             self._kept.popitem(last=False)
-            self._size -= kept.size
-            for number in numbers:
-                del self._first[number]
+            self._room += oldest.size
+            for number in oldest.others:
+                self._homes.pop(number, None)

@@ -30,25 +30,32 @@ class Person:
 
 
 def find_person(headers: Mapping[str, str], settings: WebSettings) -> Person:
-    """Raises UnnamedError. On loopback the header is not read: anybody could send it."""
+    """Raises UnnamedError. On loopback the header is not read: anybody could send it.
+
+    ``headers``: as WSGI has them, a character for each byte (PEP 3333).
+    """
     if not settings.names_persons:
         return Person(None)
-    name = _decode(headers.get(settings.person_header, "")).strip()
+    header = settings.person_header
+    name = _decode(headers.get(header, ""), header).strip()
     if not name:
-        raise UnnamedError(
-            f"The web server did not say who asks: it must set the header {settings.person_header}."
-        )
+        raise UnnamedError(f"The web server did not say who asks: it must set the header {header}.")
     if len(name) > _LONGEST or not name.isprintable():
         raise UnnamedError(
-            f"The web server's {settings.person_header} is no name: at most {_LONGEST} printable "
-            "characters are kept."
+            f"The web server's {header} is no name: at most {_LONGEST} printable characters are "
+            "kept."
+        )
+    if "," in name:
+        raise UnnamedError(
+            f"The web server's {header} has a comma, as two headers have that were joined: it must "
+            "set the header once, in place of the client's, to a name without one."
         )
     return Person(name, name in settings.supervisors)
 
 
-def _decode(value: str) -> str:
-    """A header's bytes, which WSGI hands over as Latin-1, as the UTF-8 that web servers send."""
+def _decode(said: str, header: str) -> str:
+    """The web servers pass on the bytes that they compared with their list of people: UTF-8."""
     try:
-        return value.encode("latin-1").decode("utf-8")
+        return said.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        return value
+        raise UnnamedError(f"The web server's {header} is no name: it is not in UTF-8.") from None

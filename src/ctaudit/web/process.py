@@ -6,18 +6,17 @@ import errno
 import logging
 import os
 import socket
+import stat
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from stat import S_ISSOCK
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
-from ctaudit.errors import PrivilegeError, UsageError
+from ctaudit.errors import SUCCESS, UNFORESEEN, PrivilegeError, UsageError
 from ctaudit.host.systemd import Watchdog, notify
 from ctaudit.web.application import BODY_MAX, create_app
 from ctaudit.web.settings import WebSettings
@@ -56,6 +55,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 def run(settings: WebSettings, stop: Sequence[int]) -> int:
     """Serves until ``stop`` holds a signal."""
     server = _listen(settings)
+    server.channel_class = _Channel
     where = settings.path or f"http://{_format_host(settings.address)}:{settings.port}/"
     serving = threading.Thread(target=server.run, name="web", daemon=True)
     serving.start()
@@ -65,13 +65,14 @@ def run(settings: WebSettings, stop: Sequence[int]) -> int:
     while not stop and serving.is_alive():
         watchdog.feed()
         time.sleep(_SLICE)
-    if not stop:
-        raise RuntimeError("the thread that serves the pages has ended")
     notify("STOPPING=1")
     server.close()
     if settings.path is not None:
         Path(settings.path).unlink(missing_ok=True)
-    return 0
+    if not stop:
+        log.error("the pages are served no more, for a reason that was not foreseen; see above")
+        return UNFORESEEN
+    return SUCCESS
 
 
 def _format_host(address: str) -> str:
@@ -83,12 +84,9 @@ def _listen(settings: WebSettings) -> Any:
     app = create_app(settings)
     try:
         if settings.path is not None:
-            _check_path(settings.path)
-            server = create_server(
-                app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS
-            )
-        else:
-            server = create_server(app, host=settings.address, port=settings.port, **_LIMITS)
+            _remove_stale(Path(settings.path))
+            return create_server(app, unix_socket=settings.path, unix_socket_perms="660", **_LIMITS)
+        return create_server(app, host=settings.address, port=settings.port, **_LIMITS)
     except OSError as error:
         place = settings.path or f"{_format_host(settings.address)}:{settings.port}"
         reason = os.strerror(error.errno) if error.errno else str(error)
@@ -96,18 +94,23 @@ def _listen(settings: WebSettings) -> Any:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise PrivilegeError(f"{text}; run it by systemctl start ctaudit-web") from None
         raise UsageError(f"{text}; another program has it, or its folder is absent") from None
-    server.channel_class = _Channel
-    return server
 
 
-def _check_path(path: str) -> None:
-    """Raises OSError where a file stands there that is no socket, or one that is answered.
+def _remove_stale(path: Path) -> None:
+    """The socket file that a process left which was killed; nothing else is removed.
 
-    waitress takes the place of any other socket.
+    Raises UsageError or OSError.
     """
-    with suppress(FileNotFoundError):
-        if not S_ISSOCK(Path(path).stat().st_mode):
-            raise OSError(errno.EEXIST, "")
-        with socket.socket(socket.AF_UNIX) as trial:
-            if trial.connect_ex(path) == 0:
-                raise OSError(errno.EADDRINUSE, "")
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise UsageError(f"web.listen: {path} is there and is no socket; name another file")
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -43,7 +43,7 @@ def show() -> Any:
         fields = read_fields(request.args, WANTED)
         recorded = _ask(fields)
     except UsageError as error:
-        field = find_field(str(error), WANTED)
+        field = find_field(str(error), WANTED, fields)
         return _render(fields, error=str(error), field_name=field), 400
     except TooLongError as error:
         return _render(fields, error=str(error)), 503

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from ctaudit.config import Config
 from ctaudit.config.readers import split_listen
-from ctaudit.web.guard import LOOPBACK
+from ctaudit.conntrack.endpoint import Address
+from ctaudit.query.notation import Network
 
 
 @dataclass(frozen=True)
 class WebSettings:
     """``path``: the socket file, None: ``address`` and ``port`` of loopback.
 
-    ``timeout``: of a statement, in seconds. ``hosts``: names by which the pages are opened.
+    ``timeout``: of a statement, in seconds. ``ours``: the networks of [scope]; none: it is not set.
+    ``hosts``: the names by which the pages are opened; none: any.
     """
 
     dsn: str
@@ -23,19 +26,16 @@ class WebSettings:
     person_header: str
     supervisors: frozenset[str]
     timeout: float
+    ours: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
+
+    def is_ours(self, address: Address) -> bool:
+        return any(address in network for network in self.ours)
 
     @property
     def names_persons(self) -> bool:
         """Whether the web server before the pages says who asks."""
         return self.path is not None
-
-    @property
-    def names(self) -> frozenset[str] | None:
-        """The hosts that these pages are, as a Host header has them; None: any."""
-        if self.path is None:
-            return self.hosts | LOOPBACK
-        return self.hosts or None
 
 
 def read_settings(config: Config) -> WebSettings:
@@ -50,5 +50,6 @@ def read_settings(config: Config) -> WebSettings:
         web.person_header,
         frozenset(web.supervisors),
         web.timeout,
+        tuple(map(ip_network, (*(config.scope.public or ()), *(config.scope.internal or ())))),
         frozenset(name.lower().rstrip(".") for name in web.hosts),
     )

@@ -10,13 +10,13 @@ from typing import Any
 
 import psycopg
 
-from ctaudit.database.connection import check_schema_version, connect
+from ctaudit.database.connection import TooLongError, check_schema_version, connect
 from ctaudit.database.dsn import parse_dsn
 from ctaudit.errors import DatabaseError
 from ctaudit.web.settings import WebSettings
 
 AT_ONCE = 4  # connections
-_WAIT = 20.0  # seconds for one of them
+WAIT = 20.0  # seconds for one of them
 
 
 class Store:
@@ -24,6 +24,7 @@ class Store:
 
     def __init__(self, settings: WebSettings) -> None:
         self._dsn = limit_statements(settings.dsn, settings.timeout)
+        self._seconds = settings.timeout
         self._free = threading.BoundedSemaphore(AT_ONCE)
         # The driver's own remarks, on a transaction that it could not roll back for instance.
         logging.getLogger("psycopg").setLevel(logging.CRITICAL)
@@ -32,9 +33,9 @@ class Store:
     def asking(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection to a database whose schema is of this program's version.
 
-        Raises DatabaseError, also where too many others ask; SchemaError.
+        Raises DatabaseError, also where too many others ask; TooLongError; SchemaError.
         """
-        if not self._free.acquire(timeout=_WAIT):
+        if not self._free.acquire(timeout=WAIT):
             raise DatabaseError(
                 f"{AT_ONCE} other questions are being answered; ask again when they are"
             )
@@ -42,8 +43,20 @@ class Store:
             with connect(self._dsn, "auditor") as connection:
                 check_schema_version(connection)
                 yield connection
+        except DatabaseError as error:
+            # Raised "from None", it has the driver's error as context.
+            if self._is_late(error.__context__):
+                raise TooLongError(
+                    f"the database gave no answer within {self._seconds:g} s; ask for a shorter "
+                    "time, for one gateway, or with more that is known"
+                ) from None
+            raise
         finally:
             self._free.release()
+
+    @staticmethod
+    def _is_late(error: BaseException | None) -> bool:
+        return isinstance(error, psycopg.errors.QueryCanceled) and "statement timeout" in str(error)
 
 
 def limit_statements(dsn: str, seconds: float) -> str:

@@ -34,7 +34,7 @@ from ctaudit.web import traffic_text as text
 from ctaudit.web.drawing import Drawing, draw_both
 from ctaudit.web.durations_view import DurationsView, view_durations
 from ctaudit.web.fields import Fields, find_field, read_fields
-from ctaudit.web.kept import Kept, KeptAnswer
+from ctaudit.web.kept import Kept
 from ctaudit.web.serving import kept, person, settings, store
 from ctaudit.web.traffic_view import TrafficView, view_traffic
 
@@ -84,7 +84,7 @@ def ask() -> Any:
         if is_plain:
             raise
         status = 400 if isinstance(error, UsageError) else 503
-        field = find_field(str(error), WANTED)
+        field = find_field(str(error), WANTED, fields)
         return _render(fields, error=str(error), field_name=field), status
     kind = "inquiries.show_plain" if is_plain else "inquiries.show"
     return redirect(url_for(kind, number=number), 303)
@@ -99,7 +99,7 @@ def _render(fields: Fields, **values: Any) -> str:
     )
 
 
-def show_traffic(number: int, answer: KeptAnswer) -> str:
+def show_traffic(number: int, answer: Kept) -> str:
     """The page of an answer; ``number``: of its inquiry."""
     return _render(answer.view.fields, answer=answer.view, number=number)
 
@@ -159,7 +159,7 @@ def _answer(fields: Fields) -> int:
         "durations" if is_durations else "shares": found.rows,
         "uncovered": None if uncovered is None else plain_uncovered(uncovered)["uncovered"],
     }
-    kept().keep(number, Kept(person().name, None, answer, plain))
+    kept().keep(number, Kept(person().name, None, answer, plain, 1 + len(found.rows)))
     return number
 
 

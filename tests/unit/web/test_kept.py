@@ -1,81 +1,68 @@
-"""Answers are kept for an hour, and no more than memory has room for."""
+"""How long and how many answers are kept."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from ctaudit.web import kept
-from ctaudit.web.kept import LASTS, MOST, Kept, KeptAnswers
+pytest.importorskip("flask")
+
+from ctaudit.web.kept import LASTS, MOST, ROOM, Kept, KeptAnswers
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
+class Hands:
+    """A clock that is set by hand."""
+
+    time = 1000.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.time
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def answer(size: int = 1, others: tuple[int, ...] = ()) -> Kept:
+    return Kept("alice", None, None, {}, size, others)
 
 
-@pytest.fixture
-def answers(clock: Clock) -> KeptAnswers:
-    return KeptAnswers(clock)
+def test_for_an_hour() -> None:
+    clock = Hands()
+    kept = KeptAnswers(clock)
+    kept.keep(7, answer())
+    clock.time += LASTS - 1
+    assert kept.find(7) is not None
+    assert kept.find(8) is None
+    clock.time += 1
+    assert kept.find(7) is None
 
 
-def answer(**plain: Any) -> Kept:
-    return Kept("audrey", None, "view", plain)
+def test_the_newest_of_many() -> None:
+    kept = KeptAnswers()
+    for number in range(MOST + 5):
+        kept.keep(number, answer())
+    assert [number for number in range(MOST + 5) if kept.find(number)] == list(range(5, MOST + 5))
 
 
-def test_an_hour(clock: Clock, answers: KeptAnswers) -> None:
-    answers.keep(7, answer(verdict="one"))
-    clock.now = LASTS - 1
-    found = answers.find(7)
-    assert found is not None
-    assert (found.number, found.person, found.json) == (7, "audrey", '{"verdict":"one"}')
-    clock.now = LASTS + 1
-    assert answers.find(7) is None
+def test_large_ones_take_the_room_of_others() -> None:
+    kept = KeptAnswers()
+    for number in range(5):
+        kept.keep(number, answer(ROOM // 4))
+    assert [number for number in range(5) if kept.find(number)] == [1, 2, 3, 4]
+    kept.keep(9, answer(2 * ROOM))
+    assert [number for number in range(10) if kept.find(number)] == [9], "the newest stays"
+    kept.keep(10, answer())
+    assert kept.find(9) is None
+    kept.keep(11, answer(ROOM - 1))
+    assert kept.find(10) is not None, "the room is free again"
 
 
-def test_each_inquiry_of_a_letter_leads_to_the_first(clock: Clock, answers: KeptAnswers) -> None:
-    answers.keep(7, answer(), [9, 11])
-    assert [getattr(answers.find(each), "number", None) for each in (7, 8, 9, 11)] == [
-        7,
-        None,
-        7,
-        7,
-    ]
-    clock.now = LASTS + 1
-    assert [answers.find(each) for each in (7, 9, 11)] == [None] * 3
+def test_a_letter_is_found_by_each_of_its_inquiries() -> None:
+    clock = Hands()
+    kept = KeptAnswers(clock)
+    kept.keep(7, answer(others=(8, 9)))
+    assert [kept.find_home(number) for number in (7, 8, 9, 10)] == [None, 7, 7, None]
+    assert kept.find(8) is None
+    clock.time += LASTS
+    assert kept.find_home(8) is None
 
 
-def test_the_oldest_goes_first(answers: KeptAnswers) -> None:
-    for number in range(MOST + 3):
-        answers.keep(number, answer())
-    assert [answers.find(each) is None for each in (0, 2, 3, MOST + 2)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-
-
-def test_by_their_size(answers: KeptAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "BYTES_MOST", 10_000)
-    for number in range(4):
-        answers.keep(number, answer(text="x" * 2000))
-    assert [answers.find(each) is None for each in range(4)] == [True, True, False, False]
-    answers.keep(4, answer(text="x" * 20_000))
-    assert answers.find(3) is None, "it has taken the room of the others"
-    assert answers.find(4) is not None, "and is shown itself"
-    answers.keep(5, answer())
-    assert answers.find(4) is None and answers.find(5) is not None
-
-
-def test_numbers_of_what_is_not_on_record(answers: KeptAnswers) -> None:
-    assert (answers.next_unrecorded(), answers.next_unrecorded()) == (-1, -2)
+def test_what_a_standby_answered_has_numbers_of_its_own() -> None:
+    kept = KeptAnswers()
+    assert [kept.next_unrecorded() for _ in range(3)] == [-1, -2, -3]

@@ -1,53 +1,90 @@
-"""Who asks: the person that the web server names, over the socket file alone."""
+"""Who asks: by the web server's header over the socket file, by nothing on loopback."""
 
 from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("flask")
+
+from werkzeug.datastructures import EnvironHeaders
+from werkzeug.test import EnvironBuilder
+
 from ctaudit.web.person import Person, UnnamedError, find_person
-from tests.unit.web.settings import on_loopback, on_socket
+from ctaudit.web.settings import WebSettings
 
 
-def test_the_web_server_names_the_person() -> None:
-    person = find_person({"X-Remote-User": " audrey "}, on_socket())
-    assert person == Person("audrey")
-    assert person.may_see("audrey")
-    assert not person.may_see("bob") and not person.may_see(None)
+def settings(path: str | None = "/run/web.sock", header: str = "X-Remote-User") -> WebSettings:
+    return WebSettings("", path, "127.0.0.1", 0 if path else 8037, header,
+                       frozenset({"boss", "Šéf"}), 30.0)  # fmt: skip
 
 
-def test_a_supervisor_sees_all() -> None:
-    person = find_person({"X-Remote-User": "sue"}, on_socket(supervisors=frozenset({"sue"})))
-    assert person.may_see("bob") and person.may_see(None)
+def named(*sent: bytes, header: str = "X-Remote-User") -> Person:
+    """As WSGI servers hand a header's bytes over: a character for each, several joined."""
+    environ = EnvironBuilder().get_environ()
+    if sent:
+        key = f"HTTP_{header.upper().replace('-', '_')}"
+        environ[key] = b", ".join(sent).decode("latin-1")
+    return find_person(EnvironHeaders(environ), settings(header=header))
 
 
-def test_another_header() -> None:
-    settings = on_socket(person_header="X-Ssl-Client-Cn")
-    assert find_person({"X-Ssl-Client-Cn": "audrey"}, settings).name == "audrey"
-    with pytest.raises(UnnamedError, match="X-Ssl-Client-Cn"):
-        find_person({"X-Remote-User": "audrey"}, settings)
+def refused(*sent: bytes) -> str:
+    with pytest.raises(UnnamedError) as caught:
+        named(*sent)
+    return str(caught.value)
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Remote-User": ""}, {"X-Remote-User": "  "}])
-def test_nobody_named(headers: dict[str, str]) -> None:
-    with pytest.raises(UnnamedError, match="did not say who asks"):
-        find_person(headers, on_socket())
+def test_the_name_that_the_web_server_sets() -> None:
+    assert named(b"alice") == Person("alice")
+    assert named(b"  alice \t") == Person("alice")
+    assert named(b"alice", header="Remote-Name") == Person("alice")
+    assert named(b"alice@EXAMPLE.NET").name == "alice@EXAMPLE.NET"
 
 
-@pytest.mark.parametrize("name", ["x" * 201, "a\tb", "a\x00b", "a\x1b[1m", "a\u202eb"])
-def test_what_is_no_name(name: str) -> None:
-    sent = name.encode().decode("latin-1")
-    with pytest.raises(UnnamedError, match="is no name"):
-        find_person({"X-Remote-User": sent}, on_socket())
+def test_supervisors_by_their_whole_name() -> None:
+    assert named(b"boss").sees_all
+    for name in (b"Boss", b"boss2", b"bos"):
+        assert not named(name).sees_all
 
 
-def test_a_name_beyond_ascii() -> None:
-    sent = "Zoë Müller".encode().decode("latin-1")
-    assert find_person({"X-Remote-User": sent}, on_socket()).name == "Zoë Müller"
-    assert find_person({"X-Remote-User": "Zo\xeb"}, on_socket()).name == "Zoë"
+def test_names_are_in_utf_8() -> None:
+    assert named("Žofie Šťastná".encode()) == Person("Žofie Šťastná")
+    assert named("Šéf".encode()).sees_all
+    assert "not in UTF-8" in refused("Žofie".encode("iso-8859-2"))
+    assert "not in UTF-8" in refused(b"\xff\xfe")
 
 
-def test_on_loopback_no_header_is_read() -> None:
-    settings = on_loopback(supervisors=frozenset({"sue"}))
-    person = find_person({"X-Remote-User": "sue"}, settings)
-    assert person == Person(None)
-    assert person.may_see(None) and not person.may_see("sue")
+@pytest.mark.parametrize("sent", [(), (b"",), (b"   ",)])
+def test_nobody(sent: tuple[bytes, ...]) -> None:
+    assert "did not say who asks: it must set the header X-Remote-User" in refused(*sent)
+
+
+def test_two_headers_are_no_name() -> None:
+    assert "has a comma" in refused(b"eve", b"alice")
+    assert "has a comma" in refused(b"eve,alice")
+
+
+@pytest.mark.parametrize(
+    "name", [b"a\nb", b"a\x00b", b"a\tb", "a\u202eb".encode(), "a\u200bb".encode(), b"a" * 201,
+             "é".encode() * 201]
+)  # fmt: skip
+def test_what_is_no_name(name: bytes) -> None:
+    assert "at most 200 printable characters" in refused(name)
+
+
+def test_a_long_name_is_counted_in_characters() -> None:
+    assert named("é".encode() * 200).name == "é" * 200
+
+
+def test_on_loopback_the_header_is_not_read() -> None:
+    for name in ("alice", "boss", "a,b", "\x00"):
+        assert find_person({"X-Remote-User": name}, settings(None)) == Person(None)
+
+
+def test_who_sees_what() -> None:
+    assert Person("alice").may_see("alice")
+    assert not Person("alice").may_see("bob")
+    assert not Person("alice").may_see(None)
+    assert Person(None).may_see(None)
+    assert not Person(None).may_see("alice")
+    assert Person("boss", sees_all=True).may_see("alice")
+    assert Person("boss", sees_all=True).may_see(None)

@@ -122,7 +122,7 @@ def test_a_port_of_loopback(tmp_path: Path) -> None:
 
 def test_what_stands_there_already(path: Path) -> None:
     path.write_text("precious")
-    assert "File exists" in fail(f"unix:{path}", path.parent)
+    assert "is there and is no socket" in fail(f"unix:{path}", path.parent)
     assert path.read_text() == "precious"
     assert "its folder is absent" in fail(f"unix:{path.parent}/none/web.sock", path.parent)
 

@@ -1,0 +1,73 @@
+"""A question on record as fields that ask for exactly the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+pytest.importorskip("flask")
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctaudit.query.inquiries import Inquiry
+from ctaudit.query.question import WhoQuestion, read_who
+from ctaudit.web.inquiry_view import list_question
+
+ASKED = datetime(2026, 2, 22, 13, tzinfo=UTC)
+
+
+def on_record(question: WhoQuestion) -> Inquiry:
+    """As ctaudit.who_arguments and the inquiry's row have it."""
+    remote = question.remote
+    arguments: dict[str, Any] = {
+        "address": str(question.public.address), "port": question.public.port,
+        "from": question.span.begin.isoformat(), "until": question.span.end.isoformat(),
+        "remote": remote and str(remote.address), "remote_port": remote and remote.port,
+        "proto": question.proto, "node": question.node, "zone": question.zone,
+    }  # fmt: skip
+    said = {name: value for name, value in arguments.items() if value is not None}
+    return Inquiry(7, ASKED, "ctaudit-web", "alice", None, None, "17", "a letter", "who", said, 1,
+                   ASKED)  # fmt: skip
+
+
+def read_again(question: WhoQuestion) -> WhoQuestion:
+    fields = list_question(on_record(question))
+    assert (fields.pop("case"), fields.pop("reason")) == ("17", "a letter")
+    return read_who(**{"within": "0", **fields})
+
+
+@pytest.mark.parametrize(
+    "at", ["2026-02-22 12:30", "2026-02-22 12:30:05", "2026-02-22 12:30:05.25",
+           "2026-02-22 12:30:05.123456", "2026-02-22T12:30:59+05:30", "1771763405"]
+)  # fmt: skip
+@pytest.mark.parametrize("within", ["0", "60", "2", "2.5", "0.000001", "3600.25"])
+@pytest.mark.parametrize(
+    "rest", [{"public": "1.2.3.4:53500"}, {"public": "2001:db8::1", "to": "[2001:db8::2]:443"},
+             {"public": "1.2.3.4", "proto": "132", "node": "gw <1>", "zone": "0"}]
+)  # fmt: skip
+def test_the_same_is_asked_again(at: str, within: str, rest: dict[str, str]) -> None:
+    question = read_who(at=at, within=within, **rest)
+    again = read_again(question)
+    assert again.span == question.span
+    assert (again.public, again.remote, again.proto, again.node, again.zone) == (
+        question.public, question.remote, question.proto, question.node, question.zone
+    )  # fmt: skip
+
+
+@given(
+    st.integers(0, 6), st.integers(0, 10**6 - 1), st.decimals(0, 1000, places=6),
+)  # fmt: skip
+def test_any_digits(digits: int, micro: int, within: Any) -> None:
+    second = f"05.{micro:06}"[: 3 + digits] if digits else "05"
+    question = read_who("1.2.3.4:53500", f"2026-02-22 12:30:{second}Z", within=f"{within:f}")
+    assert read_again(question).span == question.span
+
+
+def test_a_span_that_no_notation_has_leaves_the_time_to_the_reader() -> None:
+    inquiry = on_record(read_who("1.2.3.4:53500", "2026-02-22 12:30:05Z"))
+    odd = {**inquiry.arguments, "until": "2026-02-22T12:30:05.000000+00:00"}
+    assert "at" not in list_question(Inquiry(**{**vars(inquiry), "arguments": odd}))
+    assert list_question(Inquiry(**{**vars(inquiry), "question": "flows"})) == {}
