@@ -33,7 +33,7 @@ demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=
 demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
-.PHONY: test setup-test lint unit store test-postgres lab machine coverage torture
+.PHONY: test setup-test lint unit store test-postgres store-trixie lab machine coverage torture
 # The lab and the machines mostly wait: the tests of the database run beside them, and give way.
 BESIDE = nice -n 19 $(MAKE) --no-print-directory store 2>&1 | sed -u 's/^/  store | /'
 test: SHELL := /bin/bash
@@ -80,6 +80,10 @@ test-postgres: setup-test ## tests of the database on PostgreSQL 14, 16, 18, or 
 	    echo "== database tests, on $$("$$bin/postgres" --version)"; \
 	    CTAUDIT_PG_BIN="$$bin" $(PYTHON) $(AT_ONCE) tests/store; \
 	done
+
+store-trixie: setup-test ## tests of the database in a Debian 13 tree: PostgreSQL 17, Python 3.13, psycopg 3.2 (8 min)
+	@echo '== database tests, in a Debian 13 tree'
+	/usr/bin/python3 -m lab.machines.inside trixie python3 $(AT_ONCE) -p no:cacheprovider tests/store
 
 lab: setup-test ## real traffic through a real gateway in network namespaces (7 min)
 	@echo '== lab: real traffic through a real gateway'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 _HERE = Path(__file__).parent
 # Network namespaces, booted machines, PostgreSQL as a user of its own.
 _NEED_ROOT = frozenset(_HERE / name for name in ("lab", "machine", "package", "role", "store"))
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would the commands."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,4 +9,5 @@ nspawn     the systemd-nspawn that each runs under
 register   which machines stand, and whose they are
 trees      the Debian trees that they boot from
 debian     how such a tree is made
+inside     a command of this checkout in a tree that does not boot
 """

@@ -63,7 +63,10 @@ AS $function$
             max(k.estimated_error_us) AS largest_error_us, count(k.step_seconds) AS steps,
             (array_agg(k.step_seconds ORDER BY abs(k.step_seconds) DESC)
                 FILTER (WHERE k.step_seconds IS NOT NULL))[1] AS largest_step
-        FROM ctaudit.clock AS k WHERE k.at >= p_from AND k.at < p_until
+        FROM ctaudit.clock AS k
+        WHERE k.at >= p_from AND k.at < p_until AND (
+            p_node IS NULL OR k.node = ANY ((SELECT ctaudit.nodes_named(p_node))::text[])
+        )
         GROUP BY k.node
     )
     SELECT

@@ -84,6 +84,18 @@ def test_wrong_input_is_a_sentence_beside_the_field(client: Any, query: str, sai
     assert plain.status_code == 400 and "error" in plain.get_json()
 
 
+def test_what_takes_too_long_is_one_sentence(dsn: str, cluster: Cluster) -> None:
+    with psycopg.connect(cluster.dsn()) as holder, browsing(dsn, timeout=1.0) as client:
+        holder.execute("LOCK TABLE ctaudit.gap IN ACCESS EXCLUSIVE MODE")
+        page, plain = client.get("/record"), client.get("/record.json")
+    assert (page.status_code, plain.status_code) == (503, 503)
+    assert "choose a shorter span, or one gateway by its name" in page.text
+    assert plain.get_json() == {
+        "error": "No answer in time: choose a shorter span, or one gateway by its name."
+    }
+    Document(page.text).check()
+
+
 def test_hostile_text_stays_text(client: Any) -> None:
     for name in ("span", "until", "node", "from"):
         answer = client.get("/record", query_string={name: HOSTILE})

@@ -172,9 +172,13 @@ def test_a_gap_of_one_protocol_leaves_the_others_covered(
     assert found == {"covered": 2000.0, "partial": 100.0}
 
 
-def test_many_gaps_are_merged_and_counted_and_take_no_second(
+def test_many_gaps_are_merged_and_counted_in_a_time_like_that_of_reading_them(
     auditor: psycopg.Connection[Any],
 ) -> None:
+    began = time.monotonic()
+    auditor.execute("SELECT count(*) FROM ctaudit.gaps('gw3')")
+    auditor.commit()
+    reading = time.monotonic() - began
     began = time.monotonic()
     found = ask_record(auditor, read_record(span="year", node="gw3"))
     took = time.monotonic() - began
@@ -188,7 +192,7 @@ def test_many_gaps_are_merged_and_counted_and_take_no_second(
     assert {cause.cause for cause in found.causes} == {"overrun", "damaged segment"}
     assert len(found.gaps) == GAPS_MAX
     assert sorted(found.gaps, key=lambda gap: gap.gap_from, reverse=True) == list(found.gaps)
-    assert took < 4, "well under a second on a quiet machine"
+    assert took < 100 * reading, "about 10 times that; for each gap anew it would be thousands"
 
 
 def test_each_gateway(auditor: psycopg.Connection[Any]) -> None:

@@ -169,7 +169,7 @@ def read(cluster: Cluster, place: str) -> tuple[list[int], list[str]]:
     return [row[0] for row in openings], [row[0] for row in gaps]
 
 
-@pytest.mark.parametrize("binaries", OTHER_SERVERS, ids=lambda path: path.parts[5].split(".")[0])
+@pytest.mark.parametrize("binaries", OTHER_SERVERS, ids=[p.parts[5] for p in OTHER_SERVERS])
 def test_a_server_of_another_version(cluster: Cluster, tmp_path: Path, binaries: Path) -> None:
     """docs/operations.md, upgrading PostgreSQL by dump and restore."""
     back_up(cluster, "ctaudit", tmp_path / "dump")

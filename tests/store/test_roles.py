@@ -22,7 +22,8 @@ AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
-    "who_and_holder", "who_batch_and_holder", "clocks",
+    "who_and_holder", "who_batch_and_holder", "clocks", "announced_inquiries", "recorded_spans",
+    "gap_causes", "latest_gaps", "record_basis",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
@@ -228,12 +229,19 @@ CALLS = {
     "set_purpose": "SELECT ctaudit.set_purpose('2026-17', 'a letter')",
     "requires_reason": "SELECT ctaudit.requires_reason()",
     "inquiries": "SELECT * FROM ctaudit.inquiries(p_from => '2026-01-01')",
+    "announced_inquiries": "SELECT * FROM ctaudit.announced_inquiries(%(stream)s)",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "completeness_for": "SELECT * FROM ctaudit.completeness_for('gw1', '2026-01-01', '2026-01-02')",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
     "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",
+    "recorded_spans": (
+        "SELECT * FROM ctaudit.recorded_spans(now() - interval '1 day', now(), '1 h', 'gw1')"
+    ),
+    "gap_causes": "SELECT * FROM ctaudit.gap_causes(now() - interval '1 day', now(), 'gw1')",
+    "latest_gaps": "SELECT * FROM ctaudit.latest_gaps(now() - interval '1 day', now(), 9, 'gw1')",
+    "record_basis": "SELECT * FROM ctaudit.record_basis(now() - interval '1 day', now(), 'gw1')",
     "status": "SELECT * FROM ctaudit.status()",
     "clocks": "SELECT * FROM ctaudit.clocks(ARRAY['gw1'], '2026-01-01', '2026-01-02')",
     "schema_version": "SELECT ctaudit.schema_version()",
@@ -288,7 +296,7 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
                 "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until)"
                 " VALUES ('gw1', 'ulogd2', 'here', '2026-01-01', '2026-01-02')"
             )
-        if routine == "inquiries":
+        if routine in ("inquiries", "announced_inquiries"):
             connection.execute(
                 "INSERT INTO ctaudit.inquiry (asked_by, question, arguments)"
                 " VALUES (%s, 'who', '{}')",

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, jsonify, render_template, request, url_for
 
+from ctaudit.database.connection import TooLongError
 from ctaudit.errors import UsageError
 from ctaudit.picture.record_lanes import draw_lanes
 from ctaudit.query.recorded import SPANS, Recorded, RecordQuestion, ask_record, read_record
@@ -44,6 +45,8 @@ def show() -> Any:
     except UsageError as error:
         field = find_field(str(error), WANTED, fields)
         return _render(fields, error=str(error), field_name=field), 400
+    except TooLongError as error:
+        return _render(fields, error=str(error)), 503
     view = view_record(recorded)
     return _render(
         fields,
@@ -77,7 +80,10 @@ def _ask(fields: Fields) -> Recorded:
         node=fields.get("node"),
     )
     with store().asking() as connection:
-        return ask_record(connection, question)
+        try:
+            return ask_record(connection, question)
+        except TooLongError:
+            raise TooLongError(record_text.TOO_LONG) from None
 
 
 def _list_links(fields: Fields, question: RecordQuestion) -> Iterator[Link]:

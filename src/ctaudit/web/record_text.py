@@ -28,6 +28,7 @@ KEYS: Mapping[str, str] = {
 }
 UNTIL_HINT = "2026-02-22 11:59, in local time, or with an offset; else now"
 NODE_HINT = "its name; else all"
+TOO_LONG = "No answer in time: choose a shorter span, or one gateway by its name."
 MERGED = (
     "What is shorter than a line is drawn as one, and what lies closer together as one area: the "
     "numbers below are those of all gaps."

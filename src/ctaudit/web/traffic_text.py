@@ -85,6 +85,8 @@ UNCOVERED_TOO_LONG = (
     "the gaps of this time."
 )
 COMPLETE = "The record is complete in all of this time."
+NUMBERS_MAX = 1000
+NUMBERS_MORE = "The first {count:,} of {all:,} are listed; JSON has all of them."
 UNCOVERED_MORE = "and {count} more parts"
 KEYS = Keys(
     known="counted",

@@ -29,6 +29,7 @@ class TrafficView:
     notes: tuple[str, ...]
     parties: tuple[tuple[str, ...], ...]
     numbers: tuple[tuple[str, ...], ...]
+    numbers_note: str
     uncovered: tuple[str, ...]
 
 
@@ -46,7 +47,10 @@ def view_traffic(
         make_columns(question, parties, uncovered or (), end) if shares else None,
         tuple(_list_notes(question, shares, uncovered)),
         tuple(_sum_party(name, mine) for name, mine in parties.items() if question.by != "total"),
-        tuple(_list_numbers(question, shares)),
+        tuple(_list_numbers(question, shares[: text.NUMBERS_MAX])),
+        text.NUMBERS_MORE.format(count=text.NUMBERS_MAX, all=len(shares))
+        if len(shares) > text.NUMBERS_MAX
+        else "",
         tuple(list_uncovered(uncovered or ())),
     )
 

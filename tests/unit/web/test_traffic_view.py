@@ -151,6 +151,13 @@ def test_where_the_record_is_not_complete() -> None:
     assert len(view(share(0, 5), gaps=gaps * 30).uncovered) == 21
 
 
+def test_many_numbers_are_cut_and_said() -> None:
+    shown = view(*(host(1 + n % 50, n // 50, 9, 1 + n % 50) for n in range(1001)), question=HOSTS)
+    assert len(shown.numbers) == 1000
+    assert shown.numbers_note == "The first 1,000 of 1,001 are listed; JSON has all of them."
+    assert view(share(0, 5)).numbers_note == ""
+
+
 def test_nothing() -> None:
     shown = view()
     assert (shown.headline, shown.picture, shown.numbers) == (text.NOTHING, None, ())
