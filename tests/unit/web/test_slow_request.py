@@ -52,7 +52,7 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Channel]:
 
 def test_byte_by_byte(channel: _Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(process.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     channel.received(b"G")
     now += process._REQUEST_SECONDS - 1
     channel.received(b"E")
@@ -66,7 +66,7 @@ def test_each_request_has_its_own_minute(
     channel: _Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(process.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     for _ in range(5):
         channel.received(b"GET")
         now += process._REQUEST_SECONDS - 1
