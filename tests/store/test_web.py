@@ -43,6 +43,7 @@ def test_a_question_has_its_answer_at_the_address_of_its_inquiry(
     place = ask(client)
     page = read(client, place)
     assert "192.168.1.129" in page.text
+    assert "Asked by alice" in page.text
     assert "2026-17" in page.text
     number = int(place.rpartition("/")[2])
     rows = owner.execute(

@@ -52,6 +52,7 @@ def test_a_sentence_beside_its_field(client: Any, name: str, value: str, sentenc
     said: dict[str, Any] = {**QUESTION, name: value}
     page = fault(client, **said)
     assert sentence in page.text
+    assert ("href", f"#{name}") in page.attributes, "the summary leads to the field"
     place = page.attributes.index(("name", name))
     described = page.attributes[place : page.attributes.index(("aria-invalid", "true")) + 1]
     assert len([each for each in described if each[0] == "name"]) == 1, "of this very field"

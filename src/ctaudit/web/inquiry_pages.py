@@ -112,6 +112,7 @@ def show(number: int) -> Any:
             "answer.html.j2", number=number, page=answer.page, views=answer.view,
             text=report_text, labels=report_text.LABELS,
             timelines=mark_timelines(answer.page), can_print=can_print(answer.page),
+            asked_for=answer.person,
         )  # fmt: skip
     home = kept().find_home(number)
     if home is not None and _find(home) is not None:
