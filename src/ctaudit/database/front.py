@@ -1,4 +1,4 @@
-"""A front: a database that records nothing and asks several stores as one (decision 0048)."""
+"""A front: a database that records nothing and asks several stores as one (decision 0050)."""
 
 from __future__ import annotations
 
