@@ -3,11 +3,14 @@
 -- standby cannot write: there the server's log alone has it (ctaudit.note_answers), and also where
 -- the caller's transaction is rolled back and the question was not announced in one before. A
 -- read-only transaction elsewhere has no reason: it is refused.
+-- A front sends a question again where it does not know whether it came: what has its number is
+-- found, and not put on record twice.
 -- Parameters: p_question   the function asked; p_arguments; p_others   inquiries that are other
 --   questions, which may be equal and have no answers yet
 -- Returns: the inquiry, for ctaudit.note_answers; 0 on a hot standby; NULL: the question is only
 --   announced, and not to be answered
--- Errors: CT006 a case and a reason are required; 25006 the transaction is read-only; as
+-- Errors: 23505 a call with the same number is committed meanwhile: it is to be sent again;
+--   CT006 a case and a reason are required; 25006 the transaction is read-only; as
 --   ctaudit.purpose
 -- Tables touched: inquiry (written); inquiry_answer (read); by ctaudit.requires_reason: inquiry_rule
 --   (read)
@@ -26,6 +29,10 @@ DECLARE
     v_purpose jsonb := coalesce(ctaudit.purpose(), '{}');
     v_announcement uuid := v_purpose ->> 'announcement';
     v_announces boolean := coalesce((v_purpose ->> 'announce')::boolean, false);
+    -- From a front alone: who asks a store himself has each of his questions on record.
+    v_number uuid := CASE WHEN pg_has_role(session_user, 'ctaudit_front', 'MEMBER')
+        THEN v_purpose ->> 'number' END;
+    v_place integer := cardinality(p_others) + 1;
     v_inquiry bigint;
 BEGIN
     IF NOT v_purpose ?& '{case, reason}' AND ctaudit.requires_reason() THEN
@@ -42,7 +49,14 @@ BEGIN
         RAISE EXCEPTION 'each question is put on record, which a read-only transaction cannot do; '
             'begin it READ WRITE' USING ERRCODE = '25006';
     END IF;
-    IF v_announcement IS NOT NULL AND NOT v_announces THEN
+    IF v_number IS NOT NULL THEN
+        SELECT q.inquiry_id INTO v_inquiry FROM ctaudit.inquiry AS q
+        WHERE q.number = v_number AND q.question = p_question AND q.place = v_place
+            AND jsonb_hash_extended(q.arguments, 0) = jsonb_hash_extended(v_arguments, 0)
+            AND q.arguments = v_arguments AND q.asked_by = session_user
+            AND q.on_behalf_of IS NOT DISTINCT FROM v_purpose ->> 'on_behalf_of';
+    END IF;
+    IF v_inquiry IS NULL AND v_announcement IS NOT NULL AND NOT v_announces THEN
         SELECT q.inquiry_id INTO v_inquiry FROM ctaudit.inquiry AS q
         WHERE q.announcement = v_announcement AND jsonb_hash(q.arguments) = jsonb_hash(v_arguments)
             AND q.asked_by = session_user
@@ -51,18 +65,20 @@ BEGIN
                 (v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of')
             AND q.inquiry_id <> ALL (p_others) AND NOT EXISTS (
                 SELECT FROM ctaudit.inquiry_answer AS a WHERE a.inquiry_id = q.inquiry_id
+                    AND (v_number IS NULL OR a.number IS DISTINCT FROM v_number)
             )
         ORDER BY q.inquiry_id LIMIT 1;
     END IF;
     IF v_inquiry IS NULL THEN
         INSERT INTO ctaudit.inquiry AS q (
             client, application, question, arguments, case_reference, reason, on_behalf_of,
-            announcement
+            announcement, number, place
         )
         VALUES (
             inet_client_addr(), current_setting('application_name'), p_question, v_arguments,
             v_purpose ->> 'case', v_purpose ->> 'reason', v_purpose ->> 'on_behalf_of',
-            CASE WHEN v_announces THEN v_announcement END
+            CASE WHEN v_announces THEN v_announcement END,
+            v_number, CASE WHEN v_number IS NOT NULL THEN v_place END
         )
         RETURNING q.inquiry_id INTO v_inquiry;
     END IF;
