@@ -43,6 +43,12 @@ TO ctaudit_registrar;
 -- Why it is asked, and what was asked: its own inquiries, to a supervisor all.
 GRANT EXECUTE ON FUNCTION ctaudit.set_purpose, ctaudit.requires_reason TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;
+-- What a front calls: with its own rights, those of an auditor; what is found nearer to a host is
+-- on record, and when a gateway recorded here is no connection.
+GRANT EXECUTE ON FUNCTION
+    ctaudit.front_call, ctaudit.call_text, ctaudit.passed_on, ctaudit.presence,
+    ctaudit.front_inquiries
+TO ctaudit_front;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the
 -- query on record, and those that compute with the values of a row.
 GRANT SELECT ON ctaudit.ulog2_ct TO ctaudit_auditor;

@@ -19,14 +19,18 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_why jsonb := nullif(
-        coalesce(ctaudit.purpose(), '{}') - '{transaction, announcement, announce}'::text[], '{}'
+        coalesce(ctaudit.purpose(), '{}') - '{transaction, announcement, announce, number}'::text[],
+        '{}'
     );
 BEGIN
     RAISE LOG 'ctaudit: % asked %(%)%: % answers', session_user, p_question,
         jsonb_strip_nulls(p_arguments), coalesce(' ' || v_why::text, ''),
         coalesce(p_answers::text, 'uncounted');
     IF p_inquiry > 0 THEN
-        INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers) VALUES (p_inquiry, p_answers);
+        INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers, number)
+        VALUES (p_inquiry, p_answers, (ctaudit.purpose() ->> 'number')::uuid)
+        -- A front has sent the question again.
+        ON CONFLICT (inquiry_id) DO NOTHING;
     END IF;
 END
 $function$;

@@ -440,6 +440,11 @@ CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -844,6 +849,20 @@ CREATE FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.front_call(p_call jsonb) RETURNS TABLE(item integer, place integer, value jsonb)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET "TimeZone" TO 'UTC'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.front_call(p_call jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.front_inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone, login text, shared text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gaps(p_node text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, stream uuid, gap_from timestamp with time zone, gap_until timestamp with time zone, cause text, lost bigint, hides_openings boolean, hides_ends boolean, proto smallint, detail jsonb)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -864,6 +883,11 @@ CREATE FUNCTION ctaudit.gone_at(p_node ctaudit.node) RETURNS timestamp with time
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.gone_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text DEFAULT NULL::text) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1291,6 +1315,11 @@ CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name t
     SET "TimeZone" TO 'UTC'
     AS ...;
 ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) RETURNS TABLE(question integer, connection ctaudit.connection, holder jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1308,6 +1337,11 @@ CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.presence(p_node text) RETURNS TABLE(first_seen timestamp with time zone, gone_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.presence(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1580,6 +1614,11 @@ CREATE FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until times
     SET lock_timeout TO '1'
     AS ...;
 ALTER FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text DEFAULT NULL::text) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2061,9 +2100,18 @@ ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry_answer (
     inquiry_id bigint NOT NULL,
     answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    answers bigint
+    answers bigint,
+    number uuid
 );
 ALTER TABLE ctaudit.inquiry_answer OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.inquiry_call (
+    number uuid NOT NULL,
+    question text NOT NULL,
+    place integer NOT NULL,
+    arguments_hash bigint NOT NULL,
+    inquiry_id bigint NOT NULL
+);
+ALTER TABLE ctaudit.inquiry_call OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.inquiry_inquiry_id_seq
     START WITH 1
@@ -2620,6 +2668,8 @@ ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.inquiry_answer
     ADD CONSTRAINT inquiry_answer_pkey PRIMARY KEY (inquiry_id);
+ALTER TABLE ONLY ctaudit.inquiry_call
+    ADD CONSTRAINT inquiry_call_pkey PRIMARY KEY (number, question, place, arguments_hash);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -2689,6 +2739,7 @@ CREATE INDEX holder_network ON ctaudit.holder USING gist (network inet_ops, tstz
 CREATE INDEX holder_source ON ctaudit.holder USING btree (source, network, valid_from);
 CREATE INDEX inquiry_announcement ON ctaudit.inquiry USING btree (announcement, jsonb_hash(arguments)) WHERE (announcement IS NOT NULL);
 CREATE INDEX inquiry_asked_at ON ctaudit.inquiry USING btree (asked_at);
+CREATE INDEX inquiry_call_inquiry ON ctaudit.inquiry_call USING btree (inquiry_id);
 CREATE INDEX inquiry_case ON ctaudit.inquiry USING btree (case_reference) WHERE (case_reference IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
@@ -2795,6 +2846,8 @@ REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from big
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
@@ -2871,9 +2924,14 @@ REVOKE ALL ON FUNCTION ctaudit.forget_sums(p_node_id smallint, p_sent_after time
 REVOKE ALL ON FUNCTION ctaudit.format_gap(p_gap ctaudit.gap) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_rule(p_rule jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.format_scope(p_scope ctaudit.scope) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.front_call(p_call jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.front_call(p_call jsonb) TO ctaudit_front;
+REVOKE ALL ON FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) FROM PUBLIC;
@@ -2963,10 +3021,14 @@ GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_network(p_network inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.presence(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.presence(p_node text) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.provenance_of(p_code "char") FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.purpose() FROM PUBLIC;
@@ -3040,6 +3102,7 @@ REVOKE ALL ON FUNCTION ctaudit.stepped_back_to(p_node text, p_time timestamp wit
 REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-EXPECTED_SCHEMA = 4  # the number of the newest file in sql/migrations
+EXPECTED_SCHEMA = 5  # the number of the newest file in sql/migrations
 OLDEST_RECORDED = 1  # the oldest schema version that this program's recorder records into
 
 
