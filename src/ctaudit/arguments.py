@@ -72,15 +72,14 @@ def build_parser() -> argparse.ArgumentParser:
             name, help=text, description=text, allow_abbrev=False,
             epilog=f"Exit status: {own}{_COMMON}.",
         )  # fmt: skip
-        if name not in ("node", "hold", "import", "filter", "config"):
+        if name not in ("node", "store", "hold", "import", "filter", "config"):
             options.add_source(command, dsn=dsn)
         return command
 
     add("receive", "Receive the kernel's events into the spool.", dsn=False)
     options.add_record(add("record", "Record the spool in the database."))
     add("forward", "Write the spool's events to files and collectors, as ulogd2 did.", dsn=False)
-    schema = add("schema", "Install, upgrade or inspect the database's schema.")
-    schema.add_argument("action", choices=("install", "upgrade", "status"))
+    options.add_schema(add("schema", "Install, upgrade or inspect the database's schema."))
     options.add_import(add("import", "Take over another program's record, or who had an address."))
     options.add_maintain(add("maintain", "Make partitions ahead, and drop those past retention."))
     question_options.add_who(add("who", "Who was behind a public address and port at a time?"))
@@ -101,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     options.add_node(
         add("node", "List, rename, retire or revive gateways; say who records as them.")
     )
+    options.add_store(add("store", "List, add or retire the stores that a front asks."))
     options.add_hold(add("hold", "Keep a span of the record although retention would drop it."))
     options.add_filter(add("filter", "Show the rules by which connections are recorded."))
     options.add_config(add("config", "Show or check the configuration."))

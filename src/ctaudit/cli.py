@@ -33,6 +33,7 @@ COMMANDS = {
     "metrics": administration.run_metrics,
     "check": administration.run_check,
     "node": administration.run_node,
+    "store": administration.run_store,
     "hold": administration.run_hold,
     "filter": administration.run_filter,
     "config": administration.run_config,

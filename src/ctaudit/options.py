@@ -90,12 +90,54 @@ def add_node(node: argparse.ArgumentParser) -> None:
         help="with --here: until the database has the note; default 30",
     )  # fmt: skip
     add("revive", "Take a retirement back.").add_argument("node", metavar="NAME")
+    move = add("move", "Let a gateway's record go on in another store; stop its recorder first.")
+    move.add_argument("node", metavar="NAME")
+    move.add_argument("--to", required=True, metavar="DSN", help="connection string of that store")
+    move.add_argument("--login", metavar="LOGIN", help="that records as it there")
     login = add("login", "Let a login record as a gateway; no other login may.")
     login.add_argument("node", metavar="NAME")
     login.add_argument("login", metavar="LOGIN")
     login.add_argument(
         "--remove", action="store_true", help="it does not record as the gateway any more"
     )
+
+
+def add_schema(schema: argparse.ArgumentParser) -> None:
+    schema.add_argument("action", choices=("install", "upgrade", "status"))
+    schema.add_argument(
+        "--front", action="store_true",
+        help="install a front, which records nothing and asks several stores as one",
+    )  # fmt: skip
+
+
+def add_store(store: argparse.ArgumentParser) -> None:
+    actions = store.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        action = _add_action(actions, name, text, store.epilog)
+        add_source(action)
+        return action
+
+    listing = add("list", "Show the stores that a front asks.")
+    add_json(listing)
+    add_tz(listing)
+    adding = add("add", "Let a front ask a store, or change how it does.")
+    adding.add_argument("name", metavar="NAME")
+    adding.add_argument(
+        "--store", required=True, metavar="DSN",
+        help="connection string by which the front's server reaches it; the login must be a "
+        "member of ctaudit_front there",
+    )  # fmt: skip
+    adding.add_argument(
+        "--patience", type=float, default=5.0, metavar="SECONDS",
+        help="how long a question of who waits for it; default 5",
+    )  # fmt: skip
+    retire = add("retire", "Say that no gateway records in a store any more.")
+    retire.add_argument("name", metavar="NAME")
+    retire.add_argument(
+        "--gone", action="store_true",
+        help="its record is not there any more: it is not asked, and its time is unknown",
+    )  # fmt: skip
 
 
 def add_import(command: argparse.ArgumentParser) -> None:

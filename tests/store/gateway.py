@@ -29,7 +29,7 @@ _NAMES = {
     TIMESTAMPTZ: "timestamptz", BYTEA: "bytea",
 }  # fmt: skip
 _ARRAYS = ", ".join(f"%s::{_NAMES[kind]}[]" for kind in COLUMNS.values())
-_STEP = 100
+STEP = 100
 
 Event = dict[str, Any]
 
@@ -75,7 +75,7 @@ class Gateway:
 
     def _move(self) -> tuple[Any, ...]:
         first = self.position
-        self.position += _STEP
+        self.position += STEP
         return self.node, self.stream, first, self.position
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ctaudit.conntrack.event import COLUMNS
-from ctaudit.database import schema
+from ctaudit.database import schema, steps
 from lab.cluster import Cluster
 from tests.store.gateway import _ARRAYS, DST_NAT, SEEN, SRC_NAT, Event, Gateway, ended, tuples
 from tests.store.scenario import run
@@ -233,7 +233,7 @@ def test_it_never_knows_more_than_the_flows(dsn: str) -> None:
 
 def test_only_what_is_large(dsn: str) -> None:
     """docs/sql.md's example: the others are counted, and nothing is taken for complete."""
-    text = (schema.find_sql().parent / "docs" / "sql.md").read_text()
+    text = (steps.find_sql().parent / "docs" / "sql.md").read_text()
     example = text.split("```sql\n-- site.record_large")[1].split("```")[0]
     with psycopg.connect(dsn, autocommit=True) as owner:
         owner.execute(f"-- site.record_large{example}".encode())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from ctaudit.database import schema
+from ctaudit.database import schema, steps
 from lab.cluster import Cluster
 from tests.store.gateway import Gateway, opened, tuples
 
@@ -55,7 +55,7 @@ def test_two_recorders_of_one_stream(cluster: Cluster, place: str) -> None:
 
 def test_a_procedure_of_the_site(cluster: Cluster, place: str) -> None:
     """docs/sql.md's example: only what was translated is kept."""
-    text = (schema.find_sql().parent / "docs" / "sql.md").read_text()
+    text = (steps.find_sql().parent / "docs" / "sql.md").read_text()
     example = text.split("```sql\n-- site.record_translated")[1].split("```")[0]
     with psycopg.connect(cluster.dsn(place), autocommit=True) as owner:
         owner.execute("-- site.record_translated" + example)  # type: ignore[arg-type]

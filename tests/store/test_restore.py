@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ctaudit.database import schema
+from ctaudit.database import schema, steps
 from ctaudit.spool.order import list_paths
 from lab.cluster import Cluster, private_cluster
 from tests.store.gateway import let_record
@@ -52,7 +52,7 @@ def back_up(cluster: Cluster, place: str, file: Path) -> None:
 
 
 def restore(cluster: Cluster, place: str, file: Path) -> None:
-    psql(cluster, "-d", "postgres", "-f", str(schema.find_sql() / "roles.sql"))
+    psql(cluster, "-d", "postgres", "-f", str(steps.find_sql() / "roles.sql"))
     cluster.create_database(place, template="template0")
     client(cluster, "pg_restore", "--exit-on-error", "-d", place, str(file))
 

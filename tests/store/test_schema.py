@@ -14,7 +14,7 @@ import pytest
 
 from ctaudit.config import RetentionSection
 from ctaudit.database import connection as connections
-from ctaudit.database import schema, version
+from ctaudit.database import schema, steps, version
 from ctaudit.database.maintenance import DAYS_AHEAD, Maintained, Waiting, maintain
 from ctaudit.errors import DatabaseError, PrivilegeError, SchemaError, UsageError
 from lab.cluster import Cluster
@@ -83,7 +83,7 @@ def test_install_twice(cluster: Cluster, fresh: str) -> None:
     first = schema.install(dsn)
     assert first.migrations == MIGRATIONS
     assert len(first.partitions) == 4 * (DAYS_AHEAD + 2)
-    again = schema.Done(version.EXPECTED_SCHEMA, (), (), first.to_close)
+    again = steps.Done(version.EXPECTED_SCHEMA, (), (), first.to_close)
     assert schema.install(dsn) == again
     with psycopg.connect(dsn, autocommit=True) as owner:
         for statement in first.to_close:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from ctaudit.conntrack.event import name_protocol
-from ctaudit.database import schema
+from ctaudit.database import steps
 from ctaudit.query.answer import Answer
 from lab.cluster import Cluster
 from tests.store.histories.questions import Question, near_end
@@ -2792,7 +2792,7 @@ ROWS = list(read_rows(SITUATIONS))
 @pytest.fixture(scope="module")
 def store(cluster: Cluster) -> Iterator[Store]:
     with open_store(cluster, "situations") as opened:
-        text = (schema.find_sql().parent / "docs" / "sql.md").read_text()
+        text = (steps.find_sql().parent / "docs" / "sql.md").read_text()
         example = text.split("```sql\n-- site.record_translated")[1].split("```")[0]
         opened.connection.execute("-- site.record_translated" + example)
         yield opened

@@ -6,8 +6,9 @@ from datetime import date
 
 import pytest
 
-from ctaudit.database.schema import Done, SchemaStatus
+from ctaudit.database.schema import SchemaStatus
 from ctaudit.database.schema_text import format_installed, format_schema
+from ctaudit.database.steps import Done
 from ctaudit.database.version import SchemaVersion
 
 

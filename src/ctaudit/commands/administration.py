@@ -69,6 +69,10 @@ def run_node(args: Namespace) -> int:
         name = check_node(args.node, "NAME")
         change = nodes.remove_login if args.remove else nodes.add_login
         output.print_lines([change(pick_dsn(args), name, args.login, args.reason)])
+    elif args.action == "move":
+        from ctaudit.admin.move import move
+
+        output.print_lines([move(pick_dsn(args), args.node, args.to, args.login, args.reason)])
     elif args.action == "revive":
         output.print_lines([nodes.revive(pick_dsn(args), args.node, args.reason)])
     elif args.here:
@@ -93,6 +97,26 @@ def _retire_here(args: Namespace) -> None:
         return
     wait_until_committed(path, args.wait)
     output.print_lines(["This gateway is retired, and the database has all that it received."])
+
+
+def run_store(args: Namespace) -> int:
+    from ctaudit.admin import stores
+    from ctaudit.admin.stores_text import format_stores, plain_stores
+
+    if args.action == "list":
+        with asking(args) as connection:
+            known = stores.list_stores(connection)
+        if args.json:
+            output.print_json(plain_stores(known))
+        else:
+            output.print_lines(format_stores(known))
+        return SUCCESS
+    if args.action == "add":
+        done = stores.add(pick_dsn(args), args.name, args.store, args.patience)
+    else:
+        done = stores.retire(pick_dsn(args), args.name, is_gone=args.gone)
+    output.print_lines([done])
+    return SUCCESS
 
 
 def run_hold(args: Namespace) -> int:

@@ -7,19 +7,26 @@ from argparse import Namespace
 from ctaudit import output
 from ctaudit.commands.source import pick_dsn
 from ctaudit.config import load_config
-from ctaudit.errors import SUCCESS, SchemaError
+from ctaudit.errors import SUCCESS, SchemaError, UsageError
 
 
 def run_schema(args: Namespace) -> int:
-    from ctaudit.database import schema
+    from ctaudit.database import front, schema
     from ctaudit.database.schema_text import format_installed, format_schema
 
     dsn = pick_dsn(args)
+    if args.front and args.action != "install":
+        raise UsageError(
+            f"schema {args.action}: finds out by itself whether it is a front; leave out --front"
+        )
     if args.action == "status":
         status = schema.status(dsn)
         output.print_lines([format_schema(status)])
         return SchemaError.exit_status if status.version.mismatch else SUCCESS
-    done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
+    if args.front:
+        done = front.install(dsn)
+    else:
+        done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
     output.print_lines([format_installed(done)])
     return SUCCESS
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ctaudit import output
 from ctaudit.commands.notice import say_breadth
-from ctaudit.commands.source import asking
+from ctaudit.commands.source import asking, watch_unreached
 from ctaudit.config import load_config
 from ctaudit.errors import FLOWS_COVERED, FLOWS_UNCOVERED, SUCCESS, UsageError
 
@@ -80,7 +80,9 @@ def run_flows(args: Namespace) -> int:
     )
     purpose = read_purpose(args.case, args.reason)
     lacks = LackCount(by_remote=args.remote is not None)
+    unreached: list[str] = []
     with asking(args) as connection:
+        watch_unreached(connection, unreached.append)
         uncovered = ask_uncovered(connection, question)
         rows = lacks.watch(ask_flows(connection, question, purpose))
         _print_as(args.format, format_rows(rows, args.format, _terminal_width()))
@@ -88,7 +90,7 @@ def run_flows(args: Namespace) -> int:
         output.remark(sentence)
     named = {"--host": question.host, "--nat": question.nat, "--remote": question.remote}
     say_breadth(purpose, named, question.begin, question.end)
-    return _say_uncovered(uncovered, args.format)
+    return _say_uncovered(uncovered, args.format) or _judge_stores(unreached)
 
 
 def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
@@ -101,6 +103,11 @@ def _say_uncovered(uncovered: Sequence[Uncovered], form: str) -> int:
     for sentence in format_uncovered(uncovered):
         output.remark(sentence)
     return FLOWS_UNCOVERED
+
+
+def _judge_stores(unreached: Sequence[str]) -> int:
+    """A store may answer when the coverage is asked for, and not when the rows are."""
+    return FLOWS_UNCOVERED if unreached else FLOWS_COVERED
 
 
 def run_traffic(args: Namespace) -> int:
@@ -125,7 +132,9 @@ def run_traffic(args: Namespace) -> int:
     )
     purpose = read_purpose(args.case, args.reason)
     width, style = _terminal_width(), choose_style(output.require().encoding)
+    unreached: list[str] = []
     with asking(args) as connection:
+        watch_unreached(connection, unreached.append)
         spanned = FlowsQuestion(begin=question.begin, end=question.end, node=question.node)
         uncovered = ask_uncovered(connection, spanned)
         if args.durations:
@@ -137,7 +146,7 @@ def run_traffic(args: Namespace) -> int:
         _print_as(args.format, lines)
     if question.by == "host" or question.host is not None:
         say_breadth(purpose, {"--host": question.host}, question.begin, question.end)
-    return _say_uncovered(uncovered, args.format)
+    return _say_uncovered(uncovered, args.format) or _judge_stores(unreached)
 
 
 def run_inquiries(args: Namespace) -> int:

@@ -9,10 +9,8 @@ and with it those who come after it.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -21,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from ctaudit.database import version
+from ctaudit.database import front, version
 from ctaudit.database.connection import (
     connect,
     describe_error,
@@ -39,15 +37,11 @@ from ctaudit.database.locks import (
 )
 from ctaudit.database.maintenance import DAYS_AHEAD
 from ctaudit.database.public_access import close_statements, find_open_database
+from ctaudit.database.steps import Done, find_sql, refuse_newer, stepping
 from ctaudit.database.version import SchemaVersion
 from ctaudit.errors import DatabaseError, SchemaError
 
-_PACKAGED = Path("/usr/share/ctaudit/sql")
-_CHECKOUT = Path(__file__).resolve().parents[3] / "sql"
-# The advisory lock that makes two installers take turns: any number that never changes.
-_LOCK = 0x6374_6175_6469_74
 _DOING = "installing the schema"
-_LOCK_TIMEOUT = "2s"  # autovacuum gives way after one second
 
 
 @dataclass(frozen=True)
@@ -69,36 +63,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What an installation did: migrations applied, partitions made.
-
-    ``to_close``: what the database's owner may run to keep other logins of the server out.
-    """
-
-    version: int
-    migrations: tuple[str, ...]
-    partitions: tuple[str, ...]
-    to_close: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class SchemaStatus:
     """``pending``: migrations to apply; ``partitions_until``: the last day that has its own."""
 
     version: SchemaVersion
     pending: tuple[str, ...]
     partitions_until: date | None
-
-
-def find_sql() -> Path:
-    """The folder of the SQL files: $CTAUDIT_SQL, else the checkout's, else the package's."""
-    named = os.environ.get("CTAUDIT_SQL")
-    for folder in [Path(named)] if named else [_CHECKOUT, _PACKAGED]:
-        if (folder / "install.list").is_file():
-            return folder
-    raise SchemaError(
-        f"no SQL files in {named or _PACKAGED}; name their folder in the variable CTAUDIT_SQL"
-    )
+    is_front: bool = False
 
 
 def read_steps(folder: Path) -> list[Step]:
@@ -127,8 +98,9 @@ def install(dsn: str) -> Done:
     steps = read_steps(find_sql())
     with connect(dsn, "owner") as connection, explained(_DOING):
         connection.autocommit = True
-        with _step(connection):
-            found = _refuse_newer(connection)
+        with stepping(connection):
+            found = refuse_newer(connection)
+            front.refuse_front(connection)
         pending = list_pending(steps, found.installed)
         if found.installed is not None:
             _refuse_without_room(connection, pending)
@@ -142,34 +114,16 @@ def install(dsn: str) -> Done:
     return Done(version.EXPECTED_SCHEMA, names, made, tuple(to_close))
 
 
-def _refuse_newer(connection: psycopg.Connection[Any]) -> SchemaVersion:
-    found = read_schema_version(connection)
-    if found.is_newer:
-        raise SchemaError(
-            f"database {connection.info.dbname} has ctaudit schema version {found.installed}, "
-            f"newer than this program's {found.expected}; upgrade ctaudit"
-        )
-    return found
-
-
-@contextmanager
-def _step(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction beside which no other installer has one."""
-    with unlimited(connection):
-        connection.execute("SET LOCAL client_min_messages = warning")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
-        yield
-
-
 def upgrade(dsn: str) -> Done:
-    """As install, but raises SchemaError where no schema is installed."""
+    """As install, of a front as well, but raises SchemaError where no schema is installed."""
     with connect(dsn, "owner") as connection:
         with explained(_DOING), unlimited(connection):
             found = read_schema_version(connection)
         if found.installed is None:
             raise SchemaError(f"database {connection.info.dbname} has {found.describe()}")
-    return install(dsn)
+        with explained(_DOING), unlimited(connection):
+            is_front = front.is_front(connection)
+    return front.install(dsn) if is_front else install(dsn)
 
 
 def status(dsn: str) -> SchemaStatus:
@@ -177,8 +131,11 @@ def status(dsn: str) -> SchemaStatus:
     with connect(dsn) as connection:
         found = read_schema_version(connection)
         until = read_partitions_until(connection)
+        with explained("reading the schema's version"), connection.transaction():
+            is_front = front.is_front(connection)
     pending = list_pending(read_steps(find_sql()), found.installed)
-    return SchemaStatus(found, tuple(step.name for step in pending), until)
+    names = () if is_front else tuple(step.name for step in pending)
+    return SchemaStatus(found, names, until, is_front)
 
 
 def list_pending(steps: Sequence[Step], installed: int | None) -> list[Step]:
@@ -201,7 +158,7 @@ def read_partitions_until(connection: psycopg.Connection[Any]) -> date | None:
 
 
 def _make_partitions(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-    with _step(connection):
+    with stepping(connection):
         connection.execute("SET LOCAL ROLE ctaudit_owner")
         rows = connection.execute(
             "SELECT partition FROM ctaudit.make_partitions(%s::integer)", (DAYS_AHEAD,)
@@ -214,8 +171,8 @@ def _run(connection: psycopg.Connection[Any], step: Step) -> bool:
 
     Between two steps another installer may have had its turn, of a newer program even.
     """
-    with _step(connection):
-        _refuse_newer(connection)
+    with stepping(connection):
+        refuse_newer(connection)
         if step.as_owner:
             connection.execute("SET LOCAL ROLE ctaudit_owner")
         if step.migration is not None and _is_applied(connection, step.migration):

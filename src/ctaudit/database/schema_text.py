@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ctaudit.database.schema import Done, SchemaStatus
+from ctaudit.database.schema import SchemaStatus
+from ctaudit.database.steps import Done
 
 
 def format_schema(status: SchemaStatus) -> str:
@@ -11,6 +12,8 @@ def format_schema(status: SchemaStatus) -> str:
     if status.version.mismatch is not None:
         pending = ", ".join(status.pending) if status.version.installed is not None else ""
         return sentence + (f" (pending: {pending})." if pending else ".")
+    if status.is_front:
+        return f"{sentence}; it is a front, which records nothing."
     until = status.partitions_until
     return sentence + (
         f", and partitions until {until}."
@@ -26,6 +29,11 @@ def format_installed(done: Done) -> str:
         f"The schema is version {done.version}: applied {applied}, "
         f"made {len(done.partitions)} partitions."
     )
+    if done.is_front:
+        sentence = (
+            f"The front is version {done.version}; name the stores that it asks: "
+            "ctaudit store add NAME --store DSN."
+        )
     if not done.to_close:
         return sentence
     return (
