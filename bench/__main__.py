@@ -11,6 +11,7 @@ from bench.candidates import CANDIDATES
 from bench.closing import run_closing
 from bench.demands import judge
 from bench.filtering import run_filtering
+from bench.front import run_front
 from bench.journal import run_journal, run_journal_cost
 from bench.live import print_live
 from bench.pressure import run_load
@@ -85,6 +86,13 @@ def main() -> int:
     batch.add_argument("--alone", type=int, default=10_000, help="of these also one by one")
     batch.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     batch.set_defaults(work=_run_batch)
+    front = commands.add_parser("front", help="a front beside the stores it asks; JSON lines")
+    front.add_argument("--connections", type=int, default=1_000_000, help="of each of three")
+    front.add_argument("--days", type=int, default=20)
+    front.add_argument("--stores", type=int, default=8)
+    front.add_argument("--questions", type=int, default=1000)
+    front.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    front.set_defaults(work=_run_front)
     rules = commands.add_parser("filter", help="what filter rules cost and save, JSON lines")
     rules.add_argument("--rounds", type=int, default=5)
     rules.add_argument("--packets", type=int, default=100_000, help="of each packet rate")
@@ -131,6 +139,17 @@ def _run_batch(chosen: argparse.Namespace) -> None:
     if chosen.write:
         result = {"connections": chosen.connections, "days": chosen.days, "note": chosen.write}
         print(write_result("batch", result | {"figures": figures}))
+        _report(chosen)
+
+
+def _run_front(chosen: argparse.Namespace) -> None:
+    figures = []
+    for item in run_front(chosen.connections, chosen.days, chosen.stores, chosen.questions):
+        figures.append(item)
+        print(json.dumps(item), flush=True)
+    if chosen.write:
+        result = {"connections": chosen.connections, "days": chosen.days, "note": chosen.write}
+        print(write_result("front", result | {"figures": figures}))
         _report(chosen)
 
 

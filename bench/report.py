@@ -12,6 +12,7 @@ from bench.closing_report import closing_section
 from bench.demands import Verdict, judge
 from bench.figures import Run, Spread, costs, peak, rates
 from bench.filtering_report import filtering_section
+from bench.front_report import front_section
 from bench.live_report import live_section
 from bench.long_report import pressure_section, small_section
 from bench.plot import Bar, Panel, draw
@@ -84,6 +85,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         store_section,
         years_section,
         batch_section,
+        front_section,
         reliable_section,
         live_section,
         closing_section,
