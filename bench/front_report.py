@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from bench.plot import Bar, Panel, draw
 from bench.side import read_result
 
 
-def front_section(_: Path) -> tuple[str, list[Path]]:
+def front_section(docs: Path) -> tuple[str, list[Path]]:
     """Empty where there is no result."""
     result = read_result("front")
     if result is None:
@@ -30,14 +33,37 @@ def front_section(_: Path) -> tuple[str, list[Path]]:
         "CPU is what a question costs. The announcement of a question is in the figures. "
         f"{result['note']}\n\n"
     )
-    return text + "\n".join(table) + "\n", []
+    plot = docs / "performance-front.svg"
+    plot.write_text(draw(_panels([row for row in rows if row["what"] == "front"])))
+    picture = "\n![CPU and time of a question, by the number of stores](performance-front.svg)\n"
+    return text + "\n".join(table) + "\n" + picture, [plot]
 
 
-def _name(row: dict[str, object]) -> str:
+def _panels(rows: Sequence[Mapping[str, Any]]) -> list[Panel]:
+    cpu = [
+        Bar(
+            _name(row),
+            [("ours", row["cpu_ms"]), ("backend", row["stores_cpu_ms"])],
+            f"{row['cpu_ms'] + row['stores_cpu_ms']:.0f} ms",
+        )
+        for row in rows
+    ]
+    spent = [
+        Bar(_name(row), [("ours", row["p50_ms"])], f"{row['p99_ms']:.0f} ms", row["p50_ms"],
+            row["p99_ms"])
+        for row in rows
+    ]  # fmt: skip
+    return [
+        Panel("CPU of a question", cpu, [("front", "ours"), ("all stores", "backend")]),
+        Panel("Time of a question: median, and up to p99", spent),
+    ]
+
+
+def _name(row: Mapping[str, Any]) -> str:
     if row["what"] == "store":
         return f"store {row['store']} itself"
     return f"a front, {row['stores']} store{'s' if row['stores'] != 1 else ''}"
 
 
-def _of_stores(row: dict[str, object]) -> str:
+def _of_stores(row: Mapping[str, Any]) -> str:
     return f"{row['stores_cpu_ms']:,.1f}" if row["what"] == "front" else ""

@@ -3,7 +3,7 @@
 -- Parameters: p_days   days to keep, at least 30
 -- Returns: how many were deleted
 -- Errors: 22023 less than 30 days
--- Tables touched: inquiry, inquiry_answer
+-- Tables touched: inquiry, inquiry_answer, inquiry_call
 CREATE OR REPLACE FUNCTION ctaudit.delete_inquiries(p_days integer)
 RETURNS bigint
 LANGUAGE plpgsql
@@ -21,6 +21,9 @@ BEGIN
     WITH gone AS (
         DELETE FROM ctaudit.inquiry AS q WHERE q.asked_at < ctaudit.horizon(p_days)
         RETURNING q.inquiry_id
+    ),
+    calls AS (
+        DELETE FROM ctaudit.inquiry_call AS c USING gone AS g WHERE c.inquiry_id = g.inquiry_id
     ),
     answers AS (
         DELETE FROM ctaudit.inquiry_answer AS a USING gone AS g WHERE a.inquiry_id = g.inquiry_id

@@ -3,7 +3,7 @@
 -- Parameters: as those of ctaudit.inquiries
 -- Returns: its columns; login: who asks now; shared: of a question that a front put on record; NULL:
 --   no front did
--- Tables touched: inquiry, inquiry_answer (read)
+-- Tables touched: inquiry, inquiry_answer, inquiry_call (read)
 CREATE OR REPLACE FUNCTION ctaudit.front_inquiries(
     p_case text DEFAULT NULL,
     p_by text DEFAULT NULL,
@@ -32,7 +32,7 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT i.*, session_user::text, q.number || '/' || q.place
+    SELECT i.*, session_user::text, c.number || '/' || c.place
     FROM ctaudit.inquiries(p_case, p_by, p_from, p_until, p_address) AS i
-    JOIN ctaudit.inquiry AS q USING (inquiry_id);
+    LEFT JOIN ctaudit.inquiry_call AS c ON c.inquiry_id = i.inquiry_id;
 $function$;

@@ -2127,9 +2127,7 @@ CREATE TABLE ctaudit.inquiry (
     case_reference text,
     reason text,
     on_behalf_of text,
-    announcement uuid,
-    number uuid,
-    place integer
+    announcement uuid
 );
 ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry_answer (
@@ -2139,6 +2137,14 @@ CREATE TABLE ctaudit.inquiry_answer (
     number uuid
 );
 ALTER TABLE ctaudit.inquiry_answer OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.inquiry_call (
+    number uuid NOT NULL,
+    question text NOT NULL,
+    place integer NOT NULL,
+    arguments_hash bigint NOT NULL,
+    inquiry_id bigint NOT NULL
+);
+ALTER TABLE ctaudit.inquiry_call OWNER TO ctaudit_owner;
 ALTER TABLE ctaudit.inquiry ALTER COLUMN inquiry_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME ctaudit.inquiry_inquiry_id_seq
     START WITH 1
@@ -2695,6 +2701,8 @@ ALTER TABLE ONLY ctaudit.import
     ADD CONSTRAINT import_pkey PRIMARY KEY (node);
 ALTER TABLE ONLY ctaudit.inquiry_answer
     ADD CONSTRAINT inquiry_answer_pkey PRIMARY KEY (inquiry_id);
+ALTER TABLE ONLY ctaudit.inquiry_call
+    ADD CONSTRAINT inquiry_call_pkey PRIMARY KEY (number, question, place, arguments_hash);
 ALTER TABLE ONLY ctaudit.inquiry
     ADD CONSTRAINT inquiry_pkey PRIMARY KEY (inquiry_id);
 ALTER TABLE ONLY ctaudit.late_read
@@ -2764,8 +2772,8 @@ CREATE INDEX holder_network ON ctaudit.holder USING gist (network inet_ops, tstz
 CREATE INDEX holder_source ON ctaudit.holder USING btree (source, network, valid_from);
 CREATE INDEX inquiry_announcement ON ctaudit.inquiry USING btree (announcement, jsonb_hash(arguments)) WHERE (announcement IS NOT NULL);
 CREATE INDEX inquiry_asked_at ON ctaudit.inquiry USING btree (asked_at);
+CREATE INDEX inquiry_call_inquiry ON ctaudit.inquiry_call USING btree (inquiry_id);
 CREATE INDEX inquiry_case ON ctaudit.inquiry USING btree (case_reference) WHERE (case_reference IS NOT NULL);
-CREATE UNIQUE INDEX inquiry_number ON ctaudit.inquiry USING btree (number, question, place, jsonb_hash_extended(arguments, (0)::bigint)) WHERE (number IS NOT NULL);
 CREATE INDEX node_change_former_name ON ctaudit.node_change USING btree (former_name) WHERE (former_name IS NOT NULL);
 CREATE INDEX note_settings ON ctaudit.note USING btree (node, at) WHERE (note = 'settings'::text);
 CREATE INDEX opening_called ON ONLY ctaudit.opening_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);

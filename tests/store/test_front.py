@@ -70,7 +70,9 @@ def count_inquiries(made: Fleet, name: str) -> list[tuple[Any, ...]]:
 def forget_inquiries(made: Fleet) -> None:
     for cluster in made.stores.values():
         with psycopg.connect(cluster.dsn()) as connection:
-            connection.execute("TRUNCATE ctaudit.inquiry CASCADE")
+            connection.execute(
+                "TRUNCATE ctaudit.inquiry, ctaudit.inquiry_answer, ctaudit.inquiry_call"
+            )
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,8 @@ from tests.store.test_batch import vary
 STORES = "abc"
 _EMPTY = (
     "TRUNCATE ctaudit.node, ctaudit.opening_row, ctaudit.flow_row, ctaudit.dump_entry_row, "
-    "ctaudit.gap, ctaudit.dump, ctaudit.note, ctaudit.undecodable, ctaudit.clock, ctaudit.inquiry "
+    "ctaudit.gap, ctaudit.dump, ctaudit.note, ctaudit.undecodable, ctaudit.clock, ctaudit.inquiry, "
+    "ctaudit.inquiry_answer, ctaudit.inquiry_call "
     "RESTART IDENTITY CASCADE"
 )
 

@@ -12,6 +12,7 @@ from ctaudit.config import MODES
 from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
+FRONT = {"front_call", "call_text", "passed_on", "presence", "front_inquiries"}
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
     "resume_position", "filter_at", "refresh_live_copy",
@@ -82,7 +83,7 @@ def test_no_table_can_be_touched(cluster: Cluster, login: str) -> None:
     [
         ("rex", RECORDER),
         ("audrey", AUDITOR | OF_THE_VIEW),
-        ("desk", AUDITOR | OF_THE_VIEW),
+        ("desk", AUDITOR | OF_THE_VIEW | FRONT),
         ("sue", SUPERVISOR),
         ("reg", REGISTRAR),
         ("mary", MAINTAINER),
