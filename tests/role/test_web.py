@@ -29,8 +29,11 @@ def bring(site: Site, **variables: Any) -> None:
     assert_done(foreseen)
     run = play(site.inventory, ONE)
     assert_done(run)
-    assert _changed_tasks(foreseen) == _changed_tasks(run)
     assert _changed_tasks(run), run.text
+    assert _changed_tasks(run) <= _changed_tasks(foreseen)
+    # Check mode may foresee an upgrade of the schema that does not follow (docs/fleet.md).
+    for task in _changed_tasks(foreseen) - _changed_tasks(run):
+        assert "bring its schema to this version" in task
     again = play(site.inventory, ONE)
     assert_done(again)
     assert again.changed("rdb") == 0, again.text
@@ -54,6 +57,19 @@ def fronts(site: Site) -> list[str]:
 def versions(site: Site) -> set[str]:
     words = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Version}\\n", "ctaudit", "ctaudit-web"]
     return set(site.machine("rdb").run(words, check=False).stdout.splitlines())
+
+
+def test_a_web_server_s_user_must_be_there(site: Site) -> None:
+    site.write(rdb={**PAGES, "ctaudit_web_proxy_users": ["caddy"]})
+    run = play(site.inventory, ONE)
+    task = "Require that they are users of this host"
+    assert_stopped(run, task, "ctaudit_web_proxy_users: caddy: no such user on this host")
+
+
+def test_the_pages_file_must_be_there(site: Site) -> None:
+    site.write(rdb={**PAGES, "ctaudit_web_package_file": "/nowhere/ctaudit-web.deb"})
+    run = play(site.inventory, ONE)
+    assert_stopped(run, "Require what the web pages need", "/nowhere/ctaudit-web.deb")
 
 
 def test_pages_come_change_and_go(site: Site, newer: Path) -> None:
@@ -81,16 +97,3 @@ def test_pages_come_change_and_go(site: Site, newer: Path) -> None:
     bring(site, **PAGES, ctaudit_state="absent")
     assert not machine.path("/usr/bin/ctaudit").exists()
     assert not machine.path(f"/usr/lib/systemd/system/{UNIT}").exists()
-
-
-def test_a_web_server_s_user_must_be_there(site: Site) -> None:
-    site.write(rdb={**PAGES, "ctaudit_web_proxy_users": ["caddy"]})
-    run = play(site.inventory, ONE)
-    task = "Require that they are users of this host"
-    assert_stopped(run, task, "ctaudit_web_proxy_users: caddy: no such user on this host")
-
-
-def test_the_pages_file_must_be_there(site: Site) -> None:
-    site.write(rdb={**PAGES, "ctaudit_web_package_file": "/nowhere/ctaudit-web.deb"})
-    run = play(site.inventory, ONE)
-    assert_stopped(run, "Require what the web pages need", "/nowhere/ctaudit-web.deb")

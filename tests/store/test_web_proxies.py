@@ -57,7 +57,7 @@ class Site:
 
     def ask(
         self, method: str, path: str, *headers: tuple[str, str], form: dict[str, str] | None = None,
-        password: str | None = PASSWORD,
+        password: str | None = PASSWORD, host: str = NAME,
     ) -> Answer:  # fmt: skip
         context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
         with closing(http.client.HTTPSConnection(NAME, self.server.port)) as connection:
@@ -65,7 +65,7 @@ class Site:
             connection.sock = context.wrap_socket(plain, server_hostname=NAME)
             body = urlencode(form).encode() if form is not None else b""
             connection.putrequest(method, path, skip_host=True)
-            connection.putheader("Host", NAME)
+            connection.putheader("Host", host)
             if password is not None:
                 pair = base64.b64encode(f"{LOGIN}:{password}".encode()).decode()
                 connection.putheader("Authorization", f"Basic {pair}")
@@ -100,6 +100,7 @@ def pages(cluster: Cluster, folder: Path) -> Iterator[Path]:
     configuration = folder / "ctaudit.toml"
     configuration.write_text(
         f'[database]\ndsn = "{cluster.dsn(user="desk")}"\n[web]\nlisten = "unix:{place}"\n'
+        f'hosts = ["{NAME}"]\n'
     )
     command = [sys.executable, "-m", "ctaudit", "web", "--config", str(configuration)]
     with (folder / "log").open("w") as log:
@@ -208,6 +209,13 @@ def test_a_form_of_another_site_is_refused(site: Site, inquiries: Inquiries) -> 
         assert answer.status == 403, sent
         assert "sent from another site" in answer.text
     assert inquiries.asked() == []
+
+
+def test_another_name_is_refused(site: Site) -> None:
+    """By the pages, which the web server tells what was asked for (docs/web.md, web.hosts)."""
+    answer = site.ask("GET", "/", host="evil.example")
+    assert answer.status == 403
+    assert "These pages are not evil.example" in answer.text
 
 
 def test_what_the_pages_send_arrives(site: Site) -> None:
