@@ -27,19 +27,20 @@ help: ## this list
 setup: ## installs what ctaudit needs to run; leaves the command at .venv/bin/ctaudit
 	@tools/setup
 
-demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=1 leaves it up
-	@$(PYTHON) -m lab.demo $(if $(KEEP),--keep)
+demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=1 leaves it up; WEB=1: pages
+	@$(if $(WEB),tools/setup web)
+	@$(PYTHON) -m lab.demo $(if $(KEEP),--keep) $(if $(WEB),--web)
 
 demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
-.PHONY: test setup-test lint unit store test-postgres lab machine coverage torture
+.PHONY: test setup-test lint unit store test-postgres lab web screenshots machine coverage torture
 # The lab and the machines mostly wait: the tests of the database run beside them, and give way.
 BESIDE = nice -n 19 $(MAKE) --no-print-directory store 2>&1 | sed -u 's/^/  store | /'
 test: SHELL := /bin/bash
 test: .SHELLFLAGS := -o pipefail -c
 test: setup-test lint unit ## linters and all tests but the long ones (20 min)
-	@$(BESIDE) & $(MAKE) --no-print-directory lab machine package-smoke lint-role molecule-default; \
+	@$(BESIDE) & $(MAKE) --no-print-directory lab web machine package-smoke lint-role molecule-default; \
 	status=$$?; wait $$! && exit $$status
 	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
@@ -86,6 +87,13 @@ lab: setup-test ## real traffic through a real gateway in network namespaces (7 
 	@$(call covered,lab) CTAUDIT_COVERAGE=$(COVERAGE) $(PYTHON) $(IN_TURN) tests/lab
 	@echo '== lab: a gateway seen through the newest pyroute2'
 	$(NEWEST) $(PYTEST) -q tests/lab/test_surroundings.py -k 'not receiver'
+
+web: setup-test ## the pages in Chromium, over real traffic (50 s)
+	@echo '== web: the pages in Chromium, over real traffic'
+	@$(call covered,web) CTAUDIT_COVERAGE=$(COVERAGE) $(PYTHON) $(IN_TURN) tests/web
+
+screenshots: setup-test ## the pages' pictures in docs/web, anew
+	$(PYTHON) -m tests.web.screenshots
 
 machine: setup-test setup-package ## a booted Debian with real systemd (3 min)
 	@echo '== machine: a booted Debian with real systemd'

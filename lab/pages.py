@@ -89,7 +89,7 @@ class NamingServer:
         return f"http://127.0.0.1:{self.server.server_port}"
 
 
-class _Connection(http.client.HTTPConnection):
+class SocketConnection(http.client.HTTPConnection):
     """To a socket file."""
 
     def __init__(self, path: str) -> None:
@@ -117,7 +117,7 @@ class _Passing(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         before = self.server_before
-        with closing(_Connection(before.socket_file)) as pages:
+        with closing(SocketConnection(before.socket_file)) as pages:
             pages.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in _NOT_PASSED:

@@ -23,12 +23,9 @@ SHOWN = {
 _FORM = {"/ask": "/", "/letter": "/", "/traffic": "/traffic"}
 _ADD = "document.body.insertAdjacentHTML('beforeend', '{}')"
 # What markup would do if it came through, and by what the policy refuses it.
+_SCRIPT = "document.createElement('script')"
 DEEDS = [
-    (
-        "const made = document.createElement('script'); made.textContent = 'window.ran = 1';"
-        "document.body.append(made)",
-        "script-src",
-    ),
+    (f"document.body.append(Object.assign({_SCRIPT}, {{text: 'window.ran = 1'}}))", "script-src"),
     (_ADD.format('<b style="color: red">x</b>'), "style-src"),
     (_ADD.format('<img src="https://127.0.0.2/x">'), "img-src"),
     (_ADD.format('<iframe src="/record"></iframe>'), "frame-src"),
