@@ -55,10 +55,8 @@ SHOTS: Mapping[str, Shot] = {
     "record": Shot(PAGES["record"]),
     "traffic": Shot(PAGES["traffic"]),
     "durations": Shot(PAGES["durations"]),
-    "inquiries": Shot(PAGES["inquiries"]),
     "record-dark": Shot(PAGES["record"], is_dark=True),
     "answer-phone": Shot(lambda site: site.ask(reason="tried passwords"), PHONE_WIDTH),
-    "traffic-phone": Shot(PAGES["traffic"], PHONE_WIDTH),
 }
 
 
