@@ -12,6 +12,7 @@ from typing import Any
 from lab.browser import Browser
 from lab.pages import NamingServer
 from lab.scene import PUBLIC, Scene, format_utc
+from lab.waiting import wait_until
 
 # Each way out of text, of an attribute and of a textarea; any that works calls alert or spoils.
 HOSTILE = (
@@ -21,7 +22,9 @@ HOSTILE = (
 FORMS = ("/ask", "/letter", "/traffic", "/inquiries", "/record")
 _FOCUSED = "document.activeElement && document.activeElement.name"
 _STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
-_AXE = "axe.run().then(found => JSON.stringify(found.violations))"
+_IS_NEW = "!window.isLeft && document.readyState == 'complete'"
+_AXE = """axe.run({preload: false, resultTypes: ['violations']})
+    .then(found => JSON.stringify(found.violations))"""
 _TAB, _ENTER = "\ue004", "\ue007"
 
 
@@ -66,7 +69,8 @@ class Site:
     def fill(self, action: str, values: Mapping[str, str]) -> None:
         """Goes by the Tab key to each field of a form in turn, and types; sends with Enter."""
         self.open_details()
-        self.find(f'form[action="{action}"] [name="{next(iter(values))}"]').send_keys("")
+        first = f'form[action="{action}"] [name="{next(iter(values))}"]'
+        self.browser.evaluate(f"document.querySelector({first!r}).focus()")
         for name, value in values.items():
             self.tab_to(name)
             here = self.browser.driver.switch_to.active_element
@@ -75,7 +79,13 @@ class Site:
             here.send_keys(value)
         if self.browser.driver.switch_to.active_element.tag_name == "textarea":
             self.tab_to_button()
-        self.browser.driver.switch_to.active_element.send_keys(_ENTER)
+        self.follow()
+
+    def follow(self, element: Any = None) -> None:
+        """Presses Enter on a link or a button, or where the focus is, and waits for what comes."""
+        self.browser.evaluate("window.isLeft = true")
+        (element or self.browser.driver.switch_to.active_element).send_keys(_ENTER)
+        wait_until(lambda: bool(self.browser.evaluate(_IS_NEW)), explain=lambda: self.text)
 
     def open_details(self) -> None:
         """By the key Enter on what opens them."""

@@ -93,7 +93,6 @@ def test_what_would_run_is_refused_and_counted(site: Site, deed: str, directive:
 
 
 def test_a_form_of_another_site_is_refused(site: Site) -> None:
-    """Of a page on another port of this host: of the same site, and of another origin."""
     form = (
         f'<form method=post action="{site.server.address}/ask"><input name=public value="{PUBLIC}">'
         '<input name=at value="2026-02-22 12:30:05Z"></form>'
