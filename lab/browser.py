@@ -107,14 +107,14 @@ def browsing() -> Iterator[Browser]:
     from selenium.webdriver.chrome.service import Service
 
     with tempfile.TemporaryDirectory(prefix="ctaudit-browser-", ignore_cleanup_errors=True) as name:
-        options = webdriver.ChromeOptions()
+        options: Any = webdriver.ChromeOptions()
         for flag in (*_FLAGS, f"--user-data-dir={name}/profile"):
             options.add_argument(flag)
         options.binary_location = shutil.which(CHROMIUM)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         # Of what the user of this shell keeps for the browser nothing is read, nothing is left.
         home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), name)
-        service = Service(shutil.which(DRIVER), env={**os.environ, **home})
+        service = Service(shutil.which(DRIVER) or DRIVER, env={**os.environ, **home})
         try:
             driver = webdriver.Chrome(service=service, options=options)
         except WebDriverException as error:
