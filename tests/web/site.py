@@ -151,7 +151,7 @@ class Site:
             line = next((each for each in said if f"status of {status}" in each), None)
             if line is not None:
                 said.remove(line)
-        assert said == []
+        assert not said, said
 
     def assert_nothing_ran(self) -> None:
         """No element or attribute of HOSTILE's, no alert; and the template did not calculate."""
