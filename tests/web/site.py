@@ -20,12 +20,12 @@ HOSTILE = (
     "<svg/onload=alert(3)>{{7*7}}"
 )
 FORMS = ("/ask", "/letter", "/traffic", "/inquiries", "/record")
-_FOCUSED = "document.activeElement && document.activeElement.name"
+_FOCUSED = "document.activeElement && document.activeElement.%s"
 _STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 _IS_NEW = "!window.isLeft && document.readyState == 'complete'"
 _AXE = """axe.run({preload: false, resultTypes: ['violations']})
     .then(found => JSON.stringify(found.violations))"""
-_TAB, _ENTER = "\ue004", "\ue007"
+_ENTER = "\ue007"
 
 
 @dataclass
@@ -95,20 +95,24 @@ class Site:
     def tab_to(self, name: str) -> None:
         """Presses Tab until the field of that name has the focus."""
         for _ in range(40):
-            if self.browser.evaluate(_FOCUSED) == name:
+            if self.browser.evaluate(_FOCUSED % "name") == name:
                 return
-            self.press(_TAB)
+            self.press_tab()
         raise AssertionError(f"the Tab key does not lead to {name}")
 
     def tab_to_button(self) -> None:
         for _ in range(40):
-            if self.browser.driver.switch_to.active_element.tag_name == "button":
+            if self.browser.evaluate(_FOCUSED % "tagName") == "BUTTON":
                 return
-            self.press(_TAB)
+            self.press_tab()
         raise AssertionError("the Tab key does not lead to a button")
 
-    def press(self, key: str) -> None:
-        self.browser.driver.switch_to.active_element.send_keys(key)
+    def press_tab(self) -> None:
+        """The key itself: typed into a field for a file, WebDriver would take it for a name."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self.browser.command(
+                "Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9
+            )
 
     def ask(self, **values: str) -> str:
         """One question by the form, about the article's client; the path of its answer."""

@@ -72,11 +72,11 @@ def test_everybody_can_use_it(site: Site, axe: str, page: str) -> None:
 
 def test_the_keyboard_reaches_the_content_first(site: Site) -> None:
     site.open("/")
-    site.press("\ue004")
+    site.press_tab()
     skip = site.browser.driver.switch_to.active_element
     assert skip.text == "To the content"
     assert skip.is_displayed()
-    site.press("\ue007")
+    skip.send_keys("\ue007")
     assert site.path == "/#main"
 
 
