@@ -12,6 +12,8 @@ from lab.browser import HEIGHT, PHONE_WIDTH
 from lab.scene import format_utc
 from tests.web.site import Site
 
+WHY = {"case": "2026-17", "reason": "who used the link"}
+
 
 def _wrong(site: Site) -> None:
     site.open("/")
@@ -34,7 +36,7 @@ def _traffic(by: str) -> Callable[[Site], None]:
         begin, end = map(format_utc, site.scene.span)
         site.open("/traffic")
         words = site.find(f'select[name=by] option[value="{by}"]').text
-        site.fill("/traffic", {"by": words, "from": begin, "until": end, "case": "2026-17"})
+        site.fill("/traffic", {"by": words, "from": begin, "until": end, **WHY})
 
     return ask
 
