@@ -106,7 +106,7 @@ torture: setup-test ## the long form of the fault runs (under 15 min)
 	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
 	$(PYTHON) $(PYTEST) -m torture -q -rP tests/corpus & \
 	CTAUDIT_SEED=2 $(NEWEST) $(PYTEST) -m torture -q -rP tests/corpus && wait $$!
-	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/store tests/lab tests/machine
+	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/store tests/lab tests/web tests/machine
 
 .PHONY: bench bench-long bench-store
 bench: setup ## side by side with ulogd2 and COPY: docs/performance.md

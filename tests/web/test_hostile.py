@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from lab.scene import PUBLIC, format_utc
+from tests.markers import torture
 from tests.web.site import HOSTILE, Site
 
 ASKED = {
@@ -21,6 +22,20 @@ SHOWN = {
     "/traffic": (*ASKED["/traffic"], "by"),
 }
 _FORM = {"/ask": "/", "/letter": "/", "/traffic": "/traffic"}
+OTHER_MARKUP = (
+    "<scr\x00ipt>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "javascript:alert(1)//\"><a href='javascript:alert(1)'>x</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<details open ontoggle=alert(1)>",
+    '" autofocus onfocus=alert(1) x="',
+    "<form action=javascript:alert(1)><button autofocus>",
+    "<meta http-equiv=refresh content='0;url=javascript:alert(1)'>",
+    "<base href='https://127.0.0.2/'>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "\N{RIGHT-TO-LEFT OVERRIDE}>(1)trela/daolno gvs<",
+    "{% for x in (1, 2) %}{{ config }}{% endfor %}",
+)
 _ADD = "document.body.insertAdjacentHTML('beforeend', '{}')"
 # What markup would do if it came through, and by what the policy refuses it.
 _SCRIPT = "document.createElement('script')"
@@ -54,13 +69,16 @@ def test_a_field_s_markup_is_text(site: Site, action: str, name: str) -> None:
         site.assert_nothing_ran()
 
 
+@pytest.mark.parametrize("markup", [HOSTILE, *map(torture, OTHER_MARKUP)])
 @pytest.mark.parametrize(("page", "names"), SHOWN.items())
-def test_an_address_s_markup_is_text(site: Site, page: str, names: tuple[str, ...]) -> None:
+def test_an_address_s_markup_is_text(
+    site: Site, page: str, names: tuple[str, ...], markup: str
+) -> None:
     for name in names:
         site.refused.append(400)
-        site.browser.open(f"{site.server.address}{page}?{urlencode({name: HOSTILE})}")
+        site.browser.open(f"{site.server.address}{page}?{urlencode({name: markup})}")
         site.assert_nothing_ran()
-    for path in (f"/{quote(HOSTILE, safe='')}", f"/inquiries/{quote(HOSTILE, safe='')}"):
+    for path in (f"/{quote(markup, safe='')}", f"/inquiries/{quote(markup, safe='')}"):
         site.open(path, status=404)
         site.assert_nothing_ran()
 
