@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 def run(settings: WebSettings, stop: Sequence[int]) -> int:
     """Serves until ``stop`` holds a signal."""
+    # A line for each request that waits would fill the journal of a host with many readers.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = _listen(settings)
     where = settings.path or f"http://{_format_host(settings.address)}:{settings.port}/"
     serving = threading.Thread(target=server.run, name="web", daemon=True)
