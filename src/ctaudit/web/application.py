@@ -47,7 +47,9 @@ def create_app(settings: WebSettings) -> Flask:
     for each in (ask_pages, inquiry_pages, record_pages, traffic_pages):
         app.register_blueprint(each.pages)
     app.add_url_rule("/style.css", "style", _send_style)
-    app.add_url_rule("/icon.svg", "icon", _send_icon)
+    # Beside JSON a browser asks for the second, as no page names the first there.
+    for address in ("/icon.svg", "/favicon.ico"):
+        app.add_url_rule(address, "icon", _send_icon)
     app.before_request(lambda: _admit(settings))
     app.after_request(_harden)
     app.context_processor(lambda: {"pages": _PAGES, "program": __version__, "person": _person()})
