@@ -27,13 +27,14 @@ help: ## this list
 setup: ## installs what ctaudit needs to run; leaves the command at .venv/bin/ctaudit
 	@tools/setup
 
-demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=1 leaves it up
-	@$(PYTHON) -m lab.demo $(if $(KEEP),--keep)
+demo: setup ## a connection through a NAT gateway, recorded and asked for; KEEP=1 leaves it up; WEB=1: pages
+	@$(if $(WEB),tools/setup web)
+	@$(PYTHON) -m lab.demo $(if $(KEEP),--keep) $(if $(WEB),--web)
 
 demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
-.PHONY: test setup-test lint unit store test-postgres store-trixie lab machine coverage torture
+.PHONY: test setup-test lint unit store test-postgres store-trixie lab setup-browser web screenshots machine coverage torture
 # The lab and the machines mostly wait: the tests of the database run beside them, and give way.
 BESIDE = nice -n 19 $(MAKE) --no-print-directory store 2>&1 | sed -u 's/^/  store | /'
 test: SHELL := /bin/bash
@@ -91,6 +92,16 @@ lab: setup-test ## real traffic through a real gateway in network namespaces (7 
 	@echo '== lab: a gateway seen through the newest pyroute2'
 	$(NEWEST) $(PYTEST) -q tests/lab/test_surroundings.py -k 'not receiver'
 
+setup-browser: setup-test
+	@tools/setup browser
+
+web: setup-browser ## the pages in Chromium, over real traffic (2 min)
+	@echo '== web: the pages in Chromium, over real traffic'
+	@$(call covered,web) CTAUDIT_COVERAGE=$(COVERAGE) $(PYTHON) $(IN_TURN) tests/web
+
+screenshots: setup-browser ## the pages' pictures in docs/web, anew
+	$(PYTHON) -m tests.web.screenshots
+
 machine: setup-test setup-package ## a booted Debian with real systemd (3 min)
 	@echo '== machine: a booted Debian with real systemd'
 	$(PYTHON) $(IN_TURN) tests/machine
@@ -98,11 +109,11 @@ machine: setup-test setup-package ## a booted Debian with real systemd (3 min)
 coverage: setup-test ## how much of src the last make unit, store and lab ran
 	@$(PYTHON) tools/coverage
 
-torture: setup-test ## the long form of the fault runs (under 15 min)
+torture: setup-browser ## the long form of the fault runs (under 15 min)
 	@echo '== torture: long runs of faults and mutations (under 15 minutes)'
 	$(PYTHON) $(PYTEST) -m torture -q -rP tests/corpus & \
 	CTAUDIT_SEED=2 $(NEWEST) $(PYTEST) -m torture -q -rP tests/corpus && wait $$!
-	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/store tests/lab tests/machine
+	$(PYTHON) $(PYTEST) -m torture -v -rP --durations=12 tests/store tests/lab tests/web tests/machine
 
 .PHONY: bench bench-long bench-store
 bench: setup ## side by side with ulogd2 and COPY: docs/performance.md

@@ -21,6 +21,7 @@ from bench.side import load_runs, run_all, write_result
 from bench.small import run_small
 from bench.stage import BenchError, standing_stage
 from bench.store import Size, print_store
+from bench.web import run_web
 from bench.years import run_years
 from lab.cluster import ClusterError
 from lab.namespaces import LabError
@@ -93,6 +94,12 @@ def main() -> int:
     front.add_argument("--questions", type=int, default=1000)
     front.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     front.set_defaults(work=_run_front)
+    web = commands.add_parser("web", help="the pages beside the recorder, JSON lines")
+    web.add_argument("--questions", type=int, default=400, help="of Ask, four a second")
+    web.add_argument("--pairs", type=int, default=3, help="with 50 readers and without")
+    web.add_argument("--seconds", type=float, default=20, help="of each of a pair")
+    web.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    web.set_defaults(work=_run_web)
     rules = commands.add_parser("filter", help="what filter rules cost and save, JSON lines")
     rules.add_argument("--rounds", type=int, default=5)
     rules.add_argument("--packets", type=int, default=100_000, help="of each packet rate")
@@ -226,6 +233,17 @@ def _run_filtering(chosen: argparse.Namespace) -> None:
             print(json.dumps(item), flush=True)
     if chosen.write:
         print(write_result("filtering", {"note": chosen.write, "figures": figures}))
+        _report(chosen)
+
+
+def _run_web(chosen: argparse.Namespace) -> None:
+    figures = []
+    with standing_stage() as stage:
+        for item in run_web(stage, chosen.questions, chosen.pairs, chosen.seconds):
+            figures.append(item)
+            print(json.dumps(item), flush=True)
+    if chosen.write:
+        print(write_result("web", {"note": chosen.write, "figures": figures}))
         _report(chosen)
 
 

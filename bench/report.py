@@ -20,6 +20,7 @@ from bench.reliable_report import reliable_section
 from bench.side import load_runs, read_result
 from bench.store_report import store_section
 from bench.ulogd import FORMER_ROWS
+from bench.web_report import web_section
 from bench.years_report import years_section
 from lab.namespaces import ROOT
 
@@ -89,6 +90,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         reliable_section,
         live_section,
         closing_section,
+        web_section,
     )
     for section in (small_section, pressure_section, filtering_section, *store):
         text, plots = section(docs)

@@ -24,12 +24,15 @@ What happens in them, and who else sees it:
 ctaudit in them:
     cluster        a private PostgreSQL
     pooler         PgBouncer before it
+    pages          the web pages of a rig, and a web server before them that names any person
     web_servers    nginx and Apache before the web pages
+    browser        Chromium without a window
     rig            a configuration, a spool and a database, and the commands on them
     service        the receiver and the recorder of a rig: started, killed, stopped
     recorded       all kinds of traffic recorded once
+    scene          a minute of a gateway's life for the pages
     accounting     whether the record has each connection of a load once
-    demo           make demo
+    demo           make demo; demo_pages what it shows of the pages
 
 Faults, beside killing a service or a cluster:
     proxy             loses the connection between a request and its answer

@@ -2,6 +2,7 @@
 
 sudo make demo            builds, shows, asks, tidies up
 sudo make demo KEEP=1     leaves everything standing and says how to play with it
+sudo make demo WEB=1      also shows the answer on the pages, and takes a picture of it
 sudo make demo-down       takes down what was left standing
 """
 
@@ -16,10 +17,12 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from lab import addresses
 from lab.cluster import private_cluster
+from lab.demo_pages import picture_answer, standing_pages
 from lab.namespaces import ROOT, LabError
 from lab.network import build_lab
 from lab.rig import Rig, rigging
@@ -42,16 +45,18 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--keep", action="store_true", help="leave everything standing")
     what.add_argument("--down", action="store_true", help="take down what was left standing")
+    parser.add_argument("--web", action="store_true", help="the pages too, on loopback")
     chosen = parser.parse_args()
     if chosen.down:
         return take_down()
     if _keeper() is not None:
         print("demo: one is standing already: sudo make demo-down", file=sys.stderr)
         return 1
-    return leave_to_keeper() if chosen.keep else demonstrate(keep=False)
+    demonstrate_so = partial(demonstrate, web=chosen.web)
+    return leave_to_keeper(demonstrate_so) if chosen.keep else demonstrate_so(keep=False)
 
 
-def demonstrate(*, keep: bool, shown: Callable[[], None] = lambda: None) -> int:
+def demonstrate(*, keep: bool, web: bool, shown: Callable[[], None] = lambda: None) -> int:
     """Builds, shows and tidies up; with ``keep`` only when a signal asks for it."""
     try:
         with ExitStack() as standing:
@@ -64,9 +69,14 @@ def demonstrate(*, keep: bool, shown: Callable[[], None] = lambda: None) -> int:
             say("ctaudit receive on the gateway, ctaudit record beside the database")
             standing.enter_context(started(rig, "receive"))
             standing.enter_context(started(rig, "record"))
-            show(rig)
+            seen = show(rig)
+            address = None
+            if web:
+                say("The same on the pages, ctaudit web")
+                address = standing.enter_context(standing_pages(rig))
+                tell_picture(picture_answer(address, *seen))
             if keep:
-                explain(rig)
+                explain(rig, address)
                 shown()
                 wait_for_signal()
     except (LabError, AssertionError, RuntimeError) as error:
@@ -77,7 +87,7 @@ def demonstrate(*, keep: bool, shown: Callable[[], None] = lambda: None) -> int:
     return 0
 
 
-def leave_to_keeper() -> int:
+def leave_to_keeper(demonstrate_so: Callable[..., int]) -> int:
     """Demonstrates in a process of its own, which stays behind when all has been shown."""
     heard, shown = os.pipe()
     keeper = os.fork()
@@ -90,7 +100,7 @@ def leave_to_keeper() -> int:
         _KEEPER.parent.mkdir(exist_ok=True)
         _KEEPER.write_text(str(os.getpid()))
         try:
-            status = demonstrate(keep=True, shown=_hang_up)
+            status = demonstrate_so(keep=True, shown=_hang_up)
         finally:
             _KEEPER.unlink(missing_ok=True)
         os._exit(status)
@@ -139,8 +149,11 @@ def _keeper() -> int | None:
     return pid if alive else None
 
 
-def show(rig: Rig) -> None:
-    """The article's traffic, the live lines, and the question before and after the end."""
+def show(rig: Rig) -> tuple[str, datetime]:
+    """The article's traffic, the live lines, and the question before and after the end.
+
+    Gives what wait_for_public does.
+    """
     wait_for_whole_second(rig)
     say(f"The client {addresses.CLIENT}:53400 opens a connection to {addresses.SERVER}:443")
     with holding(rig.lab, source_port=53400) as held:
@@ -157,6 +170,7 @@ def show(rig: Rig) -> None:
     say("And after it has ended?")
     time.sleep(1.2)
     ask(rig, seen)
+    return seen
 
 
 def wait_for_whole_second(rig: Rig) -> None:
@@ -194,7 +208,17 @@ def show_lines(rig: Rig) -> None:
             print(f"  {line}")
 
 
-def explain(rig: Rig) -> None:
+def tell_picture(taken: Path | str) -> None:
+    """Where the picture is, or why there is none."""
+    print(
+        f"The answer, as a picture: {taken}"
+        if isinstance(taken, Path)
+        else f"No picture is taken: {taken}",
+        flush=True,
+    )
+
+
+def explain(rig: Rig, address: str | None) -> None:
     command = Path(sys.executable).parent / "ctaudit"
     enter = f"ip netns exec {rig.lab.client}"
     print(
@@ -208,6 +232,8 @@ Everything is left standing; `sudo make demo-down` takes it down. As root, from 
 """,
         flush=True,
     )
+    if address is not None:
+        print(f"The pages, to whoever is on this host: {address}", flush=True)
 
 
 def say(sentence: str) -> None:

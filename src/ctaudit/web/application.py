@@ -47,6 +47,9 @@ def create_app(settings: WebSettings) -> Flask:
     for each in (ask_pages, inquiry_pages, record_pages, traffic_pages):
         app.register_blueprint(each.pages)
     app.add_url_rule("/style.css", "style", _send_style)
+    # Beside JSON a browser asks for the second, as no page names the first there.
+    for address in ("/icon.svg", "/favicon.ico"):
+        app.add_url_rule(address, "icon", _send_icon)
     app.before_request(lambda: _admit(settings))
     app.after_request(_harden)
     app.context_processor(lambda: {"pages": _PAGES, "program": __version__, "person": _person()})
@@ -94,6 +97,11 @@ def _send_style() -> Response:
     )  # fmt: skip
     style = "".join(resources.files(room).joinpath(name).read_text("utf-8") for room, name in files)
     return Response(style, mimetype="text/css")
+
+
+def _send_icon() -> Response:
+    icon = resources.files("ctaudit.web").joinpath("static/icon.svg").read_text("utf-8")
+    return Response(icon, mimetype="image/svg+xml")
 
 
 def _tell(error: CtauditError) -> Any:

@@ -54,6 +54,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 def run(settings: WebSettings, stop: Sequence[int]) -> int:
     """Serves until ``stop`` holds a signal."""
+    # A line for each request that waits would fill the journal of a host with many readers.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = _listen(settings)
     server.channel_class = _Channel
     where = settings.path or f"http://{_format_host(settings.address)}:{settings.port}/"
