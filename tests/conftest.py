@@ -10,7 +10,9 @@ import pytest
 
 _HERE = Path(__file__).parent
 # Network namespaces, booted machines, PostgreSQL as a user of its own.
-_NEED_ROOT = frozenset(_HERE / name for name in ("lab", "machine", "package", "role", "store", "web"))
+_NEED_ROOT = frozenset(
+    _HERE / name for name in ("lab", "machine", "package", "role", "store", "web")
+)
 
 
 def pytest_configure() -> None:
