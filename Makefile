@@ -173,7 +173,7 @@ fleet-down: setup-fleet ## takes the fleet away
 
 test-fleet: lint-role role-faults ## the role on booted Debian 12 and 13, all scenarios
 	@echo '== role: all scenarios, in booted Debian 12 and 13'
-	for release in bookworm trixie; do for scenario in default fleet foreign upgrade; do \
+	for release in bookworm trixie; do for scenario in default fleet stores foreign upgrade; do \
 	    CTAUDIT_RELEASE=$$release tools/molecule test -s $$scenario || exit 1; \
 	done; done
 

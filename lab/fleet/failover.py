@@ -184,7 +184,7 @@ def _compare(case: Failover, primary: str) -> list[str]:
     """The record against what was sent."""
     gateway = FleetGateway(keeper.machine(case.gateway), keeper.machine(primary))
     gateway.settle()
-    accounts = account_for(gateway, count_sent(case.sent))
+    accounts = account_for([gateway], count_sent(case.sent))
     gaps = gateway.gaps()
     for account in accounts:
         print(account)

@@ -18,6 +18,7 @@ from tests.role.playing import assert_done, assert_stopped, play
 
 Variables = dict[str, object]
 _ELSEWHERE = "Require what a database elsewhere needs"
+_STORE = "Require a store that is named"
 _NAMES = "Require names that the database and the program take"
 
 
@@ -79,6 +80,23 @@ def test_untried_release(site: Site, release: str, words: tuple[str, ...]) -> No
             _NAMES,
             "has a password other than that of the login",
         ),
+        (
+            {"ctaudit_stores": {"a": {"host": "nowhere"}}, "ctaudit_store": "a"},
+            "Require stores that can be",
+            "ctaudit_stores.a.host is nowhere, which is not in the group database",
+        ),
+        (
+            {"ctaudit_stores": {"a": {"host": "rdb"}, "b": {"host": "rdb"}}, "ctaudit_store": "a"},
+            "Require stores that can be",
+            "have the same host rdb",
+        ),
+        ({"ctaudit_stores": {"a": {"host": "rdb"}}}, _STORE, "ctaudit_store is missing"),
+        (
+            {"ctaudit_stores": {"a": {"host": "rdb"}}, "ctaudit_store": "b"},
+            _STORE,
+            "ctaudit_store is b, and ctaudit_stores has a",
+        ),
+        ({"ctaudit_store": "b"}, _STORE, "ctaudit_stores is empty"),
     ],
 )
 def test_variables(site: Site, variables: Variables, task: str, word: str) -> None:
@@ -87,6 +105,14 @@ def test_variables(site: Site, variables: Variables, task: str, word: str) -> No
     assert_stopped(run, task, word)
     assert run.changed("r1") == 0
     assert "q7x2k9" not in run.text
+
+
+def test_a_front_without_stores(site: Site) -> None:
+    run = play(site.inventory, "--limit=gateways", "-e", "ctaudit_front_group=gateways")
+    words = ("r1: ctaudit_stores is empty, and a front has nobody to ask", "a host of its own",
+             "ctaudit_front_password is missing")  # fmt: skip
+    assert_stopped(run, "Require what a front needs", *words)
+    assert run.changed("r1") == 0
 
 
 def test_mistyped_key(site: Site) -> None:

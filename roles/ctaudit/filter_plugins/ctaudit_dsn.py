@@ -67,6 +67,14 @@ def find_user(dsn: str) -> str:
         return ""
 
 
+def find_host(dsn: str) -> str:
+    """That of the connection string; "" where there is none."""
+    try:
+        return parse_dsn(dsn).get("host", "")
+    except ValueError:
+        return ""
+
+
 def format_dsn(parameters: Mapping[str, str]) -> str:
     return " ".join(f"{key}={_quote(value)}" for key, value in parameters.items())
 
@@ -202,6 +210,7 @@ class FilterModule:
             "ctaudit_public_dsn": public_dsn,
             "ctaudit_dsn_password": find_password,
             "ctaudit_dsn_user": find_user,
+            "ctaudit_dsn_host": find_host,
             "ctaudit_dsn_faults": find_dsn_faults,
             "ctaudit_dsn_managed_faults": find_managed_faults,
             "ctaudit_dsn": format_dsn,

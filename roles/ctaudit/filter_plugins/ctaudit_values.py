@@ -31,6 +31,7 @@ _EXAMPLES = {
 }
 _NETWORKS = {
     "ctaudit_gateway_addresses",
+    "ctaudit_front_addresses",
     "ctaudit_config.scope.public",
     "ctaudit_config.scope.internal",
 }
@@ -44,12 +45,22 @@ _OUTPUT: dict[str, Any] = {
         "sync": {"type": "bool"},
     },
 }
+# Of each of ctaudit_stores, likewise.
+_STORE: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "host": {"type": "str"},
+        "address": {"type": "str"},
+        "patience": {"type": "int"},
+        "state": {"type": "str", "choices": ["present", "retired", "gone"]},
+    },
+}
 _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 # Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
 _NO_GATEWAYS = {
     "postgres", "public", "none", "ctaudit_owner", "ctaudit_recorder", "ctaudit_auditor",
     "ctaudit_maintainer", "ctaudit_front", "ctaudit_supervisor", "ctaudit_registrar",
-    "ctaudit-maintain", "ctaudit-web",
+    "ctaudit-maintain", "ctaudit-web", "ctaudit-front",
 }  # fmt: skip
 
 Option = Mapping[str, Any]
@@ -112,6 +123,11 @@ def find_login_faults(login: str, name: str) -> list[str]:
         )
         return [fault]
     return []
+
+
+def find_front_login_faults(login: str, name: str) -> list[str]:
+    """As for a gateway's, but that the role's own name for it is meant for it."""
+    return [] if login == "ctaudit-front" else find_login_faults(login, name)
 
 
 def find_user_faults(user: str, name: str) -> list[str]:
@@ -252,7 +268,11 @@ def _read_dict(value: Any, option: Option, path: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise _misfit(value, option, path)
     if path == "ctaudit_config.output":
-        return _read_outputs(value, path)
+        way = 'write a file, "unix:/SOCKET" or "tcp:HOST:PORT"'
+        return _read_named(value, path, "output", _OUTPUT, "to", way)
+    if path == "ctaudit_stores":
+        way = "write the inventory's name of the host that has its database"
+        return _read_named(value, path, "store", _STORE, "host", way)
     options = option.get("options")
     read = {}
     for key, item in value.items():
@@ -267,21 +287,26 @@ def _read_dict(value: Any, option: Option, path: str) -> dict[str, Any]:
     return read
 
 
-def _read_outputs(value: Mapping[Any, Any], path: str) -> dict[str, Any]:
-    """Sections by their names, each of which becomes part of a file's name in the spool."""
+def _read_named(
+    value: Mapping[Any, Any], path: str, what: str, option: Option, needed: str, way: str
+) -> dict[str, Any]:
+    """Sections by names of the site's own; an output's becomes part of a file's name."""
     read = {}
     for name, section in value.items():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", str(name)):
+            article = "an" if what[0] in "aeiou" else "a"
             raise Misfit(
-                f"{path}: {_show(name)} is no name of an output; write 1 to 32 letters, digits, "
-                "'_' or '-', the first a letter or a digit"
+                f"{path}: {_show(name)} is no name of {article} {what}; write 1 to 32 letters, "
+                "digits, '_' or '-', the first a letter or a digit"
             )
         here, inner = f"{path}.{name}", _plain(section)
         if inner is None:  # left out
             continue
-        read[str(name)] = _read(inner, _OUTPUT, here)
-        if not read[str(name)].get("to"):
-            raise Misfit(f'{here}.to is missing; write a file, "unix:/SOCKET" or "tcp:HOST:PORT"')
+        if str(name) in read:
+            raise Misfit(f"{here} is there twice; give each {what} a name of its own")
+        read[str(name)] = _read(inner, option, here)
+        if not read[str(name)].get(needed):
+            raise Misfit(f"{here}.{needed} is missing; {way}")
     return read
 
 
@@ -335,5 +360,6 @@ class FilterModule:
             "ctaudit_variables": list_variables,
             "ctaudit_node_faults": find_node_faults,
             "ctaudit_login_faults": find_login_faults,
+            "ctaudit_front_login_faults": find_front_login_faults,
             "ctaudit_user_faults": find_user_faults,
         }

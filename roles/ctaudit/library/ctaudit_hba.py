@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""A gateway's lines in the pg_hba.conf of this host."""
+"""A gateway's or a front's lines in the pg_hba.conf of this host."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ options:
     description: The login's name.
     type: str
     required: true
+  whose:
+    description: Whose login it is; the marks say so.
+    type: str
+    choices: [gateway, front]
+    default: gateway
   networks:
     description: From where, in CIDR notation.
     type: list
@@ -58,6 +63,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "login": {"type": "str", "required": True},
+            "whose": {"type": "str", "choices": ["gateway", "front"], "default": "gateway"},
             "networks": {"type": "list", "elements": "str", "default": []},
             "method": {
                 "type": "str",
@@ -72,7 +78,8 @@ def main() -> None:
         found = find_server(module)
         path = Path(found["hba_file"])
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        after = replace_block(before, f"gateway {module.params['login']}", _lines(module))
+        mark = f"{module.params['whose']} {module.params['login']}"
+        after = replace_block(before, mark, _lines(module))
         if after != before and not module.check_mode:
             refuse_wrong(module, found)
             with replaced({path: after}):

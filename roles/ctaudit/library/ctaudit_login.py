@@ -96,8 +96,18 @@ from ansible.module_utils.ctaudit_psql import (
 
 _ROUNDS = 4096  # PostgreSQL's own
 _REASON = "the Ansible role"
-# Who has one of these reads or changes the record, which a gateway must not.
-_NOT_A_RECORDERS = ("ctaudit_owner", "ctaudit_auditor", "ctaudit_front", "ctaudit_maintainer")
+# Groups of which a login is no member, and what to do: a gateway must neither read nor change the
+# record, and a front asks and does nothing else.
+_OTHERS = {
+    "recorder": (
+        ("ctaudit_owner", "ctaudit_auditor", "ctaudit_maintainer", "ctaudit_front"),
+        "a gateway's may record and nothing else; set another one in ctaudit_database_login",
+    ),
+    "front": (
+        ("ctaudit_owner", "ctaudit_maintainer", "ctaudit_recorder"),
+        "a front's may ask and nothing else; set another one in ctaudit_front_login",
+    ),
+}
 _LIMITS = {
     "statement_timeout": {"type": "str"},
     "temp_file_limit": {"type": "str"},
@@ -190,8 +200,7 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
         return _removing_steps(module, found)
     if not (password.isascii() and password.isprintable()):
         raise Refused("its password must be printable ASCII")
-    if module.params["role"] == "recorder" and found is not None:
-        _refuse_powerful(found)
+    _refuse_others(module, found)
     group = f"ctaudit_{module.params['role']}"
     steps = {}
     if found is None:
@@ -213,15 +222,15 @@ def _steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:
     return {**steps, **_limiting_steps(module, found), **_node_steps(module)}
 
 
-def _refuse_powerful(found: dict) -> None:
-    """Raises Refused where nothing would bind the login to its gateway."""
-    groups = [group for group in _NOT_A_RECORDERS if group in found["groups"]]
+def _refuse_others(module: AnsibleModule, found: dict | None) -> None:
+    """Raises Refused where the login may what one of its role must not."""
+    if found is None or module.params["role"] not in _OTHERS:
+        return
+    others, remedy = _OTHERS[module.params["role"]]
+    groups = [group for group in others if group in found["groups"]]
     what = "a superuser" if found["super"] else f"a member of {groups[0]}" if groups else ""
     if what:
-        raise Refused(
-            f"it is {what}, a gateway's may record and nothing else; give the gateway another one "
-            "in ctaudit_database_login"
-        )
+        raise Refused(f"it is {what}, {remedy}")
 
 
 def _limiting_steps(module: AnsibleModule, found: dict | None) -> dict[str, str]:

@@ -13,6 +13,10 @@ description:
     schema is not the one that program expects, and when its SQL files are others than those of
     the last time, whose fingerprint is kept as the schema's comment.
 options:
+  front:
+    description: Whether it is a front, which records nothing (C(ctaudit schema install --front)).
+    type: bool
+    default: false
   foreseen:
     description: In check mode, that the package is going to change.
     type: bool
@@ -58,7 +62,11 @@ _ROLES = (
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={"foreseen": {"type": "bool", "default": False}}, supports_check_mode=True
+        argument_spec={
+            "front": {"type": "bool", "default": False},
+            "foreseen": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
     )
     try:
         actions, before, after = _bring_about(module)
@@ -137,7 +145,8 @@ def _is_due(module: AnsibleModule, mark: str, before: str) -> bool:
 def _install(module: AnsibleModule, mark: str) -> str:
     if module.check_mode:
         return "installed the schema"
-    status, said, complaint = as_superuser(module, [_COMMAND, "schema", "install", "--dsn", DSN])
+    words = [_COMMAND, "schema", "install", *(["--front"] if module.params["front"] else [])]
+    status, said, complaint = as_superuser(module, [*words, "--dsn", DSN])
     if status:
         raise Refused(complaint.strip().removeprefix("ctaudit: "))
     run_sql(module, f"COMMENT ON SCHEMA ctaudit IS {quote_text(mark)}", DATABASE)

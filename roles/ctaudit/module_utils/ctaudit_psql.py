@@ -42,6 +42,9 @@ def as_superuser(module: Any, argv: list[str], text: str = "") -> tuple[int, str
 
 def run_sql(module: Any, statement: str, database: str = "postgres") -> str:
     """What the statement prints. It goes over standard input, so that no process list shows it."""
+    # Nor is there a user to step down to: runuser may have ended before Ansible writes.
+    if not is_installed():
+        raise Refused("PostgreSQL is not installed on this host")
     argv = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database]
     status, said, complaint = as_superuser(module, argv, statement)
     if status:
