@@ -21,10 +21,11 @@ NEAR = timedelta(minutes=5)  # on either side of the asked time, in which the po
 AROUND = timedelta(hours=1)  # on either side, in which the record's gaps are named
 
 # A part is one that may lack what the question is for: other protocols and other ports do not
-# count. Where one part ends the next one begins, so the first microsecond is left out.
+# count. Where one part ends the next one begins, so the first microsecond is left out. Of a span
+# that ends later than now, ctaudit.uncovered would leave out the last minute.
 _UNCOVERED = sql.SQL(
-    "ctaudit.uncovered(%(node)s::text, %(around_from)s::timestamptz, %(around_until)s::timestamptz)"
-    " AS u WHERE u.node = ANY (%(nodes)s::text[]) AND NOT EXISTS ("
+    "ctaudit.uncovered(%(node)s::text, %(around_from)s::timestamptz, "
+    "least(%(around_until)s::timestamptz, now())) AS u WHERE u.node = ANY (%(nodes)s::text[]) AND NOT EXISTS ("
     "SELECT FROM ctaudit.completeness_for(u.node, u.uncovered_from + interval '1 us', "
     "u.uncovered_until, %(address)s::inet, %(port)s::integer, %(remote)s::inet, "
     "%(remote_port)s::integer, %(proto)s::smallint, %(zone)s::integer) AS c "
