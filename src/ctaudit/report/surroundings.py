@@ -25,7 +25,8 @@ AROUND = timedelta(hours=1)  # on either side, in which the record's gaps are na
 # that ends later than now, ctaudit.uncovered would leave out the last minute.
 _UNCOVERED = sql.SQL(
     "ctaudit.uncovered(%(node)s::text, %(around_from)s::timestamptz, "
-    "least(%(around_until)s::timestamptz, now())) AS u WHERE u.node = ANY (%(nodes)s::text[]) AND NOT EXISTS ("
+    "least(%(around_until)s::timestamptz, now())) AS u "
+    "WHERE u.node = ANY (%(nodes)s::text[]) AND NOT EXISTS ("
     "SELECT FROM ctaudit.completeness_for(u.node, u.uncovered_from + interval '1 us', "
     "u.uncovered_until, %(address)s::inet, %(port)s::integer, %(remote)s::inet, "
     "%(remote_port)s::integer, %(proto)s::smallint, %(zone)s::integer) AS c "
