@@ -11,7 +11,8 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.who_batch, ctaudit.who_and_holder, ctaudit.who_batch_and_holder,
     ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for,
     ctaudit.uncovered, ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports,
-    ctaudit.traffic, ctaudit.durations, ctaudit.pairs, ctaudit.metrics, ctaudit.set_purpose,
+    ctaudit.traffic, ctaudit.durations, ctaudit.pairs, ctaudit.metrics, ctaudit.recorded_spans,
+    ctaudit.gap_causes, ctaudit.latest_gaps, ctaudit.record_basis, ctaudit.set_purpose,
     ctaudit.requires_reason, ctaudit.stores
 TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;

@@ -128,7 +128,7 @@ RETIRED = {
 def readable_files() -> Iterator[Path]:
     for folder in ("src", "sql", "docs"):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and path.suffix not in (".svg", ".pyc"):
+            if path.is_file() and path.suffix not in (".svg", ".png", ".pyc"):
                 yield path
 
 

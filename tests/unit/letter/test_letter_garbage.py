@@ -190,7 +190,7 @@ def test_repeated_pieces_take_linear_time(head: bytes, piece: bytes) -> None:
     data = head + piece * (300_000 // len(piece))
     began = time.process_time()
     read(data, Options("--utc", now=NOW))
-    assert time.process_time() - began < 5, "the square would take a minute"
+    assert time.process_time() - began < 20, "the square would take a minute"
 
 
 def test_a_letter_that_is_too_long_is_refused() -> None:
