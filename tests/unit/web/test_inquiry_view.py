@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,8 +67,18 @@ def test_any_digits(digits: int, micro: int, within: Any) -> None:
     assert read_again(question).span == question.span
 
 
-def test_a_span_that_no_notation_has_leaves_the_time_to_the_reader() -> None:
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [("12:30:05", "12:30:05"), ("12:30:29.95", "12:30:30.05"), ("12:30:05", "12:30:05.000002")],
+)
+def test_a_span_that_no_notation_has_leaves_the_time_to_the_reader(begin: str, end: str) -> None:
+    """As psql may have asked."""
     inquiry = on_record(read_who("1.2.3.4:53500", "2026-02-22 12:30:05Z"))
-    odd = {**inquiry.arguments, "until": "2026-02-22T12:30:05.000000+00:00"}
-    assert "at" not in list_question(Inquiry(**{**vars(inquiry), "arguments": odd}))
-    assert list_question(Inquiry(**{**vars(inquiry), "question": "flows"})) == {}
+    odd = {"from": f"2026-02-22T{begin}+00:00", "until": f"2026-02-22T{end}+00:00"}
+    fields = list_question(replace(inquiry, arguments={**inquiry.arguments, **odd}))
+    assert not {"at", "within"} & set(fields)
+
+
+def test_what_is_no_question_of_who() -> None:
+    inquiry = on_record(read_who("1.2.3.4:53500", "2026-02-22 12:30:05Z"))
+    assert list_question(replace(inquiry, question="flows")) == {}

@@ -142,12 +142,12 @@ def test_nothing_but_a_socket_is_removed(tmp_path: Path) -> None:
     place = tmp_path / "passwords"
     place.write_text("secret")
     with pytest.raises(UsageError, match="is there and is no socket"):
-        process.run(settings(place), [])
+        process.run(settings(place), [signal.SIGTERM])
     assert place.read_text() == "secret"
     link = tmp_path / "link"
     link.symlink_to(place)
     with pytest.raises(UsageError, match="is there and is no socket"):
-        process.run(settings(link), [])
+        process.run(settings(link), [signal.SIGTERM])
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
