@@ -24,7 +24,7 @@ AUDITOR = {
     "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
     "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
     "who_and_holder", "who_batch_and_holder", "clocks", "announced_inquiries", "recorded_spans",
-    "gap_causes", "latest_gaps", "record_basis",
+    "gap_causes", "latest_gaps", "record_basis", "latest_inquiries",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
@@ -231,6 +231,7 @@ CALLS = {
     "requires_reason": "SELECT ctaudit.requires_reason()",
     "inquiries": "SELECT * FROM ctaudit.inquiries(p_from => '2026-01-01')",
     "announced_inquiries": "SELECT * FROM ctaudit.announced_inquiries(%(stream)s)",
+    "latest_inquiries": "SELECT * FROM ctaudit.latest_inquiries(NULL)",
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "completeness_for": "SELECT * FROM ctaudit.completeness_for('gw1', '2026-01-01', '2026-01-02')",
@@ -297,7 +298,7 @@ def test_a_caller_s_own_operators_are_not_used(cluster: Cluster, routine: str) -
                 "INSERT INTO ctaudit.import (node, imported_from, source, ends_from, ends_until)"
                 " VALUES ('gw1', 'ulogd2', 'here', '2026-01-01', '2026-01-02')"
             )
-        if routine in ("inquiries", "announced_inquiries"):
+        if routine in ("inquiries", "announced_inquiries", "latest_inquiries"):
             connection.execute(
                 "INSERT INTO ctaudit.inquiry (asked_by, question, arguments)"
                 " VALUES (%s, 'who', '{}')",
