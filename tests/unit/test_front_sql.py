@@ -64,5 +64,5 @@ def test_what_an_auditor_asks_a_store_a_front_answers() -> None:
         "time_source_of", "icmp_type", "icmp_code",
     }  # fmt: skip
     front = set(re.findall(r"ctaudit\.(\w+)", (SQL / "front" / "grants.sql").read_text()))
-    of_pages = {"announced_inquiries", "latest_inquiries"}
+    of_pages = {"latest_inquiries"}
     assert granted - of_view - of_pages - front == set()
