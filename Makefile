@@ -65,7 +65,7 @@ unit: setup-test ## tests without root and without a database (40 s, and with th
 # Where another driver may make a difference; the others ask and say it all in SQL.
 DRIVEN := $(patsubst %,tests/store/test_%.py,batch_calls check command_lines commands failover \
     import_ulogd inquiries limits metrics_command own_node pooler record rejections traffic_command \
-    upgrades watch)
+    upgrades wrong_settings)
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (8 min, and what the driver sees again)
 	@echo '== database tests'
