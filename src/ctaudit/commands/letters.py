@@ -7,7 +7,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import closing
-from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,8 +138,7 @@ def _find_scope(args: Namespace) -> Callable[[Address], bool] | None:
     """Whether an address is in [scope] of the configuration; None: it is not set there."""
     if args.dsn is not None:
         return None
-    scope = load_config(args.config).scope
-    networks = [ip_network(text) for text in (*(scope.public or ()), *(scope.internal or ()))]
+    networks = load_config(args.config).scope.networks
     if not networks:
         return None
     return lambda address: any(address in network for network in networks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from ctaudit.config.key import key, open_key
@@ -108,6 +109,11 @@ class ScopeSection:
         "The networks behind this gateway.",
         without=_LEARNED, example=["192.168.0.0/16"],
     )  # fmt: skip
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Both, as far as they are set."""
+        return tuple(map(ip_network, (*(self.public or ()), *(self.internal or ()))))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from ctaudit.config import Config
 from ctaudit.config.readers import split_listen
@@ -50,6 +49,6 @@ def read_settings(config: Config) -> WebSettings:
         web.person_header,
         frozenset(web.supervisors),
         web.timeout,
-        tuple(map(ip_network, (*(config.scope.public or ()), *(config.scope.internal or ())))),
+        config.scope.networks,
         frozenset(name.lower().rstrip(".") for name in web.hosts),
     )
