@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ctaudit.conntrack.event import name_protocol
-from ctaudit.letter.caution import CAUTIONS, find_cautions
-from ctaudit.letter.reading import Found
+from ctaudit.letter.caution import CAUTIONS
 from ctaudit.query.answer import Answer
 from ctaudit.query.answer_text import format_host, format_public, format_remote
 from ctaudit.query.reply import Reply
 from ctaudit.query.value_text import format_time
-
-LISTED = 10  # connections that the report's section shows; of more there is a table
+from ctaudit.report.page import CONNECTIONS_MAX
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,9 @@ class ReplyView:
     cautions: tuple[str, ...]
 
 
-def view_reply(reply: Reply, most: int, found: Found | None = None) -> ReplyView:
-    """``most``: rows."""
-    answers = reply.answers if len(reply.connections) > LISTED else ()
-    cautions = () if found is None else tuple(find_cautions(found, reply))
+def view_reply(reply: Reply, most: int, cautions: Sequence[str] = ()) -> ReplyView:
+    """``most``: rows. ``cautions``: keys of CAUTIONS."""
+    answers = reply.answers if len(reply.connections) > CONNECTIONS_MAX else ()
     return ReplyView(
         tuple(_list_rows(answers[:most])),
         _head(reply, len(answers), most) if answers else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from importlib import resources
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(settings: WebSettings) -> Flask:
-    """All pages, with the store behind them; a blueprint finds both by ``pages_of``."""
+    """All pages, with the store behind them; a blueprint finds it by web.serving."""
     app = Flask("ctaudit.web", static_folder=None)
     app.jinja_loader = ChoiceLoader([PackageLoader("ctaudit.web"), make_loader()])
     # Flask escapes by a template's name, and these end in .j2.
@@ -91,12 +92,16 @@ def _finalize(value: Any) -> Any:
 
 
 def _send_style() -> Response:
+    return Response(_read_style(), mimetype="text/css")
+
+
+@cache
+def _read_style() -> str:
     files = (
         ("ctaudit.report", "report.css"), ("ctaudit.web", "static/web.css"),
         ("ctaudit.web", "static/pictures.css"),
     )  # fmt: skip
-    style = "".join(resources.files(room).joinpath(name).read_text("utf-8") for room, name in files)
-    return Response(style, mimetype="text/css")
+    return "".join(resources.files(room).joinpath(name).read_text("utf-8") for room, name in files)
 
 
 def _send_icon() -> Response:

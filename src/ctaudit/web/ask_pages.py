@@ -172,10 +172,11 @@ def _answer_letter(fields: Fields, data: bytes) -> int:
             reply = ask_who(connection, found.question, purpose, with_inquiry=True)
             writer.add_found(connection, found, reply)
             # All its connections are not kept: 200 questions may have 1,000 each.
-            view = view_reply(reply, LETTER_CONNECTIONS, found)
+            cautions = list(find_cautions(found, reply))
+            view = view_reply(reply, LETTER_CONNECTIONS, cautions)
             most = min(len(reply.connections), LETTER_CONNECTIONS)
             shown.append(_Shown(view, reply.inquiry, most))
-            plain.append(_plain_answer(number, found, reply))
+            plain.append(_plain_answer(number, found, reply, cautions))
     writer.unread = letter.unread
     unread = [plain_unread(each)["unread"] for each in letter.unread]
     return _keep(writer, shown, {"answers": plain, "unread": unread})
@@ -203,13 +204,12 @@ def _find_questions(fields: Fields, data: bytes) -> Letter:
     return letter
 
 
-def _plain_answer(number: int, found: Found, reply: Reply) -> dict[str, Any]:
+def _plain_answer(number: int, found: Found, reply: Reply, cautions: list[str]) -> dict[str, Any]:
     """As a line of ask --json; of many connections the first, and how many there are."""
     plain = plain_reply(reply)
     connections = plain["answers"]
     if len(connections) > LETTER_CONNECTIONS:
         plain |= {"answers": connections[:LETTER_CONNECTIONS], "connections": len(connections)}
-    cautions = list(find_cautions(found, reply))
     return {**plain, "letter": plain_found(number, found, cautions)}
 
 
