@@ -39,7 +39,7 @@ demo-down: ## takes down what make demo KEEP=1 left standing
 BESIDE = nice -n 19 $(MAKE) --no-print-directory store 2>&1 | sed -u 's/^/  store | /'
 test: SHELL := /bin/bash
 test: .SHELLFLAGS := -o pipefail -c
-test: setup-test lint unit ## linters and all tests but the long ones (20 min)
+test: setup-test lint unit ## linters and all tests but the long ones (30 min)
 	@$(BESIDE) & $(MAKE) --no-print-directory lab machine package-smoke lint-role molecule-default; \
 	status=$$?; wait $$! && exit $$status
 	@$(PYTHON) tools/coverage
