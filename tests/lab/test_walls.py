@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -159,13 +160,17 @@ def test_lab_in_use_is_refused(other_owner: tuple[str, subprocess.Popen[str]]) -
 def test_leftover_of_a_crash_is_removed(other_owner: tuple[str, subprocess.Popen[str]]) -> None:
     name, process = other_owner
     old = namespace_identity(NAMED_NAMESPACES / f"{name}-gateway")
+    assert old is not None
     sleeper = popen_in(f"{name}-gateway", ["sleep", "60"])
     try:
+        while sleeper.pid not in processes_in({old}):
+            assert sleeper.poll() is None, "ended before it was in the namespace"
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
         with build_lab(name) as lab:
             assert namespace_identity(NAMED_NAMESPACES / lab.gateway) != old
-            assert old is not None and not processes_in({old})
+            assert not processes_in({old})
             assert sleeper.wait(5) == -signal.SIGTERM
         assert not (NAMED_NAMESPACES / f"{name}-gateway").exists()
     finally:
