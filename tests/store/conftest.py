@@ -1,8 +1,9 @@
-"""One private cluster with a gateway's record for all the tests of the commands."""
+"""A private cluster with a gateway's record for all the tests of the commands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -24,6 +25,19 @@ LOGINS = {
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
+    with recorded_cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def primary() -> Iterator[Cluster]:
+    """One that holds nothing else, so that a standby of it is made in a second."""
+    with recorded_cluster() as made:
+        yield made
+
+
+@contextmanager
+def recorded_cluster() -> Iterator[Cluster]:
     with private_cluster(settings={"fsync": "off"}) as made:
         made.create_database("ctaudit")
         schema.install(made.dsn())

@@ -51,7 +51,7 @@ def histories(cluster: Cluster) -> Iterator[Store]:
         yield opened_store
 
 
-@pytest.mark.parametrize(("count", "questions"), [(30, 10), torture(400, 25)])
+@pytest.mark.parametrize(("count", "questions"), [(12, 10), torture(400, 25)])
 @pytest.mark.parametrize("midway", [False, True])
 def test_answers_stay(histories: Store, count: int, questions: int, midway: bool) -> None:
     """Every column of every answer, the coverage and the verdict.

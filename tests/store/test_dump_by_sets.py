@@ -16,7 +16,7 @@ from tests.store.histories.truth import History
 from tests.store.histories.world import make_history
 from tests.store.test_live_copy import days_of, make_days
 
-HISTORIES = 40
+HISTORIES = 20
 # What leaves connections without an end: every other history has nothing else.
 SILENT = frozenset(["silent end", "dropped", "missing", "power loss", "twins", "unstamped"])
 # All portions in one CALL, so that both ways have the same before them: of one row each, or of

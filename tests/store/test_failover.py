@@ -32,6 +32,11 @@ from tests.store.scenario import run
 
 
 @pytest.fixture(scope="module")
+def cluster(primary: Cluster) -> Cluster:
+    return primary
+
+
+@pytest.fixture(scope="module")
 def place(cluster: Cluster) -> str:
     """A database of its own: other tests count what is in the shared one."""
     cluster.create_database("failover", template="ctaudit")

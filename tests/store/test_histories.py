@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lab.cluster import Cluster
+from tests.markers import torture
 from tests.store.histories.oracle import Oracle, Truth
 from tests.store.histories.questions import make_questions
 from tests.store.histories.recording import record
@@ -28,8 +29,6 @@ from tests.store.histories.timeline import format_history, format_scored
 from tests.store.histories.truth import FOREVER, SECOND, Clock
 from tests.store.histories.world import make_history
 
-COUNT = 200
-
 
 @pytest.fixture(scope="module")
 def store(cluster: Cluster) -> Iterator[Store]:
@@ -48,9 +47,10 @@ def test_equal_tuples_of_two_gateways_may_be_one_connection() -> None:
     assert merge_sightings([one, later, again]) == [one, again]
 
 
-def test_no_answer_is_false(store: Store) -> None:
+@pytest.mark.parametrize("count", [80, torture(400)])
+def test_no_answer_is_false(store: Store, count: int) -> None:
     tally = Tally()
-    for seed in range(COUNT):
+    for seed in range(count):
         history = make_history(seed)
         scored = score_history(store, history)
         tally.add(history, scored)
@@ -58,8 +58,8 @@ def test_no_answer_is_false(store: Store) -> None:
             if one.grade in FALSE:
                 least, answer = shrink(store, history, one)
                 pytest.fail(f"{format_history(least)}\n{format_scored(answer)}")
-    assert tally.provable > 3 * COUNT, "so many questions have a provable answer"
-    assert tally.grades[RIGHT] > 9 * COUNT
+    assert tally.provable > 3 * count, "so many questions have a provable answer"
+    assert tally.grades[RIGHT] > 9 * count
     assert list(format_tally(tally))
     assert list(format_causes({}))
 

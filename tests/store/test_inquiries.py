@@ -158,11 +158,11 @@ def test_check_warns_of_a_log_that_leaves_questions_out(cluster: Cluster, level:
     assert is_logged == (judge_log(level).level is Level.GOOD)
 
 
-def test_on_a_hot_standby_the_log_alone_has_it(cluster: Cluster) -> None:
-    if not can_dump(cluster):
+def test_on_a_hot_standby_the_log_alone_has_it(primary: Cluster) -> None:
+    if not can_dump(primary):
         pytest.skip("pg_basebackup is older than the server")
-    rows = len(inquiries(cluster))
-    with hot_standby(cluster) as standby:
+    rows = len(inquiries(primary))
+    with hot_standby(primary) as standby:
         dsn = standby.dsn(user="audrey")
 
         def has_caught_up() -> bool:
@@ -181,4 +181,4 @@ def test_on_a_hot_standby_the_log_alone_has_it(cluster: Cluster) -> None:
         assert asked.status == 0, asked
         assert run("flows", "--limit", "1", "--dsn", dsn).status == 4, "not all is covered"
         assert (log_lines(standby, "who"), log_lines(standby, "flows")) == (2, 2)
-    assert len(inquiries(cluster)) == rows
+    assert len(inquiries(primary)) == rows

@@ -22,7 +22,7 @@ from tests.store.histories.truth import History
 from tests.store.histories.world import make_history
 from tests.store.snapshot import can_dump
 
-HISTORIES = 15
+HISTORIES = 8
 BEGIN = (datetime.now(UTC) - timedelta(days=20)).replace(hour=12, minute=0, second=0, microsecond=0)
 REFRESH = "SELECT ctaudit.refresh_live_copy(%s, %s, %s::bigint)"
 USABLE = """

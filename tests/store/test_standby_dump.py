@@ -23,6 +23,11 @@ _OLD = f"flow_p{_DAY:%Y%m%d}"
 _LOCKED = "SELECT count(*) FROM pg_locks WHERE relation = to_regclass('ctaudit.{}')"
 
 
+@pytest.fixture(scope="module")
+def cluster(primary: Cluster) -> Cluster:
+    return primary
+
+
 @pytest.fixture(autouse=True)
 def _dumps(cluster: Cluster) -> None:
     if not can_dump(cluster):

@@ -18,7 +18,7 @@ from ctaudit.database import schema
 from lab.cluster import Cluster
 from tests.store.gateway import DST_NAT, SEEN, SRC_NAT, Gateway, ended, opened, tuples
 
-EXAMPLES = int(os.environ.get("CTAUDIT_TRAFFIC", "60"))
+EXAMPLES = int(os.environ.get("CTAUDIT_TRAFFIC", "30"))
 BASE = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
 HOUR = 3600
 TO_MIDNIGHT = 24 - BASE.hour  # hours

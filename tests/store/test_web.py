@@ -304,8 +304,8 @@ def test_a_letter_that_takes_too_long_ends(client: Any, monkeypatch: pytest.Monk
     assert "0 of the letter's 2 questions" in page.text
 
 
-def test_a_standby_answers_under_numbers_of_its_own(cluster: Cluster) -> None:
-    with hot_standby(cluster) as standby:
+def test_a_standby_answers_under_numbers_of_its_own(primary: Cluster) -> None:
+    with hot_standby(primary) as standby:
         dsn = standby.dsn(user="ctaudit-web")
         with browsing(dsn, is_named=True) as client:
             place = ask(client)

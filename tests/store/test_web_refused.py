@@ -180,8 +180,8 @@ def test_the_database_is_away(web_login: str, caplog: Any) -> None:
 
 
 def test_a_schema_of_another_version(cluster: Cluster) -> None:
-    cluster.create_database("empty")
-    with browsing(cluster.dsn("empty"), is_named=True) as client:
+    cluster.create_database("without_pages")
+    with browsing(cluster.dsn("without_pages"), is_named=True) as client:
         page = fault(client, 503, **QUESTION)
     assert "no ctaudit schema; run: ctaudit schema install" in page.text
 
