@@ -83,7 +83,7 @@ def install(machine: Machine, package: Path, *more: str) -> str:
 def apt(machine: Machine, *words: str) -> str:
     """Runs apt in the machine, where it asks nothing; returns what it said."""
     shell = ["env", "-C", "/root", "DEBIAN_FRONTEND=noninteractive", *_APT, *words]
-    return machine.run(shell, timeout=300).stdout
+    return machine.run(shell, timeout=900).stdout
 
 
 def offer(machine: Machine, package: Path, folder: Path) -> None:

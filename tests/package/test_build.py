@@ -101,7 +101,7 @@ def builder(request: pytest.FixtureRequest, package: Path) -> Iterator[Machine]:
         build = (
             "cd /root && dpkg-source -x source/*.dsc tree && cd tree && dpkg-buildpackage -us -uc"
         )
-        machine.run(["sh", "-c", build], timeout=300)
+        machine.run(["sh", "-c", build], timeout=900)
         yield machine
 
 
@@ -117,7 +117,7 @@ def test_autopkgtest(builder: Machine) -> None:
     ignored = "--ignore-restrictions=isolation-machine,breaks-testbed"
     words = ["autopkgtest", ignored, "--no-built-binaries", "--summary-file=/root/summary"]
     words += [*built, "/root/tree/", "--", "null"]
-    done = builder.run(words, check=False, timeout=300)
+    done = builder.run(words, check=False, timeout=900)
     summary = builder.path("/root/summary").read_text()
     print(summary)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

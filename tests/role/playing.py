@@ -13,6 +13,8 @@ from pathlib import Path
 from lab.namespaces import ROOT
 from lab.waiting import wait_until
 
+# Ends only what hangs: beside other programs a play takes several minutes.
+PATIENCE = 900.0
 _VENV = Path(os.environ.get("CTAUDIT_ANSIBLE", ROOT / ".venv-ansible"))
 _SETTINGS = {
     "HOME": "/root",
@@ -68,7 +70,7 @@ class Played:
 def play(inventory: Path, *words: str, book: Path = ROOT / "site.yml") -> Played:
     done = subprocess.run(
         _command(inventory, words, book), cwd=ROOT, env=_SETTINGS, capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=300, check=False,
+        stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False,
     )  # fmt: skip
     return Played(done.returncode, done.stdout + done.stderr)
 

@@ -20,6 +20,7 @@ from lab.fleet import keeper
 from lab.fleet.plan import read_fleet
 from lab.machines.machine import Machine
 from lab.namespaces import ROOT
+from tests.role.playing import PATIENCE
 
 RELEASE = os.environ.get("CTAUDIT_RELEASE", "bookworm")
 _PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
@@ -82,7 +83,7 @@ def _play(
 ) -> tuple[set[str], str]:  # fmt: skip
     """(the tasks that changed something, what was said)."""
     command = _ansible(version, "playbook", "-i", inventory, "-c", "local", "site.yml", *words)
-    said = machine.run(command, timeout=300, check=check).stdout
+    said = machine.run(command, timeout=PATIENCE, check=check).stdout
     task, changed = "", set()
     for line in said.splitlines():
         if found := re.match(r"TASK \[(.*)\] \*+$", line):
