@@ -43,7 +43,7 @@ class DatabaseSection:
 @dataclass(frozen=True)
 class BatchSection:
     events: int = key(
-        2000, whole(1, 100_000),
+        5000, whole(1, 100_000),
         "The most events in one call of the procedure, which is one transaction.",
     )  # fmt: skip
     wait: float = key(
