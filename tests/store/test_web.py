@@ -42,7 +42,10 @@ def test_a_question_has_its_answer_at_the_address_of_its_inquiry(
 ) -> None:
     place = ask(client)
     page = read(client, place)
-    assert "192.168.1.129" in page.text
+    assert (
+        page.text.count("One: exactly one connection fits, of the internal host 192.168.1.129.")
+        == 2
+    )
     assert "Asked by alice" in page.text
     assert "2026-17" in page.text
     number = int(place.rpartition("/")[2])
@@ -51,8 +54,11 @@ def test_a_question_has_its_answer_at_the_address_of_its_inquiry(
         "FROM ctaudit.inquiries() WHERE inquiry_id >= %s", [number]
     ).fetchall()  # fmt: skip
     assert rows[0] == (number, "ctaudit-web", "alice", "2026-17", "a letter", "who", 1)
-    # What is asked for the time line is on record for the same person.
+    # What is asked for the time line is on record for the same person, and is no page of its own.
     assert {row[1:4] for row in rows} == {("ctaudit-web", "alice", "2026-17")}
+    assert len(rows) == 2
+    sent = client.get(f"/inquiries/{rows[1][0]}", headers=ALICE)
+    assert (sent.status_code, sent.headers["Location"]) == (302, place)
 
 
 def test_the_twin_is_what_the_command_prints(client: Any, dsn: str) -> None:

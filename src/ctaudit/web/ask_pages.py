@@ -220,6 +220,7 @@ def _keep(writer: ReportWriter, shown: Sequence[_Shown], plain: dict[str, Any]) 
     plain = {"inquiry": number, "inquiries": numbers, **plain}
     views = [each.view for each in shown]
     size = sum(1 + each.connections for each in shown)
-    answer = Kept(person().name, writer.finish(), views, plain, size, tuple(numbers[1:]))
+    others = (*numbers[1:], *writer.inquiries)
+    answer = Kept(person().name, writer.finish(), views, plain, size, others)
     kept().keep(number, answer)
     return number
