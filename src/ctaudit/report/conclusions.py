@@ -34,7 +34,7 @@ def find_hosts(reply: Reply) -> frozenset[Address]:
 
 
 def count_found(reply: Reply) -> str:
-    return f"more than {ANSWERS_MAX}" if reply.cut else f"{len(list_recorded(reply)):,}"
+    return f"more than {ANSWERS_MAX:,}" if reply.cut else f"{len(list_recorded(reply)):,}"
 
 
 def format_headline(reply: Reply) -> str:

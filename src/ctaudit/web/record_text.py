@@ -43,7 +43,7 @@ LABELS = SimpleNamespace(
     gaps="The latest gaps",
     node="Gateway", state="State", covered="Recorded", missing="In gaps", gap_count="Gaps",
     lag="Behind", dumps="Table dumps", clock="Clock", spool="Spool", remarks="To be known",
-    cause="Cause", meaning="That is", open="Not over", lost="Events lost", total="In all",
+    cause="Cause", open="Not over", lost="Events lost", total="In all",
     longest="Longest", first="First", last="Last until",
     begin="From", end="Until", length="Length", may_miss="May be missing",
     day="Day", week="Week", year="Year", earlier="Earlier", later="Later", until="Until",
