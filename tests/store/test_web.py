@@ -261,7 +261,8 @@ def test_times_without_a_zone_or_a_day(client: Any) -> None:
     local = (after(60) + timedelta(0)).astimezone()
     text = f"{local:%Y-%m-%d %H:%M:%S} {PUBLIC} attacked 19.1.16.7:443\nits second line\n"
     page = fault(client, address="/letter", letter=text, case="<17>")
-    assert "no time zone; say whether it is in" in page.text
+    assert "no time zone; if it is in" in page.text
+    assert "zone_here-wrong" in page.ids
     assert "--tz" not in page.text
     # The letter and the fields are kept, line by line.
     sent = send(client, "/letter", letter=f"\n {text}", case="<17>").text
