@@ -22,7 +22,7 @@ from pathlib import Path
 
 from lab import addresses
 from lab.cluster import private_cluster
-from lab.demo_pages import picture_answer, standing_pages
+from lab.demo_pages import Pictured, picture_answer, standing_pages
 from lab.namespaces import ROOT, LabError
 from lab.network import build_lab
 from lab.rig import Rig, rigging
@@ -75,6 +75,8 @@ def demonstrate(*, keep: bool, web: bool, shown: Callable[[], None] = lambda: No
                 say("The same on the pages, ctaudit web")
                 address = standing.enter_context(standing_pages(rig))
                 tell_picture(picture_answer(address, *seen))
+                if not keep:
+                    print("KEEP=1 leaves the pages up until demo-down.", flush=True)
             if keep:
                 explain(rig, address)
                 shown()
@@ -208,11 +210,11 @@ def show_lines(rig: Rig) -> None:
             print(f"  {line}")
 
 
-def tell_picture(taken: Path | str) -> None:
-    """Where the picture is, or why there is none."""
+def tell_picture(taken: Pictured | str) -> None:
+    """Where the answer and its picture are, or why there is none."""
     print(
-        f"The answer, as a picture: {taken}"
-        if isinstance(taken, Path)
+        f"The answer's page: {taken.address}\nIts picture: {taken.picture}"
+        if isinstance(taken, Pictured)
         else f"No picture is taken: {taken}",
         flush=True,
     )

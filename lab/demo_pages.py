@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,8 +24,16 @@ def standing_pages(rig: Rig) -> Iterator[str]:
         yield pages.place
 
 
-def picture_answer(address: str, public: str, started: datetime) -> Path | str:
-    """The file with a picture of the answer; a sentence where there is no Chromium."""
+@dataclass(frozen=True)
+class Pictured:
+    """``address``: of the answer's page."""
+
+    address: str
+    picture: Path
+
+
+def picture_answer(address: str, public: str, started: datetime) -> Pictured | str:
+    """Of the answer; a sentence where there is no Chromium."""
     lacking = find_lacking()
     if lacking is not None:
         return lacking
@@ -36,7 +45,7 @@ def picture_answer(address: str, public: str, started: datetime) -> Path | str:
         send(browser)
         PICTURE.parent.mkdir(exist_ok=True)
         PICTURE.write_bytes(browser.take_picture())
-    return PICTURE
+        return Pictured(str(browser.driver.current_url), PICTURE)
 
 
 def send(browser: Browser) -> None:

@@ -2,8 +2,9 @@
 -- The part of ctaudit.traffic_query that puts connections together: CTEs of which the last, named
 -- connection, has one row for each, with the times at which its counters are known.
 -- Which rows are one connection: where the kernel's start is known, ctaudit.is_one holds where
--- tuple, id and start are equal, so they are joined by hash. Rows without that start, and openings
--- that no row with one explains, go through ctaudit.lives.
+-- tuple, id and start are equal, so they are joined by hash. Rows without that start, openings
+-- that no row with one explains, and all rows of a tuple and id of which some have a start and
+-- others have none, go through ctaudit.lives.
 --
 -- Parameters:
 --   p_party   the columns zones, address, proto and port, of a c of the rows
@@ -16,8 +17,23 @@ LANGUAGE sql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT replace(replace(replace(replace(replace(replace($query$
+    SELECT replace(replace(replace(replace(replace(replace(replace($query$
     WITH
+    -- Tuples and ids with a start in some rows and none in others.
+    mixed AS MATERIALIZED (
+        SELECT DISTINCT <tuple>, r.ct_id
+        FROM (
+            SELECT <tuple>, r.ct_id FROM (<ends>) AS r
+            WHERE r.started_source IS DISTINCT FROM 'k'
+            UNION ALL
+            SELECT <tuple>, r.ct_id FROM (<entries>) AS r WHERE r.started_at IS NULL
+        ) AS r
+        JOIN (
+            SELECT <tuple>, r.ct_id FROM (<ends>) AS r WHERE r.started_source = 'k'
+            UNION ALL
+            SELECT <tuple>, r.ct_id FROM (<entries>) AS r WHERE r.started_at IS NOT NULL
+        ) AS t USING (zones, proto, orig_src, orig_dst, orig_sport, orig_dport, ct_id)
+    ),
     -- What dumps and unobserved ends say of connections whose start is known.
     shown AS (
         SELECT
@@ -39,6 +55,7 @@ AS $function$
                 coalesce(r.ended_before, r.received_at)
             FROM (<ends>) AS r WHERE r.provenance = 'u' AND r.started_source = 'k'
         ) AS r
+        WHERE NOT EXISTS (<mixed>)
         GROUP BY <tuple>, r.ct_id, r.started_at
     ),
     timed AS (
@@ -60,6 +77,7 @@ AS $function$
         FROM (
             SELECT r.*, coalesce(r.ended_at, greatest(r.started_at, r.received_at)) AS gone_at
             FROM (<ends>) AS r WHERE r.provenance <> 'u' AND r.started_source = 'k'
+                AND NOT EXISTS (<mixed>)
         ) AS f
         FULL JOIN shown AS s ON f.orig_sport = s.orig_sport AND f.ct_id = s.ct_id
             AND f.started_at = s.started_at AND f.orig_src = s.orig_src
@@ -70,44 +88,63 @@ AS $function$
     sighted AS MATERIALIZED (
         SELECT row_number() OVER () AS number, u.*
         FROM (
+            -- Those that a row with the start does not explain.
             SELECT
-                'opening' AS kind, r.received_at, r.started_at,
-                ctaudit.start_from(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-                ) AS start_from,
-                ctaudit.start_until(
-                    r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-                ) AS start_until,
-                CASE r.started_source WHEN 'r' THEN r.started_after ELSE r.started_at END
+                'opening' AS kind, u.received_at, u.started_at, u.start_from, u.start_until,
+                CASE u.started_source WHEN 'r' THEN u.started_after ELSE u.started_at END
                     AS alive_at,
-                NULL::timestamptz AS gone_at, <tuple>, r.ct_id, r.reply_src, r.reply_sport,
-                r.status, NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
+                NULL::timestamptz AS gone_at, u.zones, u.proto, u.orig_src, u.orig_dst,
+                u.orig_sport, u.orig_dport, u.ct_id, u.reply_src, u.reply_sport, u.status,
+                NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
                 NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes
-            FROM ctaudit.opening_row AS r
-            WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
-                AND r.started_at < $2 AND <asked>
+            FROM (
+                SELECT
+                    r.*, ctaudit.start_from(
+                        r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
+                    ) AS start_from,
+                    ctaudit.start_until(
+                        r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
+                    ) AS start_until
+                FROM ctaudit.opening_row AS r
+                WHERE r.node_id = $5 AND r.received_at >= $6 AND r.received_at < $7
+                    AND r.started_at < $2 AND <asked>
+            ) AS u
+            WHERE NOT EXISTS (
+                SELECT FROM (<ends>) AS r
+                WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
+            ) AND NOT EXISTS (
+                SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
+            )
             UNION ALL
             SELECT
-                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at, NULL,
-                '-infinity', r.received_at,
-                coalesce(CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after),
+                CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END, r.received_at,
+                r.known_start, coalesce(r.known_start, '-infinity'),
+                coalesce(r.known_start, r.received_at), coalesce(
+                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after, r.known_start
+                ),
                 coalesce(r.ended_at, r.ended_before, r.received_at), <tuple>, r.ct_id,
                 r.reply_src, r.reply_sport, r.status, r.orig_packets, r.orig_bytes,
                 r.reply_packets, r.reply_bytes
-            FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
+            FROM (
+                SELECT r.*, NULL::timestamptz AS known_start
+                FROM (<ends>) AS r WHERE r.started_source IS DISTINCT FROM 'k'
+                UNION ALL
+                SELECT r.*, r.started_at
+                FROM (<ends>) AS r WHERE r.started_source = 'k' AND EXISTS (<mixed>)
+            ) AS r
             UNION ALL
             SELECT
-                'entry', r.received_at, NULL, '-infinity', r.received_at, r.received_at, NULL,
+                'entry', r.received_at, r.started_at, coalesce(r.started_at, '-infinity'),
+                coalesce(r.started_at, r.received_at), r.received_at, NULL,
                 <tuple>, r.ct_id, r.reply_src, r.reply_sport, r.status, r.orig_packets,
                 r.orig_bytes, r.reply_packets, r.reply_bytes
-            FROM (<entries>) AS r WHERE r.started_at IS NULL
+            FROM (
+                SELECT r.* FROM (<entries>) AS r WHERE r.started_at IS NULL
+                UNION ALL
+                SELECT r.* FROM (<entries>) AS r
+                WHERE r.started_at IS NOT NULL AND EXISTS (<mixed>)
+            ) AS r
         ) AS u
-        WHERE u.kind <> 'opening' OR NOT EXISTS (
-            SELECT FROM (<ends>) AS r
-            WHERE r.received_at >= $6 AND r.started_source = 'k' AND <explains>
-        ) AND NOT EXISTS (
-            SELECT FROM (<entries>) AS r WHERE r.started_at IS NOT NULL AND <explains>
-        )
     ),
     life AS MATERIALIZED (
         SELECT row_number() OVER () AS life, g.*, l.opening, l.entry, l.ending, l.unobserved,
@@ -175,7 +212,11 @@ AS $function$
         WHERE coalesce(c.gone_at, 'infinity') >= $1
     )
     $query$
-    , '<explains>',
+    , '<mixed>',
+    'SELECT FROM mixed AS m WHERE m.orig_sport = r.orig_sport AND m.ct_id = r.ct_id '
+    'AND m.orig_src = r.orig_src AND m.orig_dst = r.orig_dst AND m.orig_dport = r.orig_dport '
+    'AND m.proto = r.proto AND m.zones = r.zones'),
+    '<explains>',
     'r.orig_sport = u.orig_sport AND r.ct_id = u.ct_id AND r.orig_src = u.orig_src '
     'AND r.orig_dst = u.orig_dst AND r.orig_dport = u.orig_dport AND r.proto = u.proto '
     'AND r.zones = u.zones AND r.started_at BETWEEN u.start_from AND u.start_until'),

@@ -48,6 +48,18 @@ def test_a_day(client: Any) -> None:
     assert "overrun" in read(client, "/record?span=year&node=gw1").text
 
 
+def test_a_span_and_a_begin_are_not_both_taken(client: Any) -> None:
+    """Not one of them in silence; the form says which it shows."""
+    begin = (datetime.now(UTC) - timedelta(hours=30)).isoformat()
+    sent = client.get("/record", query_string={"span": "week", "from": begin})
+    assert sent.status_code == 400
+    page = Document(sent.text)
+    assert "--span 'week': From is there as well" in page.text
+    assert "span-wrong" in page.ids
+    shown = client.get("/record", query_string={"span": "", "from": begin}).text
+    assert '<option value="" selected>since From</option>' in shown
+
+
 def test_its_twin(client: Any) -> None:
     plain = client.get("/record.json?span=week").get_json()
     assert [node["node"] for node in plain["nodes"]] == ["gw1"]

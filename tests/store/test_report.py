@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_connection_end_to_end(dsn: str, file: Path) -> None:
     page = write_page(dsn, file, "1.2.3.4:53500", 60)
     local = after(60).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    assert "\nOne: exactly one connection fits.\n" in page
+    assert "\nOne: exactly one connection fits, of the internal host 192.168.1.129.\n" in page
     assert "the internal host 192.168.1.129 used the public address and port 1.2.3.4:53500" in page
     assert "\nInternal host\n192.168.1.129:53400\n" in page
     assert "\nConnected to\n19.1.16.7:443\n" in page

@@ -254,6 +254,36 @@ def test_a_start_that_is_not_known(empty: str) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+@pytest.mark.parametrize("has_opening", [True, False])
+def test_a_start_that_one_of_two_rows_lacks(empty: str, has_opening: bool, is_shown: bool) -> None:
+    """``is_shown``: the dump has it and the end has not; one connection either way.
+
+    The tuple's next connection, with the same id, is another.
+    """
+    gateway = Gateway(empty, "gw1")
+    gateway.note("start", second(-10), {"mode": "live", "timestamp": "1"})
+    first, later = Life(0, 100, 400, ((150, 3, 300), (350, 3, 300))), Life(0, 410, 450, ())
+    if has_opening:
+        gateway.record([opened(first.event(100), second(100))], second(110))
+    gateway.dump(second(200), [
+        first.event(200) | ({"start_sent": second(100)} if is_shown else {})
+    ])  # fmt: skip
+    gone = ended(first.event(400), second(100), second(400))
+    if is_shown:
+        gone |= {"start_sent": None, "stop_sent": None, "event_at": second(400)}
+    gateway.record([gone, opened(later.event(410), second(410)),
+                    ended(later.event(450), second(410), second(450))], second(500))  # fmt: skip
+    gateway.dump(second(600))
+    gateway.record([], second(700))
+    gateway.close()
+    rows = traffic(empty, 0, 600, 200)
+    assert [row["connections"] for row in rows] == [1, 1, 1]
+    assert [row["began"] for row in rows] == [1, 0, 1]
+    assert [row["bytes"] for row in rows] == [300, 300, 0]
+    assert summed(rows, "uncounted") == 0
+
+
 def test_without_any_dump(empty: str) -> None:
     gateway = Gateway(empty, "gw1")
     gateway.note("start", second(-10), {"mode": "live", "timestamp": "1"})

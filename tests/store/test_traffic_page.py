@@ -67,6 +67,8 @@ def test_a_broad_question_gets_a_notice(client: Any) -> None:
     assert notice in ask(client, **SPAN, by="host").text
     assert notice not in ask(client, **SPAN, by="host", case="1", reason="test").text
     assert notice not in ask(client, **SPAN, by="host", host="192.168.1.129").text
+    half = "This asked for every host without a reason, and is so on record."
+    assert half in ask(client, **SPAN, by="host", case="1").text
 
 
 def test_the_others(client: Any) -> None:

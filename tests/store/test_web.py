@@ -42,7 +42,10 @@ def test_a_question_has_its_answer_at_the_address_of_its_inquiry(
 ) -> None:
     place = ask(client)
     page = read(client, place)
-    assert "192.168.1.129" in page.text
+    assert (
+        page.text.count("One: exactly one connection fits, of the internal host 192.168.1.129.")
+        == 2
+    )
     assert "Asked by alice" in page.text
     assert "2026-17" in page.text
     number = int(place.rpartition("/")[2])
@@ -51,8 +54,11 @@ def test_a_question_has_its_answer_at_the_address_of_its_inquiry(
         "FROM ctaudit.inquiries() WHERE inquiry_id >= %s", [number]
     ).fetchall()  # fmt: skip
     assert rows[0] == (number, "ctaudit-web", "alice", "2026-17", "a letter", "who", 1)
-    # What is asked for the time line is on record for the same person.
+    # What is asked for the time line is on record for the same person, and is no page of its own.
     assert {row[1:4] for row in rows} == {("ctaudit-web", "alice", "2026-17")}
+    assert len(rows) == 2
+    sent = client.get(f"/inquiries/{rows[1][0]}", headers=ALICE)
+    assert (sent.status_code, sent.headers["Location"]) == (302, place)
 
 
 def test_the_twin_is_what_the_command_prints(client: Any, dsn: str) -> None:
@@ -255,7 +261,8 @@ def test_times_without_a_zone_or_a_day(client: Any) -> None:
     local = (after(60) + timedelta(0)).astimezone()
     text = f"{local:%Y-%m-%d %H:%M:%S} {PUBLIC} attacked 19.1.16.7:443\nits second line\n"
     page = fault(client, address="/letter", letter=text, case="<17>")
-    assert "no time zone; say whether it is in" in page.text
+    assert "no time zone; if it is in" in page.text
+    assert "zone_here-wrong" in page.ids
     assert "--tz" not in page.text
     # The letter and the fields are kept, line by line.
     sent = send(client, "/letter", letter=f"\n {text}", case="<17>").text

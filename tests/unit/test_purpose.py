@@ -8,7 +8,13 @@ from ipaddress import ip_network
 import pytest
 
 from ctaudit.errors import UsageError
-from ctaudit.query.purpose import UNSAID, Purpose, find_breadth, format_notice, read_purpose
+from ctaudit.query.purpose import (
+    UNSAID,
+    Purpose,
+    find_breadth,
+    format_notice,
+    read_purpose,
+)
 
 NOW = datetime(2026, 2, 22, 12, tzinfo=UTC)
 HOST, WIDE = ip_network("192.168.1.129"), ip_network("192.168.1.128/31")
@@ -58,5 +64,9 @@ def test_breadth(networks: dict[str, object], begin: datetime, end: datetime, br
 
 
 def test_the_notice_says_the_way_out() -> None:
-    assert format_notice("every host").startswith("this asked for every host without a case")
-    assert "--case, --reason" in format_notice("every host")
+    assert format_notice("every host", UNSAID) == (
+        "this asked for every host without a case and a reason (--case, --reason), and is so on "
+        "record"
+    )
+    half = format_notice("every host", Purpose(case="2026-17"))
+    assert "without a reason (--reason), and" in half

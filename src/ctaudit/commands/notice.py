@@ -24,4 +24,4 @@ def say_breadth(
 
     breadth = find_breadth(networks, begin, end, datetime.now(UTC))
     if breadth is not None and not purpose.is_said:
-        output.remark(format_notice(breadth))
+        output.remark(format_notice(breadth, purpose))

@@ -183,12 +183,12 @@ def _list_entries(picture: Columns) -> Sequence[Entry]:
     every = [column for row in picture.rows for column in row.columns]
     keys = picture.keys
     shown = (
-        (KNOWN, keys.known, any(each.amount for each in every)),
+        (KNOWN, keys.known, any((each.amount or 0) > each.interpolated for each in every)),
         (INTERPOLATED, keys.interpolated, any(each.interpolated for each in every)),
         (UNKNOWN, keys.unknown, any(each.amount is None for each in every)),
         (UNCOVERED, keys.uncovered, bool(picture.uncovered)),
     )
     entries = [Entry(paint, text) for paint, text, is_drawn in shown if is_drawn]
-    if any(each.is_least for each in every):
+    if any(each.is_least and each.amount is not None for each in every):
         entries.append(Entry(Paint("none"), keys.least))
     return entries

@@ -123,8 +123,15 @@ def find_breadth(
     return None
 
 
-def format_notice(breadth: str) -> str:
+def name_unsaid(purpose: Purpose) -> str:
+    """``a case and a reason``, or the one of the two that was not said."""
+    said = {"a case": purpose.case, "a reason": purpose.reason}
+    return " and ".join(name for name, value in said.items() if value is None)
+
+
+def format_notice(breadth: str, purpose: Purpose) -> str:
+    said = {"--case": purpose.case, "--reason": purpose.reason}
+    options = ", ".join(name for name, value in said.items() if value is None)
     return (
-        f"this asked for {breadth} without a case and a reason (--case, --reason); it is on "
-        "record without them"
+        f"this asked for {breadth} without {name_unsaid(purpose)} ({options}), and is so on record"
     )

@@ -34,11 +34,15 @@ def find_hosts(reply: Reply) -> frozenset[Address]:
 
 
 def count_found(reply: Reply) -> str:
-    return f"more than {ANSWERS_MAX}" if reply.cut else f"{len(list_recorded(reply)):,}"
+    return f"more than {ANSWERS_MAX:,}" if reply.cut else f"{len(list_recorded(reply)):,}"
 
 
 def format_headline(reply: Reply) -> str:
-    return text.HEADLINES[reply.verdict.name].format(count=count_found(reply))
+    name, hosts = reply.verdict.name, find_hosts(reply)
+    host = next(iter(hosts)) if len(hosts) == 1 else None
+    is_of_one = name == "several" and host is not None
+    form = text.HEADLINE_ONE_HOST if is_of_one else text.HEADLINES[name]
+    return form.format(count=count_found(reply), host=host)
 
 
 def find_basis(reply: Reply) -> Iterator[str]:
@@ -47,7 +51,10 @@ def find_basis(reply: Reply) -> Iterator[str]:
     if verdict.name != "unknown":
         names = list_nodes(reply)
         nodes = (text.ONE_GATEWAY if len(names) == 1 else text.GATEWAYS).format(", ".join(names))
-        yield f"{text.COMPLETE.format(nodes=nodes)} {text.RESTS[verdict.name]}"
+        rests = text.RESTS_CUT if reply.cut else text.RESTS[verdict.name]
+        yield f"{text.COMPLETE.format(nodes=nodes)} {rests}"
+        if verdict.name == "several":
+            yield text.SHARED
     else:
         found = bool(list_recorded(reply))
         if verdict.complete:

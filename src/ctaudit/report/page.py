@@ -188,7 +188,7 @@ def _list_timeline_notes(reply: Reply, timeline: Timeline) -> Iterator[str]:
     public = reply.question.public
     if public.port is None:
         yield text.TIMELINE_OF_ANSWERS
-    else:
+    elif timeline.lanes:
         yield text.TIMELINE_OF_PORT.format(public=public)
     bars = [bar for lane in timeline.lanes for bar in lane.bars]
     window = timeline.window

@@ -41,11 +41,12 @@ LABELS = SimpleNamespace(
 )  # fmt: skip
 
 HEADLINES: Mapping[str, str] = {
-    "one": "One: exactly one connection fits.",
+    "one": "One: exactly one connection fits, of the internal host {host}.",
     "none": "None: no connection fits.",
     "several": "Several: {count} connections fit, and the question does not tell them apart.",
     "unknown": "Unknown: the record cannot answer this question.",
 }
+HEADLINE_ONE_HOST = "Several: {count} connections fit, all of the internal host {host}."
 
 ONE_GATEWAY, GATEWAYS = "the gateway {}", "the gateways {}"
 OF_A_GATEWAY = "gateway {}"
@@ -55,16 +56,18 @@ COMPLETE = (
     "This rests on a complete record: {nodes} recorded without interruption then, and nothing is "
     "known to be missing."
 )
+SHARED = (
+    "A gateway may use one public port for several connections at once, if they go to different "
+    "remote ends."
+)
 RESTS: Mapping[str, str] = {
     "one": "So no other connection can be the one that was asked for.",
     "none": (
         "So a connection that the gateway translated or tracked at that time would have been found."
     ),
-    "several": (
-        "So no further connection fits. A gateway may use one public port for several connections "
-        "at once, if they go to different remote ends."
-    ),
+    "several": "So no further connection fits.",
 }
+RESTS_CUT = "More connections fit than are listed."
 BECAUSE = "The reason, as the record gives it:"
 LACKING_FOUND = (
     "What the record has is listed below. Another connection, which the record lacks, may be the "

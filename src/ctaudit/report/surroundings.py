@@ -73,16 +73,20 @@ def list_nodes(reply: Reply) -> list[str]:
 def ask_surroundings(connection: psycopg.Connection[Any], reply: Reply, ask: Ask) -> Surroundings:
     """``ask``: who's reply to a question, which is put on record as each one is."""
     question = reply.question
+    port = None if question.public.port is None else ask(widen(question))
+    nodes = list_nodes(reply)
+    if port is not None and not reply.coverage:
+        # Nobody had a record at the asked time, and somebody may have had one soon after it.
+        nodes = list_nodes(port)
     values = {
         **name_values(question),
-        "nodes": list_nodes(reply),
+        "nodes": nodes,
         "around_from": question.span.begin - AROUND,
         "around_until": question.span.end + AROUND,
     }
     with asking(connection):
         uncovered = select_rows(connection, Uncovered, _UNCOVERED, values)
         clocks = select_rows(connection, ClockState, _CLOCKS, values)
-    port = None if question.public.port is None else ask(widen(question))
     return Surroundings(port, tuple(uncovered), tuple(clocks))
 
 

@@ -84,11 +84,16 @@ def make_timeline(reply: Reply, around: Surroundings) -> Timeline:
         window,
         reply.question.span,
         lanes,
-        tuple(_find_doubtful(around, window)),
+        tuple(_find_doubtful(around, window)) if _has_record(reply, around) else (window,),
         reply.verdict.name != "unknown",
         len(order) - len(lanes),
         len(others),
     )
+
+
+def _has_record(reply: Reply, around: Surroundings) -> bool:
+    """Whether any gateway had one: of none the store names no part that it lacks."""
+    return bool(reply.coverage or (around.port is not None and around.port.coverage))
 
 
 def choose_window(

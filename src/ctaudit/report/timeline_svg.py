@@ -122,7 +122,8 @@ def _draw_asked(svg: Element, scale: TimeScale, timeline: Timeline, bottom: int,
 
 
 def _list_entries(timeline: Timeline, words: Words) -> list[Entry]:
-    """What the patterns say."""
-    entries = [Entry(_PAINT[_kind(timeline)], words.answer_key)]
-    entries.append(Entry(_PAINT["other"], words.other_key))
+    """What the patterns say, of those that are drawn."""
+    kinds = {bar.is_answer for lane in timeline.lanes for bar in lane.bars}
+    entries = [Entry(_PAINT[_kind(timeline)], words.answer_key)] * (True in kinds)
+    entries += [Entry(_PAINT["other"], words.other_key)] * (False in kinds)
     return entries + [Entry(_DOUBTFUL, words.doubtful_key)] * bool(timeline.doubtful)

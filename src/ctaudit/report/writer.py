@@ -25,10 +25,14 @@ QUESTIONS_MAX = 200
 
 
 class ReportWriter:
-    """Gathers the questions of a page as they are answered."""
+    """Gathers the questions of a page as they are answered.
+
+    ``inquiries``: numbers of those that its time lines asked.
+    """
 
     def __init__(self, purpose: Purpose) -> None:
         self.unread: Sequence[Unread] = ()
+        self.inquiries: list[int] = []
         self._purpose = purpose
         self._sections: list[Section] = []
         self._schema = 0
@@ -51,8 +55,12 @@ class ReportWriter:
         if not self._sections:
             self._schema = read_schema_version(connection).installed or 0
             self._login = connection.info.user
-        ask = partial(ask_who, connection, purpose=self._purpose, with_hints=False)
+        ask = partial(
+            ask_who, connection, purpose=self._purpose, with_hints=False, with_inquiry=True
+        )
         around = ask_surroundings(connection, reply, ask)
+        if around.port is not None and around.port.inquiry is not None:
+            self.inquiries.append(around.port.inquiry)
         self._sections.append(make_section(len(self._sections) + 1, asked, reply, around))
 
     def finish(self) -> Page:

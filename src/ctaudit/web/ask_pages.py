@@ -39,6 +39,7 @@ LETTER = ("zone_here", "date", "within", "case", "reason")
 LETTER_CONNECTIONS = 50  # shown of each question; without a port it may have hundreds
 # The database's slot is taken meanwhile; web servers before the pages give up a minute later.
 LETTER_SECONDS = 600.0
+_LACKS_ZONE = "give --tz"  # in what is said of a letter's time
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ def ask_letter() -> Any:
         if request.path.endswith(".json"):
             raise
         field = find_field(str(error), (*LETTER, "letter"), fields)
+        if field == "letter" and _LACKS_ZONE in str(error):
+            field = "zone_here"
         return _show(fields, _name_remedy(str(error)), field, text, of_letter=True)
     return _go_to(number)
 
@@ -148,9 +151,8 @@ def _read_sent(text: str) -> bytes:
 
 def _name_remedy(sentence: str) -> str:
     """A sentence on a letter's times, with the form's fields for the command line's options."""
-    return sentence.replace("give --tz", f"say whether it is in {name_zone()}, below").replace(
-        "give --date", "give the day, below"
-    )
+    tick = f"if it is in {name_zone()}, say so below"
+    return sentence.replace(_LACKS_ZONE, tick).replace("give --date", "give the day, below")
 
 
 def _answer_letter(fields: Fields, data: bytes) -> int:
@@ -193,8 +195,10 @@ def _find_questions(fields: Fields, data: bytes) -> Letter:
     if not letter.found:
         why = "; ".join(f"{each.place}: {each.reason}" for each in letter.unread[:3])
         raise UsageError(
-            f"letter: no question is in it{f' that could be read ({why})' if why else ''}; a "
-            "question is an address, best with its port, and a time"
+            f"letter: no question is in it that could be read: {why}"
+            if why
+            else "letter: no question is in it; a question is an address, best with its port, and "
+            "a time"
         )
     if len(letter.found) > QUESTIONS_MAX:
         raise UsageError(
@@ -220,6 +224,7 @@ def _keep(writer: ReportWriter, shown: Sequence[_Shown], plain: dict[str, Any]) 
     plain = {"inquiry": number, "inquiries": numbers, **plain}
     views = [each.view for each in shown]
     size = sum(1 + each.connections for each in shown)
-    answer = Kept(person().name, writer.finish(), views, plain, size, tuple(numbers[1:]))
+    others = (*numbers[1:], *writer.inquiries)
+    answer = Kept(person().name, writer.finish(), views, plain, size, others)
     kept().keep(number, answer)
     return number

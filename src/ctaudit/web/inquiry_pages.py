@@ -45,7 +45,12 @@ def list_all() -> Any:
         return render_template(
             "inquiries.html.j2", fields=fields, error=str(error), field_name=field, rows=()
         ), 400
-    rows = [view_inquiry(each, is_kept=_is_kept(each.inquiry_id)) for each in newest]
+    rows = [
+        view_inquiry(
+            each, is_kept=_is_kept(each.inquiry_id), home=kept().find_home(each.inquiry_id)
+        )
+        for each in newest
+    ]
     older = _list_address("inquiries.list_all", fields, before) if before else ""
     return render_template(
         "inquiries.html.j2", fields=fields, error="", field_name=None, rows=rows, older=older

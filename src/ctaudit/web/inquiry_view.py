@@ -11,7 +11,9 @@ from ctaudit.conntrack.event import name_protocol
 from ctaudit.query.inquiries import Inquiry
 from ctaudit.query.value_text import format_time, localise_times
 
-_SHOWN = {"from": "from", "until": "until"}
+_TIMES = ("from", "until")
+# Others follow in the record's own order.
+_ORDER = ("address", "port", *_TIMES, "remote", "remote_port", "proto")
 _INTERVAL = re.compile(r"(?:(\d+) days?)? ?(?:(\d+):(\d\d):(\d\d))?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -24,6 +26,8 @@ _WIDTHS = (
 
 @dataclass(frozen=True)
 class InquiryRow:
+    """``home``: of the inquiry with whose answer this one's is shown; None: it has its own page."""
+
     number: int
     asked_at: str
     person: str
@@ -32,13 +36,13 @@ class InquiryRow:
     question: str
     answers: str
     is_kept: bool
+    home: int | None = None
 
 
-def view_inquiry(inquiry: Inquiry, *, is_kept: bool) -> InquiryRow:
-    asked = ", ".join(
-        f"{name} {localise_times(str(value).replace('T', ' ', 1)) if name in _SHOWN else value}"
-        for name, value in inquiry.arguments.items()
-    )
+def view_inquiry(inquiry: Inquiry, *, is_kept: bool, home: int | None = None) -> InquiryRow:
+    said = inquiry.arguments
+    names = (*(name for name in _ORDER if name in said), *(n for n in said if n not in _ORDER))
+    asked = ", ".join(f"{name} {_format_argument(name, said[name])}" for name in names)
     if not inquiry.is_answered:
         answers = "not answered"
     else:
@@ -52,7 +56,15 @@ def view_inquiry(inquiry: Inquiry, *, is_kept: bool) -> InquiryRow:
         f"{inquiry.question}({asked})",
         answers,
         is_kept,
+        home,
     )
+
+
+def _format_argument(name: str, value: object) -> str:
+    if name in _TIMES:
+        return localise_times(str(value).replace("T", " ", 1))
+    is_proto = name == "proto" and str(value).isdigit()
+    return name_protocol(int(str(value))) if is_proto else str(value)
 
 
 def list_question(inquiry: Inquiry) -> dict[str, Any]:

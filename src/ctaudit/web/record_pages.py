@@ -73,9 +73,12 @@ def show_plain() -> Any:
 
 
 def _ask(fields: Fields) -> Recorded:
+    span, begin = fields.get("span"), fields.get("from")
+    if span is not None and begin is not None:
+        raise UsageError(record_text.SPAN_AND_FROM.format(span=span, begin=begin))
     question = read_record(
-        span=fields.get("span"),
-        begin=fields.get("from"),
+        span=span,
+        begin=begin,
         until=fields.get("until"),
         node=fields.get("node"),
     )

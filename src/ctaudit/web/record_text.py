@@ -27,6 +27,8 @@ KEYS: Mapping[str, str] = {
     "uncovered": "not recorded",
 }
 UNTIL_HINT = "2026-02-22 11:59, in local time, or with an offset; else now"
+FROM_HINT = "as Until; else a day, a week or a year before it"
+SPAN_AND_FROM = "--span {span!r}: From is there as well, {begin!r}; leave one of the two out"
 NODE_HINT = "its name; else all"
 TOO_LONG = "No answer in time: choose a shorter span, or one gateway by its name."
 MERGED = (
@@ -41,11 +43,11 @@ LABELS = SimpleNamespace(
     gaps="The latest gaps",
     node="Gateway", state="State", covered="Recorded", missing="In gaps", gap_count="Gaps",
     lag="Behind", dumps="Table dumps", clock="Clock", spool="Spool", remarks="To be known",
-    cause="Cause", meaning="That is", open="Not over", lost="Events lost", total="In all",
+    cause="Cause", open="Not over", lost="Events lost", total="In all",
     longest="Longest", first="First", last="Last until",
     begin="From", end="Until", length="Length", may_miss="May be missing",
     day="Day", week="Week", year="Year", earlier="Earlier", later="Later", until="Until",
-    span="Span", show="Show", json="as JSON",
+    span="Span", own="since From", show="Show", json="as JSON",
 )  # fmt: skip
 
 RUNNING = "records, {mode} mode, since {since}"

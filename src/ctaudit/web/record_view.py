@@ -221,8 +221,7 @@ def _view_cause(cause: GapCause) -> tuple[str, ...]:
         lost = text.AT_LEAST.format(count=lost, uncounted=f"{cause.uncounted:,}")
     return (
         cause.node,
-        cause.cause + _of_protocol(cause.proto),
-        CAUSES.get(cause.cause, ""),
+        _describe_cause(cause),
         f"{cause.gaps:,}",
         f"{cause.open:,}" if cause.open else "",
         lost,
@@ -231,6 +230,11 @@ def _view_cause(cause: GapCause) -> tuple[str, ...]:
         _format(cause.first_from),
         text.OPEN if cause.last_until is None else _format(cause.last_until),
     )
+
+
+def _describe_cause(cause: GapCause) -> str:
+    meaning = CAUSES.get(cause.cause)
+    return cause.cause + _of_protocol(cause.proto) + (f": {meaning}" if meaning else "")
 
 
 def _view_gap(gap: Gap, end: datetime) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from ctaudit.errors import UsageError
 from ctaudit.picture.columns import draw_columns
 from ctaudit.picture.durations import draw_durations
 from ctaudit.query.durations_text import plain_bin
-from ctaudit.query.purpose import Purpose, find_breadth, read_purpose
+from ctaudit.query.purpose import Purpose, find_breadth, name_unsaid, read_purpose
 from ctaudit.query.question import FlowsQuestion
 from ctaudit.query.traffic import (
     TrafficQuestion,
@@ -215,4 +215,4 @@ def _warn(question: TrafficQuestion, said: Purpose) -> list[str]:
         return []
     end = find_end(question)
     breadth = find_breadth({"--host": question.host}, question.begin, question.end, end)
-    return [] if breadth is None else [text.BROAD.format(breadth=breadth)]
+    return [] if breadth is None else [text.BROAD.format(breadth=breadth, unsaid=name_unsaid(said))]

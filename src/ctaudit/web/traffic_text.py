@@ -32,7 +32,7 @@ TOO_MANY_PARTIES = (
 )
 NO_NUMBER = "--top {top!r}: not a whole number"
 UNKNOWN_BY = "--by {by!r}: must be {words}"
-BROAD = "This asked for {breadth} without a case and a reason; it is on record without them."
+BROAD = "This asked for {breadth} without {unsaid}, and is so on record."
 HINTS: Mapping[str, str] = {
     "from": "2026-02-22 11:00, in local time, or with an offset; else a day ago",
     "until": "as From; else now",
@@ -109,8 +109,10 @@ DURATIONS_TITLE = "How long the connections had lasted that ended from {begin} u
 DURATIONS_AXIS = "until the kernel's entry expired, on a logarithmic scale"
 DURATIONS_NOTE = (
     "A connection lasts until the kernel's entry expires, so its duration includes the protocol's "
-    "closing time-out: a TCP connection that was closed in good order lasts at least the 120 s of "
-    "TIME_WAIT. The dashed lines are the kernel's time-outs, as they are by default."
+    "closing time-out: a TCP connection that was closed in good order lasts as long as its "
+    "TIME_WAIT, which a gateway can set to another time. The dashed lines are the kernel's "
+    "time-outs as they are by default; what a gateway has set (sysctl net.netfilter, "
+    "nf_conntrack_*_timeout) is not in the record."
 )
 DURATIONS_UNKNOWN = "{count} without a known start or end"
 PROTOCOLS_MAX = 8

@@ -121,14 +121,18 @@ def _draw_party(name: str, shares: Sequence[Share], most: int) -> Row:
 
 def _draw_bytes(share: Share) -> Column:
     """Where of no connection it is known what it carried there is a blank instead of a column."""
-    is_blank = share.bytes is None or (share.uncounted == share.connections and not share.bytes)
     return Column(
         share.bucket_from,
         share.bucket_until,
-        None if is_blank else share.bytes,
+        find_known(share, share.bytes),
         share.interpolated_bytes,
         share.uncounted > 0,
     )
+
+
+def find_known(share: Share, amount: int | None) -> int | None:
+    """A share's bytes or packets; None: of none of its connections anything is known."""
+    return amount if amount or share.uncounted < share.connections else None
 
 
 def _merge(
@@ -154,11 +158,17 @@ def count_connections(shares: Sequence[Share]) -> int:
 
 
 def _format_bytes_of(shares: Sequence[Share]) -> str:
-    octets = [share.bytes for share in shares if share.bytes is not None]
+    octets = _list_known(shares)
     if not octets:
         return "?"
     least = "\u2265 " if any(share.uncounted for share in shares) else ""
     return f"{least}{format_bytes(sum(octets))}"
+
+
+def _list_known(shares: Sequence[Share]) -> Sequence[int]:
+    """Bytes of the shares of which something is known."""
+    known = (find_known(share, share.bytes) for share in shares)
+    return [octets for octets in known if octets is not None]
 
 
 def _format_headline(shares: Sequence[Share]) -> str:
@@ -169,7 +179,7 @@ def _format_headline(shares: Sequence[Share]) -> str:
         parties[(share.rank, share.node, share.zone)].append(share)
     count = sum(map(count_connections, parties.values()))
     connections = format_count(count, "connection")
-    octets = [share.bytes for share in shares if share.bytes is not None]
+    octets = _list_known(shares)
     if not octets:
         return text.IN_ALL_UNKNOWN.format(connections=connections)
     form = text.IN_ALL_LEAST if any(share.uncounted for share in shares) else text.IN_ALL
@@ -183,7 +193,8 @@ def _list_notes(
         if any(share.rank is None for share in shares):
             yield text.TOP.format(count=question.top)
         most = max((share.bytes or 0 for share in shares), default=0)
-        yield text.FULL_HEIGHT.format(amount=format_bytes(most))
+        if most:
+            yield text.FULL_HEIGHT.format(amount=format_bytes(most))
     columns = list(map(_draw_bytes, shares))
     if any(column.interpolated for column in columns):
         yield text.INTERPOLATED
@@ -198,8 +209,9 @@ def _list_notes(
 
 
 def _sum_party(name: str, shares: Sequence[Share]) -> tuple[str, ...]:
-    packets = [share.packets for share in shares if share.packets is not None]
-    octets = [share.bytes for share in shares if share.bytes is not None]
+    known = (find_known(share, share.packets) for share in shares)
+    packets = [count for count in known if count is not None]
+    octets = _list_known(shares)
     return (
         name,
         f"{sum(octets):,}" if octets else "?",
@@ -215,13 +227,17 @@ def _list_numbers(question: TrafficQuestion, shares: Sequence[Share]) -> Iterato
         yield (
             _format(share.bucket_from),
             text.OTHERS if share.rank is None and question.by != "total" else party,
-            "?" if share.bytes is None else f"{share.bytes:,}",
+            _format_count(find_known(share, share.bytes)),
             f"{share.bytes_error:,}" if share.bytes_error else "",
-            "?" if share.packets is None else f"{share.packets:,}",
+            _format_count(find_known(share, share.packets)),
             f"{share.connections:,}",
             f"{share.began:,}",
             f"{share.uncounted:,}" if share.uncounted else "",
         )
+
+
+def _format_count(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
 
 
 def list_uncovered(uncovered: Sequence[Uncovered]) -> Iterator[str]:

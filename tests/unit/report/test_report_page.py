@@ -64,7 +64,7 @@ def text_of(html: str) -> str:
         (
             "one",
             (
-                "One: exactly one connection fits.",
+                "One: exactly one connection fits, of the internal host 192.168.1.129.",
                 "the gateway gw1 recorded without interruption then",
                 "the internal host 192.168.1.129 used the public address and port 1.2.3.4:53500.",
                 "That a certain person did it.",

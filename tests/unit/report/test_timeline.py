@@ -15,7 +15,7 @@ from ctaudit.query.time_notation import TimeSpan
 from ctaudit.query.uncovered import Uncovered
 from ctaudit.report import report_text
 from ctaudit.report.page import make_section
-from ctaudit.report.surroundings import Surroundings
+from ctaudit.report.surroundings import Surroundings, widen
 from ctaudit.report.timeline import LANES_MAX, Timeline, choose_window, make_timeline
 from ctaudit.report.timeline_svg import Words, draw
 from tests.unit.answers import COMPLETE, END, OPEN, OUTWARD, START, local_zone, other
@@ -104,6 +104,25 @@ def test_doubtful_parts_are_joined_and_cut() -> None:
     )
     made = make_timeline(reply(OUTWARD), around(QUESTION, OUTWARD, gaps=gaps))
     assert made.doubtful == (window,)
+
+
+def test_where_nobody_had_a_record_all_of_it_is_doubtful() -> None:
+    """Nothing is known then, so nothing is known to be complete, and the key says no more."""
+    nobody, near = make_reply(QUESTION, (), ()), make_reply(widen(QUESTION), (), ())
+    for port in (near, None):
+        made = make_timeline(nobody, Surroundings(port, (), ()))
+        assert made.doubtful == (made.window,)
+    section = make_section(1, EXAMPLE, nobody, Surroundings(near, (), ()))
+    assert report_text.TIMELINE_UNSURE in section.timeline
+    assert report_text.TIMELINE_SURE not in section.timeline
+    for word in (report_text.TIMELINE_UNPROVEN, report_text.TIMELINE_OTHER):
+        assert f">{word}</text>" not in section.timeline
+    assert not section.timeline_notes
+    # One that began to record soon after the asked time names what it lacks.
+    later = make_reply(widen(QUESTION), (), (COMPLETE,))
+    gap = Uncovered("gw1", None, ASKED.end + seconds(5), "before the first record")
+    made = make_timeline(nobody, Surroundings(later, (gap,), ()))
+    assert made.doubtful == (TimeSpan(made.window.begin, ASKED.end + seconds(5)),)
 
 
 def test_many_hosts_are_counted() -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ctaudit.query.inquiries import Inquiry
 from ctaudit.query.question import WhoQuestion, read_who
-from ctaudit.web.inquiry_view import list_question
+from ctaudit.web.inquiry_view import list_question, view_inquiry
+from tests.unit.answers import local_zone
 
 ASKED = datetime(2026, 2, 22, 13, tzinfo=UTC)
 
@@ -32,6 +33,21 @@ def on_record(question: WhoQuestion) -> Inquiry:
     said = {name: value for name, value in arguments.items() if value is not None}
     return Inquiry(7, ASKED, "ctaudit-web", "alice", None, None, "17", "a letter", "who", said, 1,
                    ASKED)  # fmt: skip
+
+
+def test_a_question_is_told_in_the_order_of_its_form() -> None:
+    question = read_who(
+        "1.2.3.4:53500", "2026-02-22 12:30:05Z", to="19.1.16.7:443", proto="tcp", zone="0"
+    )
+    inquiry = on_record(question)
+    shuffled = dict(sorted(inquiry.arguments.items(), key=lambda item: (len(item[0]), item[0])))
+    with local_zone("Europe/Berlin"):
+        row = view_inquiry(replace(inquiry, arguments=shuffled), is_kept=True, home=6)
+    assert row.question == (
+        "who(address 1.2.3.4, port 53500, from 2026-02-22 13:30:05+01:00, "
+        "until 2026-02-22 13:30:06+01:00, remote 19.1.16.7, remote_port 443, proto tcp, zone 0)"
+    )
+    assert (row.number, row.home) == (7, 6)
 
 
 def read_again(question: WhoQuestion) -> WhoQuestion:

@@ -89,7 +89,7 @@ def test_what_is_interpolated_not_counted_and_counted_in_part() -> None:
     assert columns[3].is_least
     assert shown.headline.startswith("In all at least 1,007 bytes in ")
     assert {text.INTERPOLATED, text.BLANK, text.LEAST} <= set(shown.notes)
-    assert [row[2] for row in shown.numbers] == ["1,000", "?", "0", "7"]
+    assert [row[2] for row in shown.numbers] == ["1,000", "?", "?", "7"]
 
 
 def test_where_accounting_was_off_there_is_no_number() -> None:
@@ -97,6 +97,30 @@ def test_where_accounting_was_off_there_is_no_number() -> None:
     assert "of none it is known how much it carried" in shown.headline
     assert shown.picture is not None and shown.picture.rows[0].note == "?"
     assert shown.numbers[0][2] == "?"
+
+
+def test_what_nothing_counted_is_nowhere_zero() -> None:
+    """Neither in the words, nor in the numbers, nor in the key of the picture."""
+    blank = replace(host(1, 0, 0), uncounted=3, packets=0)
+    shown = view(blank, replace(host(1, 1, 0), uncounted=3, packets=0), question=HOSTS)
+    assert shown.picture is not None
+    [row] = shown.picture.rows
+    assert (row.note, [column.amount for column in row.columns]) == ("?", [None, None])
+    assert "of none it is known how much it carried" in shown.headline
+    assert shown.parties == (("192.168.1.1", "?", "?", "4", "3"),)
+    assert [cells[2:5] for cells in shown.numbers] == [("?", "", "?")] * 2
+    assert not [note for note in shown.notes if "0 B" in note]
+    for frame in (WIDE, NARROW):
+        texts = [each.text for each in read(draw_columns(shown.picture, frame, "x")).iter()]
+        assert text.KEYS.unknown in texts
+        assert not {text.KEYS.known, text.KEYS.least, "0 B"} & set(texts)
+
+
+def test_what_is_wholly_interpolated_has_no_key_of_counted() -> None:
+    shown = view(replace(host(1, 0, 90), interpolated_bytes=90), question=HOSTS)
+    assert shown.picture is not None
+    texts = [each.text for each in read(draw_columns(shown.picture, WIDE, "x")).iter()]
+    assert text.KEYS.interpolated in texts and text.KEYS.known not in texts
 
 
 def test_by_host_with_the_others() -> None:
