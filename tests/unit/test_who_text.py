@@ -414,8 +414,9 @@ def test_hosts_are_counted_over_all() -> None:
     said = list(format_reply(reply, 10))
     assert "They belong to 2 different hosts." in said
     assert said[said.index("They belong to 2 different hosts.") - 2 :][:2] == [
-        "Not shown: 990 more; ctaudit who shows them.", "Not read: what is beyond the latest 1,000.",
-    ]  # fmt: skip
+        "Not shown: 990 more; ctaudit who shows them.",
+        "Not read: what is beyond the latest 1,000.",
+    ]
     assert plain_reply(reply)["hosts"] == ["192.168.1.129", "192.168.1.131"]
 
 

@@ -91,8 +91,8 @@ MAY_ONE_ANY_PORT = (
     "address {public}, and its internal host was {host}."
 )
 MAY_ONE_HOST = (
-    "The {count} connections that fit are all of one internal host, {host}. So that host used {public} "
-    "at the asked time; which of its connections is meant is not known."
+    "The {count} connections that fit are all of one internal host, {host}. So that host used "
+    "{public} at the asked time; which of its connections is meant is not known."
 )
 MAY_SEVERAL = (
     "If address, port and time of the question are right, the connection is one of the {count} "

@@ -238,7 +238,7 @@ def test_many_candidates_are_counted() -> None:
 @pytest.mark.parametrize(
     ("hosts", "said"),
     [
-        (["192.168.1.129"], "The more than 1,000 connections that fit are all of one internal host"),
+        (["192.168.1.129"], "more than 1,000 connections that fit are all of one internal host"),
         (["192.168.1.129", "192.168.1.131"], "one of the more than 1,000 that fit, of 2 internal"),
     ],
 )
