@@ -51,7 +51,7 @@ def find_basis(reply: Reply) -> Iterator[str]:
     if verdict.name != "unknown":
         names = list_nodes(reply)
         nodes = (text.ONE_GATEWAY if len(names) == 1 else text.GATEWAYS).format(", ".join(names))
-        rests = text.RESTS_CUT if reply.cut else text.RESTS[verdict.name]
+        rests = text.RESTS_CUT.format(most=ANSWERS_MAX) if reply.cut else text.RESTS[verdict.name]
         yield f"{text.COMPLETE.format(nodes=nodes)} {rests}"
         if verdict.name == "several":
             yield text.SHARED
