@@ -247,7 +247,7 @@ def test_of_more_than_were_read_nothing_is_said_to_be_all(hosts: list[str], said
     every = make_reply(QUESTION, found, (COMPLETE,), hosts=map(ip_address, hosts))
     section = make_section(1, ASKED, every, around(QUESTION))
     assert section.headline.startswith("Several: more than 1,000 connections fit")
-    (basis,) = section.basis
+    basis, _ = section.basis
     assert "no further connection" not in basis
     assert basis.endswith(
         "So every connection that fits is in it. They are more than the 1,000 that were read for "
