@@ -138,6 +138,7 @@ class _Scene:
 def run_web(stage: Stage, questions: int, pairs: int, seconds: float) -> Iterator[dict[str, Any]]:
     """Figures as they come. ``questions``: of p99, one after the other, four a second at most."""
     with _standing(stage) as scene:
+        gaps = scene.rig.count("gap")
         yield {"what": "ask", "events_a_second": 0, **_measure(scene, questions // 4)}
         with scene.load(questions / 4 + 2):
             time.sleep(1)
@@ -156,7 +157,7 @@ def run_web(stage: Stage, questions: int, pairs: int, seconds: float) -> Iterato
             "with": statistics.median(found[True]), "without": statistics.median(found[False]),
             "ratios": [round(a / b, 3) for a, b in zip(found[True], found[False], strict=True)],
             "answers": len(answers), "refusals": sum(crowd.refusals for crowd in crowds),
-            **_spread(answers), "gaps": scene.rig.count("gap") - 1,
+            **_spread(answers), "gaps": scene.rig.count("gap") - gaps,
         }  # fmt: skip
 
 

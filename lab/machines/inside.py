@@ -21,9 +21,9 @@ from lab.namespaces import ROOT
 _POSTGRESQL = {"bookworm": 15, "trixie": 17}
 # What tests/store wants beside what a machine has.
 _PACKAGES = (
-    "git", "pgbouncer", "postgresql-{}-pgtap", "python3-hypothesis", "python3-jinja2",
-    "python3-prometheus-client", "python3-pytest", "python3-pytest-xdist", "ulogd2", "ulogd2-json",
-    "ulogd2-pgsql", "weasyprint",
+    "apache2-bin", "git", "nginx-light", "pgbouncer", "postgresql-{}-pgtap", "python3-hypothesis",
+    "python3-jinja2", "python3-prometheus-client", "python3-pytest", "python3-pytest-xdist",
+    "ulogd2", "ulogd2-json", "ulogd2-pgsql", "weasyprint",
 )  # fmt: skip
 # sh -c _ENTER sh TREE CHECKOUT OBJECTS COMMAND...: in a mount namespace, in an empty folder.
 _ENTER = """
@@ -51,7 +51,8 @@ def testing_tree(release: str) -> Path:
         raise MachineError(f"{release!r} is none of {', '.join(_POSTGRESQL)}")
     whole = whole_tree(release)
     packages = [name.format(_POSTGRESQL[release]) for name in _PACKAGES]
-    recipe = " ".join(packages)
+    # Another tree below it has other packages, such as those of the pages.
+    recipe = " ".join([*packages, whole.with_name(f"{release}.recipe").read_text()])
     return keep_tree(f"{release}-tests", recipe, lambda tree: copy_tree(whole, tree, packages))
 
 

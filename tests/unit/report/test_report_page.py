@@ -23,9 +23,10 @@ from ctaudit.letter.reading import Found, Origin
 from ctaudit.query.holder import Holder
 from ctaudit.query.purpose import UNSAID
 from ctaudit.query.question import read_who
-from ctaudit.query.reply import make_reply
+from ctaudit.query.reply import ANSWERS_MAX, make_reply
 from ctaudit.report import pdf, report_text
 from ctaudit.report.asked import from_call, from_letter
+from ctaudit.report.conclusions import find_basis, format_headline
 from ctaudit.report.html import render_html
 from ctaudit.report.page import Page, make_section
 from ctaudit.report.surroundings import ClockState, Surroundings
@@ -129,6 +130,25 @@ def test_what_a_page_says(verdict: str, said: tuple[str, ...], unsaid: tuple[str
     text = text_of(html)
     assert [each for each in said if each not in text] == []
     assert [each for each in unsaid if each in text] == []
+
+
+def test_connections_of_one_host_name_it() -> None:
+    told = make_reply(QUESTION, [OUTWARD, replace(OUTWARD, ct_id=5, orig_sport=5)], [COMPLETE])
+    assert format_headline(told) == (
+        "Several: 2 connections fit, all of the internal host 192.168.1.129."
+    )
+
+
+def test_a_list_that_is_cut_does_not_say_that_no_further_one_fits() -> None:
+    many = [replace(OUTWARD, ct_id=number) for number in range(ANSWERS_MAX + 1)]
+    hosts = [OUTWARD.host, ip_address("192.168.1.131")]
+    told = make_reply(QUESTION, many, [COMPLETE], hosts=hosts)
+    assert format_headline(told) == (
+        "Several: more than 1,000 connections fit, and the question does not tell them apart."
+    )
+    basis = " ".join(find_basis(told))
+    assert report_text.RESTS_CUT in basis and report_text.SHARED in basis
+    assert report_text.RESTS["several"] not in basis
 
 
 class _Elements(HTMLParser):
