@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -240,4 +241,16 @@ def test_an_entry_made_by_a_tool_is_no_evidence(lab: Lab, cluster: Cluster) -> N
         rig.wait_until_read()
         openings = [(row["orig_sport"], row["provenance"]) for row in rig.rows("opening")]
         assert sorted(openings) == [(40703, "event"), (40704, "event")]
+        assert rig.count("gap") == 0
+
+
+def test_a_dump_is_asked_for(lab: Lab, cluster: Cluster) -> None:
+    with (
+        rigging(lab, cluster) as rig,
+        started(rig, "record"),
+        started(rig, "receive") as receiver,
+    ):
+        rig.wait_until_listening()
+        receiver.process.send_signal(signal.SIGUSR1)
+        rig.wait_until(lambda: "asked" in [dump["cause"] for dump in rig.rows("dump")])
         assert rig.count("gap") == 0
