@@ -21,6 +21,7 @@ AS $function$
             (k.value ->> 'question')::integer AS question, k.store_id,
             jsonb_populate_record(NULL::ctaudit.connection, k.value -> 'connection') AS c,
             nullif(k.value -> 'holder', 'null') AS holder,
+            coalesce((k.value ->> 'is_past')::boolean, false) AS is_past,
             ARRAY(SELECT h::inet FROM jsonb_array_elements_text(
                 CASE jsonb_typeof(k.value -> 'hosts') WHEN 'array' THEN k.value -> 'hosts'
                     ELSE '[]' END
@@ -37,9 +38,9 @@ AS $function$
                     AND ctaudit.is_continued(o.c, e.c)
             )) AS c
         FROM each AS e
-        WHERE NOT EXISTS (
+        WHERE NOT e.is_past AND NOT EXISTS (
             SELECT FROM each AS o
-            WHERE o.question = e.question AND o.store_id <> e.store_id
+            WHERE o.question = e.question AND o.store_id <> e.store_id AND NOT o.is_past
                 AND ctaudit.is_continued(e.c, o.c)
                 -- Equal in both: the one of the store that was added first stands.
                 AND NOT (ctaudit.is_continued(o.c, e.c) AND e.store_id < o.store_id)
