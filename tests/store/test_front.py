@@ -20,10 +20,13 @@ from ctaudit.errors import SchemaError
 from ctaudit.query.lookup import ask_who
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
+from ctaudit.web import inquiry_pages
 from lab.stores import ASKER, Fleet
+from tests.store import pages
 from tests.store.conftest import LOGINS
 from tests.store.fleets import open_fleet, stopped
 from tests.store.gateway import Gateway, ended, opened, tuples
+from tests.store.pages import AT, browsing, letter
 from tests.store.scenario import COUNTS, COVERED, OUT, after, fill_live, refuse, run, who
 
 PATIENCE = 2.0
@@ -114,6 +117,41 @@ def test_inquiries_stand_once(made: Fleet) -> None:
             (one["asked_by"], one["question"], one["answers"]) for one in done.json["inquiries"]
         ]
     assert seen == {"audrey": [("audrey", "who", 1)], "sue": [("audrey", "who", 1)], "desk": []}
+
+
+def test_the_pages_at_a_front(made: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One list of what a person asked, each question once, by the number of its answer."""
+    monkeypatch.setattr(inquiry_pages, "LISTED", 2)
+    with browsing(made.dsn("desk"), is_named=True) as client:
+        places = [pages.ask(client), pages.ask(client, address="/letter", letter=letter(10, 60))]
+        pages.ask(client, pages.BOB)
+        with stopped(made, "a"):
+            # By the number of the next store that has it.
+            places.append(pages.ask(client, public="1.2.3.5:50002", at=AT))
+        for place, words in zip(places, ("192.168.1.129", "2 questions", "store a"), strict=True):
+            assert words in pages.read(client, place).text
+            assert client.get(f"{place}.json", headers=pages.BOB).status_code == 404
+        said = [client.get(f"{place}.json", headers=pages.ALICE).json for place in places]
+        numbers = [number for one in said for number in one["inquiries"]]
+        assert [number % 1000 for number in numbers] == [1, 1, 1, 2]
+        listed: list[int] = []
+        address = "/inquiries.json"
+        while address:
+            plain = client.get(address, headers=pages.ALICE).json
+            listed = [each["inquiry_id"] for each in plain["inquiries"]] + listed
+            assert {each["on_behalf_of"] for each in plain["inquiries"]} == {"alice"}
+            address = plain["older"]
+        assert listed == numbers
+        assert "192.168.1.129" in pages.read(client, f"/inquiries/{numbers[0]}").text
+        newest = client.get("/inquiries.json?case=2026-17", headers=pages.BOSS).json["inquiries"]
+        assert [each["on_behalf_of"] for each in newest] == ["alice", "bob"]
+        # It has one number, whichever stores have it.
+        assert client.get(f"/inquiries/{numbers[0] + 2}", headers=pages.ALICE).status_code == 404
+    # Kept no longer: by what is on record.
+    with browsing(made.dsn("desk"), is_named=True) as client:
+        one = client.get(f"/inquiries/{numbers[0]}.json", headers=pages.ALICE).json
+        assert (one["inquiry_id"], one["answers"]) == (numbers[0], 1)
+        assert client.get(f"/inquiries/{numbers[0]}", headers=pages.BOB).status_code == 404
 
 
 _COMPLETE = (
