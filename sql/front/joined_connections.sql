@@ -47,13 +47,18 @@ AS $function$
         )
     ),
     placed AS (
-        SELECT j.*, row_number() OVER (
-            PARTITION BY j.question ORDER BY (j.c).started_at DESC NULLS LAST
-        ) AS nth
+        SELECT
+            j.*, row_number() OVER (
+                PARTITION BY j.question ORDER BY (j.c).started_at DESC NULLS LAST
+            ) AS nth,
+            count(*) OVER (PARTITION BY j.question) AS connections
         FROM joined AS j
+    ),
+    counted AS (
+        SELECT e.question, count(*) AS rows FROM each AS e GROUP BY e.question
     )
     SELECT
-        p.question, f.answers,
+        p.question, f.answers - n.rows + p.connections,
         CASE p.nth WHEN 1 THEN ARRAY(
             SELECT DISTINCT h FROM (
                 SELECT unnest(f.hosts) UNION ALL
@@ -61,7 +66,9 @@ AS $function$
             ) AS u (h)
         ) END,
         p.c, p.holder
-    FROM placed AS p JOIN ctaudit.found_connections(p_call) AS f USING (question)
+    FROM placed AS p
+    JOIN ctaudit.found_connections(p_call) AS f USING (question)
+    JOIN counted AS n USING (question)
     WHERE p_limit IS NULL OR p.nth <= p_limit
     ORDER BY p.question, p.nth;
 $function$;
