@@ -141,7 +141,13 @@ def test_the_pages_at_a_front(made: Fleet, monkeypatch: pytest.MonkeyPatch) -> N
             listed = [each["inquiry_id"] for each in plain["inquiries"]] + listed
             assert {each["on_behalf_of"] for each in plain["inquiries"]} == {"alice"}
             address = plain["older"]
-        assert listed == numbers
+        # Also what was asked for the surroundings of an answer; store b has all of it.
+        with psycopg.connect(made.stores["b"].dsn()) as connection:
+            [(asked,)] = connection.execute(
+                "SELECT count(*) FROM ctaudit.inquiries(p_by => 'desk for alice')"
+            ).fetchall()
+        assert len(listed) == len(set(listed)) == asked
+        assert [number for number in listed if number in numbers] == numbers
         assert "192.168.1.129" in pages.read(client, f"/inquiries/{numbers[0]}").text
         newest = client.get("/inquiries.json?case=2026-17", headers=pages.BOSS).json["inquiries"]
         assert [each["on_behalf_of"] for each in newest] == ["alice", "bob"]
