@@ -20,9 +20,15 @@ AS $function$
         (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
-        (SELECT min(lower(e.span)) - interval '1 min'
+        -- Asked for each connection, and few gateways have ever moved.
+        CASE WHEN EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p_node AND s.detail ?| '{handed_at,taken_at}'
+        ) THEN (
+            SELECT min(lower(e.span)) - interval '1 min'
             FROM unnest(ctaudit.elsewhere(p_node)) AS e (span)
-            WHERE coalesce(upper(e.span), 'infinity') > p_alive_at AND lower(e.span) IS NOT NULL),
+            WHERE coalesce(upper(e.span), 'infinity') > p_alive_at AND lower(e.span) IS NOT NULL
+        ) END,
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
             WHERE c.node = p_node AND c.ends)
     );
