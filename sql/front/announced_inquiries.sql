@@ -1,9 +1,16 @@
--- None: at a front a question has a number in each store, and its announcement is not looked for.
+-- By the numbers that ctaudit.latest_inquiries has.
 @signature announced_inquiries
 LANGUAGE sql
-STABLE
+VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+SET jit = off
 AS $function$
-    SELECT NULL::bigint WHERE false;
+    SELECT t.inquiry_id
+    FROM ctaudit.told_inquiries('front_latest_inquiries', jsonb_build_object(
+        'p_login', session_user::text, 'p_everybody', 'true',
+        'p_announcement', p_announcement::text
+    )) AS t
+    ORDER BY 1;
 $function$;

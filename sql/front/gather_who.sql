@@ -73,6 +73,26 @@ BEGIN
     END IF;
     PERFORM ctaudit.keep_coverage(v_call, p_questions);
     PERFORM ctaudit.keep_imports(v_call, p_questions);
+    -- What a gateway had open as it moved away is over, where the complete record of another store
+    -- does not have it.
+    WITH said AS MATERIALIZED (
+        SELECT k.store_id, k.arguments, c.node, c.complete, coalesce(
+            c.elsewhere @> tstzrange(k.asked_from, k.asked_until), false) AS is_elsewhere
+        FROM pg_temp.ctaudit_kept AS k, LATERAL jsonb_to_record(k.value) AS c (
+            node text, complete boolean, elsewhere tstzmultirange
+        )
+        WHERE k.kind = 'row' AND k.value ->> 'call' = v_call
+    )
+    UPDATE pg_temp.ctaudit_kept AS k SET value = k.value || '{"is_past": true}'
+    FROM said AS s
+    WHERE k.kind = 'found' AND k.question = v_call AND s.is_elsewhere AND s.store_id = k.store_id
+        AND s.node = k.value -> 'connection' ->> 'node'
+        AND s.arguments = p_questions -> ((k.value ->> 'question')::integer - 1)
+        AND EXISTS (
+            SELECT FROM said AS o
+            WHERE o.store_id <> s.store_id AND o.node = s.node AND o.arguments = s.arguments
+                AND o.complete AND NOT o.is_elsewhere
+        );
     -- With many, none is looked for nearer to the host: a store that has few of them has done so.
     DELETE FROM pg_temp.ctaudit_kept AS k
     USING ctaudit.found_connections(v_call) AS f

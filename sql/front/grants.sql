@@ -14,6 +14,7 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.nodes, ctaudit.imports,
     ctaudit.traffic, ctaudit.durations, ctaudit.pairs, ctaudit.metrics, ctaudit.recorded_spans,
     ctaudit.gap_causes, ctaudit.latest_gaps, ctaudit.record_basis, ctaudit.set_purpose,
-    ctaudit.requires_reason, ctaudit.stores, ctaudit.announced_inquiries
+    ctaudit.requires_reason, ctaudit.stores, ctaudit.announced_inquiries,
+    ctaudit.latest_inquiries
 TO ctaudit_auditor;
 GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervisor;

@@ -30,7 +30,8 @@ AS $function$
         FROM pg_temp.ctaudit_kept AS k, LATERAL jsonb_to_record(k.value) AS c (
             node text, complete boolean, why text, covered_from timestamptz,
             covered_until timestamptz, protocols smallint[], in_scope boolean, none_why text,
-            by_pair text, holds inet[], first_seen timestamptz, gone_at timestamptz
+            by_pair text, holds inet[], first_seen timestamptz, gone_at timestamptz,
+            elsewhere tstzmultirange
         )
         WHERE k.kind = 'row' AND k.question = p_key
             AND k.asked_from = (p_arguments ->> 'p_from')::timestamptz
@@ -50,7 +51,10 @@ AS $function$
             l.*, doubt.value AS doubt,
             scoped.in_scope AS scope_then,
             coalesce(l.gone_at < (p_arguments ->> 'p_from')::timestamptz, false)
-                OR l.first_seen >= (p_arguments ->> 'p_until')::timestamptz AS is_elsewhere
+                OR l.first_seen >= (p_arguments ->> 'p_until')::timestamptz
+                OR coalesce(l.elsewhere @> tstzrange(
+                    (p_arguments ->> 'p_from')::timestamptz, (p_arguments ->> 'p_until')::timestamptz
+                ), false) AS is_elsewhere
         FROM latest AS l
         LEFT JOIN LATERAL (
             SELECT s.value FROM said AS s

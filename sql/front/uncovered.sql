@@ -17,7 +17,7 @@ BEGIN
             'p_node', p_node, 'p_from', p_from::text, 'p_until', p_until::text,
             'p_open', p_open::text
         ))),
-        jsonb_build_object('name', 'nodes', 'each', '[{}]'::jsonb)
+        jsonb_build_object('name', 'presence', 'each', '[{}]'::jsonb)
     ), true) AS a;
     RETURN QUERY
     WITH part AS (
@@ -29,7 +29,7 @@ BEGIN
     ),
     known AS (
         SELECT k.store_id, n.* FROM pg_temp.ctaudit_kept AS k, LATERAL jsonb_to_record(k.value) AS n (
-            node text, first_seen timestamptz, retired_at timestamptz
+            node text, first_seen timestamptz, gone_at timestamptz, elsewhere tstzmultirange
         )
         WHERE k.kind = 'node' AND k.question = v_call AND n.first_seen IS NOT NULL
     ),
@@ -38,17 +38,20 @@ BEGIN
     own AS (
         SELECT
             p.node, p.why,
-            tstzrange(p.uncovered_from, p.uncovered_until) * tstzrange(
+            unnest(tstzmultirange(tstzrange(p.uncovered_from, p.uncovered_until) * tstzrange(
                 (SELECT max(k.first_seen) FROM known AS k JOIN known AS o USING (node)
                     WHERE k.node = p.node AND k.store_id = p.store_id
                         AND o.store_id <> k.store_id AND o.first_seen < k.first_seen),
                 (SELECT min(o.first_seen) FROM known AS k JOIN known AS o USING (node)
-                    WHERE k.node = p.node AND k.store_id = p.store_id AND k.retired_at IS NOT NULL
-                        AND o.store_id <> k.store_id AND o.first_seen >= k.retired_at)
-            ) AS span
+                    WHERE k.node = p.node AND k.store_id = p.store_id AND k.gone_at IS NOT NULL
+                        AND o.store_id <> k.store_id AND o.first_seen >= k.gone_at)
+            )) - coalesce((SELECT k.elsewhere FROM known AS k
+                WHERE k.node = p.node AND k.store_id = p.store_id AND EXISTS (
+                    SELECT FROM known AS o WHERE o.node = k.node AND o.store_id <> k.store_id
+                )), '{}')) AS span
         FROM part AS p WHERE p.node IS NOT NULL
     )
-    SELECT o.node, lower(o.span), upper(o.span), o.why FROM own AS o WHERE NOT isempty(o.span)
+    SELECT o.node, lower(o.span), upper(o.span), o.why FROM own AS o
     UNION ALL
     -- A store says this by itself; it holds for all of them only if none says more.
     SELECT p.node, p.uncovered_from, p.uncovered_until, p.why

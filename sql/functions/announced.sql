@@ -5,7 +5,8 @@
 --   2   it does while somebody listens: while a stream was received
 --   0   it does not
 -- A stream whose start does not tell the setting counts as one with 1. Between two streams of
--- one boot that both have 1 it was 1. Before the first stream nothing is known.
+-- one boot that both have 1 it was 1. Before the first stream nothing is known, but for what another
+-- store has said that handed the stream over (ctaudit.take_over).
 -- Parameters: p_node
 -- Returns: spans of time
 -- Tables touched: stream, note (read)
@@ -44,5 +45,8 @@ AS $function$
         ) AS k
         WINDOW later AS (ORDER BY k.at)
     ) AS m
-    WHERE m.events <> '0';
+    WHERE m.events <> '0'
+    UNION ALL
+    SELECT (s.detail ->> 'announced_from')::timestamptz, s.started_at
+    FROM ctaudit.stream AS s WHERE s.node = p_node AND s.detail ? 'announced_from';
 $function$;

@@ -12,7 +12,7 @@
 --                  and for -1, all others
 --     cap          at most so many rows of each
 -- Returns: the rows, each with the places of its item and of its arguments, from 0. A row of
---   completeness_for has in addition asked_proto, and first_seen and gone_at of ctaudit.presence
+--   completeness_for has in addition asked_proto, and the columns of ctaudit.presence
 -- Errors: CT007 front and store are of versions that do not go together; 55000 the transaction is not
 --   REPEATABLE READ; those of the functions
 -- Tables touched: those of the functions

@@ -9,7 +9,8 @@
 -- Returns: what ctaudit.take_over needs
 -- Errors: P0002 no such gateway; 55000 it is not known how its stream goes on: it has none, a dump is
 --   not recorded or compared to its end, or it was handed over to another store
--- Tables touched: node, stream, node_change, node_login, login_change; scope, gap, clock_doubt (read)
+-- Tables touched: node, stream, node_change, node_login, login_change; scope, gap, clock_doubt, note
+--   (read)
 CREATE OR REPLACE FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql
@@ -42,7 +43,10 @@ BEGIN
     IF v_stream.detail ->> 'moved_to' IS NULL THEN
         UPDATE ctaudit.stream AS s SET
             stopped_at = coalesce(s.stopped_at, v_at),
-            detail = s.detail || jsonb_build_object('moved_to', p_to)
+            detail = s.detail || jsonb_build_object(
+                'moved_to', p_to,
+                'handed_at', coalesce(s.detail -> 'handed_at', '[]') || to_jsonb(v_at)
+            )
         WHERE s.node = v_node AND s.stream = v_stream.stream;
         UPDATE ctaudit.node AS n SET retired_at = v_at WHERE n.node = v_node;
         PERFORM ctaudit.note_change(
@@ -51,8 +55,24 @@ BEGIN
     END IF;
     RETURN jsonb_build_object(
         'node', v_node, 'stream', v_stream.stream, 'mode', v_stream.mode, 'at', v_at,
-        'position', v_stream.position, 'detail', v_stream.detail - 'moved_to'::text,
+        'position', v_stream.position,
+        'detail', v_stream.detail - '{moved_to,announced_from,handed_at,taken_at}'::text[],
         'is_covered', v_stream.covered_from IS NOT NULL,
+        -- Of what began since then and was open, the DESTROY is sent.
+        'announced_from', (
+            SELECT max(greatest(a.announced_from, g.hidden_until))
+            FROM ctaudit.announced(v_node) AS a, LATERAL (
+                SELECT max(coalesce(h.gap_until, 'infinity')) AS hidden_until FROM ctaudit.gap AS h
+                WHERE h.node = v_node AND h.cause = 'not announced'
+            ) AS g
+            WHERE a.announced_from <= v_at AND NOT EXISTS (
+                SELECT FROM ctaudit.announced(v_node) AS b
+                WHERE b.announced_from < a.announced_from AND b.announced_until >= a.announced_from
+            ) AND EXISTS (
+                SELECT FROM ctaudit.announced(v_node) AS n
+                WHERE v_at BETWEEN n.announced_from AND n.announced_until
+            )
+        ),
         'scope', (
             SELECT to_jsonb(s) FROM ctaudit.scope AS s
             WHERE s.node = v_node ORDER BY s.scope_id DESC LIMIT 1

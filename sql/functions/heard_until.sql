@@ -2,9 +2,10 @@
 -- Until when the end of a connection that was alive at a time would have been recorded.
 -- Parameters: p_node; p_alive_at; p_proto   the connection's protocol
 -- Returns: a minute before the first gap after p_alive_at in which an end of that protocol may
---   have been lost: the kernel sends the DESTROY of an expired entry up to a minute later; else
---   until when the node's ends are covered; NULL: nothing is covered
--- Tables touched: gap, coverage (read)
+--   have been lost: the kernel sends the DESTROY of an expired entry up to a minute later; a minute
+--   before another store took over; else until when the node's ends are covered; NULL: nothing is
+--   covered
+-- Tables touched: gap, coverage, stream (read)
 CREATE OR REPLACE FUNCTION ctaudit.heard_until(
     p_node text,
     p_alive_at timestamptz,
@@ -20,6 +21,15 @@ BEGIN
         (SELECT min(g.gap_from) - interval '1 min' FROM ctaudit.gap AS g
             WHERE g.node = p_node AND g.hides_ends AND (g.proto IS NULL OR g.proto = p_proto)
                 AND coalesce(g.sound_from, 'infinity') > p_alive_at),
+        -- Asked for each connection, and few gateways have ever moved.
+        CASE WHEN EXISTS (
+            SELECT FROM ctaudit.stream AS s
+            WHERE s.node = p_node AND s.detail ?| '{handed_at,taken_at}'
+        ) THEN (
+            SELECT min(lower(e.span)) - interval '1 min'
+            FROM unnest(ctaudit.elsewhere(p_node)) AS e (span)
+            WHERE coalesce(upper(e.span), 'infinity') > p_alive_at AND lower(e.span) IS NOT NULL
+        ) END,
         (SELECT max(c.covered_until) FROM ctaudit.coverage AS c
             WHERE c.node = p_node AND c.ends)
     );

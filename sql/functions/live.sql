@@ -8,7 +8,8 @@
 --   p_port   only those with this port on the public side; NULL: all
 -- Returns: connections in state 'open'
 -- Errors: 0A000 the node records in another mode than live, so that openings or ends are missing, or
---   was imported; P0002 no gateway has that name
+--   was imported, or was taken over from another store and no dump came since; P0002 no gateway has
+--   that name
 -- Tables touched: inquiry, inquiry_answer (written); node, node_change, stream, dump, clock_doubt,
 --   opening, dump_entry, flow (read)
 CREATE OR REPLACE FUNCTION ctaudit.live(
@@ -46,6 +47,22 @@ BEGIN
         RAISE EXCEPTION 'gateway % records in mode %, which does not store %: what is open now is '
             'not known; ask ctaudit.flows(), or let it record with mode = "live"', v_other.node,
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
+            USING ERRCODE = '0A000';
+    END IF;
+    SELECT n.node, t.at INTO v_other
+    FROM unnest(v_nodes) AS n (node), LATERAL (
+        SELECT max(a.at::timestamptz) AS at
+        FROM ctaudit.stream AS s, jsonb_array_elements_text(s.detail -> 'taken_at') AS a (at)
+        WHERE s.node = n.node
+    ) AS t
+    WHERE NOT EXISTS (
+        SELECT FROM ctaudit.dump AS d
+        WHERE d.dump_id = ctaudit.last_dump(n.node) AND d.began_at >= t.at
+    );
+    IF v_other.at IS NOT NULL THEN
+        RAISE EXCEPTION 'gateway % was taken over from another store at %, and no table dump has been '
+            'recorded since: what is open now is not known; ask again in a moment, or run systemctl '
+            'reload ctaudit-receiver on the gateway', v_other.node, v_other.at
             USING ERRCODE = '0A000';
     END IF;
     v_arguments := jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port);

@@ -13,7 +13,7 @@
 --   ended; $13, $14 when the entries of both were received
 --   $17 of each row all openings are looked for: false: only where its end may be of two in the portion
 --   $18 the node; $19 no end was received earlier
--- Tables touched: none; the query: flow_row; opening_row, dump_entry_row, gap (read)
+-- Tables touched: none; the query: flow_row; opening_row, dump_entry_row, stream, note (read)
 CREATE OR REPLACE FUNCTION ctaudit.silent_query(p_portion text)
 RETURNS text
 LANGUAGE sql
@@ -109,15 +109,17 @@ AS $function$
             ORDER BY
                 c.zones, c.proto, c.orig_src, c.orig_dst, c.orig_sport, c.orig_dport, c.ct_id,
                 c.started_source = 'k' DESC, c.started_at DESC NULLS LAST
-            RETURNING started_at, ended_after
+            RETURNING started_at, started_source, ended_after
         )
         SELECT
             (SELECT count(*) FROM portion), count(*), min(added.ended_after) FROM added
-        -- What began while events were off announces no end, even after they are on again.
-        WHERE NOT EXISTS (
-            SELECT FROM ctaudit.gap AS g
-            WHERE g.node = $18 AND g.cause = 'nf_conntrack_events = 0'
-                AND added.started_at BETWEEN g.gap_from AND coalesce(g.gap_until, 'infinity')
+        -- Whose NEW was heard, or who began when it would have been; and whose end no other store has.
+        WHERE (added.started_source IN ('e', 'r') OR added.started_source = 'k' AND EXISTS (
+            SELECT FROM ctaudit.announced($18) AS a
+            WHERE added.started_at BETWEEN a.announced_from AND a.announced_until
+        )) AND NOT (
+            ctaudit.elsewhere($18)
+            && tstzrange(added.ended_after, greatest($16, added.ended_after), '[]')
         )
     $query$;
 $function$;

@@ -36,7 +36,11 @@ BEGIN
     )
     SELECT
         v_node, n.node_id, v_id, v_mode, v_at, clock_timestamp(), v_position, v_at, v_at,
-        p_handed -> 'detail'
+        (p_handed -> 'detail') || jsonb_strip_nulls(jsonb_build_object(
+            'announced_from', p_handed -> 'announced_from',
+            'handed_at', v_known.detail -> 'handed_at',
+            'taken_at', coalesce(v_known.detail -> 'taken_at', '[]') || to_jsonb(v_at)
+        ))
     FROM ctaudit.node AS n WHERE n.node = v_node
     -- It was here before, and comes back.
     ON CONFLICT (node, stream) DO UPDATE SET

@@ -36,6 +36,7 @@ DECLARE
     c_hour constant interval := '1 hour';
     c_least constant interval := '1 us';
     v_first timestamptz := date_trunc('hour', p_from + c_hour - c_least);
+    v_elsewhere CONSTANT tstzmultirange := ctaudit.elsewhere(p_node.node);
 BEGIN
     -- Where a bucket does not begin with an hour, its edges are counted.
     IF p_is_kept AND p_by IN ('host', 'total') AND (
@@ -60,6 +61,7 @@ BEGIN
                 v_first, greatest(date_trunc('hour', p_until), v_first)
             ) AS span) AS l
             WHERE s.node_id = p_node.node_id AND s.summed_at > '-infinity' AND NOT isempty(l.span)
+                AND NOT l.span && v_elsewhere
         ) AS d
         CROSS JOIN LATERAL generate_series(
             lower(d.span), upper(d.span) - c_hour,
@@ -88,7 +90,9 @@ BEGIN
             AND (p_host IS NULL OR k.host <<= p_host)
         GROUP BY 1, 2, 3;
     END IF;
-    FOR v_span IN SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept) LOOP
+    FOR v_span IN
+        SELECT unnest(tstzmultirange(tstzrange(p_from, p_until)) - v_kept - v_elsewhere)
+    LOOP
         RETURN QUERY
         SELECT
             s.bucket_from, s.zones, s.address, s.proto, s.port,

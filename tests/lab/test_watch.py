@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from lab.service import Service, listening_rig, started
 from lab.traffic import holding
 from lab.traffic.clashing import make_clashes
 from lab.witness import delete_all, list_table
+from tests.markers import torture
 
 ONE, NONE, UNKNOWN = 0, 1, 4
 SECOND = timedelta(seconds=1)
@@ -240,4 +242,39 @@ def test_an_entry_made_by_a_tool_is_no_evidence(lab: Lab, cluster: Cluster) -> N
         rig.wait_until_read()
         openings = [(row["orig_sport"], row["provenance"]) for row in rig.rows("opening")]
         assert sorted(openings) == [(40703, "event"), (40704, "event")]
+        assert rig.count("gap") == 0
+
+
+def test_a_dump_is_asked_for(lab: Lab, cluster: Cluster) -> None:
+    with (
+        rigging(lab, cluster) as rig,
+        started(rig, "record"),
+        started(rig, "receive") as receiver,
+    ):
+        rig.wait_until_listening()
+        receiver.process.send_signal(signal.SIGUSR1)
+        rig.wait_until(lambda: "asked" in [dump["cause"] for dump in rig.rows("dump")])
+        assert rig.count("gap") == 0
+
+
+@pytest.mark.parametrize("seconds", [torture(150)])
+def test_what_began_before_anybody_listened(lab: Lab, cluster: Cluster, seconds: int) -> None:
+    """With nf_conntrack_events = 2 the kernel announces no end of it; that is no gap."""
+    delete_all(lab)
+    with (
+        changed_sysctl(lab.gateway, EVENTS, 2),
+        holding(lab, source=OTHER_CLIENT, source_port=40705),
+        rigging(lab, cluster, settings=OFTEN) as rig,
+        changed_sysctl(lab.gateway, EVENTS, 1),
+        started(rig, "record"),
+        started(rig, "receive"),
+    ):
+        rig.wait_until_listening()
+        rig.wait_until_read()
+        delete_all(lab)
+        unobserved = "SELECT count(*) FROM ctaudit.flow WHERE provenance = 'unobserved'"
+        # Two dumps at least two minutes apart do not show it.
+        rig.wait_until(lambda: rig.query(unobserved) == [(1,)], patience=seconds)
+        rig.wait_until_read()
+        assert [row["provenance"] for row in rig.rows("flow")] == ["unobserved"]
         assert rig.count("gap") == 0

@@ -53,6 +53,16 @@ def test_restarts_under_load(gateway: BootedGateway) -> None:
     assert len(streams) == 1
 
 
+def test_a_reload_dumps_the_table(gateway: BootedGateway) -> None:
+    """Within the unit's sandbox; the process goes on."""
+    process = gateway.machine.show(RECEIVER, "MainPID")
+    gateway.machine.systemctl("reload", RECEIVER)
+    asked = "SELECT FROM ctaudit.dump WHERE cause = 'asked' AND ended_at IS NOT NULL"
+    gateway.wait_until(lambda: bool(gateway.query(asked)))
+    assert gateway.machine.show(RECEIVER, "MainPID") == process
+    assert gateway.gaps() == []
+
+
 def test_receiver_killed_right_after_an_overrun(booted: BootedGateway) -> None:
     booted.begin_anew(_SMALL)
     first = booted.opened

@@ -30,3 +30,12 @@ def open_fleet(
         yield made
     finally:
         opening.__exit__(None, None, None)
+
+
+@contextmanager
+def stopped(made: Fleet, name: str) -> Iterator[None]:
+    made.stores[name].stop("immediate")
+    try:
+        yield
+    finally:
+        made.stores[name].start()

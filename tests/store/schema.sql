@@ -678,6 +678,11 @@ CREATE FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until times
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.elsewhere(p_node text) RETURNS tstzmultirange
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.elsewhere(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -895,6 +900,12 @@ CREATE FUNCTION ctaudit.front_inquiries(p_case text DEFAULT NULL::text, p_by tex
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text DEFAULT NULL::text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_shared text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 1000) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone, login text, shared text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    AS ...;
+ALTER FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text, p_everybody boolean, p_number bigint, p_shared text, p_announcement uuid, p_until timestamp with time zone, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text DEFAULT NULL::text) RETURNS TABLE(node text, cause text, proto smallint, gaps bigint, open bigint, lost bigint, uncounted bigint, seconds double precision, longest double precision, first_from timestamp with time zone, last_until timestamp with time zone)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1394,7 +1405,7 @@ CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.presence(p_node text) RETURNS TABLE(first_seen timestamp with time zone, gone_at timestamp with time zone)
+CREATE FUNCTION ctaudit.presence(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, first_seen timestamp with time zone, gone_at timestamp with time zone, elsewhere tstzmultirange)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -2980,6 +2991,7 @@ REVOKE ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days intege
 GRANT ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer, p_rows bigint) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.elsewhere(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) FROM PUBLIC;
@@ -3007,6 +3019,8 @@ REVOKE ALL ON FUNCTION ctaudit.front_call(p_call jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.front_call(p_call jsonb) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) TO ctaudit_front;
+REVOKE ALL ON FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text, p_everybody boolean, p_number bigint, p_shared text, p_announcement uuid, p_until timestamp with time zone, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text, p_everybody boolean, p_number bigint, p_shared text, p_announcement uuid, p_until timestamp with time zone, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.gap_causes(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;

@@ -20,10 +20,13 @@ from ctaudit.errors import SchemaError
 from ctaudit.query.lookup import ask_who
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
+from ctaudit.web import inquiry_pages
 from lab.stores import ASKER, Fleet
+from tests.store import pages
 from tests.store.conftest import LOGINS
-from tests.store.fleets import open_fleet
-from tests.store.gateway import STEP, Gateway, ended, opened, tuples
+from tests.store.fleets import open_fleet, stopped
+from tests.store.gateway import Gateway, ended, opened, tuples
+from tests.store.pages import AT, browsing, letter
 from tests.store.scenario import COUNTS, COVERED, OUT, after, fill_live, refuse, run, who
 
 PATIENCE = 2.0
@@ -116,6 +119,47 @@ def test_inquiries_stand_once(made: Fleet) -> None:
     assert seen == {"audrey": [("audrey", "who", 1)], "sue": [("audrey", "who", 1)], "desk": []}
 
 
+def test_the_pages_at_a_front(made: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One list of what a person asked, each question once, by the number of its answer."""
+    monkeypatch.setattr(inquiry_pages, "LISTED", 2)
+    with browsing(made.dsn("desk"), is_named=True) as client:
+        places = [pages.ask(client), pages.ask(client, address="/letter", letter=letter(10, 60))]
+        pages.ask(client, pages.BOB)
+        with stopped(made, "a"):
+            # By the number of the next store that has it.
+            places.append(pages.ask(client, public="1.2.3.5:50002", at=AT))
+        for place, words in zip(places, ("192.168.1.129", "2 questions", "store a"), strict=True):
+            assert words in pages.read(client, place).text
+            assert client.get(f"{place}.json", headers=pages.BOB).status_code == 404
+        said = [client.get(f"{place}.json", headers=pages.ALICE).json for place in places]
+        numbers = [number for one in said for number in one["inquiries"]]
+        assert [number % 1000 for number in numbers] == [1, 1, 1, 2]
+        listed: list[int] = []
+        address = "/inquiries.json"
+        while address:
+            plain = client.get(address, headers=pages.ALICE).json
+            listed = [each["inquiry_id"] for each in plain["inquiries"]] + listed
+            assert {each["on_behalf_of"] for each in plain["inquiries"]} == {"alice"}
+            address = plain["older"]
+        # Also what was asked for the surroundings of an answer; store b has all of it.
+        with psycopg.connect(made.stores["b"].dsn()) as connection:
+            [(asked,)] = connection.execute(
+                "SELECT count(*) FROM ctaudit.inquiries(p_by => 'desk for alice')"
+            ).fetchall()
+        assert len(listed) == len(set(listed)) == asked
+        assert [number for number in listed if number in numbers] == numbers
+        assert "192.168.1.129" in pages.read(client, f"/inquiries/{numbers[0]}").text
+        newest = client.get("/inquiries.json?case=2026-17", headers=pages.BOSS).json["inquiries"]
+        assert [each["on_behalf_of"] for each in newest] == ["alice", "bob"]
+        # It has one number, whichever stores have it.
+        assert client.get(f"/inquiries/{numbers[0] + 2}", headers=pages.ALICE).status_code == 404
+    # Kept no longer: by what is on record.
+    with browsing(made.dsn("desk"), is_named=True) as client:
+        one = client.get(f"/inquiries/{numbers[0]}.json", headers=pages.ALICE).json
+        assert (one["inquiry_id"], one["answers"]) == (numbers[0], 1)
+        assert client.get(f"/inquiries/{numbers[0]}", headers=pages.BOB).status_code == 404
+
+
 _COMPLETE = (
     "SELECT complete FROM ctaudit.completeness_for(NULL, %(from)s, %(until)s, '1.2.3.7', 7, "
     "p_proto => %(proto)s::smallint, p_hosts => %(hosts)s::inet[]) WHERE node = 'gw5'"
@@ -150,15 +194,6 @@ def test_what_is_committed_between_two_calls(made: Fleet) -> None:
             assert is_complete(connection, None, "{10.0.0.1}")
             assert is_complete(connection, 6, "{}")
     gateway.close()
-
-
-@contextmanager
-def stopped(made: Fleet, name: str) -> Iterator[None]:
-    made.stores[name].stop("immediate")
-    try:
-        yield
-    finally:
-        made.stores[name].start()
 
 
 @contextmanager
@@ -365,86 +400,3 @@ def test_a_front_is_no_store_and_a_store_no_front(made: Fleet) -> None:
     assert schema.upgrade(made.front.dsn()).is_front
     assert "it is a front" in run("schema", "status", "--dsn", made.front.dsn()).out
     assert ask(made).verdict.name == "one"
-
-
-class Moved:
-    """A gateway in store a that goes on in store b, with a connection open at the move."""
-
-    def __init__(self, made: Fleet) -> None:
-        self.old = Gateway(made.stores["a"].dsn(user="rex"), "gw9")
-        self.across = make_event("192.168.9.9 40000 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.9 9")
-        before = make_event("192.168.9.8 40000 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.9 8")
-        self.since = make_event("192.168.9.7 40000 > 19.1.16.7 443", "19.1.16.7 443 > 1.2.3.9 7")
-        self.old.listen(after(-600))
-        self.old.record(
-            [opened(before, after(10)), ended(before, after(10), after(50)),
-             opened(self.across, after(20))],
-            after(1000),
-        )  # fmt: skip
-        # What the next dump says of it is compared with the calls that follow.
-        self.old.dump(after(1010), [self.across])
-        for second in range(1020, 1200, 60):
-            self.old.record([], after(second))
-
-    def go_on(self, made: Fleet) -> None:
-        new = Gateway(made.stores["b"].dsn(user="rex"), "gw9")
-        new.stream, new.position = self.old.stream, self.old.position
-        new.record(
-            [opened(self.since, after(1300)), ended(self.since, after(1300), after(1310)),
-             ended(self.across, after(20), after(1500))],
-            after(1600),
-        )  # fmt: skip
-        new.dump(after(1700), [])
-        new.record([], COVERED)
-        new.close()
-
-
-def test_a_gateway_moves_to_another_store(made: Fleet) -> None:
-    moved = Moved(made)
-    words = ("node", "move", "gw9", "--dsn", made.stores["a"].dsn(), "--login", "rex")
-    done = run(*words, "--to", made.stores["b"].dsn())
-    assert done.status == 0, done.err
-    assert "gw9 is recorded in " in done.out
-    # A call that is repeated changes nothing; one to a third store is refused.
-    assert run(*words, "--to", made.stores["b"].dsn()).status == 0
-    assert "was handed over to" in refuse(2, *words, "--to", made.stores["c"].dsn())
-    with pytest.raises(psycopg.Error, match="gw9"):
-        moved.old.record([], after(1300))
-    moved.old.close()
-    moved.old.position -= STEP
-    moved.go_on(made)
-
-    def say(port: int, seconds: float, node: str | None = None) -> tuple[str, list[str]]:
-        with connect(made.dsn("audrey"), "auditor") as connection:
-            question = read_who(f"1.2.3.9:{port}", after(seconds).isoformat(), node=node)
-            reply = ask_who(connection, question, with_hints=False)
-        return reply.verdict.name, [str(one.host) for one in reply.answers]
-
-    for node in (None, "gw9"):
-        assert say(8, 30, node) == ("one", ["192.168.9.8"])
-        assert say(8, 900, node) == ("none", [])
-        assert say(7, 1305, node) == ("one", ["192.168.9.7"])
-        assert say(7, 1400, node) == ("none", [])
-        # Opened in one store, ended in the other: one connection on both sides of the move.
-        assert say(9, 500, node) == ("one", ["192.168.9.9"])
-        assert say(9, 1400, node) == ("one", ["192.168.9.9"])
-        # A span over the move is of both, and of neither alone.
-        with connect(made.dsn("audrey"), "auditor") as connection:
-            question = read_who("1.2.3.9:9", after(1140).isoformat(), node=node, within="300")
-            reply = ask_who(connection, question, with_hints=False)
-        assert reply.verdict.name == "unknown"
-        assert len(reply.connections) == 1
-    with connect(made.dsn("audrey"), "auditor") as connection:
-        rows = connection.execute(
-            "SELECT host, started_at, ended_at FROM ctaudit.flows(p_node => 'gw9') ORDER BY host"
-        ).fetchall()
-        assert [(str(host), begin, end) for host, begin, end in rows] == [
-            ("192.168.9.7", after(1300), after(1310)),
-            ("192.168.9.8", after(10), after(50)),
-            ("192.168.9.9", after(20), after(1500)),
-        ]
-        assert connection.execute("SELECT FROM ctaudit.live('gw9')").fetchall() == []
-        uncovered = connection.execute(
-            "SELECT * FROM ctaudit.uncovered('gw9', %s, %s)", (after(0), after(1650))
-        ).fetchall()
-        assert uncovered == []

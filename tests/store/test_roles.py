@@ -12,7 +12,10 @@ from ctaudit.config import MODES
 from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
-FRONT = {"front_call", "call_text", "passed_on", "presence", "front_inquiries"}
+FRONT = {
+    "front_call", "call_text", "passed_on", "presence", "front_inquiries",
+    "front_latest_inquiries",
+}  # fmt: skip
 RECORDER = {
     "record_live", "record_nat", "record_history", "record_aggregate", "record_note",
     "resume_position", "filter_at", "refresh_live_copy",

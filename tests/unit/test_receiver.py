@@ -615,6 +615,13 @@ def test_a_dump_follows_when_events_are_on_again(rig: Rig) -> None:
     assert [note.detail["events"] for note in rig.notes("settings")] == [0, 1]
 
 
+def test_a_dump_is_asked_for(rig: Rig) -> None:
+    rig.receive(0)
+    rig.receiver.request_dump()
+    rig.receive(0)
+    assert [note.detail["cause"] for note in rig.notes("dump begin")] == ["start", "asked"]
+
+
 def test_a_dump_is_abandoned_when_events_are_on_again(tmp_path: Path) -> None:
     """It may lack what began before it reached that place."""
     rig = Rig(tmp_path)

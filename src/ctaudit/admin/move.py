@@ -36,5 +36,6 @@ def move(dsn: str, node: str, to: str, login: str | None, reason: str | None) ->
             )
     return (
         f"{handed['node']} is recorded in {target} since {format_time(since, trim=True)}; set "
-        "database.dsn in its configuration and start ctaudit there."
+        "database.dsn in its configuration, start ctaudit there, and run systemctl reload "
+        "ctaudit-receiver for a table dump."
     )

@@ -21,7 +21,7 @@ from ctaudit.conntrack.netlink import (
     set_receive_buffer,
     set_reliable,
 )
-from ctaudit.host.systemd import SocketStore, Watchdog, notify
+from ctaudit.host.systemd import SocketStore, Watchdog, notify, reload_signals
 from ctaudit.spool.lock import spool_lock
 from ctaudit.spool.output_state import forget_others
 
@@ -39,6 +39,7 @@ def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
     with (
         spool_lock(config.spool.directory, "receiver"),
         _event_socket(config, store, chosen) as (events, inherited),
+        reload_signals() as reload,
     ):
         # Or what it has not read would be kept for it.
         forget_others(config.spool.directory, set(config.output))
@@ -56,6 +57,9 @@ def run(config: Config, stop: Sequence[int], store: SocketStore) -> int:
         watchdog = Watchdog()
         try:
             while not stop:
+                if reload:
+                    reload.clear()
+                    receiver.request_dump()
                 receiver.turn()
                 watchdog.feed()
         finally:

@@ -144,6 +144,10 @@ class Receiver:
             self._next_tick = now + _TICK
             self._tick(now)
 
+    def request_dump(self) -> None:
+        """Dumps the table as soon as there is room, as after a move to another store."""
+        self._dump.request("asked")
+
     def finish(self, *, going_on: bool) -> None:
         """Takes what is queued; ends the stream unless its socket lives on (``going_on``)."""
         self._dump.abandon()

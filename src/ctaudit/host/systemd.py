@@ -25,10 +25,23 @@ log = logging.getLogger(__name__)
 @contextlib.contextmanager
 def stop_signals() -> Iterator[list[int]]:
     """Within it SIGTERM and SIGINT do not end the process; their numbers go into the list."""
+    with _collected(signal.SIGTERM, signal.SIGINT) as received:
+        yield received
+
+
+@contextlib.contextmanager
+def reload_signals() -> Iterator[list[int]]:
+    """Within it SIGUSR1, which ``systemctl reload`` sends, does nothing but stand in the list."""
+    with _collected(signal.SIGUSR1) as received:
+        yield received
+
+
+@contextlib.contextmanager
+def _collected(*numbers: signal.Signals) -> Iterator[list[int]]:
     received: list[int] = []
     earlier = {
         number: signal.signal(number, lambda number, _: received.append(number))
-        for number in (signal.SIGTERM, signal.SIGINT)
+        for number in numbers
     }
     try:
         yield received
