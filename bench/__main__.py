@@ -14,6 +14,7 @@ from bench.filtering import run_filtering
 from bench.front import run_front
 from bench.journal import run_journal, run_journal_cost
 from bench.live import print_live
+from bench.parts import run_parts
 from bench.pressure import run_load
 from bench.reliable import run_reliable
 from bench.report import candidate_table, loss_row, ratio_table, write_report
@@ -48,6 +49,10 @@ def main() -> int:
     long.add_argument("--dumps-interval", default="1h", help="during the load, as configured")
     long.add_argument("--burst", type=int, default=1_000_000, help="connections of the burst")
     long.set_defaults(work=_run_long)
+    parts = commands.add_parser("parts", help="what a CALL is made of, beside COPY; JSON")
+    parts.add_argument("--rounds", type=int, default=4)
+    parts.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
+    parts.set_defaults(work=_run_parts)
     journal = commands.add_parser("journal", help="the price of event lines; writes nothing")
     journal.add_argument("--pairs", type=int, default=3)
     journal.set_defaults(work=lambda chosen: print(json.dumps(run_journal_cost(chosen.pairs))))
@@ -114,6 +119,14 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _run_parts(chosen: argparse.Namespace) -> None:
+    result = run_parts(chosen.rounds)
+    print(json.dumps(result), flush=True)
+    if chosen.write:
+        print(write_result("parts", {"note": chosen.write, **result}))
+        _report(chosen)
 
 
 def _run_reliable(chosen: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from bench.filtering_report import filtering_section
 from bench.front_report import front_section
 from bench.live_report import live_section
 from bench.long_report import pressure_section, small_section
+from bench.parts_report import parts_section
 from bench.plot import Bar, Panel, draw
 from bench.reliable_report import reliable_section
 from bench.side import load_runs, read_result
@@ -92,7 +93,7 @@ def write_report(docs: Path = DOCS) -> list[Path]:
         closing_section,
         web_section,
     )
-    for section in (small_section, pressure_section, filtering_section, *store):
+    for section in (parts_section, small_section, pressure_section, filtering_section, *store):
         text, plots = section(docs)
         pieces.append(text)
         written += plots

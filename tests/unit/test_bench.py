@@ -9,6 +9,8 @@ import pytest
 from bench.demands import DEMANDS, judge
 from bench.figures import Run, costs, peak, percentile, rates
 from bench.machine import read_fsync
+from bench.parts import find_rows
+from bench.parts_report import list_parts
 from bench.plot import Bar, Panel, draw
 from bench.report import candidate_table, loss_row, ratio_table
 
@@ -105,3 +107,20 @@ def test_bars_are_to_scale() -> None:
     ]
     assert widths[0] == pytest.approx(4 * widths[1])
     assert "a &amp; b" in drawn
+
+
+def test_rows_of_a_copy_are_found() -> None:
+    """Two fields each, the second one NULL."""
+    row = b"\0\2" + b"\0\0\0\3abc" + b"\xff\xff\xff\xff"
+    rows = bytes(19) + 3 * row + b"\xff\xff"
+    assert find_rows(rows, 19, 2) == (19 + 2 * len(row), 2)
+    assert find_rows(rows, 19 + 2 * len(row), 2) == (19 + 3 * len(row), 1)
+
+
+def test_parts_of_a_call_are_the_whole() -> None:
+    left = {
+        "arguments alone": 0.15, "no rows": 0.2, "rows, not inserted": 0.3,
+        "no index by the public port": 0.6, "no BRIN index": 0.95,
+    }  # fmt: skip
+    parts = list_parts({name: {"ratio": ratio} for name, ratio in left.items()})
+    assert [round(share, 6) for _, share in parts] == [0.15, 0.05, 0.1, 0.4, 0.05, 0.25]
