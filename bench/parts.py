@@ -30,7 +30,7 @@ from ctaudit.spool.note import Note
 from lab.rig import RECORDER
 
 TURN = 10_000  # events
-FORMER = 2_000  # events of a CALL before decision 0051
+FORMER = 2_000  # events of a CALL before decision 0052
 _COPY = "COPY ctaudit.flow_row FROM STDIN (FORMAT binary)"
 _SIGNATURE, _TRAILER = 19, b"\xff\xff"  # bytes before the first row; behind the last
 

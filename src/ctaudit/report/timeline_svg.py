@@ -65,7 +65,8 @@ def draw(timeline: Timeline, words: Words, name: str) -> str:
     for place, lane in enumerate(timeline.lanes):
         _draw_lane(svg, scale, timeline, lane, _TOP + place * _LANE, words)
     if not timeline.lanes:
-        add_label(svg, _LEFT + 8, _TOP + 20, words.nobody)
+        # Above, where no hatch goes through it.
+        add_label(svg, _LEFT, _TOP - 12, words.nobody)
     _draw_asked(svg, scale, timeline, bottom, words.asked)
     draw_key(svg, _LEFT, height - 20, _WIDTH - _LEFT, _list_entries(timeline, words))
     return write(svg)
