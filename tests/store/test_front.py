@@ -150,7 +150,7 @@ def test_the_pages_at_a_front(made: Fleet, monkeypatch: pytest.MonkeyPatch) -> N
         assert [number for number in listed if number in numbers] == numbers
         assert "192.168.1.129" in pages.read(client, f"/inquiries/{numbers[0]}").text
         newest = client.get("/inquiries.json?case=2026-17", headers=pages.BOSS).json["inquiries"]
-        assert [each["on_behalf_of"] for each in newest] == ["alice", "bob"]
+        assert {each["on_behalf_of"] for each in newest} == {"bob"}
         # It has one number, whichever stores have it.
         assert client.get(f"/inquiries/{numbers[0] + 2}", headers=pages.ALICE).status_code == 404
     # Kept no longer: by what is on record.

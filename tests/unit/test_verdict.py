@@ -54,6 +54,9 @@ def test_verdict_says_why() -> None:
     assert judge((), (), "").reasons == ("no gateway named (empty) is known",)
     assert judge((), (), None).reasons == ("no gateway had a record then",)
     assert "not observed" in judge(INEXACT, (COMPLETE,)).reasons[0]
+    two = (replace(INEXACT[0], node="gw2"), *INEXACT)
+    [why] = judge(two, (COMPLETE, GW2)).reasons
+    assert why.startswith("gw1, gw2: whether any of these connections was alive")
 
 
 HOLDING = replace(COMPLETE, node="gw2", in_scope=True)

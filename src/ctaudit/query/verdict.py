@@ -76,7 +76,9 @@ def judge(
         return Verdict("unknown", True, (f"{item.node}: {answer.host} is its address, and {few}",))
     if not any(answer.exact for answer in answers):
         subject = "this connection" if len(answers) == 1 else "any of these connections"
-        reason = f"{answers[0].node}: whether {subject} was alive then was not observed"
+        # All of them: which is the first of those that began at one time, no store says.
+        nodes = ", ".join(sorted({answer.node for answer in answers}))
+        reason = f"{nodes}: whether {subject} was alive then was not observed"
         return Verdict("unknown", True, (reason,))
     return Verdict("one" if len(answers) == 1 else "several", True)
 
