@@ -326,7 +326,7 @@ def test_what_nothing_tells_apart() -> None:
 
 
 def test_more_answers_than_are_shown() -> None:
-    assert tell(*[OUTWARD] * 1001)[0] == "More than 1000 candidates for 1.2.3.4:53500:"
+    assert tell(*[OUTWARD] * 1001)[0] == "More than 1,000 candidates for 1.2.3.4:53500:"
 
 
 def test_plain_reply() -> None:
@@ -411,7 +411,12 @@ def test_hints_come_last() -> None:
 def test_hosts_are_counted_over_all() -> None:
     answers = [OUTWARD] * 1001
     reply = make_reply(QUESTION, answers, (COMPLETE,), hosts=[OUTWARD.host, other().host])
-    assert "They belong to 2 different hosts." in list(format_reply(reply))
+    said = list(format_reply(reply, 10))
+    assert "They belong to 2 different hosts." in said
+    assert said[said.index("They belong to 2 different hosts.") - 2 :][:2] == [
+        "Not shown: 990 more; ctaudit who shows them.",
+        "Not read: what is beyond the latest 1,000.",
+    ]
     assert plain_reply(reply)["hosts"] == ["192.168.1.129", "192.168.1.131"]
 
 

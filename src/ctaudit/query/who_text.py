@@ -124,7 +124,7 @@ def format_reply(reply: Reply, most: int = ANSWERS_MAX) -> Iterator[str]:
 
 
 def _format_candidates(reply: Reply, connections: Sequence[Connection], most: int) -> Iterator[str]:
-    number = f"More than {ANSWERS_MAX}" if reply.cut else str(len(connections))
+    number = f"More than {ANSWERS_MAX:,}" if reply.cut else str(len(connections))
     yield f"{number} candidates for {_format_question(reply.question)}:"
     for place, connection in enumerate(connections[:most], 1):
         yield ""
@@ -132,8 +132,11 @@ def _format_candidates(reply: Reply, connections: Sequence[Connection], most: in
         yield f"{place}. {first}"
         yield from rest
     yield ""
-    if len(connections) > most:
-        yield f"Not shown: {len(connections) - most} more; ctaudit who shows them."
+    rest = len(connections) - most
+    if rest > 0:
+        yield f"Not shown: {rest} more; ctaudit who shows them."
+    if reply.cut:
+        yield f"Not read: what is beyond the latest {ANSWERS_MAX:,}."
     yield _format_hosts(_find_hosts(reply))
     answers = tuple(one.answer for one in connections)
     yield format_filters(reply.question, answers)

@@ -34,7 +34,7 @@ def find_hosts(reply: Reply) -> frozenset[Address]:
 
 
 def count_found(reply: Reply) -> str:
-    return f"more than {ANSWERS_MAX}" if reply.cut else f"{len(list_recorded(reply)):,}"
+    return f"more than {ANSWERS_MAX:,}" if reply.cut else f"{len(list_recorded(reply)):,}"
 
 
 def format_headline(reply: Reply) -> str:
@@ -47,7 +47,8 @@ def find_basis(reply: Reply) -> Iterator[str]:
     if verdict.name != "unknown":
         names = list_nodes(reply)
         nodes = (text.ONE_GATEWAY if len(names) == 1 else text.GATEWAYS).format(", ".join(names))
-        yield f"{text.COMPLETE.format(nodes=nodes)} {text.RESTS[verdict.name]}"
+        rests = text.RESTS_CUT.format(most=ANSWERS_MAX) if reply.cut else text.RESTS[verdict.name]
+        yield f"{text.COMPLETE.format(nodes=nodes)} {rests}"
     else:
         found = bool(list_recorded(reply))
         if verdict.complete:

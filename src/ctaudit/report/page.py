@@ -113,7 +113,7 @@ def make_section(number: int, asked: Asked, reply: Reply, around: Surroundings) 
         tuple(list_may(reply)),
         tuple(list_must_not(reply)),
         tuple(tuple(_list_rows(each)) for each in found[:CONNECTIONS_MAX]),
-        _count_rest(len(found) - CONNECTIONS_MAX),
+        _count_rest(reply, len(found) - CONNECTIONS_MAX),
         tuple(_list_imported(reply)),
         draw(timeline, _name_timeline(reply, timeline), name),
         tuple(_list_timeline_notes(reply, timeline)),
@@ -122,8 +122,9 @@ def make_section(number: int, asked: Asked, reply: Reply, around: Surroundings) 
     )
 
 
-def _count_rest(count: int) -> str:
-    return text.NOT_SHOWN.format(count=count) if count > 0 else ""
+def _count_rest(reply: Reply, count: int) -> str:
+    form = text.NOT_SHOWN_CUT if reply.cut else text.NOT_SHOWN
+    return form.format(count=f"{count:,}") if count > 0 else ""
 
 
 def _list_rows(connection: Connection) -> Iterator[Row]:

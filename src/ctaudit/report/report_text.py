@@ -65,6 +65,10 @@ RESTS: Mapping[str, str] = {
         "at once, if they go to different remote ends."
     ),
 }
+RESTS_CUT = (
+    "So every connection that fits is in it. They are more than the {most:,} that were read for "
+    "this page, and the one that was asked for may be any of them."
+)
 BECAUSE = "The reason, as the record gives it:"
 LACKING_FOUND = (
     "What the record has is listed below. Another connection, which the record lacks, may be the "
@@ -87,8 +91,8 @@ MAY_ONE_ANY_PORT = (
     "address {public}, and its internal host was {host}."
 )
 MAY_ONE_HOST = (
-    "All {count} connections that fit are of one internal host, {host}. So that host used {public} "
-    "at the asked time; which of its connections is meant is not known."
+    "The {count} connections that fit are all of one internal host, {host}. So that host used "
+    "{public} at the asked time; which of its connections is meant is not known."
 )
 MAY_SEVERAL = (
     "If address, port and time of the question are right, the connection is one of the {count} "
@@ -234,6 +238,7 @@ PUBLIC_SAME = "{public}, the host's own: it was not translated"
 REMOTE = {"outward": "Connected to", "inward": "Connected from"}
 PROTOCOL = "Protocol"
 NOT_SHOWN = "{count} more connections fit and are not shown."
+NOT_SHOWN_CUT = "More than {count} more connections fit and are not shown."
 
 ALL_TIMES = "All times are in the time zone {zone} unless another one stands beside them."
 MADE = "{at}, with ctaudit {program}, by the database login {login}"

@@ -222,8 +222,8 @@ def test_several_connections_of_one_host_name_it() -> None:
     section = make_section(1, ASKED, told, around(QUESTION))
     assert section.may == (
         (
-            "All 2 connections that fit are of one internal host, 192.168.1.129. So that host used "
-            "1.2.3.4:53500 at the asked time; which of its connections is meant is not known."
+            "The 2 connections that fit are all of one internal host, 192.168.1.129. So that host "
+            "used 1.2.3.4:53500 at the asked time; which of its connections is meant is not known."
         ),
     )
 
@@ -233,6 +233,28 @@ def test_many_candidates_are_counted() -> None:
     section = make_section(1, ASKED, reply(*found), around(QUESTION, *found))
     assert len(section.connections) == 10
     assert section.not_shown == "4 more connections fit and are not shown."
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        (["192.168.1.129"], "more than 1,000 connections that fit are all of one internal host"),
+        (["192.168.1.129", "192.168.1.131"], "one of the more than 1,000 that fit, of 2 internal"),
+    ],
+)
+def test_of_more_than_were_read_nothing_is_said_to_be_all(hosts: list[str], said: str) -> None:
+    found = [replace(OUTWARD, remote_port=n) for n in range(1001)]
+    every = make_reply(QUESTION, found, (COMPLETE,), hosts=map(ip_address, hosts))
+    section = make_section(1, ASKED, every, around(QUESTION))
+    assert section.headline.startswith("Several: more than 1,000 connections fit")
+    (basis,) = section.basis
+    assert "no further connection" not in basis
+    assert basis.endswith(
+        "So every connection that fits is in it. They are more than the 1,000 that were read for "
+        "this page, and the one that was asked for may be any of them."
+    )
+    assert said in section.may[0]
+    assert section.not_shown == "More than 990 more connections fit and are not shown."
 
 
 @pytest.mark.parametrize(
