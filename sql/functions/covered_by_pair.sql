@@ -26,6 +26,9 @@ DECLARE
     v_proof record;
     v_pair_until timestamptz;
 BEGIN
+    IF p_node IS NULL THEN
+        RETURN;
+    END IF;
     SELECT p.*, own.covered_from AS back_at, is_proved.of_proto INTO v_proof
     FROM ctaudit.pair_proof AS p
     CROSS JOIN LATERAL (

@@ -27,9 +27,23 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_address inet := ctaudit.plain_address(p_address);
-    v_remote inet := ctaudit.plain_address(p_remote);
-    v_asked jsonb[] := ARRAY[
+    v_address inet;
+    v_remote inet;
+    v_asked jsonb[];
+    v_rules jsonb;
+    v_number integer;
+    v_rule jsonb;
+BEGIN
+    protocols := '{}';
+    -- Most gateways have none.
+    IF NOT EXISTS (
+        SELECT FROM ctaudit.stream AS s WHERE s.node = p_node AND s.detail ?| '{filter,filters}'
+    ) THEN
+        RETURN;
+    END IF;
+    v_address := ctaudit.plain_address(p_address);
+    v_remote := ctaudit.plain_address(p_remote);
+    v_asked := ARRAY[
         jsonb_strip_nulls(jsonb_build_object(
             'reply_dst', v_address, 'reply_dport', p_port,
             'reply_src', v_remote, 'reply_sport', p_remote_port
@@ -39,11 +53,6 @@ DECLARE
             'orig_src', v_remote, 'orig_sport', p_remote_port
         ))
     ];
-    v_rules jsonb;
-    v_number integer;
-    v_rule jsonb;
-BEGIN
-    protocols := '{}';
     FOR v_rules IN
         SELECT f.held -> 'rules'
         FROM ctaudit.stream AS s

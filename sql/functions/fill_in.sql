@@ -24,19 +24,25 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_late ctaudit.connection[];
+    v_known ctaudit.connection[] := '{}';
+    v_late ctaudit.connection[] := '{}';
     c ctaudit.connection;
 BEGIN
-    SELECT array_agg(u) INTO v_late FROM unnest(p_connections) AS u
-    WHERE NOT p_needed.all_ends AND u.state IN ('open', 'unknown');
-    FOR c IN
-        SELECT u.* FROM unnest(p_connections) AS u
-        WHERE p_needed.all_ends OR u.state NOT IN ('open', 'unknown')
-        UNION ALL
-        SELECT l.* FROM ctaudit.late_ends(
-            v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
-        ) AS l
-    LOOP
+    FOREACH c IN ARRAY p_connections LOOP
+        IF p_needed.all_ends OR c.state NOT IN ('open', 'unknown') THEN
+            v_known := v_known || c;
+        ELSE
+            v_late := v_late || c;
+        END IF;
+    END LOOP;
+    IF v_late <> '{}' THEN
+        v_known := v_known || ARRAY(
+            SELECT l FROM ctaudit.late_ends(
+                v_late, p_needed.node_id, p_needed.ends_until, p_from, p_until
+            ) AS l
+        );
+    END IF;
+    FOREACH c IN ARRAY v_known LOOP
         CONTINUE WHEN p_open AND c.state NOT IN ('open', 'unknown');
         -- One that the dumps around the span do not show may be in one within it. Where no
         -- start is known, only the dumps that the question reads are looked at.

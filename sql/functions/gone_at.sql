@@ -6,16 +6,22 @@
 -- Tables touched: stream (read)
 CREATE OR REPLACE FUNCTION ctaudit.gone_at(p_node ctaudit.node)
 RETURNS timestamptz
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT p_node.retired_at
-    WHERE p_node.retired_at IS NOT NULL AND NOT EXISTS (
+BEGIN
+    IF p_node.retired_at IS NULL THEN
+        RETURN NULL;
+    ELSIF EXISTS (
         SELECT FROM ctaudit.stream AS s
         WHERE s.node = p_node.node AND (
             s.stopped_at IS NULL
             OR greatest(s.started_at, s.covered_until, s.stopped_at) > p_node.retired_at
         )
-    );
+    ) THEN
+        RETURN NULL;
+    END IF;
+    RETURN p_node.retired_at;
+END
 $function$;

@@ -17,10 +17,11 @@ CREATE OR REPLACE FUNCTION ctaudit.judge_scope(
     OUT none_why text,
     OUT holds inet[]
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+BEGIN
     WITH known AS MATERIALIZED (
         SELECT s.* FROM ctaudit.scopes(p_node, least(p_from, p_hosts_from), p_until) AS s
     ),
@@ -30,7 +31,7 @@ AS $function$
             s.public IS NOT NULL AND s.internal IS NOT NULL AS is_known,
             coalesce(asked.address <<= ANY (s.public::inet[]), false)
                 OR coalesce(asked.address <<= ANY (s.internal::inet[]), false) AS holds,
-            ctaudit.format_scope(s) AS shown, asked.address
+            s::ctaudit.scope AS scope, asked.address
         FROM known AS s, LATERAL (SELECT ctaudit.plain_address(p_address) AS address) AS asked
         WHERE s.noted_at > p_from
             OR s.scope_id = (SELECT max(k.scope_id) FROM known AS k WHERE k.noted_at <= p_from)
@@ -45,7 +46,8 @@ AS $function$
     SELECT
         j.in_scope,
         CASE WHEN j.in_scope IS FALSE THEN (
-            SELECT format('%s is not an address of this gateway (%s)', host(h.address), h.shown)
+            SELECT format('%s is not an address of this gateway (%s)', host(h.address),
+                ctaudit.format_scope(h.scope))
             FROM held AS h ORDER BY h.noted_at DESC LIMIT 1
         ) ELSE (
             SELECT format(
@@ -58,5 +60,7 @@ AS $function$
             SELECT h.host FROM unnest(p_hosts) AS h (host)
             WHERE EXISTS (SELECT FROM known AS k WHERE h.host <<= ANY (k.public::inet[]))
         )
+    INTO in_scope, none_why, holds
     FROM judged AS j;
+END
 $function$;

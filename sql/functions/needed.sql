@@ -33,13 +33,17 @@ DECLARE
     v ctaudit.needed_part;
     v_before ctaudit.dump;
     v_after ctaudit.dump;
-    v_within record;
+    v_within_ids bigint[];
+    v_within_began timestamptz;
+    v_within_ended timestamptz;
     v_first timestamptz;
+    v_doubt_from timestamptz;
     v_read_at timestamptz;
     -- Whether each opening has the kernel's start: those of dump_before, those of the span.
     v_timed_before boolean;
     v_timed boolean;
     v_is_nat boolean;
+    v_has_history boolean;
     -- Nothing of the node was received later.
     v_last timestamptz;
 BEGIN
@@ -49,27 +53,33 @@ BEGIN
     SELECT d.* INTO v_after FROM ctaudit.dump AS d
     WHERE d.node = p_node.node AND d.began_at >= p_until AND d.ended_at >= p_until
     ORDER BY d.ended_at, d.dump_id LIMIT 1;
-    SELECT array_agg(d.dump_id) AS dump_ids, min(d.began_at) AS began_at, max(d.ended_at) AS ended_at
-    INTO v_within
-    FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-    WHERE d.node = p_node.node AND s.mode = 'history' AND d.began_at < p_until
-        AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
     SELECT
         coalesce(bool_and(s.detail ->> 'timestamp' = '1'), false),
         bool_or(s.stream = v_before.stream AND s.detail ->> 'timestamp' = '1'),
-        bool_and(s.mode = 'nat'), max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
-    INTO v_timed, v_timed_before, v_is_nat, v_last
+        bool_and(s.mode = 'nat'), bool_or(s.mode = 'history'),
+        max(greatest(s.covered_until, s.committed_at)) + interval '2 hours'
+    INTO v_timed, v_timed_before, v_is_nat, v_has_history, v_last
     FROM ctaudit.stream AS s WHERE s.node = p_node.node;
-    SELECT least(p_node.first_seen, min(c.doubt_from)) INTO v_first
+    IF v_has_history THEN
+        SELECT array_agg(d.dump_id), min(d.began_at), max(d.ended_at)
+        INTO v_within_ids, v_within_began, v_within_ended
+        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+        WHERE d.node = p_node.node AND s.mode = 'history' AND d.began_at < p_until
+            AND d.ended_at > p_from AND d.ended_at < p_until + interval '2 hours';
+    END IF;
+    SELECT min(c.doubt_from) INTO v_doubt_from
     FROM ctaudit.clock_doubt AS c WHERE c.node = p_node.node;
-    SELECT min(c.doubt_from), max(least(c.doubt_until, v_before.began_at))
-    INTO v.wrong_from, v.wrong_until
-    FROM ctaudit.clock_doubt AS c
-    WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
-        AND (
-            c.at BETWEEN v_before.began_at AND p_until
-            OR c.at >= ctaudit.stepped_back_to(p_node.node, v_before.began_at)
-        );
+    v_first := least(p_node.first_seen, v_doubt_from);
+    IF v_doubt_from IS NOT NULL THEN
+        SELECT min(c.doubt_from), max(least(c.doubt_until, v_before.began_at))
+        INTO v.wrong_from, v.wrong_until
+        FROM ctaudit.clock_doubt AS c
+        WHERE c.node = p_node.node AND c.doubt_from < v_before.began_at
+            AND (
+                c.at BETWEEN v_before.began_at AND p_until
+                OR c.at >= ctaudit.stepped_back_to(p_node.node, v_before.began_at)
+            );
+    END IF;
     SELECT max(r.read_at) INTO v_read_at FROM ctaudit.late_read AS r
     WHERE r.node = p_node.node AND r.sent_from < p_until AND r.read_at >= p_from;
 
@@ -77,10 +87,10 @@ BEGIN
     v.node_id := p_node.node_id;
     v.dump_before := v_before.dump_id;
     v.dump_after := v_after.dump_id;
-    v.dumps_within := v_within.dump_ids;
-    v.entries_from := least(v_before.began_at, v_within.began_at, v_after.began_at)
+    v.dumps_within := v_within_ids;
+    v.entries_from := least(v_before.began_at, v_within_began, v_after.began_at)
         - interval '2 hours';
-    v.entries_until := greatest(v_before.ended_at, v_within.ended_at, v_after.ended_at)
+    v.entries_until := greatest(v_before.ended_at, v_within_ended, v_after.ended_at)
         + interval '2 hours';
     v.openings_from := CASE WHEN v_timed_before THEN v_before.began_at
         ELSE v_first - interval '2 hours' END;

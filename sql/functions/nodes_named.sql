@@ -6,12 +6,20 @@
 -- Tables touched: node, node_change (read)
 CREATE OR REPLACE FUNCTION ctaudit.nodes_named(p_name text)
 RETURNS text[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT coalesce(array_agg(n.node ORDER BY n.node <> p_name, n.node), '{}') FROM ctaudit.node AS n
-    WHERE n.node = p_name OR n.node_id IN (
-        SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
+BEGIN
+    IF p_name IS NULL THEN
+        RETURN '{}';
+    END IF;
+    RETURN ARRAY(
+        SELECT n.node FROM ctaudit.node AS n
+        WHERE n.node = p_name OR n.node_id IN (
+            SELECT c.node_id FROM ctaudit.node_change AS c WHERE c.former_name = p_name
+        )
+        ORDER BY n.node <> p_name, n.node
     );
+END
 $function$;

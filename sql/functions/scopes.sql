@@ -1,6 +1,8 @@
 -- Function: ctaudit.scopes
 -- The scopes that a node had at some time of a span. Where a change was seen only later, the
 -- old one and the new one both count.
+-- It has no search_path of its own, so that the server makes it a part of the query that calls it,
+-- which is planned once a session; as a function it would be planned for each call.
 -- Parameters: p_node; p_from, p_until   the span
 -- Returns: rows of scope: the one that holds at p_from, if any was noted by then, and those that
 --   began to hold within the span
@@ -13,7 +15,6 @@ CREATE OR REPLACE FUNCTION ctaudit.scopes(
 RETURNS SETOF ctaudit.scope
 LANGUAGE sql
 STABLE
-SET search_path = pg_catalog, pg_temp
 AS $function$
     (SELECT s.* FROM ctaudit.scope AS s WHERE s.node = p_node AND s.noted_at <= p_from
         ORDER BY s.scope_id DESC LIMIT 1)
