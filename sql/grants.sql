@@ -33,7 +33,8 @@ GRANT EXECUTE ON PROCEDURE
 TO ctaudit_recorder;
 
 GRANT EXECUTE ON FUNCTION
-    ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for, ctaudit.uncovered,
+    ctaudit.who, ctaudit.who_batch, ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness,
+    ctaudit.completeness_for, ctaudit.completeness_each, ctaudit.uncovered,
     ctaudit.gaps, ctaudit.recorded_spans, ctaudit.gap_causes, ctaudit.latest_gaps, ctaudit.record_basis,
     ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports, ctaudit.traffic, ctaudit.durations
 TO ctaudit_auditor;

@@ -10,7 +10,8 @@ TO ctaudit_auditor, ctaudit_supervisor;
 GRANT EXECUTE ON FUNCTION
     ctaudit.who, ctaudit.who_batch, ctaudit.who_and_holder, ctaudit.who_batch_and_holder,
     ctaudit.nearby, ctaudit.flows, ctaudit.live, ctaudit.completeness, ctaudit.completeness_for,
-    ctaudit.uncovered, ctaudit.gaps, ctaudit.status, ctaudit.clocks, ctaudit.nodes, ctaudit.imports,
+    ctaudit.completeness_each, ctaudit.uncovered, ctaudit.gaps, ctaudit.status, ctaudit.clocks,
+    ctaudit.nodes, ctaudit.imports,
     ctaudit.traffic, ctaudit.durations, ctaudit.pairs, ctaudit.metrics, ctaudit.recorded_spans,
     ctaudit.gap_causes, ctaudit.latest_gaps, ctaudit.record_basis, ctaudit.set_purpose,
     ctaudit.requires_reason, ctaudit.stores, ctaudit.announced_inquiries

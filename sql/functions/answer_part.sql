@@ -1,8 +1,9 @@
 -- Function: ctaudit.answer_part
--- The answers of one node to a question of ctaudit.who_batch, as ctaudit.ask gives them.
--- Parameters: p_part; p_found   the rows that ctaudit.asked_query found for it, all of them
+-- The answers of one node to a question of ctaudit.who_batch, as ctaudit.ask gives them, but for
+-- those of ctaudit.ask_aggregates.
+-- Parameters: p_part; p_found   the rows that ctaudit.asked_rows found for it, all of them
 -- Returns: connections, in no order
--- Tables touched: dump, stream; by ctaudit.connections, fill_in and ask_aggregates (read)
+-- Tables touched: dump, stream; by ctaudit.connections, fill_in (read)
 CREATE OR REPLACE FUNCTION ctaudit.answer_part(
     p_part ctaudit.asked_part,
     p_found ctaudit.seen_row[]
@@ -17,13 +18,6 @@ DECLARE
     v_dumps tstzmultirange;
     v_seen ctaudit.connection[];
 BEGIN
-    IF p_part.aggregated THEN
-        RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
-            v_needed.node, v_needed.node_id, p_part.asked_from, p_part.asked_until,
-            v_needed.ends_until, p_part.outward, p_part.address, p_part.port, p_part.remote,
-            p_part.remote_port, p_part.proto
-        );
-    END IF;
     IF cardinality(p_found) > 0 THEN
         v_seen := ARRAY(SELECT c FROM ctaudit.connections(
             NULL, p_part.asked_from, p_part.asked_until, v_needed, true, p_part.own, NULL, NULL,

@@ -10,6 +10,6 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 AS $function$
-    SELECT p_outward || ' OR (r.status & 32) <> 0 AND ' || p_inward
+    SELECT ctaudit.translated_condition(p_outward, p_inward)
         || ' OR (r.status & 48) = 0 AND ' || p_inward;
 $function$;

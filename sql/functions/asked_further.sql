@@ -20,6 +20,20 @@ SET max_parallel_workers_per_gather = 0
 SET jit = off
 AS $function$
 DECLARE
+    -- Whether an f has such a row. OFFSET 0: each is looked up.
+    v_outward CONSTANT text := (
+        SELECT string_agg(format(
+            'EXISTS (SELECT FROM ctaudit.%s AS r WHERE r.received_at >= $5 AND r.received_at < $6 '
+            'AND r.reply_dport = f.port AND r.reply_dst = f.address OFFSET 0)', t
+        ), ' OR ') FROM unnest('{opening_row,flow_row,dump_entry_row}'::text[]) AS t
+    );
+    v_inward CONSTANT text := (
+        SELECT string_agg(format(
+            'EXISTS (SELECT FROM ctaudit.%s AS r WHERE r.received_at >= $5 AND r.received_at < $6 '
+            'AND (r.status & 32) <> 0 AND r.orig_dport = f.port AND r.orig_dst = f.address OFFSET 0)',
+            t
+        ), ' OR ') FROM unnest('{opening_row,flow_row,dump_entry_row}'::text[]) AS t
+    );
     v record;
 BEGIN
     IF EXISTS (SELECT FROM ctaudit.node AS n WHERE n.aggregated) THEN
@@ -48,31 +62,19 @@ BEGIN
             FROM unnest(p_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
             GROUP BY p.question
         ) AS w ON w.question = f.question
-        GROUP BY w.lower::date, w.upper::date
+        -- As in ctaudit.who_batch.
+        GROUP BY date_trunc('day', w.lower, 'UTC'), CASE
+            WHEN w.upper >= date_trunc('day', w.lower, 'UTC') + interval '2 days'
+                THEN date_trunc('day', w.upper, 'UTC')
+        END
     LOOP
-        RETURN QUERY EXECUTE replace($query$
+        RETURN QUERY EXECUTE replace(replace($query$
             SELECT DISTINCT f.question
             FROM unnest($1, $2, $3, $4) AS f (question, address, port, is_outward)
-            WHERE CASE WHEN f.is_outward THEN EXISTS (
-                SELECT FROM ctaudit.opening_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r WHERE <bounds>
-                    AND r.reply_dport = f.port AND r.reply_dst = f.address
-            ) ELSE EXISTS (
-                SELECT FROM ctaudit.opening_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) OR EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r WHERE <bounds> AND (r.status & 32) <> 0
-                    AND r.orig_dport = f.port AND r.orig_dst = f.address
-            ) END
-        $query$, '<bounds>', 'r.received_at >= $5 AND r.received_at < $6')
+            WHERE CASE WHEN f.is_outward THEN <outward> ELSE <inward> END
+        $query$,
+        '<outward>', CASE WHEN true = ANY (v.outward) THEN v_outward ELSE 'false' END),
+        '<inward>', CASE WHEN false = ANY (v.outward) THEN v_inward ELSE 'false' END)
         USING v.questions, v.addresses, v.ports, v.outward, v.lower, v.upper;
     END LOOP;
 END

@@ -7,7 +7,7 @@
 --   p_own                 whether $22 is known: where nothing is translated and one end alone is of
 --                         these networks, that is the host; else either end may be. Nor is a client
 --                         the host whose packets were forwarded into these networks from outside.
--- Returns: the query, with the parameters
+-- Returns: the query, with comments where ctaudit.asked_query puts more, and with the parameters
 --   $4, $5      received_at of openings, from and until
 --   $6, $7      dump_id of the dumps before and after the span, or NULL
 --   $8, $9      received_at of their entries
@@ -25,30 +25,27 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT replace(replace(replace($query$
-    SELECT
-        'opening' AS kind, r.received_at, r.started_at,
-        ctaudit.time_source_of(r.started_source) AS started_source, r.started_after,
+    SELECT /* row */
+        'opening', r.received_at, r.started_at, ctaudit.time_source_of(r.started_source),
+        r.started_after,
         ctaudit.start_from(
             r.started_at, ctaudit.time_source_of(r.started_source), r.started_after
-        ) AS start_from,
+        ),
         ctaudit.start_until(
             r.started_at, ctaudit.time_source_of(r.started_source), r.received_at
-        ) AS start_until,
+        ),
         CASE r.started_source WHEN 'r' THEN r.started_after
-            ELSE r.started_at END AS alive_at,
-        NULL::timestamptz AS gone_at,
-        NULL::timestamptz AS ended_at, NULL::ctaudit.time_source AS ended_source,
-        NULL::timestamptz AS ended_after, NULL::timestamptz AS ended_before,
-        NULL::text AS ended_cause, NULL::bigint AS dump_id,
-        ctaudit.provenance_of(r.provenance) AS provenance, <direction> AS direction,
-        NULL::bigint AS orig_packets, NULL::bigint AS orig_bytes,
-        NULL::bigint AS reply_packets, NULL::bigint AS reply_bytes, <columns>
-    FROM ctaudit.opening_row AS r
-    WHERE r.node_id = $21
+            ELSE r.started_at END,
+        NULL::timestamptz,
+        NULL::timestamptz, NULL::ctaudit.time_source, NULL::timestamptz, NULL::timestamptz,
+        NULL::text, NULL::bigint, ctaudit.provenance_of(r.provenance), <direction>,
+        NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, <columns> /* end of row */
+    FROM ctaudit.opening_row AS r /* part */
+    WHERE /* bounds */ r.node_id = $21
         AND (r.received_at >= $4 OR r.received_at BETWEEN $19 AND $20)
         AND r.received_at < $5 AND <asked>
     UNION ALL
-    SELECT
+    SELECT /* row */
         CASE r.provenance WHEN 'u' THEN 'unobserved' ELSE 'end' END,
         r.received_at, r.started_at, ctaudit.time_source_of(r.started_source), NULL,
         ctaudit.start_from(
@@ -70,14 +67,14 @@ AS $function$
         ),
         r.ended_at, ctaudit.time_source_of(r.ended_source), r.ended_after, r.ended_before,
         r.ended_cause, NULL, ctaudit.provenance_of(r.provenance), <direction>,
-        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
-    FROM ctaudit.flow_row AS r
-    WHERE r.node_id = $21
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns> /* end of row */
+    FROM ctaudit.flow_row AS r /* part */
+    WHERE /* bounds */ r.node_id = $21
         AND (r.received_at >= $16 OR r.received_at BETWEEN $19 AND $20)
         AND r.received_at < $17
         AND (r.started_at IS NULL OR r.started_at < $5) AND <asked>
     UNION ALL
-    SELECT
+    SELECT /* row */
         'entry', r.received_at, r.started_at,
         CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END
             ::ctaudit.time_source,
@@ -85,13 +82,17 @@ AS $function$
         ctaudit.start_until(r.started_at, 'kernel', r.received_at),
         greatest(d.began_at, r.started_at), NULL,
         NULL, NULL, NULL, NULL, NULL, r.dump_id, 'dump', <direction>,
-        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns>
+        r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns> /* end of row */
     FROM ctaudit.dump_entry_row AS r
-    JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id
-    WHERE r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
+    JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id /* part */
+    WHERE /* entries */ r.dump_id = ANY (ARRAY[$6, $7] || $18) AND r.received_at >= $8
         AND r.received_at <= $9 AND <asked>
     $query$
-    , '<asked>', '(' || ctaudit.asked_condition(c.outward, c.inward) || ')'),
+    , '<asked>', '(' || ctaudit.asked_condition(p_outward, p_inward) || ')' || CASE
+        -- As no condition of an index: it only takes away.
+        WHEN p_own THEN ' AND CASE WHEN ' || ctaudit.asked_condition(c.outward, c.inward)
+            || ' THEN true END'
+        ELSE '' END),
     '<direction>', '(CASE WHEN ' || c.outward || ' AND NOT ((coalesce(r.status, 0) & 48) = 32 AND '
         || c.inward || ') THEN ''outward'' ELSE ''inward'' END)'),
     '<columns>',

@@ -1,7 +1,8 @@
 -- Function: ctaudit.who_batch
 -- Asks many questions of ctaudit.who at once, with the same answers. Those that need rows of the same
--- day are looked up by one query, which is planned once. Each is an inquiry of its own.
--- Hundreds at a time are asked best: the answers are kept in memory until all of them are known.
+-- days are looked up by one query, which is planned once. Each is an inquiry of its own.
+-- Some hundreds, up to a thousand, are asked best at a time: the answers are kept in memory until all
+-- of them are known.
 -- Parameters: equally long; each an array of what the parameter of ctaudit.who is
 --   p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes, p_zones
 --   p_limit   of each question at most so many answers, the latest
@@ -40,16 +41,15 @@ SET work_mem = '64MB'
 AS $function$
 DECLARE
     -- Of a part; with more the question is asked by itself.
-    c_rows CONSTANT integer := 2000;
-    v_questions ctaudit.asked_part[] := '{}';
-    v_arguments jsonb[] := '{}';
-    v_inquiries bigint[] := '{}';
+    c_rows CONSTANT integer := 1000;
+    v_questions ctaudit.asked_part[];
+    v_arguments jsonb[];
+    v_inquiries bigint[];
+    v_counts bigint[] := '{}';
     -- Those that are asked by themselves: without a port, or with many rows.
-    v_alone integer[] := '{}';
+    v_alone integer[];
     v_parts ctaudit.asked_part[];
     v_group ctaudit.asked_part[];
-    v_lower timestamptz;
-    v_upper timestamptz;
     v_answered integer[] := '{}';
     v_found ctaudit.connection[] := '{}';
     v_passed_on integer[];
@@ -58,66 +58,89 @@ DECLARE
     v_kept ctaudit.connection[];
     v_nearer ctaudit.connection[];
 BEGIN
-    FOR v IN
+    SELECT
+        coalesce(array_agg(ROW(
+            u.place, u.asked_from, u.asked_until, u.address, u.port, u.remote, u.remote_port,
+            u.proto, u.node, c.outward, c.inward, NULL, NULL, NULL
+        )::ctaudit.asked_part ORDER BY u.place), '{}'),
+        coalesce(array_agg(ctaudit.who_arguments(
+            u.address, u.port, u.asked_from, u.asked_until, u.remote, u.remote_port, u.proto,
+            u.node, u.zone
+        ) ORDER BY u.place), '{}'),
+        coalesce(array_agg(u.place) FILTER (WHERE u.port IS NULL), '{}')
+    INTO v_questions, v_arguments, v_alone
+    FROM (
         SELECT
-            u.place::integer AS place, ctaudit.plain_address(u.address) AS address, u.port,
-            u.asked_from, u.asked_until, ctaudit.plain_address(u.remote) AS remote, u.remote_port,
-            u.proto, u.node, u.zone
+            q.place::integer AS place, ctaudit.plain_address(q.address) AS address, q.port,
+            q.asked_from, q.asked_until, ctaudit.plain_address(q.remote) AS remote, q.remote_port,
+            q.proto, q.node, q.zone
         FROM unnest(
             p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
             p_zones
-        ) WITH ORDINALITY AS u (
+        ) WITH ORDINALITY AS q (
             address, port, asked_from, asked_until, remote, remote_port, proto, node, zone, place
         )
-        ORDER BY u.place
-    LOOP
-        SELECT * INTO v_row FROM ctaudit.who_conditions(
-            v.address, v.port, v.remote, v.remote_port, v.proto, v.zone
-        );
-        v_questions := v_questions || ROW(
-            v.place, v.asked_from, v.asked_until, v.address, v.port, v.remote, v.remote_port,
-            v.proto, v.node, v_row.outward, v_row.inward, NULL, NULL, NULL
-        )::ctaudit.asked_part;
-        v_arguments := v_arguments || ctaudit.who_arguments(
-            v.address, v.port, v.asked_from, v.asked_until, v.remote, v.remote_port, v.proto,
-            v.node, v.zone
-        );
-        v_inquiries := v_inquiries || ctaudit.note_question(
-            'who', v_arguments[v.place], v_inquiries
-        );
-        IF v.port IS NULL THEN
-            v_alone := v_alone || v.place;
-        END IF;
-    END LOOP;
+    ) AS u
+    CROSS JOIN LATERAL ctaudit.who_conditions(
+        u.address, u.port, u.remote, u.remote_port, u.proto, u.zone
+    ) AS c;
+    v_inquiries := ctaudit.note_questions('who', v_arguments, ARRAY(
+        SELECT n FROM generate_series(1, cardinality(v_arguments)) AS n
+    ));
     IF array_position(v_inquiries, NULL) IS NOT NULL THEN
         RETURN;
     END IF;
-    v_parts := ARRAY(SELECT p FROM ctaudit.asked_parts(v_questions) AS p WHERE p.port IS NOT NULL);
-    FOR v_group, v_lower, v_upper IN
-        SELECT array_agg(p), min(b.lower), max(b.upper)
-        FROM unnest(v_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
-        GROUP BY p.outward, p.inward, p.own IS NULL, b.lower::date, b.upper::date
-    LOOP
-        EXECUTE format($query$
+    v_parts := ARRAY(
+        SELECT p FROM ctaudit.asked_parts(v_questions) AS p WHERE p.port IS NOT NULL
+    );
+    FOR v_group IN
+        -- A node whose dumps do not bound the question does not widen it for the others.
+        SELECT array_agg(u.part ORDER BY (u.part).question)
+        FROM (
             SELECT
-                array_agg((s.part).question) FILTER (WHERE NOT a.is_large) AS questions,
-                array_agg(a.answer) FILTER (WHERE NOT a.is_large) AS found,
-                array_agg((s.part).question) FILTER (WHERE a.is_large) AS large
-            FROM (SELECT ($1)[q.nth] AS part, q.found FROM (%s) AS q OFFSET 0) AS s
-            CROSS JOIN LATERAL (
-                SELECT c AS answer, false AS is_large FROM ctaudit.answer_part(s.part, s.found) AS c
-                WHERE cardinality(s.found) < $4 AND CASE WHEN (s.part).node IS NULL AND NOT c.exact
-                    THEN NOT ctaudit.ended_on_pair(c, (s.part).asked_from) ELSE true END
-                UNION ALL
-                SELECT NULL::ctaudit.connection, true WHERE cardinality(s.found) >= $4
-            ) AS a
-        $query$, ctaudit.asked_query(
-            v_group[1].outward, v_group[1].inward, v_group[1].own IS NOT NULL
-        ))
-        INTO v_row USING v_group, v_lower, v_upper, c_rows + 1;
-        v_answered := v_answered || v_row.questions;
-        v_found := v_found || v_row.found;
-        v_alone := v_alone || v_row.large;
+                p AS part, p.outward, p.inward, (p.needed).dump_before IS NULL AS is_first,
+                (p.needed).all_ends, min(b.lower) OVER question AS lower,
+                max(b.upper) OVER question AS upper
+            FROM unnest(v_parts) AS p CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b
+            WINDOW question AS (
+                PARTITION BY p.question, (p.needed).dump_before IS NULL, (p.needed).all_ends
+            )
+        ) AS u
+        -- Nearly all need rows of one day or two.
+        GROUP BY u.outward, u.inward, u.is_first, u.all_ends, date_trunc('day', u.lower, 'UTC'), CASE
+            WHEN u.upper >= date_trunc('day', u.lower, 'UTC') + interval '2 days'
+                THEN date_trunc('day', u.upper, 'UTC')
+        END
+    LOOP
+        FOR v_row IN
+            SELECT (r.part).question, r.seen IS NULL AS is_large, a.answer
+            FROM ctaudit.asked_rows(v_group, c_rows + 1) AS r
+            LEFT JOIN LATERAL (
+                SELECT c AS answer FROM ctaudit.answer_part(r.part, r.seen) AS c
+                WHERE CASE WHEN (r.part).node IS NULL AND NOT c.exact
+                    THEN NOT ctaudit.ended_on_pair(c, (r.part).asked_from) ELSE true END
+            ) AS a ON r.seen IS NOT NULL
+        LOOP
+            IF v_row.is_large THEN
+                v_alone := v_alone || v_row.question;
+            ELSIF NOT v_row.answer IS NULL THEN
+                v_answered := v_answered || v_row.question;
+                v_found := v_found || v_row.answer;
+            END IF;
+        END LOOP;
+    END LOOP;
+    FOR v_row IN
+        SELECT p.question, a AS answer
+        FROM unnest(v_parts) AS p
+        CROSS JOIN LATERAL ctaudit.ask_aggregates(
+            (p.needed).node, (p.needed).node_id, p.asked_from, p.asked_until,
+            (p.needed).ends_until, p.outward, p.address, p.port, p.remote, p.remote_port, p.proto
+        ) AS a
+        WHERE p.aggregated AND CASE WHEN p.node IS NULL AND NOT a.exact
+            THEN NOT ctaudit.ended_on_pair(a, p.asked_from) ELSE true END
+    LOOP
+        v_answered := v_answered || v_row.question;
+        v_found := v_found || v_row.answer;
     END LOOP;
     IF num_nonnulls(VARIADIC p_nodes) > 0 THEN
         -- Whichever node was asked, packets may have passed the others.
@@ -186,10 +209,9 @@ BEGIN
             RETURN NEXT;
             hosts := NULL;
         END LOOP;
-        PERFORM ctaudit.note_answers(
-            v_inquiries[v.question], 'who', v_arguments[v.question], answers
-        );
+        v_counts := v_counts || answers;
     END LOOP;
+    PERFORM ctaudit.note_answer_counts(v_inquiries, 'who', v_arguments, v_counts);
     PERFORM ctaudit.refuse_rewritten();
 END
 $function$;

@@ -31,7 +31,8 @@ DECLARE
     v_has_holders CONSTANT boolean := EXISTS (SELECT FROM ctaudit.holder);
     v record;
     v_named bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_addresses)]);
-    v_arguments jsonb;
+    v_places integer[];
+    v_arguments jsonb[];
 BEGIN
     FOR v IN SELECT * FROM ctaudit.who_batch(
         p_addresses, p_ports, p_from, p_until, p_remotes, p_remote_ports, p_protos, p_nodes,
@@ -47,17 +48,19 @@ BEGIN
         END IF;
         RETURN NEXT;
     END LOOP;
-    FOR v IN SELECT n.place, n.named FROM unnest(v_named) WITH ORDINALITY AS n (named, place)
-        WHERE n.named > 0 ORDER BY n.place
-    LOOP
-        v_arguments := ctaudit.who_arguments(
-            p_addresses[v.place], p_ports[v.place], p_from[v.place], p_until[v.place],
-            p_remotes[v.place], p_remote_ports[v.place], p_protos[v.place], p_nodes[v.place],
-            p_zones[v.place]
+    SELECT array_agg(n.place::integer ORDER BY n.place), array_agg(n.named ORDER BY n.place), array_agg(
+        ctaudit.who_arguments(
+            p_addresses[n.place], p_ports[n.place], p_from[n.place], p_until[n.place],
+            p_remotes[n.place], p_remote_ports[n.place], p_protos[n.place], p_nodes[n.place],
+            p_zones[n.place]
+        ) ORDER BY n.place
+    )
+    INTO v_places, v_named, v_arguments
+    FROM unnest(v_named) WITH ORDINALITY AS n (named, place) WHERE n.named > 0;
+    IF v_places IS NOT NULL THEN
+        PERFORM ctaudit.note_answer_counts(
+            ctaudit.note_questions('holder', v_arguments, v_places), 'holder', v_arguments, v_named
         );
-        PERFORM ctaudit.note_answers(
-            ctaudit.note_question('holder', v_arguments), 'holder', v_arguments, v.named
-        );
-    END LOOP;
+    END IF;
 END
 $function$;

@@ -1,7 +1,8 @@
 -- Function: ctaudit.who_conditions
 -- Parameters: as those of ctaudit.who, addresses as ctaudit.plain_address has them
 -- Returns: the conditions of the question on a row r, for ctaudit.seen_query: outward, inward. They
---   use $11 to $15: p_address, p_port, p_remote, p_remote_port, p_proto
+--   use $11 to $15: p_address, p_port, p_remote, p_remote_port, p_proto. They are the same for
+--   questions with a port that are about addresses of the same family and in the same zone.
 -- Errors: 22023 no port, no zone
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.who_conditions(
@@ -19,7 +20,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
+    -- The type and code of a query of ICMP stand where a port would.
+    v_query text := '2048, 3328, 3840, 4352';
+    v_icmp integer := 1;
     v_zone text := ctaudit.zone_condition(p_zone);
 BEGIN
     outward := 'r.reply_dst = $11';
@@ -31,29 +34,24 @@ BEGIN
     END IF;
     IF p_port IS NOT NULL THEN
         outward := outward || ' AND r.reply_dport = $12';
-        -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
         IF family(p_address) = 6 THEN
-            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
+            v_query := '32768, 35584';
+            v_icmp := 58;
         END IF;
-        inward := inward || CASE
-            WHEN p_proto IN (1, 58) THEN ' AND ' || v_query
-            WHEN p_proto IS NOT NULL THEN ' AND r.orig_dport = $12'
-            ELSE ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58) OR ' || v_query || ')'
-        END;
+        -- One list for the index: whether it is a port or the id of a query, each row says.
+        inward := format(
+            '%1$s AND r.orig_dport IN ($12, %2$s) AND CASE WHEN r.proto IN (1, 58) '
+            'THEN r.proto = %3$s AND r.orig_sport = $12 AND r.orig_dport IN (%2$s) '
+            'ELSE r.orig_dport = $12 END', inward, v_query, v_icmp
+        );
     END IF;
-    IF p_remote IS NOT NULL THEN
-        outward := outward || ' AND r.reply_src IN ($13, ''0.0.0.0'', ''::'')';
-        inward := inward || ' AND r.orig_src IN ($13, ''0.0.0.0'', ''::'')';
-    END IF;
-    IF p_remote_port IS NOT NULL THEN
-        outward := outward || ' AND (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
-            || ' AND r.proto NOT IN (1, 58)';
-        inward := inward || ' AND (r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))';
-    END IF;
-    IF p_proto IS NOT NULL THEN
-        outward := outward || ' AND r.proto = $15';
-        inward := inward || ' AND r.proto = $15';
-    END IF;
+    -- For a single question the server leaves out what was not asked.
+    outward := outward || ' AND ($13 IS NULL OR r.reply_src IN ($13, ''0.0.0.0'', ''::''))'
+        || ' AND ($14 IS NULL OR (r.reply_sport = $14 OR r.reply_src IN (''0.0.0.0'', ''::''))'
+        || ' AND r.proto NOT IN (1, 58)) AND ($15 IS NULL OR r.proto = $15)';
+    inward := inward || ' AND ($13 IS NULL OR r.orig_src IN ($13, ''0.0.0.0'', ''::''))'
+        || ' AND ($14 IS NULL OR r.orig_sport = $14 OR r.orig_src IN (''0.0.0.0'', ''::''))'
+        || ' AND ($15 IS NULL OR r.proto = $15)';
     outward := outward || v_zone;
     inward := inward || v_zone;
 END

@@ -366,11 +366,22 @@ CREATE FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) RETURNS SE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) RETURNS text
+CREATE FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_untranslated boolean) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_untranslated boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.asked_rows(p_parts ctaudit.asked_part[], p_limit integer) RETURNS TABLE(part ctaudit.asked_part, seen ctaudit.seen_row[])
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'on'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    SET enable_seqscan TO 'off'
+    SET max_parallel_workers_per_gather TO '0'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.asked_rows(p_parts ctaudit.asked_part[], p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.attached(p_table text, p_day date) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -518,6 +529,14 @@ CREATE FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zon
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_addresses inet[], p_ports integer[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_zones integer[], p_hosts text[], p_hosts_from timestamp with time zone[]) RETURNS TABLE(question integer, node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_addresses inet[], p_ports integer[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_zones integer[], p_hosts text[], p_hosts_from timestamp with time zone[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_zone integer DEFAULT NULL::integer, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -889,7 +908,7 @@ CREATE TABLE ctaudit.node (
 );
 ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.gone_at(p_node ctaudit.node) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.gone_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
@@ -899,7 +918,7 @@ CREATE FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text DEFAULT 
     AS ...;
 ALTER FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) OWNER TO ctaudit_owner;
@@ -1067,7 +1086,7 @@ CREATE FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump 
     AS ...;
 ALTER FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) RETURNS record
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) OWNER TO ctaudit_owner;
@@ -1219,7 +1238,7 @@ CREATE FUNCTION ctaudit.nodes() RETURNS TABLE(node text, mode text, first_seen t
     AS ...;
 ALTER FUNCTION ctaudit.nodes() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.nodes_named(p_name text) RETURNS text[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.nodes_named(p_name text) OWNER TO ctaudit_owner;
@@ -1235,6 +1254,11 @@ CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, 
     SET max_parallel_workers_per_gather TO '0'
     AS ...;
 ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_answer_counts(p_inquiries bigint[], p_question text, p_arguments jsonb[], p_answers bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.note_answer_counts(p_inquiries bigint[], p_question text, p_arguments jsonb[], p_answers bigint[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1250,11 +1274,16 @@ CREATE FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb, p_others bigint[] DEFAULT '{}'::bigint[]) RETURNS bigint
+CREATE FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb, p_others bigint[]) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.note_questions(p_question text, p_arguments jsonb[], p_places integer[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.note_questions(p_question text, p_arguments jsonb[], p_places integer[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_rewrite() RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1529,7 +1558,6 @@ CREATE FUNCTION ctaudit.schema_version() RETURNS integer
 ALTER FUNCTION ctaudit.schema_version() OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.scope
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) RETURNS bigint
@@ -1690,6 +1718,10 @@ CREATE FUNCTION ctaudit.transaction_mark() RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.transaction_mark() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.translated_condition(p_outward text, p_inward text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS ...;
+ALTER FUNCTION ctaudit.translated_condition(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.trim_before(p_retention_days integer) RETURNS TABLE(object text, rows bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2872,7 +2904,8 @@ REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_query(p_outward text, p_inward text, p_untranslated boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.asked_rows(p_parts ctaudit.asked_part[], p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.attached(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.begin_copy(p_table text, p_day date) TO ctaudit_maintainer;
@@ -2909,6 +2942,8 @@ GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_supervisor;
 GRANT ALL ON FUNCTION ctaudit.compatible_since() TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_proto smallint, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_addresses inet[], p_ports integer[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_zones integer[], p_hosts text[], p_hosts_from timestamp with time zone[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_addresses inet[], p_ports integer[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_zones integer[], p_hosts text[], p_hosts_from timestamp with time zone[]) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_zone integer, p_hosts inet[], p_hosts_from timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.connections(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_rows ctaudit.seen_row[]) FROM PUBLIC;
@@ -3038,10 +3073,12 @@ GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_of_day(p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_answer_counts(p_inquiries bigint[], p_question text, p_arguments jsonb[], p_answers bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_login_change(p_node text, p_login text, p_change text, p_reason text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb, p_others bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_question(p_question text, p_arguments jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.note_questions(p_question text, p_arguments jsonb[], p_places integer[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_rewrite() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_ulog2_ct() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.note_ulog2_ct() TO ctaudit_auditor;
@@ -3155,6 +3192,7 @@ REVOKE ALL ON FUNCTION ctaudit.traffic_of(p_node ctaudit.node, p_from timestamp 
 REVOKE ALL ON FUNCTION ctaudit.traffic_query(p_by text, p_asked text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.transaction_mark() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.translated_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;

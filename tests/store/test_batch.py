@@ -22,7 +22,7 @@ from ctaudit.query.lookup import ask_who
 from ctaudit.query.question import WhoQuestion, read_who
 from ctaudit.query.reply import Reply
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, opened, tuples
+from tests.store.gateway import ASSURED, SEEN, Gateway, opened, tuples
 from tests.store.histories.questions import make_questions
 from tests.store.histories.recording import record
 from tests.store.histories.sending import Store, open_store
@@ -232,3 +232,40 @@ def test_more_answers_than_are_kept(cluster: Cluster) -> None:
         assert at_once == by_themselves(connection, questions)
         assert at_once[1].cut
         assert len(at_once[1].hosts) == 2300
+
+
+def test_what_was_not_translated_is_found_among_many(cluster: Cluster) -> None:
+    """Whether an address has such connections is looked up once for all of its questions."""
+    cluster.create_database("untranslated")
+    install(cluster.dsn("untranslated"))
+    gateway = Gateway(cluster.dsn("untranslated", user="rex"), "gw1")
+    gateway.listen(after(-600))
+    plain = tuples("19.1.16.9 5000 > 1.2.3.4 443", "1.2.3.4 443 > 19.1.16.9 5000")
+    ping = tuples("19.1.16.9 77 > 1.2.3.4 2048", "1.2.3.4 0 > 19.1.16.9 77")
+    gateway.record(
+        [
+            opened({**ARTICLE, "ct_id": 1}, after(0)),
+            opened({**plain, "proto": 6, "ct_id": 2, "status": SEEN | ASSURED}, after(0)),
+            opened({**ping, "proto": 1, "ct_id": 3, "status": SEEN | ASSURED}, after(0)),
+        ],
+        after(600),
+    )
+    gateway.close()
+    ports = (*range(40000, 40012), 443, 77, 2048, 53500)
+    questions = [
+        read_who(f"{address}:{port}", after(60).isoformat())
+        for address in ("1.2.3.4", "5.6.7.8")
+        for port in ports
+    ]
+    with connect(cluster.dsn("untranslated", user="audrey")) as connection:
+        at_once = list(ask_batch(connection, questions))
+        assert at_once == by_themselves(connection, questions)
+    found = {
+        str(reply.question.public): [str(answer.host) for answer in reply.answers]
+        for reply in at_once
+        if reply.answers
+    }
+    assert found == {
+        "1.2.3.4:443": ["1.2.3.4"], "1.2.3.4:77": ["1.2.3.4"],
+        "1.2.3.4:53500": ["192.168.1.129"],
+    }  # fmt: skip

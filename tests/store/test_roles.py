@@ -21,10 +21,10 @@ RECORDER = {
 }  # fmt: skip
 AUDITOR = {
     "who", "who_batch", "flows", "gaps", "status", "completeness", "completeness_for",
-    "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations", "pairs",
-    "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason", "inquiries",
-    "who_and_holder", "who_batch_and_holder", "clocks", "announced_inquiries", "recorded_spans",
-    "gap_causes", "latest_gaps", "record_basis", "latest_inquiries",
+    "completeness_each", "uncovered", "live", "nodes", "nearby", "imports", "traffic", "durations",
+    "pairs", "schema_version", "compatible_since", "metrics", "set_purpose", "requires_reason",
+    "inquiries", "who_and_holder", "who_batch_and_holder", "clocks", "announced_inquiries",
+    "recorded_spans", "gap_causes", "latest_gaps", "record_basis", "latest_inquiries",
 }  # fmt: skip
 SUPERVISOR = {"inquiries", "schema_version", "compatible_since"}
 REGISTRAR = {"set_holder", "end_holder", "set_holders", "schema_version", "compatible_since"}
@@ -235,6 +235,8 @@ CALLS = {
     "nodes": "SELECT * FROM ctaudit.nodes()",
     "completeness": "SELECT * FROM ctaudit.completeness('gw1', '2026-01-01', '2026-01-02')",
     "completeness_for": "SELECT * FROM ctaudit.completeness_for('gw1', '2026-01-01', '2026-01-02')",
+    "completeness_each": "SELECT * FROM ctaudit.completeness_each('{gw1}', '{2026-01-01}', "
+    "'{2026-01-02}', '{1.2.3.4}', '{1}', NULL, NULL, NULL, NULL, NULL, NULL)",
     "uncovered": "SELECT * FROM ctaudit.uncovered('gw1', '2026-01-01', '2026-01-02')",
     "imports": "SELECT * FROM ctaudit.imports('gw1', '2026-01-01', '2026-01-02')",
     "gaps": "SELECT * FROM ctaudit.gaps('gw1')",

@@ -22,26 +22,30 @@ from ctaudit.query.purpose import UNSAID, Purpose, announce, set_purpose
 from ctaudit.query.question import WhoQuestion
 from ctaudit.query.reply import Reply, make_reply
 
-PORTION = 500  # questions
+PORTION = 1000  # questions
 
 _TYPES = {
     "address": "inet", "port": "integer", "begin": "timestamptz", "end": "timestamptz",
     "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
     "zone": "integer",
 }  # fmt: skip
-_OF_ANSWERS = {"hosts": "text", "hosts_from": "timestamptz"}
 _BATCH = "ctaudit.who_batch_and_holder({}, %(limit)s::integer)".format(
     ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())
 )
 _EACH = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
-    ", ".join(f"%({name})s::{kind}[]" for name, kind in (_TYPES | _OF_ANSWERS).items()),
-    ", ".join(f'"{name}"' for name in _TYPES | _OF_ANSWERS),
+    ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()),
+    ", ".join(f'"{name}"' for name in _TYPES),
 )
 _COMPLETENESS = (
-    'ctaudit.completeness_for(q.node, q.begin, q."end", q.address, q.port, q.remote, '
-    "q.remote_port, q.proto, q.zone, q.hosts::inet[], q.hosts_from)"
+    "ctaudit.completeness_each(%(node)s::text[], %(begin)s::timestamptz[], "
+    "%(end)s::timestamptz[], %(address)s::inet[], %(port)s::integer[], %(remote)s::inet[], "
+    "%(remote_port)s::integer[], %(proto)s::smallint[], %(zone)s::integer[], %(hosts)s::text[], "
+    "%(hosts_from)s::timestamptz[])"
 )
-_IMPORTS = 'ctaudit.imports(q.node, q.begin, q."end")'
+_IMPORTS = (
+    f"(SELECT q.place AS question, i.* FROM {_EACH}, "  # noqa: S608
+    'LATERAL ctaudit.imports(q.node, q.begin, q."end") AS i)'
+)
 
 T = TypeVar("T", Coverage, Import)
 
@@ -87,7 +91,8 @@ def _join(questions: Sequence[WhoQuestion], found: Sequence[Sequence[Answer]]) -
     each = [
         name_values(question, answers) for question, answers in zip(questions, found, strict=True)
     ]
-    values: dict[str, Any] = {name: [one[name] for one in each] for name in _TYPES | _OF_ANSWERS}
+    names = (*_TYPES, "hosts", "hosts_from")
+    values: dict[str, Any] = {name: [one[name] for one in each] for name in names}
     values["hosts"] = ["{" + ",".join(hosts) + "}" for hosts in values["hosts"]]
     return values | {"limit": each[0]["limit"]}
 
@@ -119,12 +124,12 @@ def _select_each(
     values: Mapping[str, Any],
     count: int,
 ) -> list[list[T]]:
-    """The rows of a function of the store for each question, by node."""
+    """The rows of a source for each question, by node."""
     found: list[list[T]] = [[] for _ in range(count)]
     columns = ", ".join(f"a.{item.name}" for item in fields(shape))
     rows = connection.execute(
-        f"SELECT q.place - 1, {columns} FROM {_EACH}, LATERAL {source} AS a "  # noqa: S608
-        "ORDER BY q.place, a.node".encode(),
+        f"SELECT a.question - 1, {columns} FROM {source} AS a "  # noqa: S608
+        "ORDER BY a.question, a.node".encode(),
         values,
     )
     for place, *row in rows:
