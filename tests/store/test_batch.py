@@ -155,6 +155,14 @@ def test_the_status(dsn: str, tmp_path: Path, lines: str, status: int) -> None:
     assert len(read_answers(done.out)) == lines.count(",")
 
 
+def test_the_zone_of_times_without_one_is_said(dsn: str, tmp_path: Path) -> None:
+    local = after(60).astimezone().strftime("%F %T")
+    path = write_file(tmp_path, f"public,at\n1.2.3.4:1,{local}\n1.2.3.4:1,{{article}}\n")
+    said = "1 time without a zone read as "
+    assert said in run("who", "--batch", str(path), "--dsn", dsn).err
+    assert said not in run("who", "--batch", str(path), "--dsn", dsn, "--utc").err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

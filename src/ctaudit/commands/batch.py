@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -26,6 +27,20 @@ _NOT_READ = UsageError.exit_status
 _NOT_BESIDE = ("public", "at", "to", "proto", "node", "zone")
 
 
+@dataclass
+class _Taken:
+    """Of the questions: the longest span, and the names of the local zone where a time had none."""
+
+    widest: timedelta = timedelta(0)
+    local: Counter[str] = field(default_factory=Counter)
+
+    def add(self, question: WhoQuestion, *, has_zone: bool) -> None:
+        span = question.span
+        self.widest = max(self.widest, span.end - span.begin)
+        if not has_zone:
+            self.local[str(span.begin.astimezone().tzname())] += 1
+
+
 def run_batch(args: Namespace) -> int:
     """Its answers are written in every case; the status says whether all lines were read."""
     from ctaudit.query.batch import ask_batch
@@ -36,18 +51,16 @@ def run_batch(args: Namespace) -> int:
     purpose = read_purpose(args.case, args.reason)
     counts: Counter[str] = Counter()
     waiting: deque[Line] = deque()
-    widest = timedelta(0)
+    taken = _Taken()
     with _opened(args.batch) as text, _written(args.output) as write:
         file = read_batch(text, args.batch)
         bar = Bar(_count_lines(args.batch), "question", prints=args.output is None)
 
         def take() -> Iterator[WhoQuestion]:
-            nonlocal widest
             for line in file.lines:
                 waiting.append(line)
                 if line.question is not None:
-                    span = line.question.span
-                    widest = max(widest, span.end - span.begin)
+                    taken.add(line.question, has_zone=line.has_zone)
                     yield line.question
 
         def write_unread() -> None:
@@ -65,8 +78,10 @@ def run_batch(args: Namespace) -> int:
         write_unread()
     if args.output is not None:
         output.remark(f"{args.output}: {_format_counts(counts)}")
+    if args.tz is None and not args.utc:
+        _say_zone(taken.local)
     now = datetime.now(UTC)
-    say_breadth(purpose, {}, now - widest, now)
+    say_breadth(purpose, {}, now - taken.widest, now)
     if counts["not read"]:
         return _NOT_READ
     return WHO_UNKNOWN if counts["unknown"] else SUCCESS
@@ -115,6 +130,13 @@ def _written(path: Path | None) -> Iterator[Callable[[str], None]]:
         return
     with replacing(path) as write:
         yield lambda line: write(f"{line}\n".encode(errors="surrogateescape"))
+
+
+def _say_zone(local: Counter[str]) -> None:
+    if local:
+        times = "1 time" if local.total() == 1 else f"{local.total():,} times"
+        names = " and ".join(sorted(local))
+        output.remark(f"{times} without a zone read as {names}, this machine's; --tz names another")
 
 
 def _format_counts(counts: Counter[str]) -> str:

@@ -14,6 +14,7 @@ from ctaudit.conntrack.event import name_protocol
 from ctaudit.errors import UsageError
 from ctaudit.query.question import WhoQuestion, read_who
 from ctaudit.query.reply import Reply
+from ctaudit.query.time_notation import find_zone
 from ctaudit.query.value_text import format_csv_line, format_time
 
 # As the options of who: of an address without a port column, or with one.
@@ -28,11 +29,15 @@ _OF_ONE = ANSWERED[3:12]
 
 @dataclass(frozen=True)
 class Line:
-    """``cells`` as they stand in the file; ``question`` None: ``error`` says why it is not read."""
+    """``cells`` as they stand in the file; ``question`` None: ``error`` says why it is not read.
+
+    ``has_zone``: its time names one.
+    """
 
     cells: tuple[str, ...]
     question: WhoQuestion | None
     error: str = ""
+    has_zone: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def _read_line(cells: tuple[str, ...], header: tuple[str, ...]) -> Line:
         return Line(shown, None, f"has {len(cells)} cells, and the header has {len(header)}")
     said = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if name in COLUMNS}
     try:
-        return Line(cells, _read_question(said))
+        return Line(cells, _read_question(said), has_zone=find_zone(said["at"]) != "")
     except UsageError as error:
         return Line(cells, None, str(error))
 

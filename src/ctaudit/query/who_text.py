@@ -132,9 +132,9 @@ def _format_candidates(reply: Reply, connections: Sequence[Connection], most: in
         yield f"{place}. {first}"
         yield from rest
     yield ""
-    rest = len(connections) - most
-    if rest > 0:
-        yield f"Not shown: {rest} more; ctaudit who shows them."
+    unseen = len(connections) - most
+    if unseen > 0:
+        yield f"Not shown: {unseen} more; ctaudit who shows them."
     if reply.cut:
         yield f"Not read: what is beyond the latest {ANSWERS_MAX:,}."
     yield _format_hosts(_find_hosts(reply))
