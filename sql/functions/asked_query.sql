@@ -51,10 +51,12 @@ BEGIN
             'FROM unnest(q.parts) WITH ORDINALITY AS u (question, asked_from, asked_until, address, '
             'port, remote, remote_port, proto, node, outward, inward, needed, aggregated, own, '
             'nth)) AS p'),
-        -- By days, so that no index of times is thought to be of use.
+        -- By days, so that the index of times is of use for none but untranslated connections.
         ('bounds', 'r.received_at >= $6 AND r.received_at < $7 '
             'AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(q.lower) '
-            'AND ctaudit.index_time(r.received_at) <= ctaudit.index_time(q.upper) AND '),
+            'AND ctaudit.index_time(r.received_at) <= ctaudit.index_time(q.upper) AND '
+            || CASE WHEN p_untranslated
+                THEN 'r.received_at >= q.lower AND r.received_at < q.upper AND ' ELSE '' END),
         ('entries', 'r.received_at >= $6 AND r.received_at < $7 '
             'AND r.node_id = (p.needed).node_id AND ')
     ) AS m (name, value) LOOP

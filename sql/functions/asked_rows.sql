@@ -44,19 +44,8 @@ BEGIN
         outward, inward, needed, aggregated, own, nth
     )
     CROSS JOIN LATERAL ctaudit.receipt_bounds(p.needed) AS b;
-    IF cardinality(v_addresses) * 2 < v_questions THEN
-        EXECUTE $query$
-            SELECT ARRAY(SELECT a FROM unnest($1) AS a WHERE EXISTS (
-                SELECT FROM ctaudit.opening_row AS r WHERE r.received_at >= $2
-                    AND r.received_at < $3 AND (r.status & 48) = 0 AND r.orig_dst = a OFFSET 0
-            ) OR EXISTS (
-                SELECT FROM ctaudit.flow_row AS r WHERE r.received_at >= $2
-                    AND r.received_at < $3 AND (r.status & 48) = 0 AND r.orig_dst = a OFFSET 0
-            ) OR EXISTS (
-                SELECT FROM ctaudit.dump_entry_row AS r WHERE r.received_at >= $2
-                    AND r.received_at < $3 AND (r.status & 48) = 0 AND r.orig_dst = a OFFSET 0
-            ))
-        $query$ INTO v_addresses USING v_addresses, v_from, v_until;
+    IF cardinality(v_addresses) * 2 < v_questions AND v_until <= v_from + interval '3 days' THEN
+        v_addresses := ctaudit.called(v_addresses, v_from, v_until);
     END IF;
     FOR v IN
         SELECT

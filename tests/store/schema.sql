@@ -461,6 +461,14 @@ CREATE FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) RETURNS text
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.called(p_addresses inet[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS inet[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET max_parallel_workers_per_gather TO '0'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.called(p_addresses inet[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) RETURNS boolean
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2916,6 +2924,7 @@ REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctau
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) TO ctaudit_front;
+REVOKE ALL ON FUNCTION ctaudit.called(p_addresses inet[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone, p_sport integer, p_dport integer) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.change_filter(p_stream ctaudit.stream, p_position bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
