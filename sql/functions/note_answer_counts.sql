@@ -28,11 +28,14 @@ BEGIN
         RAISE LOG 'ctaudit: % asked %(%)%: % answers', session_user, p_question,
             jsonb_strip_nulls(p_arguments[i]), v_why, coalesce(p_answers[i]::text, 'uncounted');
     END LOOP;
-    INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers, number)
-    SELECT u.inquiry, u.answers, (v_purpose ->> 'number')::uuid
-    FROM unnest(p_inquiries, p_answers) AS u (inquiry, answers)
-    WHERE u.inquiry > 0
-    -- A front has sent the question again.
-    ON CONFLICT (inquiry_id) DO NOTHING;
+    -- On a hot standby none has a number.
+    IF 0 < ANY (p_inquiries) THEN
+        INSERT INTO ctaudit.inquiry_answer (inquiry_id, answers, number)
+        SELECT u.inquiry, u.answers, (v_purpose ->> 'number')::uuid
+        FROM unnest(p_inquiries, p_answers) AS u (inquiry, answers)
+        WHERE u.inquiry > 0
+        -- A front has sent the question again.
+        ON CONFLICT (inquiry_id) DO NOTHING;
+    END IF;
 END
 $function$;

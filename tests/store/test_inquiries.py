@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -158,7 +159,7 @@ def test_check_warns_of_a_log_that_leaves_questions_out(cluster: Cluster, level:
     assert is_logged == (judge_log(level).level is Level.GOOD)
 
 
-def test_on_a_hot_standby_the_log_alone_has_it(primary: Cluster) -> None:
+def test_on_a_hot_standby_the_log_alone_has_it(primary: Cluster, tmp_path: Path) -> None:
     if not can_dump(primary):
         pytest.skip("pg_basebackup is older than the server")
     rows = len(inquiries(primary))
@@ -181,4 +182,9 @@ def test_on_a_hot_standby_the_log_alone_has_it(primary: Cluster) -> None:
         assert asked.status == 0, asked
         assert run("flows", "--limit", "1", "--dsn", dsn).status == 4, "not all is covered"
         assert (log_lines(standby, "who"), log_lines(standby, "flows")) == (2, 2)
+        cases = tmp_path / "cases.csv"
+        cases.write_text("public,at\n" + f"1.2.3.4:53500,{after(60).isoformat()}\n" * 3)
+        asked = run("who", "--batch", str(cases), "--dsn", dsn)
+        assert (asked.status, asked.out.count(",one,")) == (0, 3), asked
+        assert log_lines(standby, "who") == 5
     assert len(inquiries(primary)) == rows
