@@ -16,7 +16,9 @@ _DAYS = ("-days", "30")
 
 
 def make_authority(folder: Path, name: str = "ca") -> None:
-    words = [*_NEW_KEY, *_DAYS, "-subj", f"/CN=ctaudit test {name}"]
+    # Python 3.13 trusts no authority that does not say what its key is for.
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+    words = [*_NEW_KEY, *_DAYS, "-subj", f"/CN=ctaudit test {name}", *usage]
     _openssl("req", "-x509", *words, "-keyout", _at(folder, name, "key"), "-out",
              _at(folder, name, "crt"))  # fmt: skip
 
