@@ -20,9 +20,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    -- The type and code of a query of ICMP stand where a port would.
-    v_query text := '2048, 3328, 3840, 4352';
-    v_icmp integer := 1;
+    -- Of a query of ICMP its id; the type and code stand where a port would, for the index.
+    v_query text := 'r.proto = 1 AND r.orig_sport = $12 AND r.orig_dport IN (2048, 3328, 3840, 4352)';
     v_zone text := ctaudit.zone_condition(p_zone);
 BEGIN
     outward := 'r.reply_dst = $11';
@@ -35,15 +34,12 @@ BEGIN
     IF p_port IS NOT NULL THEN
         outward := outward || ' AND r.reply_dport = $12';
         IF family(p_address) = 6 THEN
-            v_query := '32768, 35584';
-            v_icmp := 58;
+            v_query := 'r.proto = 58 AND r.orig_sport = $12 AND r.orig_dport IN (32768, 35584)';
         END IF;
-        -- One list for the index: whether it is a port or the id of a query, each row says.
-        inward := format(
-            '%1$s AND r.orig_dport IN ($12, %2$s) AND CASE WHEN r.proto IN (1, 58) '
-            'THEN r.proto = %3$s AND r.orig_sport = $12 AND r.orig_dport IN (%2$s) '
-            'ELSE r.orig_dport = $12 END', inward, v_query, v_icmp
-        );
+        inward := inward
+            || ' AND (r.orig_dport = $12 AND r.proto NOT IN (1, 58)'
+            || ' AND ($15 IS NULL OR $15 NOT IN (1, 58))'
+            || ' OR ' || v_query || ' AND ($15 IS NULL OR $15 IN (1, 58)))';
     END IF;
     -- For a single question the server leaves out what was not asked.
     outward := outward || ' AND ($13 IS NULL OR r.reply_src IN ($13, ''0.0.0.0'', ''::''))'
