@@ -29,7 +29,7 @@ from tests.store.histories.sending import Store, open_store
 from tests.store.histories.world import make_history
 from tests.store.scenario import ARTICLE, OUT, after, refuse, run
 
-HISTORIES = 30
+HISTORIES = 15
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def plain(reply: Reply) -> tuple[Any, ...]:
 _ALONE = 14  # of a history's questions, also asked one by one
 
 
-@pytest.mark.parametrize(("count", "variations"), [(60, 1), torture(1000, 6)])
+@pytest.mark.parametrize(("count", "variations"), [(30, 1), torture(1000, 6)])
 def test_three_stores_answer_as_one(parts: Fleet, whole: str, count: int, variations: int) -> None:
     """A batch is answered as its questions by themselves (test_batch)."""
     asked, names, behind = 0, set(), 0
