@@ -49,22 +49,22 @@ BEGIN
             v_other.mode, CASE v_other.mode WHEN 'nat' THEN 'ends' ELSE 'openings' END
             USING ERRCODE = '0A000';
     END IF;
-    SELECT n.node, t.at INTO v_other
-    FROM unnest(v_nodes) AS n (node), LATERAL (
-        SELECT max(a.at::timestamptz) AS at
-        FROM ctaudit.stream AS s, jsonb_array_elements_text(s.detail -> 'taken_at') AS a (at)
-        WHERE s.node = n.node
-    ) AS t
-    WHERE NOT EXISTS (
-        SELECT FROM ctaudit.dump AS d
-        WHERE d.dump_id = ctaudit.last_dump(n.node) AND d.began_at >= t.at
-    );
-    IF v_other.at IS NOT NULL THEN
-        RAISE EXCEPTION 'gateway % was taken over from another store at %, and no table dump has been '
-            'recorded since: what is open now is not known; ask again in a moment, or run systemctl '
-            'reload ctaudit-receiver on the gateway', v_other.node, v_other.at
-            USING ERRCODE = '0A000';
-    END IF;
+    FOR v_other IN
+        SELECT n.node, max(a.at::timestamptz) AS at
+        FROM unnest(v_nodes) AS n (node) JOIN ctaudit.stream AS s ON s.node = n.node,
+            jsonb_array_elements_text(s.detail -> 'taken_at') AS a (at)
+        GROUP BY n.node
+    LOOP
+        IF NOT EXISTS (
+            SELECT FROM ctaudit.dump AS d
+            WHERE d.dump_id = ctaudit.last_dump(v_other.node) AND d.began_at >= v_other.at
+        ) THEN
+            RAISE EXCEPTION 'gateway % was taken over from another store at %, and no table dump has '
+                'been recorded since: what is open now is not known; ask again in a moment, or run '
+                'systemctl reload ctaudit-receiver on the gateway', v_other.node, v_other.at
+                USING ERRCODE = '0A000';
+        END IF;
+    END LOOP;
     v_arguments := jsonb_build_object('node', p_node, 'host', p_host, 'port', p_port);
     v_inquiry := ctaudit.note_question('live', v_arguments);
     IF v_inquiry IS NULL THEN

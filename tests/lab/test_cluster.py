@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,14 +30,11 @@ def one(dsn: str, query: str) -> object:
     return row[0]
 
 
-def test_it_starts_quickly_and_leaves_nothing() -> None:
-    began = time.monotonic()
-    with private_cluster() as quick:
-        took = time.monotonic() - began
-        pid = quick.pid
+def test_it_leaves_nothing() -> None:
+    with private_cluster() as made:
+        pid = made.pid
         assert pid is not None and Path(f"/proc/{pid}").stat().st_uid != 0
-    assert took < 4
-    assert not quick.directory.exists() and process_start(pid) is None
+    assert not made.directory.exists() and process_start(pid) is None
 
 
 def test_it_listens_on_the_socket_only(cluster: Cluster) -> None:

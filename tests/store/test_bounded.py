@@ -16,7 +16,8 @@ from tests.store.gateway import Event, Gateway, ended, opened, tuples
 
 SECOND = timedelta(seconds=1)
 PORTION = 10_000  # rows, sql/functions/reconcile.sql
-BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
+# At noon, so that a question two hours around needs one day.
+BEGIN = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 def connection(number: int) -> Event:
