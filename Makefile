@@ -8,7 +8,7 @@ AT_ONCE := $(PYTEST) -q -n 2
 # outcomes are said: it counts on times, and other programs may have had the processor.
 IN_TURN := $(PYTEST) -v --reruns 1 -rR
 RUFFED := src lab tests tools bench molecule roles
-SHELLED := tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
+SHELLED := tools/beside tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
     packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
     packaging/debian/ctaudit-web.postinst packaging/debian/ctaudit-web.postrm \
     packaging/debian/tests/pages packaging/debian/tests/privileges packaging/debian/tests/smoke \
@@ -36,12 +36,9 @@ demo-down: ## takes down what make demo KEEP=1 left standing
 
 .PHONY: test setup-test lint unit store test-postgres store-trixie lab setup-browser web screenshots machine coverage torture
 # The lab and the machines mostly wait: the tests of the database run beside them, and give way.
-BESIDE = nice -n 19 $(MAKE) --no-print-directory store 2>&1 | sed -u 's/^/  store | /'
-test: SHELL := /bin/bash
-test: .SHELLFLAGS := -o pipefail -c
 test: setup-test lint unit ## linters and all tests but the long ones (30 min)
-	@$(BESIDE) & $(MAKE) --no-print-directory lab machine package-smoke lint-role molecule-default; \
-	status=$$?; wait $$! && exit $$status
+	@tools/beside store $(MAKE) --no-print-directory store -- \
+	    $(MAKE) --no-print-directory lab machine package-smoke lint-role molecule-default
 	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
 
