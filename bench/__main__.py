@@ -90,6 +90,7 @@ def main() -> int:
     batch.add_argument("--connections", type=int, default=10_000_000)
     batch.add_argument("--days", type=int, default=20)
     batch.add_argument("--alone", type=int, default=10_000, help="of these also one by one")
+    batch.add_argument("--open", action="store_true", help="days that maintenance has not closed")
     batch.add_argument("--write", metavar="NOTE", help="into the report, with this sentence")
     batch.set_defaults(work=_run_batch)
     front = commands.add_parser("front", help="a front beside the stores it asks; JSON lines")
@@ -153,11 +154,17 @@ def _run_closing(chosen: argparse.Namespace) -> None:
 
 def _run_batch(chosen: argparse.Namespace) -> None:
     figures = []
-    for item in run_batch(chosen.questions, chosen.connections, chosen.days, chosen.alone):
+    sizes = (chosen.questions, chosen.connections, chosen.days, chosen.alone)
+    for item in run_batch(*sizes, are_closed=not chosen.open):
         figures.append(item)
         print(json.dumps(item), flush=True)
     if chosen.write:
-        result = {"connections": chosen.connections, "days": chosen.days, "note": chosen.write}
+        result = {
+            "connections": chosen.connections,
+            "days": chosen.days,
+            "closed": not chosen.open,
+            "note": chosen.write,
+        }
         print(write_result("batch", result | {"figures": figures}))
         _report(chosen)
 

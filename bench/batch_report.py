@@ -24,7 +24,8 @@ def batch_section(_: Path) -> tuple[str, list[Path]]:
     ]
     text = (
         f"## Many questions at once\n{result['connections']:,} connections of two gateways in "
-        f"{result['days']} days; the same questions by `ask_batch` (`ctaudit who --batch`) "
-        f"and one by one; each answer is the same both ways. {result['note']}\n\n"
+        f"{result['days']} {'closed' if result['closed'] else 'open'} days; the same questions by "
+        f"`ask_batch` (`ctaudit who --batch`) and one by one; each answer is "
+        f"the same both ways. {result['note']}\n\n"
     )
     return text + "\n".join(table) + "\n", []
