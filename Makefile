@@ -4,9 +4,11 @@ NEWEST := .venv-newest/bin/python
 PYTEST := -m pytest
 # Tests that share nothing but the machine.
 AT_ONCE := $(PYTEST) -q -n 2
-# Those of real traffic and booted machines, one by one. One that fails runs once more, and both
-# outcomes are said: it counts on times, and other programs may have had the processor.
-IN_TURN := $(PYTEST) -v --reruns 1 -rR
+# One that fails runs once more, and both outcomes are said: it counts on times, and other programs
+# may have had the processor.
+AGAIN := --reruns 1 -rR
+# Those of real traffic and booted machines, one by one.
+IN_TURN := $(PYTEST) -v $(AGAIN)
 RUFFED := src lab tests tools bench molecule roles
 SHELLED := tools/beside tools/setup tools/deb tools/apt-repo tools/molecule .ci/run \
     packaging/debian/ctaudit.postinst packaging/debian/ctaudit.postrm packaging/debian/ctaudit.prerm \
@@ -66,7 +68,7 @@ DRIVEN := $(patsubst %,tests/store/test_%.py,batch_calls check command_lines com
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (8 min, and what the driver sees again)
 	@echo '== database tests'
-	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(AT_ONCE) tests/store
+	@$(call covered,store) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(AT_ONCE) $(AGAIN) tests/store
 	@echo '== database tests, with the newest psycopg'
 	$(NEWEST) $(AT_ONCE) $(DRIVEN)
 
