@@ -24,27 +24,27 @@ from ctaudit.query.reply import Reply, make_reply
 
 PORTION = 1000  # questions
 
-_TYPES = {
+_ASKED = {
     "address": "inet", "port": "integer", "begin": "timestamptz", "end": "timestamptz",
     "remote": "inet", "remote_port": "integer", "proto": "smallint", "node": "text",
     "zone": "integer",
 }  # fmt: skip
-_BATCH = "ctaudit.who_batch_and_holder({}, %(limit)s::integer)".format(
-    ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items())
-)
-_EACH = "unnest({}) WITH ORDINALITY AS q ({}, place)".format(
-    ", ".join(f"%({name})s::{kind}[]" for name, kind in _TYPES.items()),
-    ", ".join(f'"{name}"' for name in _TYPES),
-)
-_COMPLETENESS = (
-    "ctaudit.completeness_each(%(node)s::text[], %(begin)s::timestamptz[], "
-    "%(end)s::timestamptz[], %(address)s::inet[], %(port)s::integer[], %(remote)s::inet[], "
-    "%(remote_port)s::integer[], %(proto)s::smallint[], %(zone)s::integer[], %(hosts)s::text[], "
-    "%(hosts_from)s::timestamptz[])"
-)
+_TYPES = _ASKED | {"hosts": "text", "hosts_from": "timestamptz"}
+
+
+def _pass(*names: str) -> str:
+    """The values of these names as arguments, an array each."""
+    return ", ".join(f"%({name})s::{_TYPES[name]}[]" for name in names)
+
+
+_BATCH = f"ctaudit.who_batch_and_holder({_pass(*_ASKED)}, %(limit)s::integer)"
+_SPAN = ("node", "begin", "end")
+_REST = tuple(name for name in _TYPES if name not in _SPAN)
+_COMPLETENESS = f"ctaudit.completeness_each({_pass(*_SPAN, *_REST)})"
 _IMPORTS = (
-    f"(SELECT q.place AS question, i.* FROM {_EACH}, "  # noqa: S608
-    'LATERAL ctaudit.imports(q.node, q.begin, q."end") AS i)'
+    f"(SELECT q.place AS question, i.* FROM unnest({_pass(*_SPAN)}) WITH ORDINALITY "  # noqa: S608
+    "AS q (node, asked_from, asked_until, place), "
+    "LATERAL ctaudit.imports(q.node, q.asked_from, q.asked_until) AS i)"
 )
 
 T = TypeVar("T", Coverage, Import)
@@ -91,8 +91,7 @@ def _join(questions: Sequence[WhoQuestion], found: Sequence[Sequence[Answer]]) -
     each = [
         name_values(question, answers) for question, answers in zip(questions, found, strict=True)
     ]
-    names = (*_TYPES, "hosts", "hosts_from")
-    values: dict[str, Any] = {name: [one[name] for one in each] for name in names}
+    values: dict[str, Any] = {name: [one[name] for one in each] for name in _TYPES}
     values["hosts"] = ["{" + ",".join(hosts) + "}" for hosts in values["hosts"]]
     return values | {"limit": each[0]["limit"]}
 
