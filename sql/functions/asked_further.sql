@@ -20,19 +20,19 @@ SET max_parallel_workers_per_gather = 0
 SET jit = off
 AS $function$
 DECLARE
-    -- Whether an f has such a row. OFFSET 0: each is looked up.
-    v_outward CONSTANT text := (
+    -- Whether an f has a row with this end. OFFSET 0: each is looked up.
+    v_exists CONSTANT text := (
         SELECT string_agg(format(
             'EXISTS (SELECT FROM ctaudit.%s AS r WHERE r.received_at >= $5 AND r.received_at < $6 '
-            'AND r.reply_dport = f.port AND r.reply_dst = f.address OFFSET 0)', t
+            'AND <end> OFFSET 0)', t
         ), ' OR ') FROM unnest('{opening_row,flow_row,dump_entry_row}'::text[]) AS t
     );
-    v_inward CONSTANT text := (
-        SELECT string_agg(format(
-            'EXISTS (SELECT FROM ctaudit.%s AS r WHERE r.received_at >= $5 AND r.received_at < $6 '
-            'AND (r.status & 32) <> 0 AND r.orig_dport = f.port AND r.orig_dst = f.address OFFSET 0)',
-            t
-        ), ' OR ') FROM unnest('{opening_row,flow_row,dump_entry_row}'::text[]) AS t
+    v_outward CONSTANT text := replace(
+        v_exists, '<end>', 'r.reply_dport = f.port AND r.reply_dst = f.address'
+    );
+    v_inward CONSTANT text := replace(
+        v_exists, '<end>',
+        '(r.status & 32) <> 0 AND r.orig_dport = f.port AND r.orig_dst = f.address'
     );
     v record;
 BEGIN
