@@ -195,26 +195,25 @@ def test_it_never_knows_more_than_the_flows(dsn: str) -> None:
             )
         finish(gateway)
     told = {"exact": 0, "none": 0, "candidates": 0}
-    asking = psycopg.connect(dsn, autocommit=True)
-    for _ in range(300):
-        at, port = rng.uniform(0, 620), rng.randrange(5000, 5042)
-        asked = (port, second(at), second(at + 0.01))
-        rows = {
-            node: asking.execute(
-                "SELECT host(host), host(remote), exact, started_at, ended_at, orig_bytes "
-                "FROM ctaudit.who('1.2.3.4', %s, %s, %s, p_node => %s)",
-                [*asked, node],
-            ).fetchall()
-            for node in ("gw1", "gw2")
-        }
-        true = {row[:2] for row in rows["gw2"]}
-        assert true <= {row[:2] for row in rows["gw1"]}
-        exact = [row for row in rows["gw1"] if row[2]]
-        assert set(exact) <= set(rows["gw2"])
-        told["exact"] += bool(exact)
-        told["none"] += not rows["gw1"]
-        told["candidates"] += len(rows["gw1"]) > len(exact)
-    asking.close()
+    with psycopg.connect(dsn, autocommit=True) as asking:
+        for _ in range(300):
+            at, port = rng.uniform(0, 620), rng.randrange(5000, 5042)
+            asked = (port, second(at), second(at + 0.01))
+            rows = {
+                node: asking.execute(
+                    "SELECT host(host), host(remote), exact, started_at, ended_at, orig_bytes "
+                    "FROM ctaudit.who('1.2.3.4', %s, %s, %s, p_node => %s)",
+                    [*asked, node],
+                ).fetchall()
+                for node in ("gw1", "gw2")
+            }
+            true = {row[:2] for row in rows["gw2"]}
+            assert true <= {row[:2] for row in rows["gw1"]}
+            exact = [row for row in rows["gw1"] if row[2]]
+            assert set(exact) <= set(rows["gw2"])
+            told["exact"] += bool(exact)
+            told["none"] += not rows["gw1"]
+            told["candidates"] += len(rows["gw1"]) > len(exact)
     assert all(told.values()), told
     sums = [
         fetch(
