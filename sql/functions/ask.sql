@@ -10,10 +10,15 @@
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
---   p_indexed                   the conditions are an index's: look first which nodes have any row
+--   p_indexed                   the conditions are an index's: the rows of all nodes are looked up at once
+--   p_parts                     ctaudit.parts_of the same span and node, where they are known
 -- Returns: connections, in no order
 -- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
+DROP FUNCTION IF EXISTS ctaudit.ask(
+    timestamptz, timestamptz, text, text, text, inet, integer, inet, integer, smallint, boolean,
+    boolean, boolean
+);
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -27,7 +32,8 @@ CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_proto smallint,
     p_latest boolean,
     p_open boolean,
-    p_indexed boolean DEFAULT false
+    p_indexed boolean DEFAULT false,
+    p_parts ctaudit.needed_part[] DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -38,71 +44,72 @@ SET jit = off
 SET work_mem = '64MB'
 AS $function$
 DECLARE
+    -- Of an indexed question; with more, each node is asked by itself.
+    c_rows CONSTANT integer := 1000;
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
+    v_query CONSTANT text := ctaudit.seen_query(p_outward, p_inward);
+    v_aggregated CONSTANT smallint[] := ARRAY(
+        SELECT n.node_id FROM ctaudit.node AS n WHERE n.aggregated
+    );
     v_own inet[];
     v_parts ctaudit.needed_part[];
-    v_aggregated smallint[];
-    v_seen smallint[];
     v_needed ctaudit.needed_part;
+    v_rows ctaudit.seen_row[];
+    v_seen smallint[];
     v_dumps tstzmultirange;
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    SELECT array_agg(b.part), coalesce(array_agg(n.node_id) FILTER (WHERE n.aggregated), '{}')
-    INTO v_parts, v_aggregated
-    FROM ctaudit.node AS n CROSS JOIN LATERAL (
-        SELECT ctaudit.needed(n, v_from, v_until) AS part
-        WHERE NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-        UNION ALL
-        SELECT i FROM ctaudit.needed_of_import(n.node, v_from, v_until) AS i
-    ) AS b
-    WHERE CASE WHEN p_node IS NULL THEN coalesce(ctaudit.gone_at(n) >= v_from, true)
-        ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END;
-    IF p_indexed THEN
+    FOR v_parts IN
         -- A node whose dumps do not bound the question does not widen it for the others.
-        SELECT coalesce(array_agg(s.node_id), '{}') INTO v_seen
-        FROM (
-            SELECT array_agg(p) AS parts FROM unnest(v_parts) AS p
-            GROUP BY p.dump_before IS NULL, p.all_ends
-        ) AS g, unnest(ctaudit.nodes_seen(
-            g.parts, ctaudit.asked_condition(p_outward, p_inward), p_address, p_port, p_remote,
-            p_remote_port, p_proto
-        )) AS s (node_id);
-    END IF;
-    FOREACH v_needed IN ARRAY coalesce(v_parts, '{}') LOOP
-        IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
-            RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
-                v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
-                p_address, p_port, p_remote, p_remote_port, p_proto
-            );
+        SELECT array_agg(p)
+        FROM unnest(coalesce(p_parts, ctaudit.parts_of(p_from, p_until, p_node))) AS p
+        GROUP BY p.dump_before IS NULL, p.all_ends
+    LOOP
+        v_rows := CASE WHEN p_indexed THEN ARRAY(
+            SELECT s FROM ctaudit.seen(
+                v_parts, v_query, p_address, p_port, p_remote, p_remote_port, p_proto
+            ) AS s LIMIT c_rows + 1
+        ) END;
+        IF cardinality(v_rows) > c_rows THEN
+            v_rows := NULL;
         END IF;
-        CONTINUE WHEN p_indexed AND NOT v_needed.node_id = ANY (v_seen);
-        -- Of history mode the query reads them itself (needed: dumps_within).
-        SELECT coalesce(range_agg(tstzrange(
-            least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
-        )), '{}') INTO v_dumps
-        FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
-        WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
-            AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
-        v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
-        FOR v_connection IN SELECT * FROM ctaudit.connections(
-            ctaudit.seen_query(p_outward, p_inward, v_own IS NOT NULL), v_from, v_until, v_needed,
-            p_latest, v_own, p_address, p_port, p_remote, p_remote_port, p_proto
-        )
-        LOOP
-            v_portion := v_portion || v_connection;
-            IF cardinality(v_portion) = 1000 THEN
-                RETURN QUERY SELECT * FROM ctaudit.fill_in(
-                    v_portion, v_needed, v_dumps, v_from, v_until, p_open
+        v_seen := ARRAY(SELECT DISTINCT r.node_id FROM unnest(v_rows) AS r);
+        FOREACH v_needed IN ARRAY v_parts LOOP
+            IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
+                RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
+                    v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
+                    p_address, p_port, p_remote, p_remote_port, p_proto
                 );
-                v_portion := '{}';
             END IF;
+            CONTINUE WHEN v_rows IS NOT NULL AND NOT v_needed.node_id = ANY (v_seen);
+            -- Of history mode the query reads them itself (needed: dumps_within).
+            SELECT coalesce(range_agg(tstzrange(
+                least(d.began_at, d.ended_at), greatest(d.began_at, d.ended_at), '[]'
+            )), '{}') INTO v_dumps
+            FROM ctaudit.dump AS d JOIN ctaudit.stream AS s USING (node, stream)
+            WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
+                AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
+            v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
+            FOR v_connection IN SELECT * FROM ctaudit.connections(
+                v_query, v_from, v_until, v_needed, p_latest, v_own, p_address, p_port, p_remote,
+                p_remote_port, p_proto, v_rows
+            )
+            LOOP
+                v_portion := v_portion || v_connection;
+                IF cardinality(v_portion) = 1000 THEN
+                    RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                        v_portion, v_needed, v_dumps, v_from, v_until, p_open
+                    );
+                    v_portion := '{}';
+                END IF;
+            END LOOP;
+            RETURN QUERY SELECT * FROM ctaudit.fill_in(
+                v_portion, v_needed, v_dumps, v_from, v_until, p_open
+            );
+            v_portion := '{}';
         END LOOP;
-        RETURN QUERY SELECT * FROM ctaudit.fill_in(
-            v_portion, v_needed, v_dumps, v_from, v_until, p_open
-        );
-        v_portion := '{}';
     END LOOP;
     PERFORM ctaudit.refuse_rewritten();
 END

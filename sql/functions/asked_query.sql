@@ -23,7 +23,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_query text := ctaudit.seen_query(p_outward, p_inward, true);
+    v_query text := ctaudit.seen_query(p_outward, p_inward);
     v record;
 BEGIN
     IF NOT p_untranslated THEN
@@ -34,12 +34,12 @@ BEGIN
     END IF;
     -- From the last: $1 is the begin of $11.
     FOR v IN SELECT * FROM (VALUES
-        (22, 'p.own'), (21, '(p.needed).node_id'), (20, '(p.needed).wrong_until'),
-        (19, '(p.needed).wrong_from'), (18, '(p.needed).dumps_within'),
+        (21, 'ARRAY[(p.needed).node_id]'), (20, '(p.needed).wrong_until'),
+        (19, '(p.needed).wrong_from'),
         (17, '(p.needed).ends_until'), (16, '(p.needed).ends_from'), (15, '(q.parts[1]).proto'),
         (14, '(q.parts[1]).remote_port'), (13, '(q.parts[1]).remote'), (12, '(q.parts[1]).port'),
         (11, '(q.parts[1]).address'), (9, '(p.needed).entries_until'), (8, '(p.needed).entries_from'),
-        (7, '(p.needed).dump_after'), (6, '(p.needed).dump_before'),
+        (6, 'ARRAY[(p.needed).dump_before, (p.needed).dump_after] || (p.needed).dumps_within'),
         (5, '(p.needed).openings_until'), (4, '(p.needed).openings_from')
     ) AS m (number, value) LOOP
         v_query := replace(v_query, '$' || v.number, v.value);
@@ -47,7 +47,7 @@ BEGIN
     FOR v IN SELECT * FROM (VALUES
         ('row', 'q.first_part + p.nth::integer - 1 AS part, ROW('),
         ('end of row', ')::ctaudit.seen_row AS row'),
-        ('part', 'CROSS JOIN LATERAL (SELECT u.needed, u.own, u.nth '
+        ('part', 'CROSS JOIN LATERAL (SELECT u.needed, u.nth '
             'FROM unnest(q.parts) WITH ORDINALITY AS u (question, asked_from, asked_until, address, '
             'port, remote, remote_port, proto, node, outward, inward, needed, aggregated, own, '
             'nth)) AS p'),

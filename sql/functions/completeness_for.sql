@@ -63,13 +63,14 @@ RETURNS TABLE (
     by_pair text,
     holds inet[]
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET DateStyle = 'ISO, YMD'
 AS $function$
-    SELECT
+BEGIN
+    RETURN QUERY SELECT
         e.node, e.complete, e.why, e.covered_from, e.covered_until, e.protocols, e.in_scope,
         e.none_why, e.by_pair, e.holds
     FROM ctaudit.completeness_each(
@@ -77,4 +78,5 @@ AS $function$
         ARRAY[p_remote], ARRAY[p_remote_port], ARRAY[p_proto], ARRAY[p_zone], ARRAY[p_hosts::text],
         ARRAY[p_hosts_from]
     ) AS e;
+END
 $function$;

@@ -42,14 +42,60 @@ SET plan_cache_mode = force_generic_plan
 AS $function$
 BEGIN
     RETURN QUERY WITH seen AS MATERIALIZED (
-        SELECT row_number() OVER () AS number, s.*
+        SELECT
+            row_number() OVER () AS number, r.kind, r.received_at, r.started_at,
+            s.source AS started_source, r.started_after,
+            ctaudit.start_from(r.started_at, s.source, r.started_after) AS start_from,
+            ctaudit.start_until(r.started_at, s.source, CASE r.kind
+                -- Received with the dump that lacked it, long after the event.
+                WHEN 'unobserved' THEN coalesce(r.started_at + interval '2 s', r.received_at)
+                ELSE r.received_at END
+            ) AS start_until,
+            r.alive_at, r.gone_at, r.ended_at,
+            ctaudit.time_source_of(r.ended_source) AS ended_source, r.ended_after, r.ended_before,
+            r.ended_cause, r.dump_id, ctaudit.provenance_of(r.provenance) AS provenance,
+            CASE WHEN s.outward AND NOT ((coalesce(r.status, 0) & 48) = 32 AND s.inward)
+                THEN 'outward' ELSE 'inward' END AS direction,
+            r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, r.zones, r.proto,
+            r.orig_src, r.orig_dst, r.orig_sport, r.orig_dport, r.reply_src, r.reply_dst,
+            r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
         FROM (
-            SELECT * FROM ctaudit.seen(p_query, p_from, p_until, p_needed, p_own, p_address, p_port,
-                p_remote, p_remote_port, p_proto)
+            SELECT * FROM ctaudit.seen(
+                ARRAY[p_needed], p_query, p_address, p_port, p_remote, p_remote_port, p_proto
+            )
             WHERE p_rows IS NULL
             UNION ALL
             SELECT * FROM unnest(p_rows)
+        ) AS r
+        CROSS JOIN LATERAL (
+            -- Where nothing is translated and one end alone is of the node's own networks, that is the
+            -- host; else either end may be. Nor is a client the host whose packets were forwarded into
+            -- these networks from outside.
+            SELECT
+                r.is_outward AND NOT coalesce(
+                    (r.status & 16) = 0 AND r.reply_src <<= ANY (p_own)
+                    AND NOT r.orig_src <<= ANY (p_own), false
+                ) AS outward,
+                r.is_inward AND NOT coalesce(
+                    (r.status & 48) = 0 AND r.orig_src <<= ANY (p_own)
+                    AND NOT r.orig_dst <<= ANY (p_own), false
+                ) AS inward,
+                ctaudit.time_source_of(r.started_source) AS source
         ) AS s
+        WHERE r.node_id = p_needed.node_id AND CASE r.kind
+            WHEN 'opening' THEN r.received_at < p_needed.openings_until AND (
+                r.received_at >= p_needed.openings_from
+                OR r.received_at BETWEEN p_needed.wrong_from AND p_needed.wrong_until
+            )
+            WHEN 'entry' THEN r.received_at BETWEEN p_needed.entries_from AND p_needed.entries_until
+                AND r.dump_id = ANY (
+                    ARRAY[p_needed.dump_before, p_needed.dump_after] || p_needed.dumps_within
+                )
+            ELSE r.received_at < p_needed.ends_until AND (
+                r.received_at >= p_needed.ends_from
+                OR r.received_at BETWEEN p_needed.wrong_from AND p_needed.wrong_until
+            ) AND coalesce(r.started_at < p_needed.openings_until, true)
+        END AND (s.outward OR ((r.status & 32) <> 0 OR (r.status & 48) = 0) AND s.inward)
     ),
     life AS MATERIALIZED (
         SELECT l.*

@@ -16,12 +16,13 @@ RETURNS TABLE (
     last_at timestamptz,
     not_taken bigint
 )
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT
+BEGIN
+    RETURN QUERY SELECT
         i.node, i.imported_from, least(i.openings_from, i.ends_from),
         greatest(i.openings_until, i.ends_until),
         (SELECT coalesce(sum((r.value ->> 'count')::bigint), 0)::bigint
@@ -29,4 +30,5 @@ AS $function$
     FROM ctaudit.import AS i, ctaudit.needed_of_import(i.node, p_from, p_until)
     WHERE p_node IS NULL OR i.node = ANY (ctaudit.nodes_named(p_node))
     ORDER BY i.node;
+END
 $function$;

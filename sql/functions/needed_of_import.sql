@@ -10,11 +10,12 @@ CREATE OR REPLACE FUNCTION ctaudit.needed_of_import(
     p_until timestamptz
 )
 RETURNS SETOF ctaudit.needed_part
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT
+BEGIN
+    RETURN QUERY SELECT
         n.node, n.node_id, NULL::bigint, NULL::bigint, NULL::bigint[], 'infinity'::timestamptz,
         '-infinity'::timestamptz,
         coalesce(i.openings_from, 'infinity'), p_until + interval '1 s',
@@ -29,4 +30,5 @@ AS $function$
     WHERE i.node = p_node AND greatest(i.openings_until, i.ends_until) >= p_from
         AND (i.lacks_starts
             OR least(i.openings_from, i.ends_from - i.longest) <= p_until + interval '1 s');
+END
 $function$;

@@ -4,9 +4,11 @@
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.transaction_mark()
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT pg_backend_pid() || '/' || extract(epoch FROM transaction_timestamp());
+BEGIN
+    RETURN pg_backend_pid() || '/' || extract(epoch FROM transaction_timestamp());
+END
 $function$;

@@ -16,11 +16,15 @@ CREATE OR REPLACE FUNCTION ctaudit.who_arguments(
     p_zone integer
 )
 RETURNS jsonb
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
-RETURN jsonb_build_object(
-    'address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from,
-    'until', p_until, 'remote', ctaudit.plain_address(p_remote), 'remote_port', p_remote_port,
-    'proto', p_proto, 'node', p_node, 'zone', p_zone
-);
+AS $function$
+BEGIN
+    RETURN jsonb_build_object(
+        'address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from,
+        'until', p_until, 'remote', ctaudit.plain_address(p_remote), 'remote_port', p_remote_port,
+        'proto', p_proto, 'node', p_node, 'zone', p_zone
+    );
+END
+$function$;

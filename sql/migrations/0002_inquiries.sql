@@ -54,3 +54,53 @@ CREATE TYPE ctaudit.asked_part AS (
     aggregated boolean,
     own inet[]
 );
+
+-- A row that shows a connection, as ctaudit.seen_query returns it: an opening, an end or an entry.
+-- Coded as in the tables; ctaudit.connections reads it. (The first release's had what is computed of
+-- it, for which the server parsed some functions at each question.)
+DROP FUNCTION IF EXISTS ctaudit.seen(
+    text, timestamptz, timestamptz, ctaudit.needed_part, inet[], inet, integer, inet, integer, smallint
+);
+DROP TYPE ctaudit.seen_row;
+CREATE TYPE ctaudit.seen_row AS (
+    -- opening, entry, end or unobserved.
+    kind text,
+    node_id smallint,
+    received_at timestamptz,
+    started_at timestamptz,
+    started_source "char",
+    started_after timestamptz,
+    -- As those of ctaudit.sighting.
+    alive_at timestamptz,
+    gone_at timestamptz,
+    ended_at timestamptz,
+    ended_source "char",
+    ended_after timestamptz,
+    ended_before timestamptz,
+    ended_cause text,
+    dump_id bigint,
+    provenance "char",
+    -- Which of the conditions of the question it meets; NULL as false.
+    is_outward boolean,
+    is_inward boolean,
+    orig_packets bigint,
+    orig_bytes bigint,
+    reply_packets bigint,
+    reply_bytes bigint,
+    zones integer,
+    proto smallint,
+    orig_src inet,
+    orig_dst inet,
+    orig_sport integer,
+    orig_dport integer,
+    reply_src inet,
+    reply_dst inet,
+    reply_sport integer,
+    reply_dport integer,
+    ct_id bigint,
+    mark bigint,
+    status integer,
+    state smallint,
+    helper text,
+    labels bytea
+);

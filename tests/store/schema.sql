@@ -188,22 +188,22 @@ CREATE TYPE ctaudit.life AS (
 ALTER TYPE ctaudit.life OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.seen_row AS (
 	kind text,
+	node_id smallint,
 	received_at timestamp with time zone,
 	started_at timestamp with time zone,
-	started_source ctaudit.time_source,
+	started_source "char",
 	started_after timestamp with time zone,
-	start_from timestamp with time zone,
-	start_until timestamp with time zone,
 	alive_at timestamp with time zone,
 	gone_at timestamp with time zone,
 	ended_at timestamp with time zone,
-	ended_source ctaudit.time_source,
+	ended_source "char",
 	ended_after timestamp with time zone,
 	ended_before timestamp with time zone,
 	ended_cause text,
 	dump_id bigint,
-	provenance ctaudit.provenance,
-	direction text,
+	provenance "char",
+	is_outward boolean,
+	is_inward boolean,
 	orig_packets bigint,
 	orig_bytes bigint,
 	reply_packets bigint,
@@ -337,14 +337,14 @@ CREATE FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.s
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_parts ctaudit.needed_part[] DEFAULT NULL::ctaudit.needed_part[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
     SET work_mem TO '64MB'
     AS ...;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_parts ctaudit.needed_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -546,7 +546,7 @@ CREATE FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with 
     AS ...;
 ALTER FUNCTION ctaudit.completeness_each(p_nodes text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_addresses inet[], p_ports integer[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_zones integer[], p_hosts text[], p_hosts_from timestamp with time zone[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.completeness_for(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet DEFAULT NULL::inet, p_port integer DEFAULT NULL::integer, p_remote inet DEFAULT NULL::inet, p_remote_port integer DEFAULT NULL::integer, p_proto smallint DEFAULT NULL::smallint, p_zone integer DEFAULT NULL::integer, p_hosts inet[] DEFAULT '{}'::inet[], p_hosts_from timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS TABLE(node text, complete boolean, why text, covered_from timestamp with time zone, covered_until timestamp with time zone, protocols smallint[], in_scope boolean, none_why text, by_pair text, holds inet[])
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "DateStyle" TO 'ISO, YMD'
     AS ...;
@@ -990,7 +990,7 @@ CREATE FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint,
     AS ...;
 ALTER FUNCTION ctaudit.import_batch(p_node text, p_from bigint, p_until bigint, p_refused jsonb, p_number bigint[], p_is_ended boolean[], p_received_us bigint[], p_started_us bigint[], p_ended_us bigint[], p_stop_sent_us bigint[], p_ended_cause text[], p_proto smallint[], p_orig_src inet[], p_orig_dst inet[], p_orig_sport integer[], p_orig_dport integer[], p_reply_src inet[], p_reply_dst inet[], p_reply_sport integer[], p_reply_dport integer[], p_orig_packets bigint[], p_orig_bytes bigint[], p_reply_packets bigint[], p_reply_bytes bigint[], p_mark bigint[], p_status integer[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS TABLE(node text, imported_from text, first_at timestamp with time zone, last_at timestamp with time zone, not_taken bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.imports(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
@@ -1221,18 +1221,18 @@ CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[] DEFAULT NULL::ctaudit.needed_part[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.needed_part
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
@@ -1267,12 +1267,6 @@ CREATE FUNCTION ctaudit.nodes_of_day(p_day date) RETURNS SETOF ctaudit.node
     SET "TimeZone" TO 'UTC'
     AS ...;
 ALTER FUNCTION ctaudit.nodes_of_day(p_day date) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS smallint[]
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    SET max_parallel_workers_per_gather TO '0'
-    AS ...;
-ALTER FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.note_answer_counts(p_inquiries bigint[], p_question text, p_arguments jsonb[], p_answers bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1383,6 +1377,11 @@ CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name t
     SET "TimeZone" TO 'UTC'
     AS ...;
 ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) RETURNS ctaudit.needed_part[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) RETURNS TABLE(question integer, connection ctaudit.connection, holder jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1532,7 +1531,7 @@ CREATE FUNCTION ctaudit.require_reason(p_required boolean) RETURNS void
     AS ...;
 ALTER FUNCTION ctaudit.require_reason(p_required boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.requires_reason() RETURNS boolean
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.requires_reason() OWNER TO ctaudit_owner;
@@ -1594,16 +1593,17 @@ CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
+CREATE FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
     AS ...;
-ALTER FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) RETURNS text
-    LANGUAGE sql STABLE
+ALTER FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.seen_query(p_outward text, p_inward text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1733,7 +1733,7 @@ CREATE FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp wit
     AS ...;
 ALTER FUNCTION ctaudit.traffic_shares(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_asked text, p_host inet, p_is_kept boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.transaction_mark() RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.transaction_mark() OWNER TO ctaudit_owner;
@@ -1785,9 +1785,9 @@ CREATE FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from ti
     AS ...;
 ALTER FUNCTION ctaudit.who_and_holder(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    RETURN jsonb_build_object('address', ctaudit.plain_address(p_address), 'port', p_port, 'from', p_from, 'until', p_until, 'remote', ctaudit.plain_address(p_remote), 'remote_port', p_remote_port, 'proto', p_proto, 'node', p_node, 'zone', p_zone);
+    AS ...;
 ALTER FUNCTION ctaudit.who_arguments(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.who_batch(p_addresses inet[], p_ports integer[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_remotes inet[], p_remote_ports integer[], p_protos smallint[], p_nodes text[], p_zones integer[], p_limit integer DEFAULT 1001) RETURNS TABLE(question integer, answers bigint, hosts inet[], connection ctaudit.connection)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2918,7 +2918,7 @@ REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_parts ctaudit.needed_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
@@ -3085,7 +3085,7 @@ GRANT ALL ON FUNCTION ctaudit.metrics() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_id_named(p_node text) FROM PUBLIC;
@@ -3095,7 +3095,6 @@ REVOKE ALL ON FUNCTION ctaudit.nodes() FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nodes() TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.nodes_named(p_name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nodes_of_day(p_day date) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.nodes_seen(p_parts ctaudit.needed_part[], p_asked text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_answer_counts(p_inquiries bigint[], p_question text, p_arguments jsonb[], p_answers bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_answers(p_inquiry bigint, p_question text, p_arguments jsonb, p_answers bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.note_change(p_node text, p_change text, p_former_name text, p_retired_at timestamp with time zone, p_reason text) FROM PUBLIC;
@@ -3122,6 +3121,7 @@ GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -3182,8 +3182,8 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.seen(p_query text, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text, p_own boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.set_freezing(p_table text, p_day date) FROM PUBLIC;
