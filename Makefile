@@ -55,11 +55,14 @@ lint: setup-test ## ruff, mypy, shellcheck, yamllint
 	shellcheck $(SHELLED)
 	.venv/bin/yamllint --strict .
 
-unit: setup-test ## tests without root and without a database (40 s, and with the newest libraries)
+# Where another version of a library may make a difference.
+CALLING = $$(grep -lrE --include='*.py' 'psycopg|pyroute2|ctaudit\.(capture|database|record)\b|admin\.ruleset' tests/unit)
+
+unit: setup-test ## tests without root and without a database (1 min, and what calls the newest libraries)
 	@echo '== unit tests, with the distribution'"'"'s libraries'
 	@$(call covered,unit) COVERAGE_PROCESS_START=$(COVERAGE) $(PYTHON) $(AT_ONCE) tests/unit tests/corpus
-	@echo '== unit tests, with the newest libraries'
-	$(NEWEST) $(AT_ONCE) tests/unit tests/corpus
+	@echo '== unit tests of what calls the libraries, with the newest of these'
+	$(NEWEST) $(AT_ONCE) $(CALLING) tests/corpus
 
 # Where another driver may make a difference; the others ask and say it all in SQL.
 DRIVEN := $(patsubst %,tests/store/test_%.py,batch_calls check command_lines commands failover \
