@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -57,11 +57,13 @@ class Surroundings:
     """``port``: who used the public port within NEAR; None: the question names no port.
 
     ``uncovered``: parts within AROUND in which the record is not complete for the question.
+    ``looked_at``: by the database's clock; of later times nothing is known.
     """
 
     port: Reply | None
     uncovered: tuple[Uncovered, ...]
     clocks: tuple[ClockState, ...]
+    looked_at: datetime = datetime.max.replace(tzinfo=UTC)
 
 
 def list_nodes(reply: Reply) -> list[str]:
@@ -85,9 +87,10 @@ def ask_surroundings(connection: psycopg.Connection[Any], reply: Reply, ask: Ask
         "around_until": question.span.end + AROUND,
     }
     with asking(connection):
+        [(looked_at,)] = connection.execute("SELECT pg_catalog.now()").fetchall()
         uncovered = select_rows(connection, Uncovered, _UNCOVERED, values)
         clocks = select_rows(connection, ClockState, _CLOCKS, values)
-    return Surroundings(port, tuple(uncovered), tuple(clocks))
+    return Surroundings(port, tuple(uncovered), tuple(clocks), looked_at)
 
 
 def widen(question: WhoQuestion) -> WhoQuestion:

@@ -66,7 +66,8 @@ def make_timeline(reply: Reply, around: Surroundings) -> Timeline:
     # A connection that began or ended since the first look is still the one of the answer.
     named = {_key(each) for each in found}
     every = {_key(each): each for each in (*near, *found)}.values()
-    window = choose_window(reply.question.span, every, around.uncovered)
+    asked = reply.question.span
+    window = end_by(around.looked_at, asked, choose_window(asked, every, around.uncovered))
     shown = [each for each in every if _touches(each, window)]
     hosts = [each.host for each in found]
     others = sorted({each.host for each in shown} - set(hosts), key=lambda host: host.packed)
@@ -82,7 +83,7 @@ def make_timeline(reply: Reply, around: Surroundings) -> Timeline:
     )
     return Timeline(
         window,
-        reply.question.span,
+        asked,
         lanes,
         tuple(_find_doubtful(around, window)) if _has_record(reply, around) else (window,),
         reply.verdict.name != "unknown",
@@ -113,6 +114,11 @@ def choose_window(
         if before and after:
             break
     return window
+
+
+def end_by(now: datetime, asked: TimeSpan, window: TimeSpan) -> TimeSpan:
+    """The window without the future, of which a blank would say that nobody used the port."""
+    return TimeSpan(window.begin, max(asked.end, min(window.end, now)))
 
 
 def _list_recorded(reply: Reply) -> list[Answer]:

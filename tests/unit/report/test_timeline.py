@@ -16,7 +16,7 @@ from ctaudit.query.uncovered import Uncovered
 from ctaudit.report import report_text
 from ctaudit.report.page import make_section
 from ctaudit.report.surroundings import Surroundings, widen
-from ctaudit.report.timeline import LANES_MAX, Timeline, choose_window, make_timeline
+from ctaudit.report.timeline import LANES_MAX, Timeline, choose_window, end_by, make_timeline
 from ctaudit.report.timeline_svg import Words, draw
 from tests.unit.answers import COMPLETE, END, OPEN, OUTWARD, START, local_zone, other
 from tests.unit.report.examples import ASKED as EXAMPLE
@@ -43,6 +43,19 @@ def timeline(verdict: str) -> Timeline:
 
 def picture(verdict: str) -> ElementTree.Element:
     return ElementTree.fromstring(draw(timeline(verdict), WORDS, "x"))
+
+
+@pytest.mark.parametrize(("now", "end"), [(400, 300), (300, 300), (40, 40), (0, 0), (-5, 0)])
+def test_the_window_ends_now_and_not_before_the_asked_time(now: float, end: float) -> None:
+    window = TimeSpan(ASKED.begin - seconds(300), ASKED.end + seconds(300))
+    cut = end_by(ASKED.end + seconds(now), ASKED, window)
+    assert cut == TimeSpan(window.begin, ASKED.end + seconds(end))
+
+
+def test_a_report_about_the_last_seconds_has_no_future() -> None:
+    answered, near = EXAMPLES["one"]
+    now = answered.question.span.end + seconds(2)
+    assert make_timeline(answered, replace(near, looked_at=now)).window.end == now
 
 
 @pytest.mark.parametrize(
