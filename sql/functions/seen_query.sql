@@ -63,8 +63,9 @@ BEGIN
         r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, <columns> /* end of row */
     FROM ctaudit.dump_entry_row AS r
     JOIN ctaudit.dump AS d ON d.dump_id = r.dump_id /* part */
-    WHERE /* entries */ r.dump_id = ANY ($6) AND r.received_at >= $8
-        AND r.received_at <= $9 AND <asked>
+    -- Twice, so that not all dumps are read.
+    WHERE /* entries */ r.dump_id = ANY ($6) AND d.dump_id = ANY ($6)
+        AND r.received_at BETWEEN $8 AND $9 AND <asked>
     $query$,
     '<asked>', '(' || ctaudit.asked_condition(p_outward, p_inward) || ')'),
     '<conditions>', '(' || p_outward || '), (' || p_inward || ')'),
