@@ -65,6 +65,14 @@ def test_what_was_committed_survives_a_stop(cluster: Cluster, mode: str) -> None
     assert one(cluster.dsn(), f"SELECT answer FROM {table}") == 42
 
 
+def test_a_database_is_made_anew(cluster: Cluster) -> None:
+    cluster.create_database("again")
+    with psycopg.connect(cluster.dsn("again"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE old ()")
+        cluster.create_database("again")
+    assert one(cluster.dsn("again"), "SELECT to_regclass('old')") is None
+
+
 def test_wrong_setting_is_named() -> None:
     wrong = {"no_such_setting": 1}
     with pytest.raises(ClusterError, match="no_such_setting"), private_cluster(settings=wrong):
