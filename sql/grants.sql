@@ -51,7 +51,7 @@ GRANT EXECUTE ON FUNCTION ctaudit.inquiries TO ctaudit_auditor, ctaudit_supervis
 -- What a front calls: with its own rights, those of an auditor; what is found nearer to a host is
 -- on record, and when a gateway recorded here is no connection.
 GRANT EXECUTE ON FUNCTION
-    ctaudit.front_call, ctaudit.call_text, ctaudit.passed_on, ctaudit.presence,
+    ctaudit.front_call, ctaudit.call_text, ctaudit.knows, ctaudit.passed_on, ctaudit.presence,
     ctaudit.front_inquiries, ctaudit.front_latest_inquiries
 TO ctaudit_front;
 -- The view reads the rows as its owner, and calls functions as the auditor: the one that puts the

@@ -8,6 +8,9 @@
 --   p_items     as of ctaudit.front_call there
 --   p_is_long   the question is over a whole span: it may take longer
 --   p_absent    SQLSTATEs by which a store says that it has nothing of it
+--   p_nodes     the gateways that the question names, NULL or with a NULL: any. Each store first says
+--               whether it knows one, which is not on record, and the others are not asked. Where
+--               none does, all are
 -- Returns: the rows of ctaudit.front_call with the store, in no order; one with item NULL and what it
 --   said of a store that has nothing
 -- Errors: what a store refuses because of the question itself; 55000 there is no store
@@ -15,7 +18,8 @@
 CREATE OR REPLACE FUNCTION ctaudit.ask_stores(
     p_items jsonb,
     p_is_long boolean DEFAULT false,
-    p_absent text[] DEFAULT '{}'
+    p_absent text[] DEFAULT '{}',
+    p_nodes text[] DEFAULT NULL
 )
 RETURNS TABLE (store_id smallint, store text, item integer, place integer, value jsonb)
 LANGUAGE plpgsql
@@ -31,6 +35,8 @@ DECLARE
     c_again CONSTANT text[] := '{40001,23505}';
     v_purpose CONSTANT jsonb := coalesce(ctaudit.purpose(), '{}');
     v_query CONSTANT text := ctaudit.call_query(p_items, v_purpose);
+    -- Which alone are asked; NULL: all.
+    v_concerned smallint[];
     v_waiting ctaudit.waiting_store[];
     v_left ctaudit.waiting_store[];
     v_one ctaudit.waiting_store;
@@ -38,13 +44,22 @@ DECLARE
     v_state text;
 BEGIN
     PERFORM ctaudit.make_kept();
+    IF p_nodes <> '{}' AND array_position(p_nodes, NULL) IS NULL
+        AND (SELECT count(*) > 1 FROM ctaudit.store AS s WHERE s.gone_at IS NULL)
+    THEN
+        SELECT array_agg(a.store_id) INTO v_concerned
+        FROM ctaudit.ask_stores(jsonb_build_array(jsonb_build_object(
+            'name', 'knows', 'each', jsonb_build_array(jsonb_build_object('p_nodes', p_nodes::text))
+        ))) AS a
+        WHERE a.value = 'true';
+    END IF;
     v_waiting := ARRAY(
         SELECT ROW(
             s.store_id, s.name, ctaudit.store_dsn(s),
             CASE WHEN p_is_long THEN s.long_patience ELSE s.patience END, NULL, 0
         )::ctaudit.waiting_store
         FROM ctaudit.store AS s
-        WHERE s.gone_at IS NULL AND NOT EXISTS (
+        WHERE s.gone_at IS NULL AND coalesce(s.store_id = ANY (v_concerned), true) AND NOT EXISTS (
             SELECT FROM pg_temp.ctaudit_kept AS k
             WHERE k.kind = 'unreached' AND k.store_id = s.store_id
         )

@@ -26,7 +26,9 @@ BEGIN
         SELECT 'coverage', v_key, a.store_id, jsonb_build_object('place', 0, 'row', a.value)
         FROM ctaudit.ask_stores(jsonb_build_array(jsonb_build_object(
             'name', 'completeness_for', 'each', jsonb_build_array(v_question)
-        ))) AS a;
+        )), p_nodes => CASE
+            -- Whoever holds one of the hosts is judged as well.
+            WHEN coalesce(p_hosts, '{}') = '{}' THEN ARRAY[p_node] END) AS a;
         PERFORM ctaudit.keep_coverage(v_key, jsonb_build_array(v_question));
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.kept_coverage(v_key, v_arguments);

@@ -14,7 +14,7 @@ AS $function$
             'p_until', least(p_until, now())::text, 'p_node', p_node, 'p_host', p_host::text,
             'p_remote', p_remote::text, 'p_bins', p_bins::text
         ))
-    )), true) AS a, LATERAL jsonb_to_record(a.value) AS d (
+    )), true, p_nodes => ARRAY[p_node]) AS a, LATERAL jsonb_to_record(a.value) AS d (
         proto smallint, seconds_from double precision, seconds_until double precision,
         connections bigint
     )

@@ -22,7 +22,7 @@ BEGIN
             'p_from', p_from::text, 'p_until', p_until::text, 'p_open', p_open::text,
             'p_node', p_node, 'p_limit', p_limit::text, 'p_zone', p_zone::text
         ))
-    )), true) AS a;
+    )), true, p_nodes => ARRAY[p_node]) AS a;
     SELECT bool_or(n.rows > c_cap) INTO v_is_cut
     FROM (SELECT count(*) AS rows FROM unnest(v_stores) AS s GROUP BY s) AS n;
     IF v_is_cut THEN

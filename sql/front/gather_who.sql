@@ -38,6 +38,9 @@ DECLARE
     v_items jsonb := jsonb_build_array(jsonb_build_object(
         'name', p_name, 'each', ctaudit.who_call(p_name, p_questions, p_limit), 'cap', c_cap + 1
     ));
+    v_nodes CONSTANT text[] := ARRAY(
+        SELECT DISTINCT q ->> 'p_node' FROM jsonb_array_elements(p_questions) AS q
+    );
     v_round integer := 0;
     v_asked jsonb;
     v_found jsonb;
@@ -45,7 +48,7 @@ DECLARE
 BEGIN
     PERFORM ctaudit.make_kept();
     IF coalesce((ctaudit.purpose() ->> 'announce')::boolean, false) THEN
-        PERFORM FROM ctaudit.ask_stores(v_items, v_is_batch);
+        PERFORM FROM ctaudit.ask_stores(v_items, v_is_batch, p_nodes => v_nodes);
         RETURN;
     END IF;
     v_items := v_items || jsonb_build_array(
@@ -63,7 +66,7 @@ BEGIN
                 jsonb_build_object('question', 1, 'round', 0, 'connection', a.value)
             ELSE a.value || '{"question": 1, "round": 0}'
         END
-    FROM ctaudit.ask_stores(v_items, v_is_batch) AS a;
+    FROM ctaudit.ask_stores(v_items, v_is_batch, p_nodes => v_nodes) AS a;
     IF (
         SELECT count(*) > c_cap FROM pg_temp.ctaudit_kept AS k
         WHERE k.kind = 'found' AND k.question = v_call

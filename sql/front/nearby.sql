@@ -11,7 +11,7 @@ AS $function$
         'name', 'nearby', 'each', jsonb_build_array(ctaudit.question_arguments(
             p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node, p_zone
         ) || jsonb_build_object('p_limit', p_limit::text))
-    )), true) AS a,
+    )), true, p_nodes => ARRAY[p_node]) AS a,
         LATERAL jsonb_populate_record(NULL::ctaudit.connection, a.value) AS c
     ORDER BY c.started_at DESC NULLS LAST LIMIT p_limit;
 $function$;

@@ -21,7 +21,7 @@ BEGIN
             'p_by', p_by, 'p_node', p_node, 'p_host', p_host::text, 'p_remote', p_remote::text,
             'p_top', NULL::text
         ))
-    )), true) AS a;
+    )), true, p_nodes => ARRAY[p_node]) AS a;
     IF EXISTS (
         SELECT FROM pg_temp.ctaudit_kept AS k WHERE k.kind = 'share' AND k.question = v_call
         GROUP BY k.store_id HAVING count(*) > c_cap

@@ -1109,6 +1109,11 @@ CREATE FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.knows(p_nodes text[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.knows(p_nodes text[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3059,6 +3064,8 @@ GRANT ALL ON FUNCTION ctaudit.time_source_of(p_code "char") TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.is_told(p_opening ctaudit.opening_row, p_end ctaudit.flow_row) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.knows(p_nodes text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.knows(p_nodes text[]) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) FROM PUBLIC;

@@ -54,9 +54,11 @@ def made() -> Iterator[Fleet]:
         yield made
 
 
-def ask(made: Fleet, public: str = "1.2.3.4:53500", login: str = "audrey") -> Reply:
+def ask(
+    made: Fleet, public: str = "1.2.3.4:53500", login: str = "audrey", node: str | None = None
+) -> Reply:
     with connect(made.dsn(login), "auditor") as connection:
-        question = read_who(public, after(60).isoformat())
+        question = read_who(public, after(60).isoformat(), node=node)
         return ask_who(connection, question, with_hints=False)
 
 
@@ -92,6 +94,44 @@ def test_each_store_has_the_question_once(made: Fleet) -> None:
         assert count_inquiries(made, name) == [("1.2.3.4", "53500", 1, 1, ASKER, "audrey")]
     assert ask(made, "1.2.3.6:50003").verdict.name == "one"
     assert ask(made, "1.2.3.4:1").verdict.name == "none"
+
+
+def test_a_gateway_is_asked_for_where_it_is_known(made: Fleet) -> None:
+    """In no other store is the question on record."""
+    reply = ask(made, "1.2.3.5:50002", node="gw2")
+    assert reply.verdict.name == "one"
+    assert [item.node for item in reply.coverage] == ["gw2"]
+    assert [len(count_inquiries(made, name)) for name in "abc"] == [0, 1, 0]
+    span = {"from": after(0), "until": after(200), "host": "192.168.3.3"}
+    with connect(made.dsn("audrey"), "auditor") as connection:
+        for query in (
+            "flows(%(host)s, NULL, NULL, %(from)s, %(until)s, p_node => 'gw3')",
+            "traffic(%(from)s, %(until)s, '1 h', 'host', p_node => 'gw3')",
+            "durations(%(from)s, %(until)s, 'gw3')",
+        ):
+            found = connection.execute(b"SELECT FROM ctaudit." + query.encode(), span).fetchall()
+            assert len(found) > 0
+    assert [list_questions(made, name) for name in "abc"] == [
+        [], ["who"], ["durations", "flows", "traffic"],
+    ]  # fmt: skip
+
+
+def test_a_gateway_that_no_store_knows_is_asked_for_in_all(made: Fleet) -> None:
+    assert ask(made, node="gw9").coverage == ()
+    assert [len(count_inquiries(made, name)) for name in "abc"] == [1, 1, 1]
+
+
+def test_a_store_that_cannot_say_whether_it_knows_a_gateway(made: Fleet) -> None:
+    with stopped(made, "c"):
+        reply = ask(made, "1.2.3.5:50002", node="gw2")
+    assert reply.verdict.name == "unknown"
+    assert [str(one.host) for one in reply.answers] == ["192.168.2.2"]
+
+
+def list_questions(made: Fleet, name: str) -> list[str]:
+    with psycopg.connect(made.stores[name].dsn()) as connection:
+        rows = connection.execute("SELECT DISTINCT question FROM ctaudit.inquiries() ORDER BY 1")
+        return [question for (question,) in rows]
 
 
 def test_a_person_is_named(made: Fleet) -> None:
