@@ -13,7 +13,7 @@ from ctaudit.conntrack.event import COLUMNS
 from lab.cluster import Cluster
 
 FRONT = {
-    "front_call", "call_text", "passed_on", "presence", "front_inquiries",
+    "front_call", "call_text", "passed_on", "knows", "presence", "front_inquiries",
     "front_latest_inquiries",
 }  # fmt: skip
 RECORDER = {
