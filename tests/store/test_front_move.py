@@ -83,10 +83,13 @@ class Moving:
         with connect(self.made.dsn("audrey"), "auditor") as connection:
             return connection.execute(query.encode(), {"node": self.node}).fetchall()
 
-    def flows(self) -> list[tuple[Any, ...]]:
-        """Port, begin and end of each connection, by port."""
+    def flows(self, since: float | None = None) -> list[tuple[Any, ...]]:
+        """Port, begin and end, by port; ``since``: of those alive in the 100 s from then on."""
+        span = ""
+        if since is not None:
+            span = f", p_from => '{after(since)}', p_until => '{after(since + 100)}'"
         return self.rows(
-            "SELECT reply_dport, started_at, ended_at FROM ctaudit.flows(p_node => %(node)s)"
+            f"SELECT reply_dport, started_at, ended_at FROM ctaudit.flows(p_node => %(node)s{span})"
             " ORDER BY 1"
         )
 
@@ -159,6 +162,9 @@ def test_a_gateway_moves_to_another_store(made: Fleet, moving: Moving) -> None:
     assert moving.flows() == [
         (7, after(1300), after(1310)), (8, after(10), after(50)), (9, after(20), after(1500)),
     ]  # fmt: skip
+    # It ended in the other store before.
+    assert moving.flows(1550) == []
+    assert [port for port, *_ in moving.flows(1400)] == [9]
     assert moving.live() == []
     uncovered = moving.rows(
         f"SELECT * FROM ctaudit.uncovered(%(node)s, '{after(0)}', '{after(1650)}')"
