@@ -86,11 +86,15 @@ class BootedGateway:
         self.wait_until(lambda: self.machine.run(start, check=False).returncode == 0, pause=0.5)
 
     def wait_until_reconciled(self) -> None:
-        """Waits until the past is recorded, the newest dump has ended, and no gap is open."""
+        """Waits until the past is recorded, the newest dump is reconciled, and no gap is open.
+
+        An earlier dump may never be: an overrun ends it.
+        """
         self.wait_until_recorded()
         statement = (
-            "SELECT FROM ctaudit.dump WHERE NOT EXISTS (SELECT FROM ctaudit.gap WHERE gap_until"
-            " IS NULL) HAVING bool_and(reconciled_at IS NOT NULL) AND count(*) > 0"
+            "SELECT FROM ctaudit.dump WHERE dump_id = (SELECT max(dump_id) FROM ctaudit.dump)"
+            " AND reconciled_at IS NOT NULL"
+            " AND NOT EXISTS (SELECT FROM ctaudit.gap WHERE gap_until IS NULL)"
         )
         self.wait_until(lambda: bool(self.query(statement)))
 
