@@ -23,8 +23,6 @@ RETURNS SETOF ctaudit.seen_row
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
--- To start a worker takes longer than to look into an index.
-SET max_parallel_workers_per_gather = 0
 AS $function$
 DECLARE
     v record;

@@ -1601,7 +1601,6 @@ ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.s
 CREATE FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET max_parallel_workers_per_gather TO '0'
     AS ...;
 ALTER FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text) RETURNS text
