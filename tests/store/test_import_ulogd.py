@@ -346,7 +346,8 @@ def test_a_bar_on_a_terminal_and_lines_elsewhere(place: Place) -> None:
     assert process.wait() == 0
     assert b"\r[###" in shown
     assert b" rows/s" in shown
-    assert place.take("--dsn", place.old, node="again").err == ""
+    # A line every ten seconds, on a busy machine.
+    assert "\r" not in place.take("--dsn", place.old, node="again").err
 
 
 def test_an_import_that_was_renamed_goes_on(place: Place) -> None:
