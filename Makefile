@@ -65,8 +65,8 @@ unit: setup-test ## tests without root and without a database (1 min, and what c
 	$(NEWEST) $(AT_ONCE) $(CALLING) tests/corpus
 
 # Where another driver may make a difference; the others ask and say it all in SQL.
-DRIVEN := $(patsubst %,tests/store/test_%.py,batch_calls check command_lines commands failover \
-    import_ulogd inquiries limits metrics_command own_node pooler record rejections traffic_command \
+DRIVEN := $(patsubst %,tests/store/test_%.py,batch_calls check commands failover \
+    import_ulogd inquiries limits pooler record rejections \
     upgrades wrong_settings)
 
 store: setup-test ## the database and the commands, on a private PostgreSQL (8 min, and what the driver sees again)

@@ -47,7 +47,7 @@ def test_equal_tuples_of_two_gateways_may_be_one_connection() -> None:
     assert merge_sightings([one, later, again]) == [one, again]
 
 
-@pytest.mark.parametrize("count", [80, torture(400)])
+@pytest.mark.parametrize("count", [40, torture(400)])
 def test_no_answer_is_false(store: Store, count: int) -> None:
     tally = Tally()
     for seed in range(count):
