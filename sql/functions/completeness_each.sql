@@ -72,9 +72,9 @@ BEGIN
         ) AS stream_then ON true
         WHERE n.node = ANY (q.named) OR (
             q.asked_node IS NULL AND i.node IS NULL AND n.first_seen < q.asked_until
-            AND coalesce(ctaudit.gone_at(n) >= q.asked_from, true)
+            AND coalesce(ctaudit.left_at(n) >= q.asked_from, true)
         ) OR (
-            q.hosts <> '{}' AND coalesce(ctaudit.gone_at(n) >= q.held_from, true)
+            q.hosts <> '{}' AND coalesce(ctaudit.left_at(n) >= q.held_from, true)
             AND ctaudit.held_by(n.node, q.held_from, q.asked_until, q.hosts) <> '{}'
         )
     ),

@@ -56,7 +56,7 @@ BEGIN
     RETURN jsonb_build_object(
         'node', v_node, 'stream', v_stream.stream, 'mode', v_stream.mode, 'at', v_at,
         'position', v_stream.position,
-        'detail', v_stream.detail - '{moved_to,announced_from,handed_at,taken_at}'::text[],
+        'detail', v_stream.detail - '{moved_to,announced_from,handed_at,taken_at,settled_at}'::text[],
         'is_covered', v_stream.covered_from IS NOT NULL,
         -- Of what began since then and was open, the DESTROY is sent.
         'announced_from', (

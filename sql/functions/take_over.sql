@@ -24,7 +24,9 @@ BEGIN
     PERFORM FROM ctaudit.node AS n WHERE n.node = v_node FOR NO KEY UPDATE;
     SELECT * INTO v_known FROM ctaudit.stream AS s
     WHERE s.node = v_node AND s.stream = v_id FOR NO KEY UPDATE;
-    IF v_known.position = v_position AND v_known.stopped_at IS NULL THEN
+    IF v_known.stopped_at IS NULL AND (
+        v_known.position = v_position OR (v_known.detail -> 'taken_at' ->> -1)::timestamptz = v_at
+    ) THEN
         RETURN v_at;
     ELSIF v_known.position > v_position THEN
         RAISE EXCEPTION 'stream % of % goes on here already, until %', v_id, v_node,

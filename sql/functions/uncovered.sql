@@ -47,12 +47,12 @@ AS $function$
         FROM ctaudit.node AS n
         CROSS JOIN ended
         CROSS JOIN LATERAL (SELECT least(
-            ended.until, CASE WHEN p_node IS NULL THEN ctaudit.gone_at(n) END
+            ended.until, CASE WHEN p_node IS NULL THEN ctaudit.left_at(n) END
         ) AS until) AS span
         WHERE n.node = ANY (ctaudit.nodes_named(p_node)) OR (
             p_node IS NULL AND n.first_seen < ended.until
             AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
-            AND (coalesce(ctaudit.gone_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
+            AND (coalesce(ctaudit.left_at(n) >= p_from, true) OR p_from IS NULL AND NOT p_open)
         )
     ),
     borders AS (

@@ -12,6 +12,7 @@ import pytest
 
 from ctaudit.admin.move import move
 from ctaudit.database.connection import connect
+from ctaudit.database.dsn import describe_target, parse_dsn
 from ctaudit.query.lookup import ask_who
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
@@ -274,3 +275,42 @@ def test_it_comes_back(made: Fleet, moving: Moving) -> None:
             (f"1.2.3.{moving.net}", after(700), after(701)),
         ).fetchall()
     assert rows in ([], [(False,)])
+
+
+def test_a_gateway_between_two_stores(made: Fleet, moving: Moving) -> None:
+    """Handed over and not taken: what it forwards meanwhile is unknown, whoever is asked for."""
+    a, b = made.stores["a"].dsn(), made.stores["b"].dsn()
+    other = Moving(made, f"other{moving.net}", next(_NETS))
+    other.gateway.record([], COVERED)
+    other.gateway.close()
+    moving.gateway.record([], after(300))
+    target = describe_target(parse_dsn(b, "--to"))
+    with psycopg.connect(a, autocommit=True) as connection:
+        connection.execute("SELECT ctaudit.hand_over(%s, %s)", (moving.node, target))
+    asked = moving.ask(5, 900, of_any=True)
+    assert asked.verdict.name == "unknown"
+    [reason] = [why for why in asked.verdict.reasons if why.startswith(moving.node)]
+    assert reason.endswith(f"; handed over to {target}")
+    lacking = f"SELECT node FROM ctaudit.uncovered(NULL, '{after(400)}', '{after(900)}')"
+    assert (moving.node,) in moving.rows(lacking)
+    moving.move("b")
+    moving.gateway.record([], after(310))
+    moving.dump(400)
+    moving.gateway.record([], after(1000))
+    # Repeated when it has gone on there.
+    assert "is recorded in " in move(a, moving.node, b, "rex", None)
+    assert moving.say(5, 900, of_any=True) == ("none", [])
+    assert moving.node not in [node for (node,) in moving.rows(lacking)]
+    # To who asks the old store itself: once it is sure that the other one was asked as well.
+    for minutes, names in ((0, {moving.node, other.node}), (20, {other.node})):
+        with psycopg.connect(a, autocommit=True) as connection:
+            connection.execute(
+                "UPDATE ctaudit.stream SET detail = detail || jsonb_build_object('settled_at',"
+                " now() - %s * interval '1 min') WHERE node = %s",
+                (minutes, moving.node),
+            )
+            rows = connection.execute(
+                "SELECT node FROM ctaudit.completeness(NULL, %s, %s)", (after(900), after(901))
+            ).fetchall()
+        assert names <= {node for (node,) in rows}
+        assert (moving.node in {node for (node,) in rows}) == (moving.node in names)

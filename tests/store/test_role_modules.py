@@ -153,6 +153,11 @@ def test_a_gateway_is_moved_once(made: Fleet, run: Run) -> None:
     taken = {"handed": again["handed"], "state": "taken_over", **move}
     assert run("ctaudit_move", b, **taken)["changed"]
     assert not run("ctaudit_move", b, **taken)["changed"]
+    settled = {**taken, "state": "settled"}
+    foreseen = {"state": "settled", "foreseen": True, **move}
+    assert run("ctaudit_move", a, True, **foreseen)["changed"]
+    assert run("ctaudit_move", a, **settled)["changed"]
+    assert not run("ctaudit_move", a, **settled)["changed"]
     with psycopg.connect(b.dsn()) as connection:
         rows = connection.execute("SELECT position, stopped_at FROM ctaudit.stream").fetchall()
     assert rows == [(gateway.position, None)]
@@ -170,6 +175,7 @@ def test_who_never_recorded_is_not_moved(made: Fleet, run: Run) -> None:
     assert handed == {"changed": False, "handed": "", "warnings": []}
     taken = run("ctaudit_move", made.stores["b"], state="taken_over", handed="", **move)
     assert not taken["changed"]
+    assert not run("ctaudit_move", made.stores["a"], state="settled", handed="", **move)["changed"]
 
 
 def test_a_dump_on_its_way_is_waited_for_and_then_said(made: Fleet, run: Run) -> None:

@@ -8,8 +8,9 @@ module: ctaudit_move
 short_description: Hand a gateway's stream over to another store, or take it over
 description:
   - On the old store's host C(state=handed_over), then on the new one's C(state=taken_over) with
-    what the first returned. Each may be repeated. In between the gateway's spool waits, and no row
-    is recorded twice.
+    what the first returned, and on the old one's C(state=settled). Each may be repeated. In between
+    the gateway's spool waits, and no row is recorded twice; until the last what it records is
+    unknown.
 options:
   node:
     description: The gateway's name in the record.
@@ -29,13 +30,13 @@ options:
     type: int
     default: 60
   foreseen:
-    description: In check mode, that the old store is going to hand something over.
+    description: In check mode, that the old store is going to hand something over, or has.
     type: bool
     default: false
   state:
-    description: Which side of the move this host is.
+    description: Which step of the move this host has to take.
     type: str
-    choices: [handed_over, taken_over]
+    choices: [handed_over, taken_over, settled]
     required: true
 author: ctaudit
 """
@@ -74,15 +75,12 @@ def main() -> None:
             "handed": {"type": "str", "default": ""},
             "patience": {"type": "int", "default": 60},
             "foreseen": {"type": "bool", "default": False},
-            "state": {"type": "str", "choices": ["handed_over", "taken_over"], "required": True},
+            "state": {"type": "str", "choices": list(_STEPS), "required": True},
         },
         supports_check_mode=True,
     )
     try:
-        if module.params["state"] == "handed_over":
-            changed, handed = _hand_over(module)
-        else:
-            changed, handed = _take_over(module), ""
+        changed, handed = _STEPS[module.params["state"]](module)
     except Refused as refused:
         node, to = module.params["node"], module.params["to"]
         module.fail_json(msg=f"moving {node} to store {to}: {refused}")
@@ -119,9 +117,9 @@ def _hand_over(module: AnsibleModule) -> tuple[bool, str]:
             time.sleep(1)
 
 
-def _take_over(module: AnsibleModule) -> bool:
+def _take_over(module: AnsibleModule) -> tuple[bool, str]:
     if not module.params["handed"]:
-        return module.check_mode and module.params["foreseen"]
+        return module.check_mode and module.params["foreseen"], ""
     handed = json.loads(module.params["handed"])
     node, stream = quote_text(handed["node"]), quote_text(handed["stream"])
     known = (
@@ -130,10 +128,20 @@ def _take_over(module: AnsibleModule) -> bool:
         f" AND s.position = {int(handed['position'])})"
     )
     if ask(module, known, DATABASE):
-        return False
+        return False, ""
     text = quote_text(module.params["handed"])
     ask(module, f"ctaudit.take_over({text}, {quote_text(_REASON)})", DATABASE)
-    return True
+    return True, ""
+
+
+def _settle(module: AnsibleModule) -> tuple[bool, str]:
+    if not module.params["handed"]:
+        return module.check_mode and module.params["foreseen"], ""
+    node, to = quote_text(module.params["node"]), quote_text(module.params["to"])
+    return ask(module, f"ctaudit.settle_move({node}, {to})", DATABASE), ""
+
+
+_STEPS = {"handed_over": _hand_over, "taken_over": _take_over, "settled": _settle}
 
 
 if __name__ == "__main__":

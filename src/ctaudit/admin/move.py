@@ -14,8 +14,9 @@ _REFUSALS = {"P0002", "55000", "22023", "23505"}
 def move(dsn: str, node: str, to: str, login: str | None, reason: str | None) -> str:
     """Returns what was done, as a sentence. Raises UsageError where one of the stores refuses it.
 
-    First the old store takes nothing more, then the new one goes on: whatever fails between, no
-    row is recorded twice, the gateway's spool waits, and the same call finishes it.
+    First the old store takes nothing more, then the new one goes on, and at last the old one is
+    told so: whatever fails between, no row is recorded twice, the gateway's spool waits, what
+    comes meanwhile is unknown, and the same call finishes it.
     """
     check_dsn(to, "--to", public=True)
     target = describe_target(parse_dsn(to, "--to"))
@@ -34,6 +35,8 @@ def move(dsn: str, node: str, to: str, login: str | None, reason: str | None) ->
                 "WHERE l.node = %(node)s AND l.login = %(login)s)",
                 {"node": handed["node"], "login": login, "reason": reason},
             )
+    with acting_as_owner(dsn, "ending the move of a gateway", _REFUSALS) as connection:
+        connection.execute("SELECT ctaudit.settle_move(%s::text, %s::text)", (node, target))
     return (
         f"{handed['node']} is recorded in {target} since {format_time(since, trim=True)}; set "
         "database.dsn in its configuration, start ctaudit there, and run systemctl reload "
