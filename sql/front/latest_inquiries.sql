@@ -4,6 +4,7 @@ LANGUAGE plpgsql
 VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 SET client_min_messages = warning
 SET jit = off
 AS $function$
@@ -24,12 +25,13 @@ DECLARE
 BEGIN
     IF v_number IS NOT NULL THEN
         -- Another store has another question by this number.
-        SELECT t.asked_at, t.shared, CASE WHEN t.shared IS NULL THEN v_number / 1000 END
+        SELECT i.asked_at, t.shared, CASE WHEN t.shared IS NULL THEN v_number / 1000 END
         INTO v_at, v_shared, v_one
         FROM ctaudit.told_inquiries(c_named, v_asked || CASE WHEN p_number IS NULL
             THEN '{"p_everybody": "true"}' ELSE '{}' END::jsonb
-            || jsonb_build_object('p_number', (v_number / 1000)::text)) AS t
-        WHERE t.inquiry_id = v_number;
+            || jsonb_build_object('p_number', (v_number / 1000)::text)) AS t,
+            LATERAL (SELECT (t.inquiry).*) AS i
+        WHERE i.inquiry_id = v_number;
         IF NOT FOUND THEN
             RETURN;
         END IF;
@@ -42,13 +44,14 @@ BEGIN
             'p_case', p_case, 'p_from', p_from::text, 'p_address', p_address::text
         );
     RETURN QUERY
-    SELECT
-        t.inquiry_id, t.asked_at, t.asked_by, t.on_behalf_of, t.client, t.application,
-        t.case_reference, t.reason, t.question, t.arguments, t.answers, t.answered_at
-    FROM ctaudit.told_inquiries(c_named, v_asked) AS t
-    WHERE t.is_through_front AND t.asked_by = session_user
-        AND (v_one IS NULL OR t.inquiry_id = v_number)
-        AND (p_before IS NULL OR p_number IS NOT NULL OR (t.asked_at, t.inquiry_id) < (v_at, v_number))
-    ORDER BY t.asked_at DESC, t.inquiry_id DESC LIMIT v_limit;
+    SELECT i.*
+    FROM ctaudit.told_inquiries(c_named, v_asked) AS t, LATERAL (SELECT (t.inquiry).*) AS i
+    WHERE t.is_through_front AND i.asked_by = session_user
+        AND (v_one IS NULL OR i.inquiry_id = v_number)
+        AND (
+            p_before IS NULL OR p_number IS NOT NULL
+            OR (i.asked_at, i.inquiry_id) < (v_at, v_number)
+        )
+    ORDER BY i.asked_at DESC, i.inquiry_id DESC LIMIT v_limit;
 END
 $function$;

@@ -1,39 +1,23 @@
 -- Function: ctaudit.told_inquiries
 -- Asks the stores for inquiries. Each store has its own record of a question; here it stands once.
 -- Parameters: p_name   front_inquiries or front_latest_inquiries; p_arguments   of that
--- Returns: the columns of ctaudit.inquiries with who asked the front, and whether it was asked at
---   all; shared, or NULL where no front asked. inquiry_id is the number of the first of the stores that
---   have it, times 1,000, and the number of the store (ctaudit store list)
+-- Returns: inquiry: as of ctaudit.inquiries, with who asked the front; whether it was asked at
+--   all; shared, or NULL where no front asked. inquiry_id is the number of the first of the stores
+--   that have it, times 1,000, and the number of the store (ctaudit store list)
 -- Tables touched: none
 CREATE OR REPLACE FUNCTION ctaudit.told_inquiries(p_name text, p_arguments jsonb)
-RETURNS TABLE (
-    inquiry_id bigint,
-    asked_at timestamptz,
-    asked_by text,
-    on_behalf_of text,
-    client inet,
-    application text,
-    case_reference text,
-    reason text,
-    question text,
-    arguments jsonb,
-    answers bigint,
-    answered_at timestamptz,
-    is_through_front boolean,
-    shared text
-)
+RETURNS TABLE (inquiry ctaudit.told_inquiry, is_through_front boolean, shared text)
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     WITH each AS (
-        SELECT a.store_id, i.*, i.asked_by = i.login AS is_through_front
+        SELECT a.store_id, (i.inquiry).*, i.shared,
+            (i.inquiry).asked_by = i.login AS is_through_front
         FROM ctaudit.ask_stores(jsonb_build_array(jsonb_build_object(
             'name', p_name, 'each', jsonb_build_array(p_arguments)
         )), true) AS a, LATERAL jsonb_to_record(a.value) AS i (
-            inquiry_id bigint, asked_at timestamptz, asked_by text, on_behalf_of text, client inet,
-            application text, case_reference text, reason text, question text, arguments jsonb,
-            answers bigint, answered_at timestamptz, login text, shared text
+            inquiry ctaudit.told_inquiry, login text, shared text
         )
     ),
     told AS (
@@ -50,14 +34,14 @@ AS $function$
             coalesce(e.shared, e.store_id || '#' || e.inquiry_id) AS key
         FROM each AS e
     )
-    SELECT
+    SELECT ROW(
         (array_agg(t.inquiry_id * 1000 + t.store_id ORDER BY t.store_id))[1],
         (array_agg(t.asked_at ORDER BY t.store_id))[1],
         t.asked_by, t.on_behalf_of, (array_agg(t.client ORDER BY t.store_id))[1],
         (array_agg(t.application ORDER BY t.store_id))[1], t.case_reference, t.reason, t.question,
         t.arguments, sum(t.answers)::bigint,
-        CASE WHEN bool_and(t.answered_at IS NOT NULL) THEN max(t.answered_at) END,
-        t.is_through_front, t.shared
+        CASE WHEN bool_and(t.answered_at IS NOT NULL) THEN max(t.answered_at) END
+    )::ctaudit.told_inquiry, t.is_through_front, t.shared
     FROM told AS t
     GROUP BY t.key, t.shared, t.is_through_front, t.asked_by, t.on_behalf_of, t.case_reference,
         t.reason, t.question, t.arguments;

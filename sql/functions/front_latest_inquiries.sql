@@ -25,35 +25,19 @@ CREATE OR REPLACE FUNCTION ctaudit.front_latest_inquiries(
     p_address inet DEFAULT NULL,
     p_limit integer DEFAULT 1000
 )
-RETURNS TABLE (
-    inquiry_id bigint,
-    asked_at timestamptz,
-    asked_by text,
-    on_behalf_of text,
-    client inet,
-    application text,
-    case_reference text,
-    reason text,
-    question text,
-    arguments jsonb,
-    answers bigint,
-    answered_at timestamptz,
-    login text,
-    shared text
-)
-LANGUAGE sql
+RETURNS TABLE (inquiry ctaudit.told_inquiry, login text, shared text)
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
--- What is asked for differs from call to call.
+-- What is asked for differs from call to call, and with it the index.
 SET plan_cache_mode = force_custom_plan
 AS $function$
-    SELECT
-        f.inquiry_id, f.asked_at, f.asked_by, f.on_behalf_of, f.client, f.application,
-        f.case_reference, f.reason, f.question, f.arguments, coalesce(a.answers, f.answers),
-        a.answered_at, session_user::text, c.number || '/' || c.place
+BEGIN
+    RETURN QUERY
+    SELECT t, session_user::text, c.number || '/' || c.place
     FROM (
-        SELECT * FROM ctaudit.inquiry AS q
+        SELECT q FROM ctaudit.inquiry AS q
         WHERE q.asked_by = session_user
             AND CASE WHEN p_everybody THEN split_part(q.on_behalf_of, ' for ', 1) = p_login
                 ELSE q.on_behalf_of = p_login || coalesce(' for ' || p_person, '') END
@@ -67,14 +51,16 @@ AS $function$
             AND (p_until IS NULL OR q.asked_at <= p_until)
             AND (p_case IS NULL OR q.case_reference = p_case)
             AND (p_from IS NULL OR q.asked_at >= p_from)
-            AND (p_address IS NULL OR EXISTS (
-                SELECT FROM unnest(ARRAY['address', 'host', 'nat', 'remote']) AS k (key)
-                WHERE (q.arguments ->> k.key)::inet && p_address
-            ))
+            AND ctaudit.is_about(q.arguments, p_address)
         ORDER BY q.asked_at DESC, q.inquiry_id DESC
         LIMIT p_limit
     ) AS f
-    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = f.inquiry_id
-    LEFT JOIN ctaudit.inquiry_call AS c ON c.inquiry_id = f.inquiry_id
-    ORDER BY f.asked_at DESC, f.inquiry_id DESC;
+    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = (f.q).inquiry_id
+    LEFT JOIN LATERAL (
+        SELECT k.number, k.place FROM ctaudit.inquiry_call AS k
+        WHERE k.inquiry_id = (f.q).inquiry_id OFFSET 0
+    ) AS c ON true
+    CROSS JOIN LATERAL ctaudit.told_inquiry(f.q, a) AS t
+    ORDER BY t.asked_at DESC, t.inquiry_id DESC;
+END
 $function$;

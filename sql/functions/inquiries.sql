@@ -5,9 +5,8 @@
 --   p_by              the login that asked, or the person for whom a front end asked
 --   p_from, p_until   asked in [p_from, p_until)
 --   p_address         an address or a network that was asked about: public, internal or remote
--- Returns: one row a question, in the order of asking. answers, answered_at NULL: it was not
---   answered, or the answer was rolled back; answers alone NULL: they were not counted. What was
---   asked before schema version 2 has no answered_at
+-- Returns: one row a question, in the order of asking. What was asked before schema version 2 has
+--   no answered_at
 -- Tables touched: inquiry, inquiry_answer (read)
 CREATE OR REPLACE FUNCTION ctaudit.inquiries(
     p_case text DEFAULT NULL,
@@ -16,42 +15,29 @@ CREATE OR REPLACE FUNCTION ctaudit.inquiries(
     p_until timestamptz DEFAULT NULL,
     p_address inet DEFAULT NULL
 )
-RETURNS TABLE (
-    inquiry_id bigint,
-    asked_at timestamptz,
-    asked_by text,
-    on_behalf_of text,
-    client inet,
-    application text,
-    case_reference text,
-    reason text,
-    question text,
-    arguments jsonb,
-    answers bigint,
-    answered_at timestamptz
-)
-LANGUAGE sql
+RETURNS SETOF ctaudit.told_inquiry
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- What is asked for differs from call to call, and with it the index.
+SET plan_cache_mode = force_custom_plan
 AS $function$
-    SELECT
-        q.inquiry_id, q.asked_at, q.asked_by, q.on_behalf_of, q.client, q.application,
-        q.case_reference, q.reason, q.question, q.arguments, coalesce(a.answers, q.answers),
-        a.answered_at
+BEGIN
+    RETURN QUERY
+    SELECT t.*
     FROM ctaudit.inquiry AS q
     LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = q.inquiry_id
+    CROSS JOIN LATERAL ctaudit.told_inquiry(q, a) AS t
     WHERE (
             q.asked_by = session_user OR pg_has_role(session_user, 'ctaudit_supervisor', 'MEMBER')
             OR pg_has_role(session_user, 'ctaudit_owner', 'MEMBER')
         )
         AND (p_case IS NULL OR q.case_reference = p_case)
         AND (p_by IS NULL OR p_by IN (q.asked_by, q.on_behalf_of))
-        AND q.asked_at >= coalesce(p_from, '-infinity')
-        AND q.asked_at < coalesce(p_until, 'infinity')
-        AND (p_address IS NULL OR EXISTS (
-            SELECT FROM unnest(ARRAY['address', 'host', 'nat', 'remote']) AS k (key)
-            WHERE (q.arguments ->> k.key)::inet && p_address
-        ))
+        AND (p_from IS NULL OR q.asked_at >= p_from)
+        AND (p_until IS NULL OR q.asked_at < p_until)
+        AND ctaudit.is_about(q.arguments, p_address)
     ORDER BY q.inquiry_id;
+END
 $function$;

@@ -20,45 +20,31 @@ CREATE OR REPLACE FUNCTION ctaudit.latest_inquiries(
     p_address inet DEFAULT NULL,
     p_limit integer DEFAULT 100
 )
-RETURNS TABLE (
-    inquiry_id bigint,
-    asked_at timestamptz,
-    asked_by text,
-    on_behalf_of text,
-    client inet,
-    application text,
-    case_reference text,
-    reason text,
-    question text,
-    arguments jsonb,
-    answers bigint,
-    answered_at timestamptz
-)
-LANGUAGE sql
+RETURNS SETOF ctaudit.told_inquiry
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+-- What is asked for differs from call to call, and with it the index.
+SET plan_cache_mode = force_custom_plan
 AS $function$
-    SELECT
-        f.inquiry_id, f.asked_at, f.asked_by, f.on_behalf_of, f.client, f.application,
-        f.case_reference, f.reason, f.question, f.arguments, coalesce(a.answers, f.answers),
-        a.answered_at
+BEGIN
+    RETURN QUERY
+    SELECT t.*
     FROM (
-        SELECT * FROM ctaudit.inquiry AS q
+        SELECT q FROM ctaudit.inquiry AS q
         WHERE q.asked_by = session_user
             AND (p_everybody OR q.on_behalf_of IS NOT DISTINCT FROM p_person)
-            -- Bounds and no equation: so the plan that serves every call reads the index.
-            AND q.inquiry_id >= coalesce(p_number, 0)
-            AND q.inquiry_id <= coalesce(p_number, p_before - 1, 9223372036854775807)
+            AND (p_number IS NULL OR q.inquiry_id = p_number)
+            AND (p_before IS NULL OR q.inquiry_id < p_before)
             AND (p_case IS NULL OR q.case_reference = p_case)
             AND (p_from IS NULL OR q.asked_at >= p_from)
-            AND (p_address IS NULL OR EXISTS (
-                SELECT FROM unnest(ARRAY['address', 'host', 'nat', 'remote']) AS k (key)
-                WHERE (q.arguments ->> k.key)::inet && p_address
-            ))
+            AND ctaudit.is_about(q.arguments, p_address)
         ORDER BY q.inquiry_id DESC
         LIMIT least(p_limit, 1000)
     ) AS f
-    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = f.inquiry_id
-    ORDER BY f.inquiry_id DESC;
+    LEFT JOIN ctaudit.inquiry_answer AS a ON a.inquiry_id = (f.q).inquiry_id
+    CROSS JOIN LATERAL ctaudit.told_inquiry(f.q, a) AS t
+    ORDER BY t.inquiry_id DESC;
+END
 $function$;

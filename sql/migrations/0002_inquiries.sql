@@ -26,6 +26,24 @@ CREATE TABLE ctaudit.inquiry_answer (
     answers bigint
 );
 
+-- A question on record, as the functions return it.
+CREATE TYPE ctaudit.told_inquiry AS (
+    inquiry_id bigint,
+    asked_at timestamptz,
+    asked_by text,
+    on_behalf_of text,
+    client inet,
+    application text,
+    case_reference text,
+    reason text,
+    question text,
+    arguments jsonb,
+    -- Both NULL: it was not answered, or the answer was rolled back. The first alone: they were not
+    -- counted.
+    answers bigint,
+    answered_at timestamptz
+);
+
 -- What each question must say. The last row counts; who set it stays on record.
 CREATE TABLE ctaudit.inquiry_rule (
     rule_id bigint GENERATED ALWAYS AS IDENTITY,

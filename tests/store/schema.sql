@@ -239,6 +239,21 @@ CREATE TYPE ctaudit.sighting AS (
 	gone_at timestamp with time zone
 );
 ALTER TYPE ctaudit.sighting OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.told_inquiry AS (
+	inquiry_id bigint,
+	asked_at timestamp with time zone,
+	asked_by text,
+	on_behalf_of text,
+	client inet,
+	application text,
+	case_reference text,
+	reason text,
+	question text,
+	arguments jsonb,
+	answers bigint,
+	answered_at timestamp with time zone
+);
+ALTER TYPE ctaudit.told_inquiry OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.traffic_share AS (
 	bucket_from timestamp with time zone,
 	zones integer,
@@ -895,13 +910,13 @@ CREATE FUNCTION ctaudit.front_call(p_call jsonb) RETURNS TABLE(item integer, pla
     SET jit TO 'off'
     AS ...;
 ALTER FUNCTION ctaudit.front_call(p_call jsonb) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.front_inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone, login text, shared text)
+CREATE FUNCTION ctaudit.front_inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry ctaudit.told_inquiry, login text, shared text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.front_inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text DEFAULT NULL::text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_shared text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 1000) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone, login text, shared text)
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION ctaudit.front_latest_inquiries(p_login text, p_person text DEFAULT NULL::text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_shared text DEFAULT NULL::text, p_announcement uuid DEFAULT NULL::uuid, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 1000) RETURNS TABLE(inquiry ctaudit.told_inquiry, login text, shared text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET plan_cache_mode TO 'force_custom_plan'
     AS ...;
@@ -998,9 +1013,10 @@ CREATE FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) RETUR
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin('03:00:00'::interval, p_received_at, '2000-01-01 00:00:00+00'::timestamp with time zone);
 ALTER FUNCTION ctaudit.index_time(p_received_at timestamp with time zone) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION ctaudit.inquiries(p_case text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet) RETURNS SETOF ctaudit.told_inquiry
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS ...;
 ALTER FUNCTION ctaudit.inquiries(p_case text, p_by text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.insert_aggregates(p_node_id smallint, p_bucket interval, p_columns ctaudit.event_columns) RETURNS bigint
@@ -1035,6 +1051,10 @@ CREATE FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timesta
     SET plan_cache_mode TO 'force_generic_plan'
     AS ...;
 ALTER FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.is_about(p_arguments jsonb, p_address inet) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS ...;
+ALTER FUNCTION ctaudit.is_about(p_arguments jsonb, p_address inet) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) RETURNS boolean
     LANGUAGE sql
     RETURN ((p_events >= 500) AND (p_covered_until < (clock_timestamp() - '00:00:02'::interval)));
@@ -1131,11 +1151,17 @@ CREATE FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until tim
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_before bigint DEFAULT NULL::bigint, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 100) RETURNS TABLE(inquiry_id bigint, asked_at timestamp with time zone, asked_by text, on_behalf_of text, client inet, application text, case_reference text, reason text, question text, arguments jsonb, answers bigint, answered_at timestamp with time zone)
-    LANGUAGE sql STABLE SECURITY DEFINER
+CREATE FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean DEFAULT false, p_number bigint DEFAULT NULL::bigint, p_before bigint DEFAULT NULL::bigint, p_case text DEFAULT NULL::text, p_from timestamp with time zone DEFAULT NULL::timestamp with time zone, p_address inet DEFAULT NULL::inet, p_limit integer DEFAULT 100) RETURNS SETOF ctaudit.told_inquiry
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
     AS ...;
 ALTER FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.left_at(p_node ctaudit.node) RETURNS timestamp with time zone
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.left_at(p_node ctaudit.node) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.lift_hold(p_case text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1644,6 +1670,11 @@ CREATE FUNCTION ctaudit.set_purpose(p_case text DEFAULT NULL::text, p_reason tex
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.settle_move(p_node text, p_to text) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.settle_move(p_node text, p_to text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.share_of(p_stream ctaudit.stream) RETURNS double precision
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1703,6 +1734,32 @@ CREATE FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text DEFAULT NULL::te
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text) OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.inquiry (
+    inquiry_id bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    asked_by text DEFAULT SESSION_USER NOT NULL,
+    client inet,
+    application text,
+    question text NOT NULL,
+    arguments jsonb NOT NULL,
+    answers bigint,
+    case_reference text,
+    reason text,
+    on_behalf_of text,
+    announcement uuid
+);
+ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
+CREATE TABLE ctaudit.inquiry_answer (
+    inquiry_id bigint NOT NULL,
+    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    answers bigint,
+    number uuid
+);
+ALTER TABLE ctaudit.inquiry_answer OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.told_inquiry(p_inquiry ctaudit.inquiry, p_answer ctaudit.inquiry_answer) RETURNS SETOF ctaudit.told_inquiry
+    LANGUAGE sql STABLE
+    AS ...;
+ALTER FUNCTION ctaudit.told_inquiry(p_inquiry ctaudit.inquiry, p_answer ctaudit.inquiry_answer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone DEFAULT NULL::timestamp with time zone, p_bucket interval DEFAULT '01:00:00'::interval, p_by text DEFAULT 'total'::text, p_node text DEFAULT NULL::text, p_host inet DEFAULT NULL::inet, p_remote inet DEFAULT NULL::inet, p_top integer DEFAULT NULL::integer) RETURNS TABLE(bucket_from timestamp with time zone, bucket_until timestamp with time zone, rank integer, node text, zone integer, address inet, proto smallint, port integer, connections bigint, began bigint, uncounted bigint, packets bigint, bytes bigint, interpolated_packets bigint, interpolated_bytes bigint, packets_error bigint, bytes_error bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2170,28 +2227,6 @@ CREATE TABLE ctaudit.import_opening (
     received_at timestamp with time zone NOT NULL
 );
 ALTER TABLE ctaudit.import_opening OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.inquiry (
-    inquiry_id bigint NOT NULL,
-    asked_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    asked_by text DEFAULT SESSION_USER NOT NULL,
-    client inet,
-    application text,
-    question text NOT NULL,
-    arguments jsonb NOT NULL,
-    answers bigint,
-    case_reference text,
-    reason text,
-    on_behalf_of text,
-    announcement uuid
-);
-ALTER TABLE ctaudit.inquiry OWNER TO ctaudit_owner;
-CREATE TABLE ctaudit.inquiry_answer (
-    inquiry_id bigint NOT NULL,
-    answered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    answers bigint,
-    number uuid
-);
-ALTER TABLE ctaudit.inquiry_answer OWNER TO ctaudit_owner;
 CREATE TABLE ctaudit.inquiry_call (
     number uuid NOT NULL,
     question text NOT NULL,
@@ -3054,6 +3089,7 @@ REVOKE ALL ON FUNCTION ctaudit.insert_ends(p_node_id smallint, p_columns ctaudit
 REVOKE ALL ON FUNCTION ctaudit.insert_entries(p_node_id smallint, p_dump_id bigint, p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_late_openings(p_node_id smallint, p_columns ctaudit.event_columns, p_stored boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.insert_openings(p_node_id smallint, p_sent_after timestamp with time zone, p_columns ctaudit.event_columns) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.is_about(p_arguments jsonb, p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_behind(p_events bigint, p_covered_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_offloaded(p_status integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.is_own(p_node text) FROM PUBLIC;
@@ -3071,6 +3107,7 @@ REVOKE ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_un
 GRANT ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.latest_inquiries(p_person text, p_everybody boolean, p_number bigint, p_before bigint, p_case text, p_from timestamp with time zone, p_address inet, p_limit integer) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.left_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.lift_hold(p_case text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.live(p_node text, p_host inet, p_port integer) TO ctaudit_auditor;
@@ -3201,6 +3238,7 @@ REVOKE ALL ON FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with
 GRANT ALL ON FUNCTION ctaudit.set_holders(p_source text, p_as_of timestamp with time zone, p_is_whole boolean, p_network inet[], p_holder text[], p_detail text[], p_from timestamp with time zone[], p_until timestamp with time zone[], p_is_end boolean[], p_node text[], p_zone integer[]) TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_purpose(p_case text, p_reason text, p_on_behalf_of text, p_announcement uuid, p_announce boolean) TO ctaudit_auditor;
+REVOKE ALL ON FUNCTION ctaudit.settle_move(p_node text, p_to text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.share_of(p_stream ctaudit.stream) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.shell_word(p_text text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.sightings_query(p_row text, p_flows_from text) FROM PUBLIC;
@@ -3214,6 +3252,7 @@ REVOKE ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.sum_day(p_node text, p_day date) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.summarize(p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.take_over(p_handed jsonb, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.told_inquiry(p_inquiry ctaudit.inquiry, p_answer ctaudit.inquiry_answer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.traffic(p_from timestamp with time zone, p_until timestamp with time zone, p_bucket interval, p_by text, p_node text, p_host inet, p_remote inet, p_top integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.traffic_connections(p_party text, p_asked text) FROM PUBLIC;

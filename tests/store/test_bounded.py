@@ -340,3 +340,42 @@ def test_live_refuses_whom_it_knows_nothing_of(gateway: Gateway) -> None:
         with pytest.raises(psycopg.Error) as refused:
             gateway.connection.execute("SELECT * FROM ctaudit.live(%s)", (name,))
         assert str(refused.value).startswith(sentence)
+
+
+ASKED = """INSERT INTO ctaudit.inquiry
+    (asked_at, on_behalf_of, case_reference, question, arguments)
+SELECT now() - (20000 - n) * interval '1 min',
+    CASE n % 2 WHEN 0 THEN 'alice' ELSE 'web for alice' END, 'case ' || n % 1000, 'who',
+    jsonb_build_object('address', '1.2.3.4', 'host', '10.' || n % 4 || '.0.1')
+FROM generate_series(1, 20000) AS n"""
+CALLED = """INSERT INTO ctaudit.inquiry_call (number, question, place, arguments_hash, inquiry_id)
+SELECT gen_random_uuid(), 'who', 0, 1, q.inquiry_id FROM ctaudit.inquiry AS q"""
+READ = """SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
+WHERE relname IN ('inquiry', 'inquiry_call')"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "rows"),
+    [
+        ("inquiries('case 77')", 20),
+        ("inquiries(p_from => now() - interval '100 min', p_address => '10.1.0.0/16')", 25),
+        ("latest_inquiries('alice')", 100),
+        ("latest_inquiries('alice', p_number => 5000)", 1),
+        ("latest_inquiries('alice', p_address => '10.2.0.1')", 100),
+        ("front_inquiries('case 77')", 20),
+        ("front_latest_inquiries('web', 'alice', p_limit => 100)", 100),
+        ("front_latest_inquiries('web', 'alice', p_number => 5001)", 1),
+        ("front_latest_inquiries('web', 'alice', p_address => '10.3.0.0/16', p_limit => 9)", 9),
+    ],
+)
+def test_inquiries_are_found_by_an_index(gateway: Gateway, asked: str, rows: int) -> None:
+    """Nothing reads all that was asked in years, as a page of the newest and a number need not."""
+    with gateway.connection.transaction():
+        for statement in (ASKED, CALLED):
+            gateway.connection.execute(statement)
+    gateway.connection.execute("ANALYZE ctaudit.inquiry, ctaudit.inquiry_call")
+    with gateway.connection.transaction():
+        # What this session has not reported yet counts, too.
+        before = one(gateway, READ)
+        assert one(gateway, f"SELECT count(*) FROM ctaudit.{asked}") == rows
+        assert one(gateway, READ) - before < 1000
