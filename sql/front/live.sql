@@ -2,6 +2,7 @@
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 SET client_min_messages = warning
 SET jit = off
 AS $function$

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -314,3 +314,36 @@ def test_a_gateway_between_two_stores(made: Fleet, moving: Moving) -> None:
             ).fetchall()
         assert names <= {node for (node,) in rows}
         assert (moving.node in {node for (node,) in rows}) == (moving.node in names)
+
+
+def test_what_ended_after_the_move_is_no_flow_of_later(moving: Moving) -> None:
+    """The old store has not heard of the end; the new one knows what is over, and what is not."""
+    moving.gateway.record([opened(moving.make(port), after(20)) for port in (1, 2)], after(100))
+    moving.dump(200, (1, 20), (2, 20))
+    moving.move("b")
+    flows = (
+        "SELECT reply_dport, started_at, ended_at FROM ctaudit.flows(p_node => {}, p_from => '{}',"
+        " p_open => {}) WHERE node = %(node)s ORDER BY 1"
+    )
+    told = {"gateway": "%(node)s", "any": "NULL"}
+    first, second = (1, after(20), None), (2, after(20), after(500))
+    # Until its first table dump the new store does not know.
+    known = moving.rows(flows.format(told["gateway"], after(600), False))
+    assert known == [first, (2, after(20), None)]
+    moving.dump(300, (1, 20), (2, 20))
+    moving.gateway.record([ended(moving.make(2), after(20), after(500))], after(1000))
+    moving.gateway.record([], datetime.now(UTC))
+    for node in told.values():
+        assert moving.rows(flows.format(node, after(600), False)) == [first]
+        assert moving.rows(flows.format(node, after(400), False)) == [first, second]
+        assert moving.rows(flows.format(node, after(600), True)) == [first]
+    rows = moving.rows(
+        "SELECT reply_dport FROM ctaudit.flows(p_node => %(node)s, p_open => true) ORDER BY 1"
+    )
+    assert rows == [(1,)]
+    with connect(moving.made.dsn("audrey"), "auditor") as connection:
+        # As a client may have it: times are sent to the stores as text.
+        connection.execute("SET DateStyle = 'SQL, DMY'")
+        query = flows.format("%(node)s", after(600), False).replace(", started_at, ended_at", "")
+        rows = connection.execute(query.encode(), {"node": moving.node}).fetchall()
+    assert rows == [(1,)]

@@ -24,6 +24,7 @@ LANGUAGE sql
 VOLATILE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, YMD'
 SET client_min_messages = warning
 SET jit = off
 """
