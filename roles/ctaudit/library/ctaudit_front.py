@@ -9,7 +9,8 @@ short_description: Tell a front which stores it asks
 description:
   - Through C(ctaudit store) of the package on this host. A store that the front asks and that is
     not among those given stays, with a warning, since nothing that was recorded is left out
-    silently.
+    silently. Each store is then asked whether it answers. One that the front has been told of just
+    now, and that does not, is a failure; another one a warning, since it may be off for a while.
 options:
   stores:
     description: The stores.
@@ -68,9 +69,28 @@ import re
 import shlex
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ctaudit_psql import DSN, Refused, as_superuser, is_installed
+from ansible.module_utils.ctaudit_psql import (
+    DATABASE,
+    DSN,
+    Refused,
+    as_superuser,
+    is_installed,
+    run_sql,
+)
 
 _COMMAND = "/usr/bin/ctaudit"
+# In one transaction, for which the front remembers who did not answer. No inquiry.
+_ASK_ALL = """BEGIN;
+DO $all$
+BEGIN
+    PERFORM FROM ctaudit.ask_stores('[{"name": "knows", "each": [{"p_nodes": "{}"}]}]');
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    -- There is no store to ask.
+    PERFORM ctaudit.make_kept();
+END
+$all$;
+SELECT coalesce(json_agg(m), '[]') FROM ctaudit.missing_stores('infinity') AS m;
+COMMIT;"""
 _PAIR = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S*)")
 _STORE = {
     "name": {"type": "str", "required": True},
@@ -100,6 +120,11 @@ def main() -> None:
         if not module.check_mode:
             for _, words in steps:
                 _run(module, words)
+            told = {words[1] for _, words in steps if words[0] == "add"}
+            for name, sentence in _list_silent(module):
+                if name in told:
+                    raise Refused(sentence)
+                module.warn(f"the front on this host: {sentence}")
     except Refused as refused:
         module.fail_json(msg=f"the front on this host: {refused}")
     given = {store["name"] for store in module.params["stores"]}
@@ -122,6 +147,12 @@ def _list_known(module: AnsibleModule) -> dict[str, dict]:
         if module.check_mode:
             return {}
         raise
+
+
+def _list_silent(module: AnsibleModule) -> list[tuple[str, str]]:
+    """Of each store that does not answer its name, and a sentence."""
+    said = run_sql(module, _ASK_ALL, DATABASE)
+    return [(row["store"], row["sentence"]) for row in json.loads(said)]
 
 
 def _steps(store: dict, known: dict | None, connection: dict) -> list[tuple[str, list[str]]]:
