@@ -108,7 +108,7 @@ class _Front:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         basic, psql = ModuleType("basic"), ModuleType("psql")
         basic.AnsibleModule = object  # type: ignore[attr-defined]
-        for unused in ("DSN", "Refused", "as_superuser", "is_installed"):
+        for unused in ("DATABASE", "DSN", "Refused", "as_superuser", "is_installed", "run_sql"):
             setattr(psql, unused, Exception)
         for name, module in (
             ("ansible", ModuleType("ansible")),
