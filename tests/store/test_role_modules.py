@@ -115,6 +115,7 @@ def test_a_front_is_told_its_stores(made: Fleet, run: Run) -> None:
                                    "asks store p", "store p is gone"]  # fmt: skip
     done = run("ctaudit_front", made.front, stores=wanted, connection=connection)
     assert done["msg"].startswith("the front on this host: store n is not reachable: could not ")
+    assert done["msg"].endswith("; correct ctaudit_stores.n.address, which is n.example.net")
     again = run("ctaudit_front", made.front, stores=wanted, connection=connection)
     assert not again["changed"]
     # It may be off for a while. Those of before stay, with a word.

@@ -156,3 +156,19 @@ def test_a_front_that_was_told_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
     assert len(front.steps(gone, state="retired")) == 2
     assert [step[:5] for step in front.steps(row, patience=6)] == ["add a"]
     assert [step[:5] for step in front.steps({**row, "dsn": "host=db9"})] == ["add a"]
+
+
+@pytest.mark.parametrize(
+    ("why", "remedy"),
+    [
+        ('could not translate host name "db9" to address', "correct ctaudit_stores.a.address, wh"),
+        ('certificate for "db1" does not match host name "db9"', "a name in the certificate of h"),
+        ("SSL error: certificate verify failed", "ctaudit_database_ca must have signed"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "must hold the address that h sees"),
+        ("it has schema version 3, and the front needs 5: run ...", "run the role for h and"),
+        ("it did not answer within 5 s", "look at PostgreSQL on h and at the way there"),
+    ],
+)
+def test_the_way_out(why: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = {"name": "a", "host": "h", "address": "db9"}
+    assert remedy in _Front(monkeypatch).module._find_remedy(why, store)

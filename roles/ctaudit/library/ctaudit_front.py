@@ -91,6 +91,18 @@ END
 $all$;
 SELECT coalesce(json_agg(m), '[]') FROM ctaudit.missing_stores('infinity') AS m;
 COMMIT;"""
+# What libpq and the store's server say, and what the site can do.
+_REMEDIES = {
+    "could not translate host name": "correct {variable}.address, which is {address}",
+    "does not match host name": "{variable}.address must be a name in the certificate of {host}",
+    "certificate verify failed": "ctaudit_database_ca must have signed the certificate of {host}",
+    "pg_hba.conf": "ctaudit_front_addresses must hold the address that {host} sees",
+    "schema version": "run the role for {host} and for the front",
+}
+_REMEDY = (
+    "look at PostgreSQL on {host} and at the way there, or correct {variable}.address, which is "
+    "{address}"
+)
 _PAIR = re.compile(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S*)")
 _STORE = {
     "name": {"type": "str", "required": True},
@@ -110,6 +122,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    given = {store["name"]: store for store in module.params["stores"]}
     try:
         known = _list_known(module)
         steps = [
@@ -121,13 +134,13 @@ def main() -> None:
             for _, words in steps:
                 _run(module, words)
             told = {words[1] for _, words in steps if words[0] == "add"}
-            for name, sentence in _list_silent(module):
+            for name, why in _list_silent(module):
+                sentence = f"{why}; {_find_remedy(why, given[name])}" if name in given else why
                 if name in told:
                     raise Refused(sentence)
                 module.warn(f"the front on this host: {sentence}")
     except Refused as refused:
         module.fail_json(msg=f"the front on this host: {refused}")
-    given = {store["name"] for store in module.params["stores"]}
     for name, row in known.items():
         if name not in given and row["gone_at"] is None:
             module.warn(
@@ -153,6 +166,13 @@ def _list_silent(module: AnsibleModule) -> list[tuple[str, str]]:
     """Of each store that does not answer its name, and a sentence."""
     said = run_sql(module, _ASK_ALL, DATABASE)
     return [(row["store"], row["sentence"]) for row in json.loads(said)]
+
+
+def _find_remedy(why: str, store: dict) -> str:
+    remedy = next((way for words, way in _REMEDIES.items() if words in why), _REMEDY)
+    variable = f"ctaudit_stores.{store['name']}"
+    host = store["host"] or store["address"]
+    return remedy.format(variable=variable, address=store["address"], host=host)
 
 
 def _steps(store: dict, known: dict | None, connection: dict) -> list[tuple[str, list[str]]]:
