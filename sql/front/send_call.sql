@@ -19,6 +19,9 @@ BEGIN
         END IF;
         PERFORM ctaudit.hang_up(p_store.store_id);
     END IF;
+    IF ctaudit_dblink.is_silent(p_store.dsn) THEN
+        RETURN 'it takes connections and says nothing';
+    END IF;
     BEGIN
         PERFORM ctaudit_dblink.dblink_connect_u(v_name, p_store.dsn);
         IF ctaudit_dblink.dblink_send_query(v_name, p_query) = 1 THEN
