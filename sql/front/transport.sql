@@ -19,7 +19,7 @@ DECLARE
 BEGIN
     IF current_setting('server_version_num')::integer >= 160000 THEN
         EXECUTE format('COPY (SELECT) TO PROGRAM %L', format(
-            'cat >/dev/null; exec %s/pg_isready -q -t %s -d %s',
+            'cat >/dev/null; PATH=%s:$PATH exec pg_isready -q -t %s -d %s',
             (SELECT c.setting FROM pg_config AS c WHERE c.name = 'BINDIR'), c_seconds,
             '''' || replace(p_dsn, '''', '''\''''') || ''''
         ));

@@ -11,14 +11,9 @@
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
 --   p_indexed                   the conditions are an index's: the rows of all nodes are looked up at once
---   p_parts                     ctaudit.parts_of the same span and node, where they are known
 -- Returns: connections, in no order
 -- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
-DROP FUNCTION IF EXISTS ctaudit.ask(
-    timestamptz, timestamptz, text, text, text, inet, integer, inet, integer, smallint, boolean,
-    boolean, boolean
-);
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -32,8 +27,7 @@ CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_proto smallint,
     p_latest boolean,
     p_open boolean,
-    p_indexed boolean DEFAULT false,
-    p_parts ctaudit.needed_part[] DEFAULT NULL
+    p_indexed boolean DEFAULT false
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -64,7 +58,7 @@ BEGIN
     FOR v_parts IN
         -- A node whose dumps do not bound the question does not widen it for the others.
         SELECT array_agg(p)
-        FROM unnest(coalesce(p_parts, ctaudit.parts_of(p_from, p_until, p_node))) AS p
+        FROM unnest(ctaudit.parts_of(p_from, p_until, p_node)) AS p
         GROUP BY p.dump_before IS NULL, p.all_ends
     LOOP
         v_rows := CASE WHEN p_indexed THEN ARRAY(

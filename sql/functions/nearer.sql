@@ -7,15 +7,12 @@
 --   p_found           connections that ctaudit.who found; imported ones are not joined, nor those
 --                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
---   p_parts           ctaudit.parts_of it for all nodes, where they are known
 -- Returns: connections, in no order
 -- Tables touched: those of ctaudit.ask (read)
-DROP FUNCTION IF EXISTS ctaudit.nearer(ctaudit.connection[], timestamptz, timestamptz);
 CREATE OR REPLACE FUNCTION ctaudit.nearer(
     p_found ctaudit.connection[],
     p_from timestamptz,
-    p_until timestamptz,
-    p_parts ctaudit.needed_part[] DEFAULT NULL
+    p_until timestamptz
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -44,7 +41,7 @@ BEGIN
     WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
-        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true, p_parts
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
     ) AS a
     WHERE a.provenance <> 'imported' AND NOT EXISTS (
         SELECT FROM unnest(p_found) AS f

@@ -41,8 +41,6 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_asked record;
-    -- Of all nodes: the packets may have passed each of them.
-    v_parts ctaudit.needed_part[];
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
     v_connection ctaudit.connection;
@@ -62,11 +60,9 @@ BEGIN
     IF v_inquiry IS NULL THEN
         RETURN;
     END IF;
-    v_parts := ctaudit.parts_of(p_from, p_until, NULL);
     FOR v_connection IN SELECT * FROM ctaudit.ask(
         p_from, p_until, p_node, v_asked.outward, v_asked.inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL,
-        CASE WHEN p_node IS NULL THEN v_parts END
+        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
     ) LOOP
         CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
             AND ctaudit.ended_on_pair(v_connection, p_from);
@@ -77,9 +73,7 @@ BEGIN
         RETURN NEXT v_connection;
     END LOOP;
     WHILE v_answers BETWEEN 1 AND 10 LOOP
-        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(
-            v_found, p_from, p_until, v_parts
-        ) AS n;
+        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
         EXIT WHEN v_nearer IS NULL;
         RETURN QUERY SELECT * FROM unnest(v_nearer);
         v_found := v_found || v_nearer;
