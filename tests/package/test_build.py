@@ -106,7 +106,7 @@ def builder(request: pytest.FixtureRequest, package: Path) -> Iterator[Machine]:
 
 
 def test_source_builds(builder: Machine) -> None:
-    said = builder.run(["sh", "-c", f"{_LINTIAN} /root/*.changes"]).stdout
+    said = builder.run(["sh", "-c", f"{_LINTIAN} /root/*.changes"], timeout=900).stdout
     assert [line for line in said.splitlines() if not line.startswith(_ACCEPTED)] == []
 
 
