@@ -244,8 +244,8 @@ def test_a_question_locks_few_relations(year: Gateway) -> None:
     year.record([], BEGIN + timedelta(minutes=5))
     locked = """SELECT count(*) FROM pg_locks
         WHERE pid = pg_backend_pid() AND relation <> 'pg_catalog.pg_locks'::regclass"""
-    # From 16 on the server locks the indexes of partitioned tables as well. What has not ended may be
-    # in the partitions of the days to come.
+    # From 16 on the server locks the indexes of partitioned tables as well. What has not ended may
+    # be in the partitions of the days to come.
     few = 64 if year.connection.info.server_version < 160_000 else 72
     for number, most in ((7, few), (0, 200)):
         with psycopg.connect(year.dsn) as session:
