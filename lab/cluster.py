@@ -66,14 +66,17 @@ class Cluster:
     def dsn(self, dbname: str = "ctaudit", user: str | None = None) -> str:
         return f"host={self.socket_directory} dbname={dbname} user={user or self.superuser}"
 
-    def create_database(self, name: str, template: str = "template1") -> None:
-        """In place of one of that name: a test that failed runs once more, in the same cluster."""
+    def create_database(self, name: str, template: str = "template1", *, anew: bool = True) -> None:
+        """In place of one of that name: a test that failed runs once more, in the same cluster.
+
+        Not ``anew``: raises ClusterError where there is one.
+        """
         options = ["-h", str(self.socket_directory), "-U", self.superuser]
         create = [self.client("createdb"), *options, "-T", template, "--", name]
         try:
             _run(create)
         except ClusterError as error:
-            if "already exists" not in str(error):
+            if not anew or "already exists" not in str(error):
                 raise
             _run([self.client("dropdb"), *options, "--force", "--", name])
             _run(create)

@@ -202,7 +202,7 @@ def _write_config(rig: Rig, settings: Mapping[str, str]) -> str:
 def _install_template(rig: Rig) -> None:
     template = replace(rig, database=TEMPLATE)
     try:
-        rig.cluster.create_database(TEMPLATE)
+        rig.cluster.create_database(TEMPLATE, anew=False)
     except ClusterError as error:
         if "already exists" in str(error):
             return

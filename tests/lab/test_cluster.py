@@ -71,6 +71,8 @@ def test_a_database_is_made_anew(cluster: Cluster) -> None:
         connection.execute("CREATE TABLE old ()")
         cluster.create_database("again")
     assert one(cluster.dsn("again"), "SELECT to_regclass('old')") is None
+    with pytest.raises(ClusterError, match="already exists"):
+        cluster.create_database("again", anew=False)
 
 
 def test_wrong_setting_is_named() -> None:
