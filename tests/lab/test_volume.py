@@ -50,7 +50,8 @@ def test_each_opening_has_its_end(rig: Rig) -> None:
     """One flow, of the same entry and public port, begun within the event's lag."""
     # The ids alone are no proof: they are hashes of 32 bits, and in one run of 86 two are equal.
     joined = """
-        SELECT count(*), count(DISTINCT (o.orig_sport, o.orig_dport)) FROM ctaudit.opening AS o
+        SELECT count(*), count(DISTINCT (o.orig_src, o.orig_sport, o.orig_dport))
+        FROM ctaudit.opening AS o
         JOIN ctaudit.flow AS f USING (node, zone, proto, ct_id, orig_src, orig_dst, orig_sport,
             orig_dport, reply_src, reply_dst, reply_sport, reply_dport)
         WHERE f.started_at BETWEEN o.started_at - interval '1 ms'
