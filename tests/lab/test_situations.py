@@ -79,6 +79,7 @@ def test_who_outlives_a_stop_of_the_receiver(lab: Lab, cluster: Cluster) -> None
                     inside = datetime.now(UTC)
                     time.sleep(3)
                     receiver.start()
+                    rig.wait_until(lambda: rig.count("coverage") > 1)
                     after = rig.wait_until_read()
                     (row,) = rig.rows_of("opening", before.sent["sport"])
                     assert verdict(rig, row, after) == ONE
