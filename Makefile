@@ -4,9 +4,9 @@ NEWEST := .venv-newest/bin/python
 PYTEST := -m pytest
 # Tests that share nothing but the machine.
 AT_ONCE := $(PYTEST) -q -n 2
-# One that fails runs once more, and both outcomes are said: it counts on times, and other programs
+# One that fails runs once more, and its failure is shown: it counts on times, and other programs
 # may have had the processor.
-AGAIN := --reruns 1 -rR
+AGAIN := --reruns 1 --rerun-show-tracebacks
 # Those of real traffic and booted machines, one by one.
 IN_TURN := $(PYTEST) -v $(AGAIN)
 RUFFED := src lab tests tools bench molecule roles
@@ -37,10 +37,13 @@ demo-down: ## takes down what make demo KEEP=1 left standing
 	@$(PYTHON) -m lab.demo --down
 
 .PHONY: test setup-test lint unit store test-postgres store-trixie lab setup-browser web screenshots machine coverage torture
-# The lab and the machines mostly wait: the tests of the database run beside them, and give way.
-test: setup-test lint unit ## linters and all tests but the long ones (30 min)
-	@tools/beside store $(MAKE) --no-print-directory store -- \
-	    $(MAKE) --no-print-directory lab machine package-smoke lint-role molecule-default
+# The lab and the machines mostly wait: they run side by side, and the tests of the database beside
+# both, giving way to them.
+test: setup-test lint unit ## linters and all tests but the long ones (22 min)
+	@tools/beside 19 store $(MAKE) --no-print-directory store -- \
+	    tools/beside 5 machines $(MAKE) --no-print-directory \
+	        machine package-smoke lint-role molecule-default -- \
+	    $(MAKE) --no-print-directory lab
 	@$(PYTHON) tools/coverage
 	@echo 'all of make test has passed'
 
