@@ -31,6 +31,7 @@ KEPT = 50  # one connection in so many goes on
 LOCKS = """SELECT count(*) FROM pg_locks
 WHERE pid = pg_backend_pid() AND relation <> 'pg_catalog.pg_locks'::regclass"""
 PORTS = "n * 7919 % 64000"  # in store.sql: the public ports are taken in turn
+HOSTS = "n * 31 % 4000"  # in store.sql: of a gateway
 PAST = 2_000  # connections of each earlier day, of each gateway
 LASTING = timedelta(seconds=30)
 TABLES = ("opening", "flow", "dump_entry")
@@ -172,10 +173,12 @@ class Store:
         return {"ms": spent, "rows": rows, "locks": locks}
 
 
-def install_functions(connection: psycopg.Connection[Any], ports: str = PORTS) -> None:
-    """store.sql in the schema bench. ``ports``: in SQL, which public port connection ``n`` has."""
+def install_functions(
+    connection: psycopg.Connection[Any], ports: str = PORTS, hosts: str = HOSTS
+) -> None:
+    """store.sql in the schema bench. ``ports``, ``hosts``: in SQL, which connection ``n`` has."""
     text = (Path(__file__).parent / "store.sql").read_text()
-    connection.execute(text.replace(PORTS, ports).encode())
+    connection.execute(text.replace(PORTS, ports).replace(HOSTS, hosts).encode())
 
 
 def one(connection: psycopg.Connection[Any], query: str, *values: object) -> int:

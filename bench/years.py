@@ -50,6 +50,8 @@ LIVE_DAYS = 7
 PAGED = (timedelta(minutes=10), timedelta(hours=1))  # of the largest day, by flows
 ROUNDS = 20  # of batches into the full and into an empty store
 _SKEWED = "CASE n % 2 WHEN 0 THEN n * 7919 % 64000 ELSE n * 7919 % 6400 END"
+# With 100 million, 33,000 connections of each on the largest day: a household's (RFC 7422).
+_HOSTS = "n * 31 % 500"
 _PAST = """
 WITH moved AS (
     UPDATE ctaudit.stream SET covered_until = %(until)s, sent_after = %(until)s,
@@ -108,7 +110,7 @@ def make_database(cluster: Cluster, name: str) -> Store:
     schema.install(cluster.dsn(name))
     now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
     store = Store(cluster.dsn(name), now)
-    install_functions(store.connection, _SKEWED)
+    install_functions(store.connection, _SKEWED, _HOSTS)
     return store
 
 

@@ -20,8 +20,8 @@ def years_section(_: Path) -> tuple[str, list[Path]]:
     joined, locks = found["first dump of a gateway that joins"], found["locks of a question"]
     text = (
         f"## A store of {result['days']:,} days\n{result['connections']:,} connections of two "
-        f"gateways, a third of them in one day, all days closed by `ctaudit maintain`. "
-        f"{result['note']}\n\n"
+        f"gateways with 500 hosts each, a third of them in one day, all days closed by "
+        f"`ctaudit maintain`. {result['note']}\n\n"
         f"- Size: {found['closed']['GB']} GB, {found['closed']['bytes_a_connection']} bytes a "
         f"connection with indexes and sums; {found['recorded']['GB']} GB before its days were "
         f"closed, of which the last week was live mode.\n"
