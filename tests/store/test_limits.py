@@ -162,11 +162,12 @@ def test_owner(cluster: Cluster, whose: str, settings: Mapping[str, str]) -> Non
             assert done.status == 0, done.err
 
 
-SHORT = {"statement_timeout": "10ms", "lock_timeout": "10ms"}
+# Long enough for a busy machine to lift it in.
+SHORT = {"statement_timeout": "100ms", "lock_timeout": "100ms"}
 _SLOW_VERSION = f"""
 CREATE OR REPLACE FUNCTION ctaudit.schema_version() RETURNS integer LANGUAGE sql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
-    'SELECT pg_sleep(0.05); SELECT {EXPECTED_SCHEMA}'
+    'SELECT pg_sleep(0.15); SELECT {EXPECTED_SCHEMA}'
 """
 
 

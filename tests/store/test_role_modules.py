@@ -50,13 +50,13 @@ class _Module:
     def run_command(self, words: list[str], data: str = "", **_: object) -> tuple[int, str, str]:
         assert words[:4] == ["runuser", "-u", "postgres", "--"]
         ours = {
-            "/usr/bin/ctaudit": str(Path(sys.executable).with_name("ctaudit")),
-            "host=/var/run/postgresql dbname=ctaudit": self.cluster.dsn(),
+            "/usr/bin/ctaudit": [sys.executable, "-m", "ctaudit"],
+            "host=/var/run/postgresql dbname=ctaudit": [self.cluster.dsn()],
         }
         place = {"PGHOST": str(self.cluster.socket_directory), "PGUSER": self.cluster.superuser}
         done = subprocess.run(
-            [ours.get(word, word) for word in words[4:]], input=f"{data}\n", text=True,
-            env={**os.environ, **place}, capture_output=True, timeout=60, check=False,
+            [own for word in words[4:] for own in ours.get(word, [word])], input=f"{data}\n",
+            env={**os.environ, **place}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout, done.stderr
 

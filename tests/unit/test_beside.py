@@ -17,5 +17,6 @@ def test_either_fails(first: int, second: int, status: int, seconds: float) -> N
     """Also where the first one has ended long before the second."""
     lanes = ["sh", "-c", f"sleep {seconds}; echo here; exit {first}", "--",
              "sh", "-c", f"sleep 0.15; exit {second}"]  # fmt: skip
-    done = subprocess.run([str(BESIDE), "5", "one", *lanes], capture_output=True, text=True, check=False)
+    words = [str(BESIDE), "5", "one", *lanes]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (status, "  one | here\n")
