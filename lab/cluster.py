@@ -92,7 +92,7 @@ class Cluster:
         control = str(self.bin_directory / "pg_ctl")
         options = ["-D", str(self.data_directory), "-l", str(self.log), "-w", "-t", "60"]
         try:
-            _run_as(self.superuser, [control, *options, "start"])
+            run_as(self.superuser, [control, *options, "start"])
         except ClusterError as error:
             said = self.read_log().splitlines()[-2:] if self.log.exists() else [str(error)]
             raise ClusterError(f"the private cluster did not start: {'; '.join(said)}") from error
@@ -137,7 +137,7 @@ def private_cluster(
     """
     user = system_user()
     remove_leftovers()
-    place = _make_directory(directory, user)
+    place = make_directory(directory, user)
     cluster = Cluster(place, place / "socket", binaries or find_binaries(), user)
     try:
         _initialise(cluster, settings or {})
@@ -146,30 +146,6 @@ def private_cluster(
     finally:
         with suppress(ClusterError):
             cluster.stop("immediate")
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def hot_standby(primary: Cluster) -> Iterator[Cluster]:
-    """A started standby that follows the primary, which has wal_level replica (the default)."""
-    place = _make_directory(None, primary.superuser)
-    copy = Cluster(place, place / "socket", primary.bin_directory, primary.superuser)
-    try:
-        _run_as(
-            copy.superuser,
-            [
-                copy.client("pg_basebackup"),
-                *("-h", str(primary.socket_directory), "-U", copy.superuser, "--no-sync"),
-                *("-D", str(copy.data_directory), "-R", "-X", "stream", "-c", "fast"),
-            ],
-        )
-        with (copy.data_directory / "postgresql.conf").open("a") as configuration:
-            configuration.write(f"unix_socket_directories = {_quote(str(copy.socket_directory))}\n")
-        copy.start()
-        yield copy
-    finally:
-        with suppress(ClusterError):
-            copy.stop("immediate")
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -215,7 +191,8 @@ def remove_leftovers(below: str | Path | None = None) -> list[Path]:
     return gone
 
 
-def _make_directory(directory: str | Path | None, user: str) -> Path:
+def make_directory(directory: str | Path | None, user: str) -> Path:
+    """Of a cluster whose server runs as that user: the given one, else one below /tmp."""
     if directory is None:
         place = Path(tempfile.mkdtemp(prefix=PREFIX))
     else:
@@ -233,7 +210,7 @@ def _make_directory(directory: str | Path | None, user: str) -> Path:
 
 def _initialise(cluster: Cluster, settings: Mapping[str, str | int]) -> None:
     user = cluster.superuser
-    _run_as(
+    run_as(
         user,
         [
             str(cluster.bin_directory / "initdb"),
@@ -247,12 +224,13 @@ def _initialise(cluster: Cluster, settings: Mapping[str, str | int]) -> None:
         "unix_socket_permissions": "0700",
         **settings,
     }
-    lines = "".join(f"{name} = {_quote(value)}\n" for name, value in values.items())
+    lines = "".join(f"{name} = {quote(value)}\n" for name, value in values.items())
     with (cluster.data_directory / "postgresql.conf").open("a") as configuration:
         configuration.write(lines)
 
 
-def _quote(value: str | int) -> str:
+def quote(value: str | int) -> str:
+    """As postgresql.conf has a value."""
     text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
     return "'" + text.replace("'", "''") + "'"
 
@@ -276,7 +254,8 @@ def _end(pid: int, signum: int, patience: float = 60) -> None:
         raise ClusterError(f"PostgreSQL (process {pid}) did not stop within {patience:g} s")
 
 
-def _run_as(user: str, argv: Sequence[str]) -> None:
+def run_as(user: str, argv: Sequence[str]) -> None:
+    """Raises ClusterError with what it said, where its exit status is not 0."""
     if os.geteuid() != 0:
         raise ClusterError("a private cluster needs root, to run PostgreSQL as another user")
     entry = pwd.getpwnam(user)

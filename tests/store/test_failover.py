@@ -25,7 +25,8 @@ from ctaudit.record.procedures import Fault, classify
 from ctaudit.record.session import open_store
 from ctaudit.spool.decoder import Batch
 from ctaudit.spool.note import Note
-from lab.cluster import Cluster, hot_standby
+from lab.cluster import Cluster
+from lab.standby import hot_standby
 from lab.waiting import wait_until
 from tests.store.gateway import let_record
 from tests.store.scenario import run

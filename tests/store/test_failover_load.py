@@ -22,7 +22,8 @@ import pytest
 from ctaudit.database import impatient, schema
 from ctaudit.spool.order import list_paths
 from ctaudit.spool.segment import opened_segment
-from lab.cluster import Cluster, hot_standby, private_cluster
+from lab.cluster import Cluster, private_cluster
+from lab.standby import hot_standby
 from lab.waiting import wait_until
 from tests.store.gateway import let_record
 from tests.store.spooled import Spooled

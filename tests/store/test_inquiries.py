@@ -10,10 +10,10 @@ import pytest
 
 from ctaudit.admin.check_server import judge_log
 from ctaudit.admin.finding import Level
-from lab.cluster import Cluster, hot_standby
+from lab.cluster import Cluster
+from lab.standby import hot_standby
 from lab.waiting import comes_true
 from tests.store.scenario import after, run
-from tests.store.snapshot import can_dump
 
 WHO = (
     "SELECT count(*) FROM ctaudit.who('203.0.113.77', 4711, '2026-11-01 00:00+00', "
@@ -160,8 +160,6 @@ def test_check_warns_of_a_log_that_leaves_questions_out(cluster: Cluster, level:
 
 
 def test_on_a_hot_standby_the_log_alone_has_it(primary: Cluster, tmp_path: Path) -> None:
-    if not can_dump(primary):
-        pytest.skip("pg_basebackup is older than the server")
     rows = len(inquiries(primary))
     with hot_standby(primary) as standby:
         dsn = standby.dsn(user="audrey")

@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from lab.cluster import Cluster, hot_standby, private_cluster
+from lab.cluster import Cluster, private_cluster
+from lab.standby import hot_standby
 from lab.waiting import wait_until
 from tests.store.scenario import run
 from tests.store.snapshot import can_dump, major_version

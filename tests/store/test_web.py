@@ -16,7 +16,8 @@ pytest.importorskip("flask")
 
 from ctaudit.web import ask_pages, inquiry_pages
 from ctaudit.web.application import BODY_MAX
-from lab.cluster import Cluster, hot_standby
+from lab.cluster import Cluster
+from lab.standby import hot_standby
 from tests.store.pages import (
     ALICE,
     AT,
