@@ -28,6 +28,9 @@ WRITTEN = [
     "postgresql://db?ssl=true",
     "postgresql://gw1:q7x2k9@db/ctaudit?options=-c%20lock_timeout%3D5s%20-c%20application_name%3Da",
     "postgresql://",
+    # No white space to libpq: somebody has copied them from a page.
+    "host=db\u00a0 password=q7\u2003x2k9\u00a0 user=gw1",
+    "postgresql://gw1:q7%25x2k9@db/my%25db",
 ]
 
 
@@ -63,6 +66,12 @@ def test_without_its_password(written: str) -> None:
         "postgresql://gw1:12/q7x2k9@db/ctaudit",
         "postgresql://gw1:q7x2k9/@db/ctaudit",
         "postgresql://gw1:q7x2k9%ff@db/ctaudit",
+        "postgresql://gw1:q7x2k9%@db/ctaudit",
+        "postgresql://gw1:q7x2k9%00@db/ctaudit",
+        "postgresql://db/my%db",
+        # The host gw1 and its port 12, to libpq.
+        "postgresql://gw1:12?q7x2k9/@db/ctaudit?sslmode=require",
+        "postgresql://gw1:12?/q7x2k9@db/ctaudit?sslkey=/etc/key",
     ],
 )
 def test_not_a_connection_string(written: str) -> None:
@@ -84,6 +93,7 @@ def test_not_a_connection_string(written: str) -> None:
         ("host=db;password=q7x2k9;user=gw1", "", "its host holds what may be a password"),
         ("Server=db;Password=q7x2k9", "", "its server holds"),
         ("dbname='postgresql://gw1:q7x2k9@db/ctaudit'", "", "its dbname holds"),
+        ("DATABASE_URL=postgresql://gw1:a/q7x2k9@db/ctaudit", "", "its database_url holds"),
         ("host=db password=q7x2k9", "other", "different passwords"),
         ("host=db password=q7x2k9 passfile=/a", "", "passfile as well"),
         ("host=db passfile=/a", "q7x2k9", "passfile as well"),

@@ -11,9 +11,14 @@ from typing import Any
 from urllib.parse import unquote
 
 _SCHEME = re.compile(r"postgres(?:ql)?://")
+# White space is that of ASCII: a no-break space is part of a value, as to libpq.
 _PAIR = re.compile(
-    r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.)*)(?=\s|$)", re.DOTALL
+    r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?!')(?:[^\s\\]|\\.)*)(?=\s|$)",
+    re.DOTALL | re.ASCII,
 )
+_SPACE = " \t\n\r\f\v"
+# What libpq does not decode: "%" before anything but two digits, and the NUL that ends a text.
+_NO_CHARACTER = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 _ADVICE = (
     'write "host=... dbname=... user=..." or postgresql://user@host/dbname, where "@", "/", "?" '
     'and "%" of a password are %40, %2F, %3F and %25'
@@ -22,7 +27,7 @@ _ADVICE = (
 _HARMLESS = {"passfile", "sslkey"}
 _SECRET_KEY = re.compile(r"pas|pwd|secret|key$")
 # A connection string, of libpq or of another driver, in a value of this one.
-_SECRET_VALUE = re.compile(r"(?i)(pass\w*|pwd)\s*=|://[^/]*:[^/]*@")
+_SECRET_VALUE = re.compile(r"(?is)(pass\w*|pwd)\s*=|://.*@")
 
 
 def parse_dsn(dsn: str) -> dict[str, str]:
@@ -32,7 +37,7 @@ def parse_dsn(dsn: str) -> dict[str, str]:
     try:
         return _parse_uri(_SCHEME.sub("", dsn, count=1))
     except UnicodeDecodeError:
-        raise ValueError(f"not a libpq connection string; {_ADVICE}") from None
+        raise _refuse() from None
 
 
 def public_dsn(dsn: str, also: Mapping[str, str] | None = None) -> str:
@@ -144,10 +149,10 @@ def format_word(text: str) -> str:
 def _parse_pairs(text: str) -> dict[str, str]:
     parameters = {}
     place = 0
-    while text[place:].strip():
+    while text[place:].strip(_SPACE):
         found = _PAIR.match(text, place)
         if found is None:
-            raise ValueError(f"not a libpq connection string; {_ADVICE}")
+            raise _refuse()
         value = found[2][1:-1] if found[2].startswith("'") else found[2]
         parameters[found[1].lower()] = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
         place = found.end()
@@ -162,7 +167,7 @@ def _parse_uri(rest: str) -> dict[str, str]:
     front, _, query = rest.partition("?")
     hosts, _, database = front.partition("/")
     if "@" in front:  # of a password, most likely
-        raise ValueError(f"not a libpq connection string; {_ADVICE}")
+        raise _refuse()
     if at:
         user, colon, password = login.partition(":")
         parameters["user"] = _decode(user)
@@ -170,7 +175,7 @@ def _parse_uri(rest: str) -> dict[str, str]:
             parameters["password"] = _decode(password)
     pairs = [re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", part) for part in hosts.split(",")]
     if not all(pairs):
-        raise ValueError(f"not a libpq connection string; {_ADVICE}")
+        raise _refuse()
     names = [_decode(pair[1].strip("[]")) for pair in pairs if pair]
     ports = [pair[2] or "" for pair in pairs if pair]
     if any(names):
@@ -185,13 +190,21 @@ def _parse_uri(rest: str) -> dict[str, str]:
         key, value = (
             ("sslmode", "require") if pair == "ssl=true" else (_decode(key), _decode(value))
         )
+        if not re.fullmatch(r"[A-Za-z_]+", key):  # the rest of a password with "?", most likely
+            raise _refuse()
         parameters[key] = value
     return {key: value for key, value in parameters.items() if value}
 
 
 def _decode(text: str) -> str:
-    """Raises ValueError for what is not UTF-8, which libpq would send byte by byte."""
+    """Raises ValueError also for what is not UTF-8, which libpq would send byte by byte."""
+    if _NO_CHARACTER.search(text):
+        raise _refuse()
     return unquote(text, errors="strict")
+
+
+def _refuse() -> ValueError:
+    return ValueError(f"not a libpq connection string; {_ADVICE}")
 
 
 def _quote(value: str) -> str:
