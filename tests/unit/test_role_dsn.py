@@ -162,3 +162,24 @@ def test_a_word_of_a_unit() -> None:
     assert dsn.format_word("host=db options='-c a=$b' x=%d \\\"") == (
         '"host=db options=\'-c a=$$b\' x=%%d \\\\\\""'
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("host=db password=q7x2k9", "has a password, which every user of the host could read"),
+        ("postgresql://gw1:q7x2k9@db/ctaudit", "name a file that the service alone reads"),
+        ("postgresql://gw1:q7/x2k9@db/ctaudit", "not a libpq connection string"),
+        ("host=db sslpassword=q7x2k9", "has sslpassword"),
+    ],
+)
+def test_a_password_that_nobody_takes_out(written: str, words: str) -> None:
+    [fault] = dsn.find_open_faults(written, "ctaudit_config.web.dsn")
+    assert fault.startswith("ctaudit_config.web.dsn: ")
+    assert words in fault
+    assert "x2k9" not in fault
+
+
+@pytest.mark.parametrize("written", ["", "service=ctaudit", "host=/tmp passfile=/etc/web.pgpass"])
+def test_what_may_stand_there(written: str) -> None:
+    assert dsn.find_open_faults(written, "ctaudit_config.web.dsn") == []

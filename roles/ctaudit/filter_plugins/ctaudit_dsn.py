@@ -133,6 +133,17 @@ def find_managed_faults(dsn: str, name: str, password: str = "") -> list[str]:
     return [fault]
 
 
+def find_open_faults(dsn: str, name: str) -> list[str]:
+    """Sentences on one that stands in ctaudit.toml as it was written."""
+    faults = find_dsn_faults(dsn, name)
+    if not faults and find_password(dsn):
+        faults.append(
+            f"{name}: has a password, which every user of the host could read; take it out, and "
+            "name a file that the service alone reads as its passfile"
+        )
+    return faults
+
+
 def _explain_key(key: str) -> str:
     if key == "sslpassword":
         return "take a key without a passphrase in a file that only ctaudit reads"
@@ -226,6 +237,7 @@ class FilterModule:
             "ctaudit_dsn_host": find_host,
             "ctaudit_dsn_faults": find_dsn_faults,
             "ctaudit_dsn_managed_faults": find_managed_faults,
+            "ctaudit_dsn_open_faults": find_open_faults,
             "ctaudit_dsn": format_dsn,
             "ctaudit_word": format_word,
             "ctaudit_passfile": format_passfile,
