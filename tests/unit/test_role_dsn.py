@@ -183,3 +183,15 @@ def test_a_password_that_nobody_takes_out(written: str, words: str) -> None:
 @pytest.mark.parametrize("written", ["", "service=ctaudit", "host=/tmp passfile=/etc/web.pgpass"])
 def test_what_may_stand_there(written: str) -> None:
     assert dsn.find_open_faults(written, "ctaudit_config.web.dsn") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("/srv/spool", '"/srv/spool"'),
+        ("/srv/ct audit/100%", '"/srv/ct audit/100%%"'),
+        ('/srv/"a\\b$c', '"/srv/\\"a\\\\b$c"'),
+    ],
+)
+def test_a_path_of_a_unit(path: str, written: str) -> None:
+    assert dsn.format_path(path) == written

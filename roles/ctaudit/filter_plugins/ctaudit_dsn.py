@@ -157,6 +157,13 @@ def format_word(text: str) -> str:
     return f'"{text}"'
 
 
+def format_path(text: str) -> str:
+    """As one path of a unit's ReadWritePaths=, systemd.exec(5)."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%")):
+        text = text.replace(character, escaped)
+    return f'"{text}"'
+
+
 def _parse_pairs(text: str) -> dict[str, str]:
     parameters = {}
     place = 0
@@ -240,5 +247,6 @@ class FilterModule:
             "ctaudit_dsn_open_faults": find_open_faults,
             "ctaudit_dsn": format_dsn,
             "ctaudit_word": format_word,
+            "ctaudit_path": format_path,
             "ctaudit_passfile": format_passfile,
         }
