@@ -46,4 +46,11 @@ def load_module(
 
     monkeypatch.setattr(psql, "as_superuser", as_superuser)
     monkeypatch.setattr(psql, "is_installed", lambda: True)
+    for other in ("ctaudit_postgres", "ctaudit_block"):  # which use it
+        path = ROLE / "module_utils" / f"{other}.py"
+        monkeypatch.setitem(
+            sys.modules,
+            f"ansible.module_utils.{other}",
+            _load(f"ansible.module_utils.{other}", path),
+        )
     return _load(name, ROLE / "library" / f"{name}.py")

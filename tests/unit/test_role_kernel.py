@@ -69,6 +69,9 @@ def test_limits_that_stay() -> None:
         ("# BEGIN gw\nx\n", [], "# BEGIN gw\nx\n"),
         ("# END gw\n# BEGIN gw\nx\n", [], "# END gw\n# BEGIN gw\nx\n"),
         ("# BEGIN gw10\nx\n# END gw10\n", [], "# BEGIN gw10\nx\n# END gw10\n"),
+        # No ends of lines to PostgreSQL.
+        ("# a\x0cb\x85c\u2028d\n", [], "# a\x0cb\x85c\u2028d\n"),
+        ("\nx\n\n", ["a"], "# BEGIN gw\na\n# END gw\n\nx\n\n"),
     ],
 )
 def test_block(text: str, lines: list[str], after: str) -> None:

@@ -77,7 +77,8 @@ def main() -> None:
     try:
         found = find_server(module)
         path = Path(found["hba_file"])
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        # A comment may be in another encoding, and stays as it is.
+        before = path.read_text("utf-8", errors="surrogateescape") if path.exists() else ""
         mark = f"{module.params['whose']} {module.params['login']}"
         after = replace_block(before, mark, _lines(module))
         if after != before and not module.check_mode:

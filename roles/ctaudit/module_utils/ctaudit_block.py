@@ -12,7 +12,8 @@ def replace_block(text: str, name: str, lines: Sequence[str]) -> str:
     """
     begin, end = f"# BEGIN {name}", f"# END {name}"
     block = [begin, *lines, end] if lines else []
-    there = text.splitlines()
+    # Not splitlines(), which knows ends of lines that PostgreSQL does not.
+    there = text.removesuffix("\n").split("\n") if text else []
     if begin in there and end in there[there.index(begin) :]:
         first = there.index(begin)
         last = there.index(end, first)
@@ -24,7 +25,7 @@ def replace_block(text: str, name: str, lines: Sequence[str]) -> str:
 
 def differing_lines(before: str, after: str) -> tuple[str, str]:
     """The lines of each that the other has not: others may hold a secret, as ldapbindpasswd."""
-    old, new = before.splitlines(), after.splitlines()
+    old, new = before.split("\n"), after.split("\n")
     gone = [line for line in old if line not in new]
     come = [line for line in new if line not in old]
     return "".join(f"{line}\n" for line in gone), "".join(f"{line}\n" for line in come)

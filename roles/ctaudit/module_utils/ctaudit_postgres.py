@@ -134,12 +134,13 @@ def restart(module: Any, directory: str, waiting: Sequence[str]) -> None:
 def replaced(files: Mapping[Path, str]) -> Iterator[None]:
     """Puts the contents into the files, whose owners and modes stay; new ones are the group's.
 
-    As before, if the body of the ``with`` raises Refused.
+    As before, if the body of the ``with`` raises Refused. A link stays one to its file.
     """
+    files = {path.resolve(): content for path, content in files.items()}
     before = {path: path.read_bytes() if path.exists() else None for path in files}
     try:
         for path, content in files.items():
-            _put(path, content.encode())
+            _put(path, content.encode(errors="surrogateescape"))
         yield
     except Refused:
         for path, kept in before.items():
