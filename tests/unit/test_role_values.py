@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 
-from tests.unit.role_filters import load_role_file
+from tests.unit.role_filters import ROLE, load_role_file
 
-pytest.importorskip("yaml")
+yaml = pytest.importorskip("yaml")
 values = load_role_file("filter_plugins/ctaudit_values.py")
 
 
@@ -251,8 +252,41 @@ def test_no_whole_number(written: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["- root\n- anna", "'root','anna'", "root;anna", "[root anna]", "(root)", [""]]
+    "written",
+    ["- root\n- anna", "'root','anna'", "root;anna", "[root anna]", "(root)", [""], "ä" * 32],
 )
 def test_no_names_of_users(written: Any) -> None:
     [fault] = values.find_faults({"ctaudit_auditors": written})
     assert "is not the name of a user; write" in fault
+
+
+@pytest.mark.parametrize("name", ["ctaudit_recorder", "ctaudit_owner", "pg_monitor", "ctaudit"])
+def test_an_auditor_that_is_nobody(name: str) -> None:
+    """GRANT ctaudit_auditor TO ctaudit_recorder would have let each gateway ask."""
+    [fault] = values.find_faults({"ctaudit_auditors": ["root", name]})
+    assert fault == (
+        f'ctaudit_auditors: "{name}" is a name that PostgreSQL or ctaudit has itself; write those '
+        "of people"
+    )
+
+
+@pytest.mark.parametrize("login", ["/.*", "/gw1", "", 'gw"1', "g\nw", "x" * 64])
+def test_what_pg_hba_would_not_take_for_a_name(login: str) -> None:
+    [fault] = values.find_login_faults(login, "ctaudit_database_login")
+    assert fault.endswith('write 1 to 63 characters without quotes, no "/" first')
+
+
+def test_what_may_be_in_the_folder_of_a_spool() -> None:
+    patterns = yaml.safe_load((ROLE / "vars/main.yml").read_text())["ctaudit_spool_files"]
+
+    def is_known(name: str) -> bool:
+        return any(re.match(pattern, name) for pattern in patterns)  # as Ansible's find does
+
+    ours = (
+        "000000000001.segment", "000000000002.new", "000000000003.foreign-1795633716",
+        "000000000004.damaged", "receiver.lock", "recorder.lock", "recorder.lag", "siem.output",
+        "siem.output.new", "lost+found",
+    )  # fmt: skip
+    assert [name for name in ours if not is_known(name)] == []
+    others = ("mail", "cron", "1.segment", "outputs", ".ssh", "000000000001")
+    assert [name for name in others if is_known(name)] == []

@@ -62,6 +62,8 @@ _NO_GATEWAYS = {
     "ctaudit_maintainer", "ctaudit_front", "ctaudit_supervisor", "ctaudit_registrar",
     "ctaudit-maintain", "ctaudit-web", "ctaudit-front",
 }  # fmt: skip
+# Nor an auditor's: each member of such a role could ask, or the recorder could.
+_NO_AUDITORS = (_NO_GATEWAYS | {"ctaudit"}) - {"postgres"}
 
 Option = Mapping[str, Any]
 
@@ -114,8 +116,9 @@ def find_node_faults(node: str, name: str) -> list[str]:
 
 def find_login_faults(login: str, name: str) -> list[str]:
     """What PostgreSQL takes for a role, and pg_hba.conf in quotes."""
-    if not re.fullmatch(r"[^\x00-\x1f\"]+", login) or len(login.encode()) > 63:
-        return [f"{name} is {_show(login)}; write 1 to 63 characters without quotes"]
+    # PostgreSQL 16 takes what begins with "/" for a regular expression, in quotes too.
+    if not re.fullmatch(r"[^/\x00-\x1f\"][^\x00-\x1f\"]*", login) or len(login.encode()) > 63:
+        return [f'{name} is {_show(login)}; write 1 to 63 characters without quotes, no "/" first']
     if is_no_gateways(login):
         fault = (
             f"{name} is {_show(login)}, which is no gateway's: PostgreSQL or ctaudit has that name "
@@ -234,7 +237,12 @@ def _read_list(value: Any, option: Option, path: str) -> list[Any]:
 
 def _read_user(text: str, path: str) -> str:
     """A user of the system, perhaps of a directory, as PostgreSQL's peer authentication has it."""
-    if re.fullmatch(r"\w[\w.@\\+$-]*", text):
+    if text in _NO_AUDITORS or text.startswith("pg_"):
+        raise Misfit(
+            f"{path}: {_show(text)} is a name that PostgreSQL or ctaudit has itself; write those "
+            "of people"
+        )
+    if re.fullmatch(r"\w[\w.@\\+$-]*", text) and len(text.encode()) <= 63:
         return text
     raise Misfit(
         f"{path}: {_show(text)} is not the name of a user; write a list of them, such as "
