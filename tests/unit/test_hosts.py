@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
         return [(0, 0, 0, "", (address, int(port))) for address in ADDRESSES[host]]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    for variable in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGTARGETSESSIONATTRS"):
+    for variable in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGTARGETSESSIONATTRS", "PGSERVICE"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -75,6 +76,36 @@ def test_attempts_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attempts("dbname=a") == [("db1", None, "5433", None), ("db2", None, "5433", None)]
     monkeypatch.setenv("PGHOSTADDR", "1.2.3.4")
     assert attempts("host=db2") == [("db2", None, None, None)]
+
+
+@pytest.fixture
+def service_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    file = tmp_path / "pg_service.conf"
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    file.write_text("[store]\nhost=db1,db2\nport=6432\nuser=gw1\npassword=q7x2k9\n")
+    return file
+
+
+def test_attempts_of_a_service(monkeypatch: pytest.MonkeyPatch, service_file: Path) -> None:
+    both = [("db1", None, "6432", "any"), ("db2", None, "6432", "any")]
+    assert attempts("service=store dbname=a") == both
+    # Before it comes what the connection string says; the environment comes after it.
+    monkeypatch.setenv("PGHOST", "db9")
+    assert attempts("service=store") == both
+    assert attempts("service=store host=db2") == [("db2", None, "6432", "any")]
+    assert "q7x2k9" not in str(hosts.list_attempts({"service": "store"}))
+    monkeypatch.setenv("PGSERVICE", "store")
+    assert attempts("dbname=a") == both
+    service_file.write_text("[store]\nhost=both\ntarget_session_attrs=read-write\n")
+    assert attempts("") == [
+        ("both", "10.20.0.1", "5432", "read-write"), ("both", "2001:db8::2", "5432", "read-write")
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("service_file")
+def test_a_service_that_is_not_there() -> None:
+    with pytest.raises(DatabaseError, match='service "nothing" not found'):
+        connect("service=nothing")
 
 
 @pytest.fixture

@@ -11,13 +11,18 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from threading import Lock
 from typing import Any
+
+from psycopg.pq import Conninfo
 
 Parameters = Mapping[str, Any]
 
 _LISTS = {"host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT"}
 WANTED = "target_session_attrs"
 _PORT = "5432"
+_SERVICE = "PGSERVICE"
+_environment = Lock()
 
 
 def read_wanted(parameters: Parameters) -> str | None:
@@ -27,12 +32,41 @@ def read_wanted(parameters: Parameters) -> str | None:
 
 def list_attempts(parameters: Parameters) -> list[dict[str, Any]]:
     """The parameters of each attempt to connect, one address each, in the order of the hosts."""
+    parameters = _with_service(parameters)
     attempts = [
         resolved for one in _split_hosts(parameters) for resolved in _resolve_name(one)
     ] or [dict(parameters)]
     if read_wanted(parameters) != "prefer-standby" or len(attempts) == 1:
         return attempts
     return [{**one, WANTED: how} for how in ("standby", "any") for one in attempts]
+
+
+def _with_service(parameters: Parameters) -> Parameters:
+    """With the hosts that stand in libpq's service file, where a service is named."""
+    service = parameters.get("service") or os.environ.get(_SERVICE)
+    if not service:
+        return parameters
+    known = _read_service(str(service))
+    return {**{key: known[key] for key in (*_LISTS, WANTED) if key in known}, **parameters}
+
+
+def _read_service(service: str) -> dict[str, str]:
+    """What libpq would take for parameters that no connection string has.
+
+    It reads a service's file for a connection and for this, by the environment's name alone. One
+    that it does not find it names when it connects.
+    """
+    with _environment:
+        before = os.environ.get(_SERVICE)
+        os.environ[_SERVICE] = service
+        try:
+            options = Conninfo.get_defaults()
+        finally:
+            if before is None:
+                del os.environ[_SERVICE]
+            else:
+                os.environ[_SERVICE] = before
+    return {option.keyword.decode(): os.fsdecode(option.val) for option in options if option.val}
 
 
 def _read_lists(parameters: Parameters) -> dict[str, str]:
