@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,7 +96,20 @@ def test_where_the_database_is(
     assert find_remote_host(dsn) == remote
     monkeypatch.setenv("PGHOST", "db9")
     assert find_remote_host("dbname=a") == "db9"
-    assert find_remote_host("service=ctaudit") is None
+    # To libpq the environment comes after a service, which names no host here.
+    assert find_remote_host("service=ctaudit") == "db9"
+
+
+def test_where_the_database_of_a_service_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "_DNS_PATIENCE", 0.0)
+    file = tmp_path / "pg_service.conf"
+    file.write_text("[far]\nhost=db1,db2\n[here]\nhost=/run/x\n[nowhere]\ndbname=a\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
+    monkeypatch.delenv("PGHOST", raising=False)
+    found = {name: find_remote_host(f"service={name}") for name in ("far", "here", "nowhere")}
+    assert found == {"far": "db1, db2", "here": None, "nowhere": None}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
+from ctaudit.database.hosts import with_service
 from ctaudit.errors import UsageError
 
 # The last three are of libpq 18.
@@ -95,10 +96,10 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str
 def find_remote_host(dsn: str) -> str | None:
     """The hosts of the database as the connection string or the environment has them.
 
-    None: it is on this host, by a socket file or one of its addresses, or where it is stands in a
-    service file.
+    None: it is on this host, by a socket file or one of its addresses, or by a service that names
+    no host.
     """
-    parameters = parse_dsn(dsn)
+    parameters = with_service(parse_dsn(dsn))
     hosts, addresses = parameters.get("host"), parameters.get("hostaddr")
     is_named = hosts or addresses or parameters.get("service") or os.environ.get("PGSERVICE")
     if not is_named:

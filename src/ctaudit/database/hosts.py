@@ -32,7 +32,7 @@ def read_wanted(parameters: Parameters) -> str | None:
 
 def list_attempts(parameters: Parameters) -> list[dict[str, Any]]:
     """The parameters of each attempt to connect, one address each, in the order of the hosts."""
-    parameters = _with_service(parameters)
+    parameters = with_service(parameters)
     attempts = [
         resolved for one in _split_hosts(parameters) for resolved in _resolve_name(one)
     ] or [dict(parameters)]
@@ -41,7 +41,7 @@ def list_attempts(parameters: Parameters) -> list[dict[str, Any]]:
     return [{**one, WANTED: how} for how in ("standby", "any") for one in attempts]
 
 
-def _with_service(parameters: Parameters) -> Parameters:
+def with_service(parameters: Parameters) -> Parameters:
     """With the hosts that stand in libpq's service file, where a service is named."""
     service = parameters.get("service") or os.environ.get(_SERVICE)
     if not service:
