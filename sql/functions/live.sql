@@ -1,7 +1,8 @@
 -- Function: ctaudit.live
 -- The connections of a node that are open now, as far as is recorded: the entries of its last
 -- complete dump and the openings since, without those that have ended since. Of several with
--- the same zones, protocol and orig tuple only the latest is returned: the others have ended.
+-- the same zones, protocol and orig tuple only the latest is returned: the others have ended. Where
+-- the remote end was not stored (0.0.0.0), one port may have connections to several: each is returned.
 -- Parameters:
 --   p_node   its name, or one that it had
 --   p_host   only those of this internal host, or network; NULL: all
@@ -73,13 +74,16 @@ BEGIN
     -- The numbers come first, which are compared fastest.
     RETURN QUERY SELECT DISTINCT ON (
         a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
-        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node, u.ct_id
     ) a.*
     FROM unnest(v_nodes) AS n (node),
         ctaudit.alive(n.node, ctaudit.last_dump(n.node), p_host, p_port) AS a
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN a.remote IN ('0.0.0.0', '::') THEN a.ct_id END AS ct_id
+        ) AS u
     ORDER BY
         a.orig_sport, a.orig_src, a.orig_dst, a.orig_dport, a.proto, a.zone, a.orig_zone,
-        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node,
+        a.reply_zone, a.orig_icmp_type, a.orig_icmp_code, a.node, u.ct_id,
         a.started_at DESC NULLS LAST, a.started_source, a.last_seen_at DESC;
     GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_answers(v_inquiry, 'live', v_arguments, v_answers);

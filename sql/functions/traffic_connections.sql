@@ -151,8 +151,11 @@ AS $function$
             l.ct_id, l.opened_at, l.started_at, l.start_from, l.gone_at, l.next_at
         FROM (
             SELECT <tuple>, array_agg(ROW(
-                r.number, r.kind, r.ct_id, r.status & 4096 <> 0, r.received_at, r.started_at,
-                r.start_from, r.start_until, r.alive_at, r.gone_at
+                r.number, r.kind, r.ct_id,
+                -- As ctaudit.connections has it.
+                r.status & 4096 <> 0 OR r.orig_src IN ('0.0.0.0', '::')
+                    OR r.orig_dst IN ('0.0.0.0', '::'),
+                r.received_at, r.started_at, r.start_from, r.start_until, r.alive_at, r.gone_at
             )::ctaudit.sighting) AS sightings
             FROM sighted AS r
             GROUP BY <tuple>

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
 
 from ctaudit.database import schema
@@ -71,6 +72,31 @@ def test_one_port_to_several_remotes(dsn: str) -> None:
     assert later["answers"][0]["state"] == "open"
 
 
+def test_what_is_open_and_what_flowed_at_that_port(cluster: Cluster) -> None:
+    """The second connection of a port does not end the first, nor stand in its place."""
+    name = f"privacy_{uuid.uuid4().hex[:8]}"
+    cluster.create_database(name)
+    schema.install(cluster.dsn(name))
+    gateway = Gateway(cluster.dsn(name, "rex"), "gw1")
+    gateway.listen(after(0))
+    both = [{**OUT, "ct_id": 1}, {**OUT, "ct_id": 2}]
+    gateway.record([opened(both[0], after(10)), opened(both[1], after(20))], after(1000))
+    with psycopg.connect(cluster.dsn(name), autocommit=True) as owner:
+
+        def find_open() -> list[int]:
+            found = owner.execute("SELECT ct_id FROM ctaudit.live('gw1') ORDER BY 1").fetchall()
+            return [row[0] for row in found]
+
+        assert find_open() == [1, 2]
+        assert owner.execute(
+            "SELECT connections FROM ctaudit.traffic(%s, %s, '10 s')", [after(0), after(40)]
+        ).fetchall() == [(1,), (2,), (2,)]
+        gateway.dump(after(1001), both)
+        gateway.record([ended(both[0], after(10), after(1010))], after(1020))
+        assert find_open() == [2]
+    gateway.close()
+
+
 @pytest.mark.parametrize("to", ["19.1.16.7", "19.1.16.7:443"])
 @pytest.mark.parametrize("port", [53501, 8443])
 def test_to_is_unknown_and_never_none(dsn: str, port: int, to: str) -> None:
@@ -88,6 +114,16 @@ def test_flows_says_how_many_may_be_others(dsn: str) -> None:
     assert len(done.out.splitlines()) == 5
     assert "4 connections of these have no stored remote end (privacy.remote = false)" in done.err
     assert "no stored remote end" not in run("flows", "--dsn", dsn, *span).err
+
+
+def test_traffic_says_what_it_leaves_out(dsn: str) -> None:
+    span = ["--from", after(5).isoformat(), "--until", after(900).isoformat(), "--dsn", dsn]
+    done = run("traffic", "--remote", "19.1.16.0/24", *span)
+    assert (done.status, done.out) == (0, "No traffic.\n")
+    assert "4 connections of that time have no stored remote end (privacy.remote" in done.err
+    parties = run("traffic", "--by", "remote", "--bucket", "895s", *span)
+    assert (parties.out.count("not stored"), parties.err) == (1, "")
+    assert "not counted here" not in run("traffic", "--remote", "0.0.0.0/0", *span).err
 
 
 def test_an_inner_gateway_s_is_not_taken_for_the_same_connection(cluster: Cluster) -> None:

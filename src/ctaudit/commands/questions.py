@@ -113,9 +113,10 @@ def _judge_stores(unreached: Sequence[str]) -> int:
 def run_traffic(args: Namespace) -> int:
     from ctaudit.query.bars import choose_style
     from ctaudit.query.durations_text import format_bins
+    from ctaudit.query.lacking_text import format_left_out
     from ctaudit.query.purpose import read_purpose
     from ctaudit.query.question import FlowsQuestion
-    from ctaudit.query.traffic import ask_durations, ask_traffic, read_traffic
+    from ctaudit.query.traffic import ask_durations, ask_traffic, count_remoteless, read_traffic
     from ctaudit.query.traffic_text import format_shares
     from ctaudit.query.uncovered import ask_uncovered
 
@@ -143,7 +144,10 @@ def run_traffic(args: Namespace) -> int:
         else:
             shares = ask_traffic(connection, question, purpose).rows
             lines = format_shares(question, shares, args.format, width, style)
+        left_out = count_remoteless(connection, question, purpose)
         _print_as(args.format, lines)
+    for sentence in format_left_out(left_out):
+        output.remark(sentence)
     if question.by == "host" or question.host is not None:
         say_breadth(purpose, {"--host": question.host}, question.begin, question.end)
     return _say_uncovered(uncovered, args.format) or _judge_stores(unreached)

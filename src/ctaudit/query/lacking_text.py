@@ -2,7 +2,7 @@
 
 Without nf_conntrack_timestamp a DESTROY has no start, and the connection has that of its opening;
 where no opening, dump or stamp tells one, none is invented. A remote end that was not stored may
-be any: flows lists it, whatever remote network was asked for.
+be any: whatever remote network was asked for, flows lists it, and traffic, which adds up, does not.
 """
 
 from __future__ import annotations
@@ -40,6 +40,17 @@ class LackCount:
                 f"{_count(self.remoteless)} no stored remote end (privacy.remote = false), and may "
                 "be of another network than --remote says"
             )
+
+
+def format_left_out(number: int) -> Iterator[str]:
+    """Of traffic to a remote network: how many connections without a remote end there were."""
+    if number:
+        has = "has" if number == 1 else "have"
+        yield (
+            f"{format_count(number, 'connection')} of that time {has} no stored remote end "
+            "(privacy.remote = false): not counted here, and may be of the network that --remote "
+            "says"
+        )
 
 
 def _count(number: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -175,6 +176,28 @@ def ask_traffic(
     ``seconds``: how long it may take; raises TooLongError.
     """
     return _ask(connection, Share, _TRAFFIC, question, purpose, seconds)
+
+
+def count_remoteless(
+    connection: psycopg.Connection[Any],
+    question: TrafficQuestion,
+    purpose: Purpose = UNSAID,
+    seconds: float | None = None,
+) -> int:
+    """Connections alive in the span that may be to ``question.remote``: without a remote end.
+
+    They are not among what is asked for. A question of its own, also on record; none where any
+    remote end will do.
+    """
+    if question.remote is None:
+        return 0
+    nowhere = ip_network("0.0.0.0/32" if question.remote.version == 4 else "::/128")
+    if nowhere.network_address in question.remote:
+        return 0
+    span = max(find_end(question) - question.begin, timedelta(seconds=1))
+    asked = replace(question, remote=nowhere, by="total", bucket=span)
+    shares = ask_traffic(connection, asked, purpose, seconds).rows
+    return sum(share.connections for share in shares)
 
 
 def ask_durations(

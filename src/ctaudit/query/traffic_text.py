@@ -20,6 +20,7 @@ from ctaudit.query.value_text import (
 )
 
 OTHERS = "others"
+NOT_STORED = "not stored"
 _BAR_LEAST, _BAR_MOST = 10, 60
 _COLUMNS = tuple(item.name for item in fields(Share))[2:]
 _get_columns = attrgetter(*_COLUMNS)
@@ -35,7 +36,7 @@ def plain_share(question: TrafficQuestion, share: Share) -> dict[str, Any]:
 
 
 def format_party_of(question: TrafficQuestion, share: Share) -> str | None:
-    """``192.168.1.129``, ``tcp/443``, others; None: all together."""
+    """``192.168.1.129``, ``tcp/443``, others, not stored (a remote end); None: all together."""
     if question.by == "total":
         return None
     if share.rank is None:
@@ -43,6 +44,8 @@ def format_party_of(question: TrafficQuestion, share: Share) -> str | None:
     if question.by == "service":
         name = name_protocol(share.proto or 0)
         return name if share.port is None else f"{name}/{share.port}"
+    if question.by == "remote" and share.address is not None and share.address.is_unspecified:
+        return NOT_STORED
     return str(share.address)
 
 

@@ -24,6 +24,7 @@ from ctaudit.query.traffic import (
     TrafficQuestion,
     ask_durations,
     ask_traffic,
+    count_remoteless,
     find_end,
     read_traffic,
 )
@@ -148,10 +149,13 @@ def _answer(fields: Fields) -> int:
         try:
             ask_store = _ask_durations if is_durations else _ask_shares
             found = ask_store(connection, question, purpose, uncovered)
+            left_out = count_remoteless(connection, question, purpose, settings().timeout)
         except TooLongError:
             raise TooLongError(text.TOO_LONG.format(seconds=settings().timeout)) from None
     if uncovered is None:
         remarks.append(text.UNCOVERED_TOO_LONG.format(seconds=_UNCOVERED_SECONDS))
+    if left_out:
+        remarks.append(text.LEFT_OUT.format(count=left_out))
     number = kept().next_unrecorded() if found.inquiry is None else found.inquiry
     answer = TrafficAnswer(fields, found.view, found.drawing, tuple(remarks))
     plain = {

@@ -32,6 +32,10 @@ TOO_MANY_PARTIES = (
 )
 NO_NUMBER = "--top {top!r}: not a whole number"
 UNKNOWN_BY = "--by {by!r}: must be {words}"
+LEFT_OUT = (
+    "Connections of that time without a stored remote end (privacy.remote = false): {count:,}. "
+    "They are not counted here, and any of them may be of the network that was asked for."
+)
 BROAD = "This asked for {breadth} without {unsaid}, and is so on record."
 HINTS: Mapping[str, str] = {
     "from": "2026-02-22 11:00, in local time, or with an offset; else a day ago",
