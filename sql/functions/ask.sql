@@ -74,7 +74,8 @@ BEGIN
             IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
                 RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
                     v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,
-                    p_address, p_port, p_remote, p_remote_port, p_proto
+                    p_inward, ctaudit.own_networks(v_needed.node, v_from, v_until), p_address,
+                    p_port, p_remote, p_remote_port, p_proto
                 );
             END IF;
             CONTINUE WHEN v_rows IS NOT NULL AND NOT v_needed.node_id = ANY (v_seen);

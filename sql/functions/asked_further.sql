@@ -1,7 +1,8 @@
 -- Function: ctaudit.asked_further
 -- For which questions of ctaudit.who_batch ctaudit.nearer may find more: for the others no node has
 -- a row with the address and port that it looks for, received near the asked time. Rows of
--- ctaudit.record_aggregate are not looked at: where a node has such, it is all questions.
+-- ctaudit.record_aggregate are not looked at: where a node has such, it is all questions, and where
+-- one was found, it is that question.
 -- Parameters:
 --   p_answered, p_found   questions and connections that were found for them, equally long
 --   p_parts               what their spans need of each node, also of those that were not asked
@@ -40,6 +41,10 @@ BEGIN
         RETURN QUERY SELECT DISTINCT a FROM unnest(p_answered) AS a;
         RETURN;
     END IF;
+    RETURN QUERY
+    SELECT DISTINCT u.question
+    FROM (SELECT unnest(p_answered) AS question, unnest(p_found) AS c) AS u
+    WHERE ctaudit.lacks_client_port(u.c);
     FOR v IN
         SELECT
             array_agg(f.question) AS questions, array_agg(f.address) AS addresses,

@@ -3,12 +3,15 @@
 -- or in another zone of the same one, which translated them as well.
 -- Packets that leave a gateway with the reply tuple of one connection reversed reach the next
 -- one with these addresses and ports as their orig tuple.
+-- Of a row of ctaudit.record_aggregate the client's port is not known. Then connections with any
+-- port may be the same, so none is exact; no index finds them, so they are looked for only where the
+-- host may be a gateway's address.
 -- Parameters:
 --   p_found           connections that ctaudit.who found; imported ones are not joined, nor those
 --                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
 -- Returns: connections, in no order
--- Tables touched: those of ctaudit.ask (read)
+-- Tables touched: node, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
 CREATE OR REPLACE FUNCTION ctaudit.nearer(
     p_found ctaudit.connection[],
     p_from timestamptz,
@@ -22,26 +25,45 @@ AS $function$
 DECLARE
     v_outward text;
     v_inward text;
+    v_is_vague boolean;
+    v_is_one_of_several boolean;
+    v_port integer;
+    v_connection ctaudit.connection;
 BEGIN
     SELECT
         string_agg(format(
-            'r.proto = %s AND r.reply_dst = %L AND r.reply_dport = %s AND r.reply_src = %L '
+            'r.proto = %s AND r.reply_dst = %L%s AND r.reply_src = %L '
             'AND (r.proto IN (1, 58) OR r.reply_sport = %s) AND (r.status & 48) <> 0',
-            f.proto, f.orig_src, coalesce(f.orig_sport, -1), f.orig_dst, coalesce(f.orig_dport, -1)
+            f.proto, f.orig_src, CASE WHEN NOT v.is_vague
+                THEN format(' AND r.reply_dport = %s', coalesce(f.orig_sport, -1)) END,
+            f.orig_dst, coalesce(f.orig_dport, -1)
         ), ' OR ') FILTER (WHERE f.direction = 'outward'),
         string_agg(format(
-            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L '
-            'AND r.orig_sport = %s AND (r.status & 32) <> 0',
+            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L%s '
+            'AND (r.status & 32) <> 0',
             f.proto, f.reply_src,
             ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code), f.reply_dst,
-            coalesce(f.reply_dport, f.orig_sport, -1)
-        ), ' OR ') FILTER (WHERE f.direction = 'inward')
-    INTO v_outward, v_inward
+            CASE WHEN NOT v.is_vague THEN
+                format(' AND r.orig_sport = %s', coalesce(f.reply_dport, f.orig_sport, -1)) END
+        ), ' OR ') FILTER (WHERE f.direction = 'inward'),
+        bool_or(v.is_vague)
+    INTO v_outward, v_inward, v_is_vague
     FROM unnest(p_found) AS f
-    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::');
-    RETURN QUERY SELECT a.* FROM ctaudit.ask(
+    CROSS JOIN LATERAL (SELECT ctaudit.lacks_client_port(f) AS is_vague) AS v
+    WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::')
+        AND (NOT v.is_vague OR EXISTS (
+            SELECT FROM ctaudit.node AS n
+            WHERE n.first_seen < p_until
+                AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+                AND (
+                    ctaudit.held_by(n.node, p_from, p_until, ARRAY[f.host]) <> '{}'
+                    OR ctaudit.own_networks(n.node, p_from, p_until) IS NULL
+                )
+        ));
+    FOR v_connection IN SELECT a.* FROM ctaudit.ask(
         p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
-        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false, true
+        coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false,
+        v_is_vague IS NOT TRUE
     ) AS a
     WHERE a.provenance <> 'imported' AND NOT EXISTS (
         SELECT FROM unnest(p_found) AS f
@@ -51,6 +73,22 @@ BEGIN
             AND f.proto = a.proto AND f.orig_src = a.orig_src AND f.orig_dst = a.orig_dst
             AND f.orig_sport IS NOT DISTINCT FROM a.orig_sport
             AND f.orig_dport IS NOT DISTINCT FROM a.orig_dport
-    );
+    ) LOOP
+        IF v_is_vague OR ctaudit.lacks_client_port(v_connection) THEN
+            SELECT
+                bool_or(ctaudit.lacks_client_port(f)),
+                CASE WHEN count(DISTINCT f.orig_sport) = 1 THEN min(f.orig_sport) END
+            INTO v_is_one_of_several, v_port
+            FROM unnest(p_found) AS f
+            WHERE f.direction = v_connection.direction AND f.proto = v_connection.proto
+                AND f.host = CASE v_connection.direction
+                    WHEN 'outward' THEN v_connection.reply_dst ELSE v_connection.orig_dst END;
+            v_connection.exact := v_connection.exact AND NOT v_is_one_of_several;
+            IF NOT v_is_one_of_several AND v_connection.direction = 'outward' THEN
+                v_connection.reply_dport := coalesce(v_connection.reply_dport, v_port);
+            END IF;
+        END IF;
+        RETURN NEXT v_connection;
+    END LOOP;
 END
 $function$;

@@ -134,7 +134,8 @@ BEGIN
         FROM unnest(v_parts) AS p
         CROSS JOIN LATERAL ctaudit.ask_aggregates(
             (p.needed).node, (p.needed).node_id, p.asked_from, p.asked_until,
-            (p.needed).ends_until, p.outward, p.address, p.port, p.remote, p.remote_port, p.proto
+            (p.needed).ends_until, p.outward, p.inward, p.own, p.address, p.port, p.remote,
+            p.remote_port, p.proto
         ) AS a
         WHERE p.aggregated AND CASE WHEN p.node IS NULL AND NOT a.exact
             THEN NOT ctaudit.ended_on_pair(a, p.asked_from) ELSE true END

@@ -360,11 +360,11 @@ CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp w
     SET work_mem TO '64MB'
     AS ...;
 ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS ...;
@@ -1134,6 +1134,10 @@ CREATE FUNCTION ctaudit.knows(p_nodes text[]) RETURNS boolean
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.knows(p_nodes text[]) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.lacks_client_port(p_connection ctaudit.connection) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (((p_connection).proto = ANY (ARRAY[6, 17, 33, 132, 136])) AND (CASE (p_connection).direction WHEN 'outward'::text THEN (p_connection).orig_sport ELSE COALESCE((p_connection).reply_dport, (p_connection).orig_sport) END IS NULL));
+ALTER FUNCTION ctaudit.lacks_client_port(p_connection ctaudit.connection) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone DEFAULT NULL::timestamp with time zone, p_reconciled boolean DEFAULT false) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2958,7 +2962,7 @@ REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUB
 GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) FROM PUBLIC;
@@ -3101,6 +3105,7 @@ REVOKE ALL ON FUNCTION ctaudit.is_usable(p_copy ctaudit.live_copy, p_node text, 
 REVOKE ALL ON FUNCTION ctaudit.judge_scope(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_address inet, p_hosts inet[], p_hosts_from timestamp with time zone, OUT in_scope boolean, OUT none_why text, OUT holds inet[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.knows(p_nodes text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.knows(p_nodes text[]) TO ctaudit_front;
+REVOKE ALL ON FUNCTION ctaudit.lacks_client_port(p_connection ctaudit.connection) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.last_dump(p_node text, p_before timestamp with time zone, p_reconciled boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.late_ends(p_connections ctaudit.connection[], p_node_id smallint, p_since timestamp with time zone, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.latest_gaps(p_from timestamp with time zone, p_until timestamp with time zone, p_limit integer, p_node text) FROM PUBLIC;

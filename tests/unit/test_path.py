@@ -143,6 +143,16 @@ def test_an_outer_sighting_that_outlasts_two_inner_ones_is_of_both() -> None:
     assert joined(INNER, long, second) == [(INNER, ["gw1", "fw"]), (second, ["gw1", "fw"])]
 
 
+@pytest.mark.parametrize("other", [{}, {"orig_sport": 53401}, {"orig_sport": None}])
+def test_a_client_s_port_that_is_not_known_may_be_any(other: dict[str, Any]) -> None:
+    """As ctaudit.record_aggregate stores a connection, of the outer gateway or of the inner one."""
+    outer = replace(AGAIN, host_port=None, orig_sport=None)
+    inner = replace(INNER, **other)
+    assert joined(outer, inner) == [(inner, ["gw1", "fw"])]
+    elsewhere = replace(outer, orig_dst=PUBLIC, remote=PUBLIC)
+    assert len(joined(elsewhere, inner)) == 2
+
+
 def test_what_was_over_before_is_not_nearer() -> None:
     late = replace(OUTER, started_at=END + 5 * SECOND, ended_at=END + 9 * SECOND)
     assert len(joined(INNER, late)) == 2

@@ -21,6 +21,7 @@ from ctaudit.query.path import (
     end_of,
     inside_of,
     join_sightings,
+    lacks_client_port,
     overlap,
 )
 from ctaudit.query.question import WhoQuestion
@@ -121,6 +122,9 @@ class Follower:
             [one for one in found if one.node == item.node], self.question.span
         )
         nested = [one for one in nearest if one.host != one.public]
+        if lacks_client_port(head):
+            # As ctaudit.nearer has them: each of them may be another connection.
+            nested = [replace(one, exact=False) for one in nested]
         others = [one for one in found if one.node != item.node]
         nested += choose_nearest(
             [one for one in others if any(overlap(one, each) for each in nested)],

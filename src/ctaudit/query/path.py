@@ -5,7 +5,7 @@ gateways in a row that do not translate. They are also where one gateway saw the
 direction first and the other those of the other, so that each tuple is the other's reply. One is
 nearer to the host where the other received what it translated. Both only count while the times
 overlap. A remote end that was not stored is equal to none. Imported answers are joined with equal
-ones only.
+ones only. A client's port that is not known (ctaudit.record_aggregate) may be any.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ctaudit.conntrack.endpoint import Address
+from ctaudit.conntrack.endpoint import GRE, ICMP, ICMPV6, NUMBERED_PROTOCOLS, Address
 from ctaudit.query.answer import IMPORTED, Answer
 from ctaudit.query.holder import Holder
 
 CLOCKS_DIFFER = timedelta(seconds=1)  # of two gateways
 EVER = datetime.min.replace(tzinfo=UTC) + CLOCKS_DIFFER * 2
 NEVER = datetime.max.replace(tzinfo=UTC) - CLOCKS_DIFFER * 2
+
+_WITH_PORTS = NUMBERED_PROTOCOLS - {ICMP, GRE, ICMPV6}
 
 _Tuple = tuple[Address, Address, int | None, int | None]
 
@@ -110,15 +112,26 @@ def _find_nearer(groups: Sequence[Sequence[Answer]]) -> list[list[int]]:
     sent: dict[object, list[int]] = {}
     for place, first in joinable:
         if _outside(first) != inside_of(first):
-            sent.setdefault((first.proto, first.direction, _outside(first)), []).append(place)
+            sent.setdefault(_without_port(first, _outside(first)), []).append(place)
     nearer: list[list[int]] = [[] for _ in groups]
     for place, first in joinable:
         nearer[place] = [
             other
-            for other in sent.get((first.proto, first.direction, inside_of(first)), ())
-            if _place(groups[other][0]) != _place(first) and overlap(groups[other][0], first)
+            for other in sent.get(_without_port(first, inside_of(first)), ())
+            if _place(groups[other][0]) != _place(first)
+            and _may_be_port(_outside(groups[other][0])[2], inside_of(first)[2])
+            and overlap(groups[other][0], first)
         ]
     return nearer
+
+
+def _without_port(answer: Answer, sent: _Tuple) -> object:
+    source, target, _, target_port = sent
+    return answer.proto, answer.direction, source, target, target_port
+
+
+def _may_be_port(one: int | None, other: int | None) -> bool:
+    return one is None or other is None or one == other
 
 
 def _is_joinable(answer: Answer) -> bool:
@@ -133,6 +146,11 @@ def _outside(answer: Answer) -> _Tuple:
 def inside_of(answer: Answer) -> _Tuple:
     """Source and destination of the same packets on the host's side."""
     return _reversed(_reply(answer)) if answer.direction == "inward" else _orig(answer)
+
+
+def lacks_client_port(answer: Answer) -> bool:
+    """Whether it is stored without, by ctaudit.record_aggregate."""
+    return answer.proto in _WITH_PORTS and inside_of(answer)[2] is None
 
 
 def _walk(place: int, nearer: Sequence[Sequence[int]]) -> list[int]:
