@@ -3,7 +3,7 @@
 -- duration is that of the kernel's entry, so it includes the closing time-out of the protocol.
 -- Parameters:
 --   p_from, p_until   the span; p_until NULL or in the future: until now
---   p_node            NULL: any node
+--   p_node            NULL: any node but imported ones, as of ctaudit.traffic
 --   p_host, p_remote  networks of the internal end and of the other end; NULL: any
 --   p_bins            bins for each power of ten
 -- Returns: a row for each protocol and bin with a connection, by protocol and duration
@@ -11,7 +11,7 @@
 --                                 or the end is not known, or ctaudit.record_aggregate stored several
 --                                 connections as one row
 -- Errors: 22023 the span or p_bins cannot be asked for
--- Tables touched: inquiry, inquiry_answer (written); node, flow_row, aggregate_row (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, import, flow_row, aggregate_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.durations(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -83,7 +83,9 @@ BEGIN
             AND coalesce(r.ended_at, r.received_at) >= p_from
             AND coalesce(r.ended_at, r.received_at) < v_until
             AND r.provenance <> 'u'
-            AND (p_node IS NULL OR n.node = ANY (ctaudit.nodes_named(p_node)))
+            AND CASE WHEN p_node IS NULL
+                THEN NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
+                ELSE n.node = ANY (ctaudit.nodes_named(p_node)) END
             AND (p_host IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.reply_src
                 ELSE r.orig_src END <<= p_host)
             AND (p_remote IS NULL OR CASE WHEN coalesce(r.status, 0) & 48 = 32 THEN r.orig_src
