@@ -194,6 +194,9 @@ def test_a_fleet_s_traffic_is_that_of_the_gateways_that_record(place: Place) -> 
     since = f"'{(THEN - timedelta(hours=1)).isoformat()}'"
     assert place.ask(counted.format(since, "")) == [(None,)]
     assert place.ask(counted.format(since, ", p_node => 'old'")) == [(1,)]
+    lasted = f"SELECT connections::integer FROM ctaudit.durations({since}, NULL{{}})"
+    assert place.ask(lasted.format("")) == []
+    assert place.ask(lasted.format(", p_node => 'old'")) == [(1,)]
 
 
 def test_live_copy_and_its_later_ends(place: Place) -> None:
@@ -482,6 +485,18 @@ def test_csv_with_a_quote_that_nothing_ends(place: Place, dump: Path) -> None:
     assert refuse(
         2, "import", "ulogd", "--into", place.store, "--node", "old", "--csv", str(dump)
     ).endswith("field larger than field limit (131072); is there a quote that nothing ends?")
+
+
+@pytest.mark.parametrize("later", [1, 2500])
+def test_csv_with_a_quote_that_a_later_one_ends(place: Place, dump: Path, later: int) -> None:
+    """The lines between are not one row that cannot be read."""
+    line = csv_line("192.168.1.129", "1.2.3.4", 53500, "19.1.16.7")
+    quoted = line.replace(",7,4", ',7,"4')
+    write(dump, [*[line] * later, quoted, line, quoted, line])
+    assert (
+        f"line {later + 2} is no CSV: a value reaches to line {later + 4}; is there a quote that "
+        "nothing ends?"
+    ) in refuse(2, "import", "ulogd", "--into", place.store, "--node", "old", "--csv", str(dump))
 
 
 def test_csv_without_a_header(place: Place, dump: Path) -> None:

@@ -171,11 +171,18 @@ class CsvSource:
         rows = csv.reader(file, delimiter=self._delimiter)
         try:
             next(rows, None)
-            yield from filter(None, rows)
+            first = rows.line_num + 1
+            for values in rows:
+                # None of ulogd2's columns has lines: the others would be lost as one row.
+                if rows.line_num > first:
+                    raise csv.Error(f"a value reaches to line {rows.line_num}")
+                first = rows.line_num + 1
+                if values:
+                    yield values
         except csv.Error as error:
             raise UsageError(
-                f"{self._path}: line {rows.line_num} is no CSV: {error}; is there a quote that "
-                "nothing ends?"
+                f"{self._path}: line {first} is no CSV: {error}; is there a quote that nothing "
+                "ends?"
             ) from None
 
     def read_batches(self, position: int) -> Iterator[RawBatch]:
