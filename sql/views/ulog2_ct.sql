@@ -6,6 +6,7 @@
 --   unknown      as ulogd2 leaves them: times and ports NULL, counters and the mark 0; of ICMPv6
 --                also type and code
 --   flow_end_sec  NULL also of an end that was not observed
+-- What ctaudit.record_aggregate stored is not shown: it has no client's port.
 -- The two branches show ports as the index has them, so that a query for a port uses it.
 -- Tables touched: inquiry (written); flow_row, opening_row (read)
 CREATE OR REPLACE VIEW ctaudit.ulog2_ct AS
