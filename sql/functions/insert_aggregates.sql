@@ -1,6 +1,6 @@
 -- Function: ctaudit.insert_aggregates
 -- Inserts similar ends of a batch as one row: those with the same client, public address, remote,
--- remote port and protocol that began in the same span of time.
+-- remote port, protocol and kind of translation that began in the same span of time.
 -- Parameters:
 --   p_node_id   whose events
 --   p_bucket    the length of that span
@@ -36,7 +36,7 @@ BEGIN
         WHERE e.kind = 0
         GROUP BY
             e.orig_src, e.reply_dst, e.reply_src, e.reply_sport, e.proto, e.zone, e.orig_zone,
-            e.reply_zone, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
+            e.reply_zone, e.status & 48, date_bin(p_bucket, e.start_sent, '2000-01-01 00:00+00')
         RETURNING connections
     )
     SELECT coalesce(sum(a.connections), 0) INTO v_inserted FROM added AS a;

@@ -2,7 +2,8 @@
 -- Records ends and the entries of dumps, as ctaudit.record_history, for mode "history"; but similar
 -- connections of a batch become one row (ctaudit.insert_aggregates): those that began after the
 -- last table dump, so that none of its entries needs their end, without destination NAT, with
--- ports, and counted. The others become flows. ctaudit.ask_aggregates answers for the rows.
+-- ports, and counted. The others become flows, and so does a canary, which is looked for by its ports
+-- (ctaudit.canary). ctaudit.ask_aggregates answers for the rows.
 -- The setting ctaudit.aggregate_bucket, of the recorder's login for instance, says within what
 -- time connections begin that may be one row: '1 min' if it is not set.
 -- Parameters:
@@ -80,7 +81,8 @@ BEGIN
             WHEN e.kind = 3 AND e.start_sent > v_shown_until AND e.stop_sent >= e.start_sent
                 AND e.proto IN (6, 17, 33, 132, 136) AND coalesce(e.status, 0) & 32 = 0
                 AND NOT ctaudit.is_offloaded(e.status) AND e.orig_bytes IS NOT NULL
-                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL THEN 0
+                AND e.reply_bytes IS NOT NULL AND e.helper IS NULL
+                AND e.orig_src <> '127.0.0.1' THEN 0
             ELSE e.kind
         END
         FROM ctaudit.events(v_columns) AS e

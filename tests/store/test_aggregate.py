@@ -11,7 +11,7 @@ import pytest
 from ctaudit.database import schema, steps
 from lab.cluster import Cluster
 from tests.store.aggregating import Aggregating, begin, finish, flow, second
-from tests.store.gateway import DST_NAT, SEEN, Gateway, ended
+from tests.store.gateway import DST_NAT, SEEN, Gateway, ended, tuples
 from tests.store.scenario import run
 
 
@@ -108,6 +108,17 @@ def test_what_a_dump_may_have_shown_is_a_flow(dsn: str) -> None:
     assert fetch(dsn, "SELECT cause FROM ctaudit.gap") == []
     for port, at in ((5000, 15), (5001, 9), (5002, 15)):
         assert who(dsn, port, at)["verdict"] == "one"
+
+
+def test_a_canary_is_found(dsn: str) -> None:
+    gateway = Aggregating(dsn)
+    begin(gateway)
+    own = tuples("127.0.0.1 4000 > 127.0.0.1 9", "127.0.0.1 9 > 127.0.0.1 4000")
+    canary = flow(4000) | own | {"proto": 17, "status": 0}
+    gateway.record([ended(canary, second(1), second(31))], second(40))
+    gateway.close()
+    found = fetch(dsn, "SELECT ctaudit.canary('gw1', %s, %s, 4000, 9)", gateway.stream, second(1))
+    assert found == [(True,)]
 
 
 def test_a_batch_that_comes_again_changes_nothing(dsn: str) -> None:
