@@ -11,7 +11,8 @@
 --                                 or the end is not known, or ctaudit.record_aggregate stored several
 --                                 connections as one row
 -- Errors: 22023 the span or p_bins cannot be asked for
--- Tables touched: inquiry, inquiry_answer (written); node, import, flow_row, aggregate_row (read)
+-- Tables touched: inquiry, inquiry_answer (written); node, import, late_read, flow_row,
+--   aggregate_row (read)
 CREATE OR REPLACE FUNCTION ctaudit.durations(
     p_from timestamptz,
     p_until timestamptz DEFAULT NULL,
@@ -33,7 +34,10 @@ AS $function$
 DECLARE
     v_until timestamptz := least(p_until, now());
     -- Computed before the query: only by a plain time does the planner leave out partitions.
-    v_received_until timestamptz := v_until + interval '2 hours';
+    v_received_until timestamptz := interval '2 hours' + greatest(v_until, (
+        SELECT max(r.read_at) FROM ctaudit.late_read AS r
+        WHERE r.sent_from < v_until AND r.read_at >= p_from
+    ));
     v_first integer := -3 * p_bins;
     v_arguments jsonb;
     v_inquiry bigint;
