@@ -49,8 +49,10 @@ BEGIN
     IF p_remote IS NOT NULL THEN
         v_outward := v_outward || format(
             ' AND (r.reply_src <<= %L::inet OR r.reply_src IN (''0.0.0.0'', ''::''))', p_remote);
+        -- One that was not stored has no port: a host that asks for its address (DHCP) has.
         v_inward := v_inward || format(
-            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::''))', p_remote);
+            ' AND (r.orig_src <<= %L::inet OR r.orig_src IN (''0.0.0.0'', ''::'') '
+            'AND (r.orig_sport = 0 OR r.proto NOT IN (6, 17, 33, 132, 136)))', p_remote);
     END IF;
     v_arguments := jsonb_build_object(
         'host', p_host, 'nat', p_nat, 'remote', p_remote, 'from', p_from, 'until', p_until,

@@ -126,6 +126,27 @@ def test_traffic_says_what_it_leaves_out(dsn: str) -> None:
     assert "not counted here" not in run("traffic", "--remote", "0.0.0.0/0", *span).err
 
 
+def test_a_host_that_asks_for_its_address_hides_nothing(cluster: Cluster) -> None:
+    """DHCP comes from 0.0.0.0, which is no remote end that was not stored."""
+    name = f"privacy_{uuid.uuid4().hex[:8]}"
+    cluster.create_database(name)
+    schema.install(cluster.dsn(name))
+    gateway = Gateway(cluster.dsn(name, "rex"), "gw1")
+    gateway.listen(after(0))
+    asking = tuples("0.0.0.0 68 > 255.255.255.255 67", "255.255.255.255 67 > 0.0.0.0 68")
+    gateway.record(
+        [opened(asking | {"proto": 17, "status": 0, "ct_id": 1}, after(10)),
+         opened(IN | {"status": 0, "reply_src": "1.2.3.4", "reply_sport": 8443}, after(10))],
+        after(1000),
+    )  # fmt: skip
+    gateway.close()
+    with psycopg.connect(cluster.dsn(name)) as owner:
+        found = owner.execute(
+            "SELECT host(host) FROM ctaudit.flows(p_remote => '19.1.16.0/24')"
+        ).fetchall()
+    assert found == [("1.2.3.4",)], "of which the remote end was not stored"
+
+
 def test_an_inner_gateway_s_is_not_taken_for_the_same_connection(cluster: Cluster) -> None:
     """Both hide whom they spoke to: that 0.0.0.0 is 0.0.0.0 says nothing."""
     name = f"privacy_{uuid.uuid4().hex[:8]}"
