@@ -11,7 +11,7 @@
 --                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
 -- Returns: connections, in no order
--- Tables touched: node, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
+-- Tables touched: node, stream, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
 CREATE OR REPLACE FUNCTION ctaudit.nearer(
     p_found ctaudit.connection[],
     p_from timestamptz,
@@ -53,7 +53,7 @@ BEGIN
     WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::')
         AND (NOT v.is_vague OR EXISTS (
             SELECT FROM ctaudit.node AS n
-            WHERE n.first_seen < p_until
+            WHERE n.first_seen < p_until AND coalesce(ctaudit.left_at(n) >= p_from, true)
                 AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
                 AND (
                     ctaudit.held_by(n.node, p_from, p_until, ARRAY[f.host]) <> '{}'
