@@ -43,6 +43,8 @@ DECLARE
     v_inquiry bigint;
     v_answers bigint;
 BEGIN
+    p_host := ctaudit.plain_network(p_host);
+    p_remote := ctaudit.plain_network(p_remote);
     PERFORM ctaudit.check_buckets(p_from, v_until, greatest(v_until - p_from, interval '1 s'));
     IF p_bins IS NULL OR p_bins NOT BETWEEN 1 AND 20 THEN
         RAISE EXCEPTION '% bins: must be 1 to 20 for each power of ten', p_bins

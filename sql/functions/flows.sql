@@ -38,6 +38,9 @@ DECLARE
     v_inquiry bigint;
     v_answers bigint;
 BEGIN
+    p_host := ctaudit.plain_network(p_host);
+    p_nat := ctaudit.plain_network(p_nat);
+    p_remote := ctaudit.plain_network(p_remote);
     IF p_host IS NOT NULL THEN
         v_outward := v_outward || ' AND r.orig_src <<= $11';
         v_inward := v_inward || ' AND r.reply_src <<= $11';

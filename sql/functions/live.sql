@@ -32,6 +32,7 @@ DECLARE
     v_inquiry bigint;
     v_answers bigint;
 BEGIN
+    p_host := ctaudit.plain_network(p_host);
     IF v_nodes = '{}' THEN
         PERFORM ctaudit.node_named(p_node);
     ELSIF NOT EXISTS (SELECT FROM ctaudit.stream AS s WHERE s.node = ANY (v_nodes)) THEN

@@ -64,6 +64,8 @@ DECLARE
     v_inquiry bigint;
     v_answers bigint;
 BEGIN
+    p_host := ctaudit.plain_network(p_host);
+    p_remote := ctaudit.plain_network(p_remote);
     PERFORM ctaudit.check_buckets(p_from, v_until, p_bucket);
     IF p_by IS NULL OR p_by NOT IN ('total', 'host', 'remote', 'service') THEN
         RAISE EXCEPTION 'by %: must be total, host, remote or service', p_by

@@ -231,6 +231,29 @@ def test_a_reader_that_goes_away_early(cluster: Cluster) -> None:
     assert everything.out.count("\n") == 20_001
 
 
+@pytest.mark.parametrize("asked", [
+    "host FROM ctaudit.flows(p_host => {host}, p_from => {since})",
+    "host FROM ctaudit.flows(p_remote => {remote}, p_from => {since})",
+    "host FROM ctaudit.flows(p_nat => {public}, p_from => {since})",
+    "host FROM ctaudit.live('gw1', p_host => {host})",
+    "address FROM ctaudit.traffic({since}, NULL, '1 day', 'host', p_host => {host})",
+    "proto FROM ctaudit.durations({since}, p_remote => {remote})",
+])  # fmt: skip
+def test_an_ipv4_mapped_network_is_that_of_ipv4(dsn: str, asked: str) -> None:
+    networks = {"host": ("192.168.1.0", 24), "remote": ("19.1.16.0", 24), "public": ("1.2.3.4", 32)}
+    said = []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for before, longer in (("", 0), ("::ffff:", 96)):
+            values = {
+                name: f"'{before}{address}/{length + longer}'"
+                for name, (address, length) in networks.items()
+            }
+            query = asked.format(since=f"'{after(0).isoformat()}'", **values)
+            found = connection.execute(f"SELECT {query}".encode()).fetchall()
+            said.append(sorted(map(str, found)))
+    assert said[0] == said[1] != []
+
+
 @pytest.mark.parametrize("mode", ["live", "history"])
 def test_ends_without_a_start_are_counted(cluster: Cluster, mode: str) -> None:
     """nf_conntrack_timestamp = 0: in live mode the start is the opening's, if there is one."""
