@@ -17,7 +17,7 @@
 --         CT002 the stream is not known;
 --         CT003 the stream holds a kind of event that the caller does not store, so that what is
 --         covered would not be what is recorded;
---         CT005 as ctaudit.refuse_foreign
+--         CT005 as ctaudit.refuse_foreign; 22008 as ctaudit.possible_time
 -- Tables touched: stream, coverage; by reconcile: dump, opening, flow; gap, dump_entry, node_login
 --   (read)
 CREATE OR REPLACE FUNCTION ctaudit.advance(
@@ -40,6 +40,7 @@ DECLARE
     v_next timestamptz;
 BEGIN
     PERFORM ctaudit.refuse_foreign(p_node);
+    PERFORM ctaudit.possible_time(p_covered_until);
     IF p_from IS NULL OR p_until IS NULL OR p_until < p_from THEN
         RAISE EXCEPTION 'not a span of a stream: from % until %', p_from, p_until
             USING ERRCODE = 'CT001';

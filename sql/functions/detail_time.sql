@@ -9,10 +9,10 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT CASE jsonb_typeof(p_detail -> p_key)
+    SELECT ctaudit.possible_time(CASE jsonb_typeof(p_detail -> p_key)
         WHEN 'number' THEN
             timestamptz '1970-01-01 00:00:00+00'
             + trunc((p_detail ->> p_key)::numeric / 1000)::bigint * interval '1 microsecond'
         WHEN 'string' THEN (p_detail ->> p_key)::timestamptz
-    END;
+    END);
 $function$;

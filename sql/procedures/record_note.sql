@@ -31,7 +31,8 @@
 --                 which the kernel sends no NEW, between since and p_at; udp_timeout: the longest
 --                 of UDP, in seconds. Those that belong to the gap of an earlier note have no row
 --     scope       {public, internal, hidden, source, since}  ctaudit.change_scope
--- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign; 22008 as
+--   ctaudit.possible_time
 -- Tables touched: node, node_change, stream, coverage, gap, dump, note, undecodable, clock,
 --   clock_doubt, scope, pair_proof; by reconcile: opening, flow; dump_entry (read)
 CREATE OR REPLACE PROCEDURE ctaudit.record_note(
@@ -54,6 +55,7 @@ DECLARE
     v_dropped bigint;
     v_step double precision := (v_detail ->> 'step_seconds')::double precision;
 BEGIN
+    PERFORM ctaudit.possible_time(p_at);
     p_node := ctaudit.node_of(p_node, p_stream, (v_detail #>> '{earlier,stream}')::uuid);
     IF p_note <> 'start' OR NOT ctaudit.begin_stream(p_node, p_stream, p_until, p_at, v_detail) THEN
         IF NOT ctaudit.advance(p_node, p_stream, p_from, p_until, NULL, 0, 0) THEN

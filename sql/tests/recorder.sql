@@ -1,7 +1,7 @@
 -- What a login of gateway gw1 may do of its own node, and that it may do nothing of another's. Its
 -- neighbour gw2 has a login of its own; nobody is the name of no gateway.
 \ir helpers.psql
-SELECT plan(101);
+SELECT plan(112);
 
 CREATE ROLE gw1_login LOGIN IN ROLE ctaudit_recorder;
 CREATE ROLE gw2_login LOGIN IN ROLE ctaudit_recorder;
@@ -47,6 +47,7 @@ FROM known AS k, (
     ]) AS n (note)
     UNION ALL VALUES
         ('resume_position', 'SELECT ctaudit.resume_position(%NODE, %STREAM)'),
+        ('filter_at', 'SELECT ctaudit.filter_at(%NODE, %STREAM, 1)'),
         ('refresh_live_copy', 'SELECT ctaudit.refresh_live_copy(%NODE, %STREAM)'),
         ('unannounced', 'SELECT * FROM ctaudit.unannounced(%NODE)'),
         ('outside_scope', 'SELECT * FROM ctaudit.outside_scope(%NODE)'),
@@ -101,6 +102,30 @@ SELECT isnt((SELECT canary_at FROM ctaudit.own_metrics('gw1')), NULL, 'its canar
 SELECT is((SELECT count(*) FROM ctaudit.own_metrics('gw1')), 1::bigint, 'the numbers are its own');
 SELECT throws_ok('SELECT * FROM ctaudit.metrics()', '42501', NULL, 'nor are those of all told');
 SELECT is((SELECT pair FROM ctaudit.pairs('gw1')), 'gw2', 'it is told its pair');
+SELECT set_eq(
+    $$SELECT CASE WHEN name LIKE 'note %' THEN 'record_note' ELSE name END FROM tries
+        UNION VALUES ('schema_version'), ('compatible_since')$$,
+    $$SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'ctaudit'::regnamespace
+        AND has_function_privilege('ctaudit_recorder', p.oid, 'EXECUTE')$$,
+    'nothing that a recorder may was left out'
+);
+-- A time that no clock has, which whoever lists all gateways would have to read.
+SELECT throws_ok(format(
+    $$CALL ctaudit.record_note('gw1', %L, %s, %s, %L, 'overrun', '{}')$$, k.stream, k.position,
+    k.position + 10, at
+), '22008', NULL, 'gw1 has no such time: ' || at)
+FROM known AS k, unnest(ARRAY['infinity', '-infinity', '20000-01-01', '0044-03-15 BC']) AS at
+WHERE k.node = 'gw1';
+SELECT throws_ok(format(
+    $$CALL ctaudit.record_note('gw1', %L, %s, %s, '2026-11-24 10:00+00', 'dropped', %L)$$,
+    k.stream, k.position + 10, k.position + 20, detail
+), '22008', NULL, 'nor one as in ' || detail)
+FROM known AS k, unnest(ARRAY['{"until": "infinity"}', '{"from": "-infinity"}', '{"until": 1e20}'])
+    AS detail
+WHERE k.node = 'gw1';
+SELECT throws_ok(replace(t.statement, 'now()', $$'infinity'$$), '22008', NULL,
+    'nor is it covered until then')
+FROM tries AS t WHERE t.node = 'gw1' AND t.name = 'record_live';
 -- Its start note says that its spool was another's before: that one has ended by its own word only.
 SELECT lives_ok(format(
     $$CALL ctaudit.record_note('gw1', gen_random_uuid(), 0, 10, '2026-11-24 10:10:00+00', 'start', %L)$$,

@@ -1439,6 +1439,11 @@ CREATE FUNCTION ctaudit.port(p_proto smallint, p_coded integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN ((p_coded >= 0) AND (p_proto <> ALL (ARRAY[1, 58]))) THEN p_coded ELSE NULL::integer END;
 ALTER FUNCTION ctaudit.port(p_proto smallint, p_coded integer) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.possible_time(p_time timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.possible_time(p_time timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.presence(p_node text DEFAULT NULL::text) RETURNS TABLE(node text, first_seen timestamp with time zone, gone_at timestamp with time zone, elsewhere tstzmultirange)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3176,6 +3181,7 @@ REVOKE ALL ON FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_nod
 REVOKE ALL ON FUNCTION ctaudit.plain_address(p_address inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.plain_network(p_network inet) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.port(p_proto smallint, p_coded integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.possible_time(p_time timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.presence(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.presence(p_node text) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.prove_pair(p_stream ctaudit.stream) FROM PUBLIC;
