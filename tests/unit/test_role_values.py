@@ -290,3 +290,33 @@ def test_what_may_be_in_the_folder_of_a_spool() -> None:
     assert [name for name in ours if not is_known(name)] == []
     others = ("mail", "cron", "1.segment", "outputs", ".ssh", "000000000001")
     assert [name for name in others if is_known(name)] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"statement_timeout": "10min", "temp_file_limit": "10GB", "connections": 10},
+        {"statement_timeout": "600000", "temp_file_limit": "-1"},
+        {"statement_timeout": 600000, "temp_file_limit": 10485760},
+        '{"statement_timeout": "1.5 h", "temp_file_limit": "512 kB"}',
+        {},
+    ],
+)
+def test_limits_that_postgresql_takes(written: Any) -> None:
+    assert values.find_faults({"ctaudit_auditor_limits": written}) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"statement_timeout": "10m"}, 'with the unit ms, s, min, h or d, such as "10min"'),
+        ({"statement_timeout": "10 minutes"}, ".statement_timeout is"),
+        ({"statement_timeout": "-1"}, ".statement_timeout is"),
+        ({"temp_file_limit": "10G"}, 'with the unit kB, MB, GB or TB, such as "10GB"'),
+        ({"temp_file_limit": "10 GiB"}, ".temp_file_limit is"),
+        ({"temp_file_limit": "10GB'; DROP ROLE"}, ".temp_file_limit is"),
+    ],
+)
+def test_limits_that_postgresql_would_refuse(written: Any, words: str) -> None:
+    [fault] = values.find_faults({"ctaudit_auditor_limits": written})
+    assert words in fault

@@ -55,6 +55,17 @@ _STORE: dict[str, Any] = {
         "state": {"type": "str", "choices": ["present", "retired", "gone"]},
     },
 }
+# As PostgreSQL reads them ("Parameter Names and Values").
+_FORMS = {
+    "ctaudit_auditor_limits.statement_timeout": (
+        r"[0-9]+(\.[0-9]+)? ?(us|ms|s|min|h|d)?",
+        'a time with the unit ms, s, min, h or d, such as "10min"',
+    ),
+    "ctaudit_auditor_limits.temp_file_limit": (
+        r"-1|[0-9]+(\.[0-9]+)? ?(B|kB|MB|GB|TB)?",
+        'a size with the unit kB, MB, GB or TB, such as "10GB"',
+    ),
+}
 _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 # Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
 _NO_GATEWAYS = {
@@ -214,6 +225,8 @@ def _read_text(value: Any, option: Option, path: str) -> str:
         raise _misfit(value, option, path)
     if "choices" in option and value not in option["choices"]:
         raise _misfit(value, option, path, f"one of {', '.join(option['choices'])}")
+    if path in _FORMS and not re.fullmatch(_FORMS[path][0], value):
+        raise _misfit(value, option, path, _FORMS[path][1])
     return str(value)
 
 
