@@ -320,3 +320,29 @@ def test_limits_that_postgresql_takes(written: Any) -> None:
 def test_limits_that_postgresql_would_refuse(written: Any, words: str) -> None:
     [fault] = values.find_faults({"ctaudit_auditor_limits": written})
     assert words in fault
+
+
+_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    "written", ["", _PEM, f"subject=CN = db\n{_PEM}", _PEM.replace("\n", "\r\n")]
+)
+def test_a_certificate(written: str) -> None:
+    assert values.find_faults({"ctaudit_database_ca": written}) == []
+
+
+@pytest.mark.parametrize("written", ["/etc/ssl/ca.pem", "q7x2k9", _PEM.replace("\n", "\\n")])
+@pytest.mark.parametrize("name", ["ctaudit_database_ca", "ctaudit_database_client_key"])
+def test_no_certificate(name: str, written: str) -> None:
+    """A file's name would have become the content of the file that libpq reads."""
+    [fault] = values.find_faults({name: written})
+    assert fault.startswith(f"{name} has no line -----BEGIN ...-----; write what the file has")
+    assert "q7x2k9" not in fault
+
+
+def test_an_archive_s_key() -> None:
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    assert values.find_faults({"ctaudit_repository": {"uri": "file:/srv", "key": key}}) == []
+    [fault] = values.find_faults({"ctaudit_repository": {"uri": "file:/srv", "key": "a.asc"}})
+    assert fault.startswith("ctaudit_repository.key has no line")

@@ -66,6 +66,13 @@ _FORMS = {
         'a size with the unit kB, MB, GB or TB, such as "10GB"',
     ),
 }
+# Texts of several lines, of which people write the file's name, or "\\n" for a line's end.
+_ARMOURED = {
+    "ctaudit_database_ca", "ctaudit_database_client_certificate", "ctaudit_database_client_key",
+    "ctaudit_database_tls_certificate", "ctaudit_database_tls_key", "ctaudit_database_client_ca",
+    "ctaudit_repository.key",
+}  # fmt: skip
+_ARMOUR = re.compile(r"^-----BEGIN [A-Z0-9 ]+-----\s*\n", re.MULTILINE)
 _NETWORKS_EXAMPLE = '["192.0.2.1", "2001:db8::/48"]'
 # Logins of PostgreSQL and of ctaudit that are no gateway's; a role "pg_..." nobody can make.
 _NO_GATEWAYS = {
@@ -225,6 +232,11 @@ def _read_text(value: Any, option: Option, path: str) -> str:
         raise _misfit(value, option, path)
     if "choices" in option and value not in option["choices"]:
         raise _misfit(value, option, path, f"one of {', '.join(option['choices'])}")
+    if path in _ARMOURED and value.strip() and not _ARMOUR.search(value):
+        raise Misfit(
+            f"{path} has no line -----BEGIN ...-----; write what the file has, such as "
+            "\"{{ lookup('ansible.builtin.file', 'FILE') }}\""
+        )
     if path in _FORMS and not re.fullmatch(_FORMS[path][0], value):
         raise _misfit(value, option, path, _FORMS[path][1])
     return str(value)
