@@ -123,8 +123,8 @@ def _write_pressure(result: Mapping[str, Any]) -> str:
 def _tell_dumps(result: Mapping[str, Any]) -> str:
     """The dumps of the load, and the most lag from the begin of one until it was compared."""
     told = [
-        f"{one['entries']:,} entries, compared within {one['seconds']:.0f} s, lag at most "
-        f"{_most_lag(result, one):.1f} s"
+        f"after {one['began'] / 60:.0f} min {one['entries']:,} entries, compared within "
+        f"{one['seconds']:.0f} s, lag at most {_most_lag(result, one):.1f} s"
         for one in result.get("dumps", [])
         if one["seconds"] is not None
     ]
