@@ -59,14 +59,14 @@ def test_status_is_one_sentence(
 
 
 def test_what_an_installation_did() -> None:
-    assert format_installed(Done(1, ("0001_store",), ("a", "b"))) == (
+    assert format_installed(Done(1, ("0001_store",), ("a", "b"))) == [
         "The schema is version 1: applied 0001_store, made 2 partitions."
-    )
+    ]
 
 
 def test_what_the_owner_of_the_database_may_run() -> None:
     done = Done(1, (), (), ("REVOKE CONNECT ...", "GRANT CONNECT ..."))
-    assert format_installed(done).splitlines()[1] == (
+    assert format_installed(done)[1] == (
         "Each login of the server may connect to this database; if nothing else is in it, run as "
         "its owner: REVOKE CONNECT ...; GRANT CONNECT ...;"
     )

@@ -65,7 +65,7 @@ def set_up_local(auditors: Sequence[str], node: str, spool: Path | None = None) 
         is_new, sentence = _create_database(DATABASE)
         yield sentence
         done = schema.install(local_dsn(DATABASE))
-        yield format_installed(replace(done, to_close=()) if is_new else done)
+        yield from format_installed(replace(done, to_close=()) if is_new else done)
         with connect(local_dsn(DATABASE)) as connection:
             connection.autocommit = True
             if is_new:

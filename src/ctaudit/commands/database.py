@@ -27,7 +27,7 @@ def run_schema(args: Namespace) -> int:
         done = front.install(dsn)
     else:
         done = schema.install(dsn) if args.action == "install" else schema.upgrade(dsn)
-    output.print_lines([format_installed(done)])
+    output.print_lines(format_installed(done))
     return SUCCESS
 
 

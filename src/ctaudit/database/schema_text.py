@@ -22,8 +22,8 @@ def format_schema(status: SchemaStatus) -> str:
     )
 
 
-def format_installed(done: Done) -> str:
-    """With what is left to the database's owner: another program may need the database too."""
+def format_installed(done: Done) -> list[str]:
+    """Lines, with what is left to the database's owner: another program may need the database."""
     applied = ", ".join(done.migrations) or "no migration"
     sentence = (
         f"The schema is version {done.version}: applied {applied}, "
@@ -35,8 +35,9 @@ def format_installed(done: Done) -> str:
             "ctaudit store add NAME --store DSN."
         )
     if not done.to_close:
-        return sentence
-    return (
-        f"{sentence}\nEach login of the server may connect to this database; if nothing else is in "
-        f"it, run as its owner: {'; '.join(done.to_close)};"
+        return [sentence]
+    public = (
+        "Each login of the server may connect to this database; if nothing else is in it, run as "
+        f"its owner: {'; '.join(done.to_close)};"
     )
+    return [sentence, public]
