@@ -109,7 +109,7 @@ def test_variables(site: Site, variables: Variables, task: str, word: str) -> No
 
 def test_a_front_without_stores(site: Site) -> None:
     run = play(site.inventory, "--limit=gateways", "-e", "ctaudit_front_group=gateways")
-    words = ("r1: ctaudit_stores is empty, and a front has nobody to ask", "a host of its own",
+    words = ("ctaudit_stores is empty, and a front has nobody to ask", "a host of its own",
              "ctaudit_front_password is missing")  # fmt: skip
     assert_stopped(run, "Require what a front needs", *words)
     assert run.changed("r1") == 0
