@@ -122,6 +122,12 @@ class Cluster:
             return
         _end(pid, STOP_SIGNALS[mode])
 
+    def remove(self) -> None:
+        """End it, as a crash would, and remove its directory."""
+        with suppress(ClusterError):
+            self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
 
 @contextmanager
 def private_cluster(
@@ -144,9 +150,7 @@ def private_cluster(
         cluster.start()
         yield cluster
     finally:
-        with suppress(ClusterError):
-            cluster.stop("immediate")
-        shutil.rmtree(place, ignore_errors=True)
+        cluster.remove()
 
 
 def find_binaries() -> Path:

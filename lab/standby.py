@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 
-from lab.cluster import Cluster, ClusterError, make_directory, quote, run_as
+from lab.cluster import Cluster, make_directory, quote, run_as
 
 # Of the server's own, which differ by version; the client of a base backup may be too old for it.
 _BEGIN = {
@@ -34,9 +34,7 @@ def hot_standby(primary: Cluster) -> Iterator[Cluster]:
         copy.start()
         yield copy
     finally:
-        with suppress(ClusterError):
-            copy.stop("immediate")
-        shutil.rmtree(place, ignore_errors=True)
+        copy.remove()
 
 
 def _copy_data(primary: Cluster, copy: Cluster) -> None:
