@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
+
 from ctaudit.conntrack.event import COLUMNS
 from tests.store.gateway import _ARRAYS, SEEN, SRC_NAT, Event, Gateway, tuples
 
@@ -29,6 +31,15 @@ class Aggregating(Gateway):
         self.connection.execute(
             f"CALL {self.procedure}(%s, %s, %s::bigint, %s::bigint, %s, {_ARRAYS})",  # type: ignore[arg-type]
             (*self._move(), covered_until, *arrays),
+        )
+
+
+def forget_all(dsn: str) -> None:
+    """Of the owner: no gateway and none of its rows is left."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("TRUNCATE ctaudit.node CASCADE")
+        connection.execute(
+            "TRUNCATE ctaudit.flow_row, ctaudit.dump_entry_row, ctaudit.aggregate_row"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ctaudit.database import schema, steps
 from lab.cluster import Cluster
-from tests.store.aggregating import Aggregating, begin, finish, flow, second
+from tests.store.aggregating import Aggregating, begin, finish, flow, forget_all, second
 from tests.store.gateway import DST_NAT, SEEN, Gateway, ended, tuples
 from tests.store.scenario import run
 
@@ -24,11 +24,7 @@ def owner_dsn(cluster: Cluster) -> str:
 
 @pytest.fixture
 def dsn(owner_dsn: str) -> str:
-    with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        connection.execute("TRUNCATE ctaudit.node CASCADE")
-        connection.execute(
-            "TRUNCATE ctaudit.flow_row, ctaudit.dump_entry_row, ctaudit.aggregate_row"
-        )
+    forget_all(owner_dsn)
     return owner_dsn
 
 

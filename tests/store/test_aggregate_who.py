@@ -12,7 +12,7 @@ from ctaudit.query.lookup import ask_who
 from ctaudit.query.question import read_who
 from ctaudit.query.reply import Reply
 from lab.cluster import Cluster
-from tests.store.aggregating import Aggregating, begin, finish, flow, second
+from tests.store.aggregating import Aggregating, begin, finish, flow, forget_all, second
 from tests.store.gateway import SEEN, Event, Gateway, ended, tuples
 
 
@@ -25,11 +25,7 @@ def owner_dsn(cluster: Cluster) -> str:
 
 @pytest.fixture
 def dsn(owner_dsn: str) -> str:
-    with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        connection.execute("TRUNCATE ctaudit.node CASCADE")
-        connection.execute(
-            "TRUNCATE ctaudit.flow_row, ctaudit.dump_entry_row, ctaudit.aggregate_row"
-        )
+    forget_all(owner_dsn)
     return owner_dsn
 
 
