@@ -40,6 +40,7 @@ AS $function$
 DECLARE
     -- Of an indexed question; with more, each node is asked by itself.
     c_rows CONSTANT integer := 1000;
+    c_few CONSTANT interval := '3 days';
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_query CONSTANT text := ctaudit.seen_query(p_outward, p_inward);
@@ -56,10 +57,13 @@ DECLARE
     v_portion ctaudit.connection[] := '{}';
 BEGIN
     FOR v_parts IN
-        -- A node whose dumps do not bound the question does not widen it for the others.
+        -- A node of which many days are needed does not widen the question for the others.
         SELECT array_agg(p)
         FROM unnest(ctaudit.parts_of(p_from, p_until, p_node)) AS p
-        GROUP BY p.dump_before IS NULL, p.all_ends
+        GROUP BY (
+            p.openings_until > p.openings_from + c_few OR p.ends_until > p.ends_from + c_few
+            OR p.entries_until > p.entries_from + c_few
+        ) IS TRUE
     LOOP
         v_rows := CASE WHEN p_indexed THEN ARRAY(
             SELECT s FROM ctaudit.seen(

@@ -24,6 +24,13 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_query text := ctaudit.seen_query(p_outward, p_inward);
+    -- By days, so that the index of times is of use for none but untranslated connections.
+    v_bounds CONSTANT text := 'r.received_at >= $6 AND r.received_at < $7 '
+        'AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(q.lower) '
+        'AND ctaudit.index_time(r.received_at) <= ctaudit.index_time(q.upper)'
+        || CASE WHEN p_untranslated
+            THEN ' AND r.received_at >= q.lower AND r.received_at < q.upper' ELSE '' END
+        || ' AND r.node_id = ANY (ARRAY[p.node_id])';
     v record;
 BEGIN
     IF NOT p_untranslated THEN
@@ -34,31 +41,29 @@ BEGIN
     END IF;
     -- From the last: $1 is the begin of $11.
     FOR v IN SELECT * FROM (VALUES
-        (21, 'ARRAY[(p.needed).node_id]'), (20, '(p.needed).wrong_until'),
-        (19, '(p.needed).wrong_from'),
-        (17, '(p.needed).ends_until'), (16, '(p.needed).ends_from'), (15, '(q.parts[1]).proto'),
-        (14, '(q.parts[1]).remote_port'), (13, '(q.parts[1]).remote'), (12, '(q.parts[1]).port'),
-        (11, '(q.parts[1]).address'), (9, '(p.needed).entries_until'), (8, '(p.needed).entries_from'),
-        (6, 'ARRAY[(p.needed).dump_before, (p.needed).dump_after] || (p.needed).dumps_within'),
-        (5, '(p.needed).openings_until'), (4, '(p.needed).openings_from')
+        (15, '(q.parts[1]).proto'), (14, '(q.parts[1]).remote_port'), (13, '(q.parts[1]).remote'),
+        (12, '(q.parts[1]).port'), (11, '(q.parts[1]).address')
     ) AS m (number, value) LOOP
         v_query := replace(v_query, '$' || v.number, v.value);
     END LOOP;
     FOR v IN SELECT * FROM (VALUES
-        ('row', 'q.first_part + p.nth::integer - 1 AS part, ROW('),
+        ('row', 'q.first_part + r.nth::integer - 1 AS part, ROW('),
+        ('place', ', p.nth'),
         ('end of row', ')::ctaudit.seen_row AS row'),
-        ('part', 'CROSS JOIN LATERAL (SELECT u.needed, u.nth '
+        ('part', 'CROSS JOIN LATERAL (SELECT (u.needed).*, u.nth '
             'FROM unnest(q.parts) WITH ORDINALITY AS u (question, asked_from, asked_until, address, '
             'port, remote, remote_port, proto, node, outward, inward, needed, aggregated, own, '
             'nth)) AS p'),
-        -- By days, so that the index of times is of use for none but untranslated connections.
-        ('bounds', 'r.received_at >= $6 AND r.received_at < $7 '
-            'AND ctaudit.index_time(r.received_at) >= ctaudit.index_time(q.lower) '
-            'AND ctaudit.index_time(r.received_at) <= ctaudit.index_time(q.upper) AND '
-            || CASE WHEN p_untranslated
-                THEN 'r.received_at >= q.lower AND r.received_at < q.upper AND ' ELSE '' END),
-        ('entries', 'r.received_at >= $6 AND r.received_at < $7 '
-            'AND r.node_id = (p.needed).node_id AND ')
+        ('openings', v_bounds || ' AND (r.received_at >= p.openings_from '
+            'OR r.received_at BETWEEN p.wrong_from AND p.wrong_until) '
+            'AND r.received_at < p.openings_until'),
+        ('ends', v_bounds || ' AND (r.received_at >= p.ends_from '
+            'OR r.received_at BETWEEN p.wrong_from AND p.wrong_until) '
+            'AND r.received_at < p.ends_until '
+            'AND (r.started_at IS NULL OR r.started_at < p.openings_until)'),
+        ('entries', 'r.received_at >= $6 AND r.received_at < $7 AND r.node_id = p.node_id '
+            'AND r.dump_id = ANY (ARRAY[p.dump_before, p.dump_after] || p.dumps_within) '
+            'AND r.received_at BETWEEN p.entries_from AND p.entries_until')
     ) AS m (name, value) LOOP
         v_query := replace(v_query, '/* ' || v.name || ' */', v.value);
     END LOOP;

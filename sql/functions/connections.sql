@@ -43,17 +43,30 @@ AS $function$
 BEGIN
     RETURN QUERY WITH seen AS MATERIALIZED (
         SELECT
-            row_number() OVER () AS number, r.kind, r.received_at, r.started_at,
+            row_number() OVER () AS number, s.kind, r.received_at, r.started_at,
             s.source AS started_source, r.started_after,
             ctaudit.start_from(r.started_at, s.source, r.started_after) AS start_from,
-            ctaudit.start_until(r.started_at, s.source, CASE r.kind
+            ctaudit.start_until(r.started_at, s.source, CASE s.kind
                 -- Received with the dump that lacked it, long after the event.
                 WHEN 'unobserved' THEN coalesce(r.started_at + interval '2 s', r.received_at)
                 ELSE r.received_at END
             ) AS start_until,
-            r.alive_at, r.gone_at, r.ended_at,
-            ctaudit.time_source_of(r.ended_source) AS ended_source, r.ended_after, r.ended_before,
-            r.ended_cause, r.dump_id, ctaudit.provenance_of(r.provenance) AS provenance,
+            CASE r.kind
+                WHEN 'opening' THEN
+                    CASE s.source WHEN 'receiver' THEN r.started_after ELSE r.started_at END
+                WHEN 'entry' THEN greatest(r.started_at, (
+                    SELECT d.began_at FROM ctaudit.dump AS d WHERE d.dump_id = r.dump_id
+                ))
+                ELSE coalesce(
+                    CASE r.ended_source WHEN 'k' THEN r.ended_at END, r.ended_after, r.started_at
+                )
+            END AS alive_at,
+            CASE r.kind WHEN 'end' THEN coalesce(
+                r.ended_at, r.ended_before, greatest(r.received_at, r.stop_sent, r.started_at)
+            ) END AS gone_at,
+            r.ended_at, ctaudit.time_source_of(r.ended_source) AS ended_source, r.ended_after,
+            r.ended_before, r.ended_cause, r.dump_id,
+            ctaudit.provenance_of(r.provenance) AS provenance,
             CASE WHEN s.outward AND NOT ((coalesce(r.status, 0) & 48) = 32 AND s.inward)
                 THEN 'outward' ELSE 'inward' END AS direction,
             r.orig_packets, r.orig_bytes, r.reply_packets, r.reply_bytes, r.zones, r.proto,
@@ -80,7 +93,10 @@ BEGIN
                     (r.status & 48) = 0 AND r.orig_src <<= ANY (p_own)
                     AND NOT r.orig_dst <<= ANY (p_own), false
                 ) AS inward,
-                ctaudit.time_source_of(r.started_source) AS source
+                CASE r.kind WHEN 'entry' THEN
+                    (CASE WHEN r.started_at IS NULL THEN 'dump' ELSE 'kernel' END)::ctaudit.time_source
+                    ELSE ctaudit.time_source_of(r.started_source) END AS source,
+                CASE WHEN r.kind = 'end' AND r.provenance = 'u' THEN 'unobserved' ELSE r.kind END AS kind
         ) AS s
         WHERE r.node_id = p_needed.node_id AND CASE r.kind
             WHEN 'opening' THEN r.received_at < p_needed.openings_until AND (

@@ -81,16 +81,14 @@ DROP FUNCTION IF EXISTS ctaudit.seen(
 );
 DROP TYPE ctaudit.seen_row;
 CREATE TYPE ctaudit.seen_row AS (
-    -- opening, entry, end or unobserved.
+    -- opening, entry or end.
     kind text,
     node_id smallint,
     received_at timestamptz,
     started_at timestamptz,
     started_source "char",
     started_after timestamptz,
-    -- As those of ctaudit.sighting.
-    alive_at timestamptz,
-    gone_at timestamptz,
+    stop_sent timestamptz,
     ended_at timestamptz,
     ended_source "char",
     ended_after timestamptz,
