@@ -36,7 +36,7 @@ BEGIN
         INSERT INTO ctaudit.node (node, first_seen) VALUES (p_node, p_at)
         ON CONFLICT (node) DO NOTHING;
     END IF;
-    UPDATE ctaudit.node AS n SET first_seen = p_at
+    UPDATE ctaudit.node AS n SET first_seen = p_at, first_dump_id = NULL, reaches_to = NULL
     WHERE n.node = p_node AND n.first_seen > p_at;
     INSERT INTO ctaudit.stream (
         node, node_id, stream, mode, started_at, committed_at, position, covered_until,

@@ -10,6 +10,7 @@
 --   trim      ctaudit.trim_before(p_retention_days)
 --   drop      ctaudit.drop_partition(parent, day, p_retention_days)
 --   delete    ctaudit.delete_old(parent, p_retention_days, p_rows), until it has deleted none
+--   reach     ctaudit.find_reach(name), of a node of which it is not known yet
 --   sum       ctaudit.sum_day(name, day), of a node: of days that are to be closed, and of eight of
 --             which rows came after they were summed (ctaudit.forget_sums)
 --   close     ctaudit.begin_copy(parent, day), copy_partition and exchange_partition, of the last
@@ -18,8 +19,8 @@
 --   keep      nothing to do: rows (parent: of the default partition, with the time of a wrong
 --             clock or held) or partitions (parent NULL, name: held for that case) stay
 -- Errors: 55P03 a lock was not granted within two seconds; call again
--- Tables touched: <parent>_default, node, hold, hold_lift, closed_partition, summed_day, and those of
---   ctaudit.held and ctaudit.is_settled (read)
+-- Tables touched: <parent>_default, node, import, dump, stream, hold, hold_lift, closed_partition,
+--   summed_day, and those of ctaudit.held and ctaudit.is_settled (read)
 CREATE OR REPLACE FUNCTION ctaudit.due_steps(
     p_retention_days integer,
     p_days integer DEFAULT 7,
@@ -141,6 +142,13 @@ BEGIN
         SELECT DISTINCT 4, 'delete', s.parent, NULL::date, s.parent || '_default',
             NULL::timestamptz, NULL::bigint
         FROM strays AS s WHERE s.day < v_horizon::date AND s.is_recorded AND NOT s.is_held
+        UNION ALL
+        SELECT 5, 'reach', NULL, NULL, n.node, NULL, NULL
+        FROM ctaudit.node AS n
+        WHERE n.first_dump_id IS NULL AND EXISTS (
+            SELECT FROM ctaudit.dump AS x JOIN ctaudit.stream AS s USING (node)
+            WHERE x.node = n.node AND s.covered_until >= x.ended_at + interval '2 hours'
+        ) AND NOT EXISTS (SELECT FROM ctaudit.import AS i WHERE i.node = n.node)
         UNION ALL
         SELECT 5, 'sum', NULL, u.day, u.node, NULL, NULL FROM unsummed AS u
         UNION ALL

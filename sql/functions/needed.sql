@@ -18,6 +18,7 @@
 --                                   that it was earlier than that dump, before the step or after
 --                                   it: openings and ends of then; also the span itself, where it begins before the node
 --                                   was first seen: only a wrong clock has rows there
+-- Of a node whose first rows are known to begin after the span (ctaudit.find_reach), these alone.
 -- Tables touched: dump, stream, late_read, clock_doubt (read)
 CREATE OR REPLACE FUNCTION ctaudit.needed(
     p_node ctaudit.node,
@@ -108,6 +109,15 @@ BEGIN
     v.all_ends := NOT v_timed OR v_after.dump_id IS NULL;
     v.ends_until := CASE WHEN v.all_ends THEN coalesce(v_last, 'infinity')
         ELSE greatest(v_after.ended_at, v_read_at) + interval '2 hours' END;
+    IF v_before.dump_id IS NULL AND v_after.dump_id = p_node.first_dump_id
+        AND p_until <= p_node.reaches_to - interval '2 hours'
+        AND v_timed AND v_doubt_from IS NULL AND v_read_at IS NULL
+    THEN
+        v.entries_from := NULL;
+        v.entries_until := NULL;
+        v.ends_from := v.wrong_until;
+        v.ends_until := v.wrong_until;
+    END IF;
     RETURN v;
 END
 $function$;

@@ -1,4 +1,5 @@
--- 0004: indexes that a question locks and nothing needs: of few rows, or of what is read rarely.
+-- 0004: what a question locks and does not need: indexes of few rows, or of what is read rarely; and
+-- rows of gateways that joined later.
 INSERT INTO ctaudit.migration (number, name, compatible_since) VALUES (4, '0004_locks', 1);
 
 -- Read once a dump (ctaudit.begin_dump), of one node: dump_node_ended_at serves.
@@ -8,3 +9,7 @@ DROP INDEX ctaudit.gap_of_proto;
 -- A node has few scopes, by scope_node_noted_at; nothing refers to one.
 DROP INDEX ctaudit.scope_node;
 ALTER TABLE ctaudit.scope DROP CONSTRAINT scope_pkey;
+
+-- Of what the gateway recorded around its first complete dump, nothing began before reaches_to
+-- (ctaudit.find_reach), '-infinity': of some it is not known. NULL: it was not looked at yet.
+ALTER TABLE ctaudit.node ADD COLUMN first_dump_id bigint, ADD COLUMN reaches_to timestamptz;

@@ -831,6 +831,13 @@ CREATE FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint)
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.find_reach(p_node text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_custom_plan'
+    SET jit TO 'off'
+    AS ...;
+ALTER FUNCTION ctaudit.find_reach(p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -937,6 +944,8 @@ CREATE TABLE ctaudit.node (
     retired_at timestamp with time zone,
     aggregated boolean DEFAULT false NOT NULL,
     comment text,
+    first_dump_id bigint,
+    reaches_to timestamp with time zone,
     CONSTRAINT node_node_check CHECK ((node <> ''::text))
 );
 ALTER TABLE ctaudit.node OWNER TO ctaudit_owner;
@@ -3055,6 +3064,8 @@ REVOKE ALL ON FUNCTION ctaudit.extend_twin_gap(p_stream ctaudit.stream, p_until 
 REVOKE ALL ON FUNCTION ctaudit.fill_in(p_connections ctaudit.connection[], p_needed ctaudit.needed_part, p_dumps tstzmultirange, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.filter_at(p_node text, p_stream uuid, p_position bigint) TO ctaudit_recorder;
+REVOKE ALL ON FUNCTION ctaudit.find_reach(p_node text) FROM PUBLIC;
+GRANT ALL ON FUNCTION ctaudit.find_reach(p_node text) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.find_unended(p_stream ctaudit.stream, p_search ctaudit.search) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.flows(p_host inet, p_nat inet, p_remote inet, p_from timestamp with time zone, p_until timestamp with time zone, p_open boolean, p_node text, p_limit integer, p_zone integer) TO ctaudit_auditor;

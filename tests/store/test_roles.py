@@ -35,6 +35,7 @@ MAINTAINER = {
     "due_steps", "make_partition", "trim_before", "drop_partition", "delete_old",
     "delete_inquiries", "delete_holders", "set_freezing", "lock_holders", "schema_version",
     "compatible_since", "sum_day", "begin_copy", "copy_partition", "exchange_partition", "metrics",
+    "find_reach",
 }  # fmt: skip
 # What the view ulog2_ct calls: one puts the query on record, the others compute with values.
 OF_THE_VIEW = {

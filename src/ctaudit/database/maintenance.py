@@ -40,6 +40,7 @@ _STATEMENTS = {
     "delete": "SELECT ctaudit.delete_old(%(parent)s, %(retention)s::integer)",
     "inquiries": "SELECT ctaudit.delete_inquiries(%(inquiries)s::integer)",
     "holders": "SELECT ctaudit.delete_holders(%(retention)s::integer)",
+    "reach": "SELECT ctaudit.find_reach(%(name)s)",
     "sum": "SELECT ctaudit.sum_day(%(name)s, %(day)s)",
     "begin copy": "SELECT ctaudit.begin_copy(%(parent)s, %(day)s)",
     "copy": "SELECT ctaudit.copy_partition(%(parent)s, %(day)s)",
