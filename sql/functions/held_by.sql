@@ -9,11 +9,15 @@ CREATE OR REPLACE FUNCTION ctaudit.held_by(
     p_addresses inet[]
 )
 RETURNS inet[]
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT coalesce(array_agg(DISTINCT a.address), '{}')
-    FROM ctaudit.scopes(p_node, p_from, p_until) AS s, unnest(p_addresses) AS a (address)
-    WHERE a.address <<= ANY (s.public::inet[]);
+BEGIN
+    RETURN (
+        SELECT coalesce(array_agg(DISTINCT a.address), '{}')
+        FROM ctaudit.scopes(p_node, p_from, p_until) AS s, unnest(p_addresses) AS a (address)
+        WHERE a.address <<= ANY (s.public::inet[])
+    );
+END
 $function$;
