@@ -84,6 +84,7 @@ class Day:
         return self.begun + _SPAN * ((number - self.first) / (self.until - self.first))
 
 
+_JOINED = timedelta(hours=3)  # ago; after two, maintenance finds how far back a gateway reaches
 _SPAN = timedelta(hours=24) - 2 * LASTING
 
 
@@ -100,6 +101,8 @@ def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
         joined = full.start("gw3", full.now)
         alive = f"SELECT n, timestamptz '{full.now}' FROM generate_series(1, {STANDING}) AS n"  # noqa: S608
         yield {"what": "first dump of a gateway that joins"} | full.dump(joined, alive)
+        _listen(full, joined)
+        close_days(full)
         yield from _question(cluster, filled)
         begun = max(filled, key=lambda day: day.until - day.first).begun + timedelta(hours=6)
         yield from page_flows(cluster.dsn("full"), begun, PAGED)
@@ -108,7 +111,7 @@ def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
 def make_database(cluster: Cluster, name: str) -> Store:
     cluster.create_database(name)
     schema.install(cluster.dsn(name))
-    now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+    now = datetime.now(UTC).replace(microsecond=0) - _JOINED - timedelta(minutes=10)
     store = Store(cluster.dsn(name), now)
     install_functions(store.connection, _SKEWED, _HOSTS)
     return store
@@ -174,6 +177,14 @@ def close_days(store: Store) -> dict[str, Any]:
         closed += done
     return {"what": "maintain", "runs": runs, "partitions_closed": closed, "s": _since(began),
             "longest_step_s": round(longest, 1)}  # fmt: skip
+
+
+def _listen(store: Store, gateway: Stream) -> None:
+    """Nothing happens; what is not heard of for an hour counts as read late."""
+    until = store.now + _JOINED
+    while store.now < until:
+        store.now += timedelta(minutes=30)
+        gateway.send(store.now)
 
 
 def _insert(full: tuple[Store, Stream], empty: tuple[Store, Stream]) -> dict[str, Any]:
