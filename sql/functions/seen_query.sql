@@ -6,7 +6,7 @@
 -- once for each of them.
 -- Parameters: p_outward, p_inward   as those of ctaudit.asked_condition
 -- Returns: the query. Its columns are those of ctaudit.seen_row, its parameters $11 to $15 those of the
---   conditions. In place of the comments openings, ends and entries ctaudit.seen and
+--   conditions. In place of the comments openings, ends and entries ctaudit.bounded_query and
 --   ctaudit.asked_query put which rows are needed; asked_query puts more in place of the others.
 -- Tables touched: none; the query reads opening_row, flow_row, dump_entry_row
 DROP FUNCTION IF EXISTS ctaudit.seen_query(text, text, boolean);

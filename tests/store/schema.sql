@@ -470,6 +470,11 @@ CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -972,7 +977,7 @@ CREATE FUNCTION ctaudit.held(p_hold bigint DEFAULT NULL::bigint) RETURNS tstzmul
     AS ...;
 ALTER FUNCTION ctaudit.held(p_hold bigint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) RETURNS inet[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) OWNER TO ctaudit_owner;
@@ -2989,6 +2994,7 @@ REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from big
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.called(p_addresses inet[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
