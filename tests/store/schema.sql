@@ -2853,10 +2853,12 @@ ALTER TABLE ONLY ctaudit.unended_row
     ADD CONSTRAINT unended_row_pkey PRIMARY KEY (dump_id, tells, unended_id);
 ALTER TABLE ONLY ctaudit.unmatched_entry
     ADD CONSTRAINT unmatched_entry_pkey PRIMARY KEY (dump_id, unmatched_id);
+CREATE INDEX aggregate_called ON ONLY ctaudit.aggregate_row USING btree (remote, received_at) WHERE ((status & 48) = 0);
 CREATE INDEX aggregate_public ON ONLY ctaudit.aggregate_row USING btree (public, received_at);
 CREATE INDEX aggregate_default_public_received_at_idx ON ctaudit.aggregate_default USING btree (public, received_at);
 CREATE INDEX aggregate_received_at ON ONLY ctaudit.aggregate_row USING brin (received_at);
 CREATE INDEX aggregate_default_received_at_idx ON ctaudit.aggregate_default USING brin (received_at);
+CREATE INDEX aggregate_default_remote_received_at_idx ON ctaudit.aggregate_default USING btree (remote, received_at) WHERE ((status & 48) = 0);
 CREATE INDEX clock_doubt_node ON ctaudit.clock_doubt USING btree (node, doubt_until);
 CREATE INDEX clock_node_at ON ctaudit.clock USING btree (node, at) WHERE (step_seconds IS NOT NULL);
 CREATE INDEX dump_entry_called ON ONLY ctaudit.dump_entry_row USING brin (orig_dst inet_bloom_ops, orig_dport int4_bloom_ops, orig_src inet_bloom_ops) WITH (pages_per_range='32') WHERE ((status & 48) = 0);
@@ -2905,6 +2907,7 @@ CREATE INDEX traffic_day_sum_from_host_idx ON ctaudit.traffic_day USING btree (s
 CREATE INDEX traffic_hour_sum_from_host_idx ON ctaudit.traffic_hour USING btree (sum_from, host);
 ALTER INDEX ctaudit.aggregate_public ATTACH PARTITION ctaudit.aggregate_default_public_received_at_idx;
 ALTER INDEX ctaudit.aggregate_received_at ATTACH PARTITION ctaudit.aggregate_default_received_at_idx;
+ALTER INDEX ctaudit.aggregate_called ATTACH PARTITION ctaudit.aggregate_default_remote_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dump ATTACH PARTITION ctaudit.dump_entry_default_expr_received_at_idx;
 ALTER INDEX ctaudit.dump_entry_dnat ATTACH PARTITION ctaudit.dump_entry_default_orig_dport_orig_dst_dump_id_idx;
 ALTER INDEX ctaudit.dump_entry_called ATTACH PARTITION ctaudit.dump_entry_default_orig_dst_orig_dport_orig_src_idx;

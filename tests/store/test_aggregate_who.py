@@ -122,3 +122,37 @@ def test_gateways_in_a_row(
             "SELECT host(host) FROM ctaudit.who('1.2.3.4', 5000, %s, %s)", [second(3), second(4)]
         ).fetchall()
         assert sorted(each) == sorted(single)
+
+
+READ = """SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer
+    FROM pg_stat_xact_user_tables WHERE relname LIKE 'aggregate%'"""
+
+
+def test_a_question_reads_the_rows_of_its_address(dsn: str) -> None:
+    """Whether it was called, or is the public one of what is translated."""
+    gateway = Aggregating(dsn)
+    begin(gateway)
+    events = [
+        event
+        for number in range(2000)
+        for event in (
+            begun_outside(6000, f"2.2.{2 + number // 250}.{number % 250}"),
+            {**flow(5000, remote=f"19.1.{number // 250}.{number % 250}"), "reply_dst": "1.2.3.4"},
+        )
+    ]
+    gateway.record([ended(event, second(1), second(5)) for event in events], second(70))
+    finish(gateway)
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        owner.execute("ANALYZE ctaudit.aggregate_row")
+        assert owner.execute("SELECT count(*) FROM ctaudit.aggregate_row").fetchone() == (4000,)
+    for public, host in (("2.2.3.7:443", "2.2.3.7"), ("1.2.3.5:5000", None)):
+        with psycopg.connect(dsn) as asking, asking.transaction():
+            address, port = public.split(":")
+            found = asking.execute(
+                "SELECT host(host) FROM ctaudit.who(%s::inet, %s, %s, %s)",
+                (address, int(port), second(3), second(3)),
+            ).fetchall()
+            assert found == ([(host,)] if host else [])
+            [read] = asking.execute(READ).fetchone() or [None]
+            assert read is not None
+            assert read < 10
