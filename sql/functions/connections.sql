@@ -178,9 +178,9 @@ BEGIN
             SELECT max(k.at) AS stepped_at FROM ctaudit.clock_doubt AS k
             WHERE k.node = p_needed.node AND f.not_before BETWEEN k.doubt_from AND k.doubt_until
         ) AS d ON true
-        LEFT JOIN LATERAL (
-            SELECT ctaudit.heard_until(p_needed.node, f.last_alive_at, f.proto) AS heard_until
-            WHERE f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
+        CROSS JOIN LATERAL (
+            -- Not a row with a WHERE clause: there the server calls the function all the same.
+            SELECT CASE WHEN f.ending IS NULL AND f.next_at IS NULL AND f.last_alive_at IS NOT NULL
                 -- Without the kernel's stamps, an end after a step back is not found for its opening.
                 AND (d.stepped_at IS NULL OR NOT EXISTS (
                     SELECT FROM ctaudit.stream AS s
@@ -195,7 +195,8 @@ BEGIN
                     WHERE g.node = p_needed.node AND g.cause = 'not announced' AND g.gap_from <= f.began_at
                         AND coalesce(g.gap_until, 'infinity') >= f.began_at
                 ))
-        ) AS h ON true
+                THEN ctaudit.heard_until(p_needed.node, f.last_alive_at, f.proto) END AS heard_until
+        ) AS h
     ),
     judged AS (
         SELECT
