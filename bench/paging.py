@@ -25,7 +25,7 @@ def page_flows(dsn: str, begin: datetime, spans: Sequence[timedelta]) -> Iterato
         with psycopg.connect(dsn) as connection:
             processes = {"client": os.getpid(), "server": connection.info.backend_pid}
             began = time.monotonic()
-            with _watched(processes) as most:
+            with watched(processes) as most:
                 question = FlowsQuestion(begin=begin, end=begin + span)
                 rows = sum(1 for _ in ask_flows(connection, question))
         yield {"what": "flows, paged", "rows": rows, "s": round(time.monotonic() - began, 1)} | {
@@ -34,7 +34,7 @@ def page_flows(dsn: str, begin: datetime, spans: Sequence[timedelta]) -> Iterato
 
 
 @contextmanager
-def _watched(processes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def watched(processes: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """The most by which the anonymous memory of each has grown meanwhile, in bytes."""
     before = {name: _anonymous(process) for name, process in processes.items()}
     most = dict.fromkeys(processes, 0)

@@ -4,6 +4,7 @@
 --   the entries of that dump, of the first complete one after the span, and in history mode of
 --   those within the span;
 --   ends until two hours after that one. Only for what outlived it are later ends looked up.
+-- Those of a list (ctaudit.flows) may be many: ctaudit.ask_by_tuple takes a portion after the other.
 -- Parameters:
 --   p_from, p_until, p_node     asked span, NULL: without bound; node (or a name it had) or NULL
 --   p_outward, p_inward         conditions on a row r; they may use $11 to $15
@@ -11,9 +12,14 @@
 --   p_latest                    in nat mode, the latest opening before the span counts as well
 --   p_open                      only connections without an end
 --   p_indexed                   the conditions are an index's: the rows of all nodes are looked up at once
+--   p_limit                     so many of the earliest starts are enough; NULL: all are wanted
 -- Returns: connections, in no order
 -- Errors: as ctaudit.refuse_rewritten
 -- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
+DROP FUNCTION IF EXISTS ctaudit.ask(
+    timestamptz, timestamptz, text, text, text, inet, integer, inet, integer, smallint, boolean, boolean,
+    boolean
+);
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
@@ -27,7 +33,8 @@ CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_proto smallint,
     p_latest boolean,
     p_open boolean,
-    p_indexed boolean DEFAULT false
+    p_indexed boolean DEFAULT false,
+    p_limit integer DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -35,7 +42,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
-SET work_mem = '64MB'
+SET work_mem = '16MB'
 AS $function$
 DECLARE
     -- Of an indexed question; with more, each node is asked by itself.
@@ -91,6 +98,20 @@ BEGIN
             WHERE d.node = v_needed.node AND s.mode <> 'history' AND d.began_at < v_until
                 AND d.ended_at >= v_from AND d.ended_at < v_until + interval '2 hours';
             v_own := ctaudit.own_networks(v_needed.node, v_from, v_until);
+            -- Which opening is the latest before the span, tuples tell only together; before all time,
+            -- only entries of a dump are.
+            IF v_rows IS NULL AND NOT (
+                p_latest AND (v_from > '-infinity' OR v_needed.dump_after IS NOT NULL AND EXISTS (
+                    SELECT FROM ctaudit.stream AS s
+                    WHERE s.node = v_needed.node AND s.mode = 'nat'
+                ))
+            ) THEN
+                RETURN QUERY SELECT * FROM ctaudit.ask_by_tuple(
+                    v_query, p_outward = 'true', v_from, v_until, v_needed, p_latest, v_own, p_address,
+                    p_port, p_remote, p_remote_port, p_proto, v_dumps, p_open, p_limit
+                );
+                CONTINUE;
+            END IF;
             FOR v_connection IN SELECT * FROM ctaudit.connections(
                 v_query, v_from, v_until, v_needed, p_latest, v_own, p_address, p_port, p_remote,
                 p_remote_port, p_proto, v_rows

@@ -351,19 +351,25 @@ CREATE FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.s
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
-    SET work_mem TO '64MB'
+    SET work_mem TO '16MB'
     AS ...;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ask_by_tuple(p_query text, p_is_any boolean, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_dumps tstzmultirange, p_open boolean, p_limit integer) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET work_mem TO '16MB'
+    AS ...;
+ALTER FUNCTION ctaudit.ask_by_tuple(p_query text, p_is_any boolean, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_dumps tstzmultirange, p_open boolean, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) RETURNS text
     LANGUAGE sql IMMUTABLE
     AS ...;
@@ -1836,6 +1842,11 @@ CREATE FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) RETURNS bigint
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.tuples_query(p_query text, p_is_any boolean, p_is_ordered boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.tuples_query(p_query text, p_is_any boolean, p_is_ordered boolean) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.unannounced(p_node text) RETURNS TABLE(cause text, number bigint, gap_from timestamp with time zone, gap_until timestamp with time zone)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2982,8 +2993,9 @@ REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask_by_tuple(p_query text, p_is_any boolean, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_dumps tstzmultirange, p_open boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_further(p_answered integer[], p_found ctaudit.connection[], p_parts ctaudit.asked_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_parts(p_questions ctaudit.asked_part[]) FROM PUBLIC;
@@ -3294,6 +3306,7 @@ REVOKE ALL ON FUNCTION ctaudit.translated_condition(p_outward text, p_inward tex
 REVOKE ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.trim_before(p_retention_days integer) TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.trim_coverage(p_kept tstzmultirange) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.tuples_query(p_query text, p_is_any boolean, p_is_ordered boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.unannounced(p_node text) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.unannounced(p_node text) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.unchanged_since(p_counts bigint[], p_times timestamp with time zone[]) FROM PUBLIC;
