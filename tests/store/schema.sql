@@ -477,7 +477,7 @@ CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint,
     AS ...;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) RETURNS record
-    LANGUAGE plpgsql IMMUTABLE
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) OWNER TO ctaudit_owner;
@@ -708,6 +708,11 @@ CREATE FUNCTION ctaudit.elsewhere(p_node text) RETURNS tstzmultirange
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.elsewhere(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.empty_days(p_table text, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS tstzmultirange
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.empty_days(p_table text, p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) RETURNS void
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3069,6 +3074,7 @@ GRANT ALL ON FUNCTION ctaudit.due_steps(p_retention_days integer, p_days integer
 REVOKE ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.durations(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_host inet, p_remote inet, p_bins integer) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.elsewhere(p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.empty_days(p_table text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_coverage(p_node text, p_stream uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_dump(p_stream ctaudit.stream, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.end_holder(p_address inet, p_at timestamp with time zone, p_source text, p_node text, p_zone integer) FROM PUBLIC;

@@ -18,6 +18,7 @@ from ctaudit.config import RetentionSection
 from ctaudit.database import schema
 from ctaudit.database.maintenance import maintain
 from lab.cluster import Cluster
+from tests.store.closed_histories import TABLES, settle_all
 from tests.store.gateway import Event, Gateway, ended, opened, tuples
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -69,7 +70,7 @@ def dsn(cluster: Cluster) -> str:
     gateway.close()
     list(maintain(dsn, RetentionSection(days=100)))
     with psycopg.connect(dsn, autocommit=True) as owner:
-        for table in ("opening", "flow", "dump_entry"):
+        for table in TABLES:
             for days in range(-50, 2):
                 owner.execute(
                     "SELECT ctaudit.make_partition(%s, %s)", (table, (NOON + days * DAY).date())
@@ -96,6 +97,31 @@ def test_days_between_are_not_opened(dsn: str) -> None:
     answers, locks = ask(dsn, 7)
     assert answers == alone
     assert few < locks < few + 3 * 20
+
+
+def test_closed_days_without_rows_are_not_opened(dsn: str) -> None:
+    """Until a row comes all the same, as from a receiver that was read late."""
+    alone, few = ask(dsn, 7)
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        settle_all(owner)
+        for table in TABLES:
+            for step in ("begin_copy", "copy_partition", "exchange_partition"):
+                [done] = owner.execute(
+                    f"SELECT ctaudit.{step}(%s, %s)",  # type: ignore[arg-type]
+                    (table, ASKED.date()),
+                ).fetchone() or [None]
+                if done is False:  # it is empty, and closed by that
+                    break
+    closed, fewer = ask(dsn, 7)
+    assert closed == alone
+    # The opening went with its end, and no dump had an entry: two partitions, with their indexes.
+    assert fewer <= few - 10
+    late = Gateway(dsn, "gw2")
+    late.note("start", ASKED - HOUR, {"mode": "live", "timestamp": 1, "events": 1})
+    late.record([opened(connection(8), ASKED - HOUR / 2)], ASKED)
+    late.close()
+    [(node, _, number)] = ask(dsn, 8)[0]
+    assert (node, number) == ("gw2", 8)
 
 
 def test_one_that_joined_later_costs_nothing_when_its_reach_is_known(dsn: str) -> None:
