@@ -71,5 +71,6 @@ GRANT EXECUTE ON FUNCTION
     ctaudit.due_steps, ctaudit.make_partition, ctaudit.trim_before, ctaudit.drop_partition,
     ctaudit.delete_old, ctaudit.delete_inquiries, ctaudit.delete_holders, ctaudit.set_freezing,
     ctaudit.lock_holders,
-    ctaudit.find_reach, ctaudit.sum_day, ctaudit.begin_copy, ctaudit.copy_partition, ctaudit.exchange_partition
+    ctaudit.find_reach, ctaudit.sum_day, ctaudit.begin_copy, ctaudit.copy_partition,
+    ctaudit.exchange_partition
 TO ctaudit_maintainer;

@@ -1,9 +1,9 @@
 -- Function: ctaudit.tuples_query
--- A query for the rows of ctaudit.seen_query of one node that come one tuple after the other, all rows of each
--- tuple of which a connection may have been alive in the span. It leaves out what cannot be an answer
--- however ctaudit.lives puts it together: a tuple whose every row says that its connection was over
--- before the span, or that it began after it. Of ten minutes of a busy gateway that is nine in ten of
--- the rows that are read, from the dump before to two hours after the dump after it.
+-- A query for the rows of ctaudit.seen_query of one node that come one tuple after the other, all rows of
+-- each tuple of which a connection may have been alive in the span. It leaves out what cannot be an
+-- answer however ctaudit.lives puts it together: a tuple whose every row says that its connection was
+-- over before the span, or that it began after it. Of ten minutes of a busy gateway that is nine in ten
+-- of the rows that are read, from the dump before to two hours after the dump after it.
 -- Parameters:
 --   p_query        ctaudit.bounded_query
 --   p_is_any       its conditions hold for any row: then to read the tables twice costs less than to

@@ -91,6 +91,13 @@ def let_record(dsn: str, node: str) -> None:
         )
 
 
+def numbered(number: int) -> Event:
+    """A connection of a host and a public port of its own."""
+    host = f"10.0.{number // 250}.{number % 250} 4000 > 19.1.16.7 443"
+    reply = f"19.1.16.7 443 > 1.2.3.4 {10_000 + number}"
+    return {**tuples(host, reply), "proto": 6, "ct_id": number, "status": 0x18E}
+
+
 def nanoseconds(time: datetime) -> int:
     """As a note's detail holds times."""
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000

@@ -12,18 +12,12 @@ import pytest
 
 from ctaudit.database import schema
 from lab.cluster import Cluster
-from tests.store.gateway import Event, Gateway, ended, opened, tuples
+from tests.store.gateway import Event, Gateway, ended, numbered, opened
 
 SECOND = timedelta(seconds=1)
 PORTION = 10_000  # rows, sql/functions/reconcile.sql
 # At noon, so that a question two hours around needs one day.
 BEGIN = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
-
-
-def connection(number: int) -> Event:
-    host = f"10.0.{number // 250}.{number % 250} 4000 > 19.1.16.7 443"
-    reply = f"19.1.16.7 443 > 1.2.3.4 {10_000 + number}"
-    return {**tuples(host, reply), "proto": 6, "ct_id": number, "status": 0x18E}
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def one(gateway: Gateway, query: str) -> Any:
 
 def entries(numbers: range) -> list[Event]:
     start = BEGIN - timedelta(hours=1)
-    return [{**connection(number), "start_sent": start} for number in numbers]
+    return [{**numbered(number), "start_sent": start} for number in numbers]
 
 
 RELIABLE = """UPDATE ctaudit.stream SET detail = detail || '{"reliable": true}'"""
@@ -76,7 +70,7 @@ def test_a_dump_without_entries_copies_nothing(gateway: Gateway) -> None:
     """A gateway whose table is empty as it begins, and has much to record when that is compared."""
     gateway.dump(BEGIN + timedelta(seconds=1))
     begun = BEGIN + timedelta(seconds=2)
-    gateway.record([opened(connection(n), begun) for n in range(100)], begun + SECOND)
+    gateway.record([opened(numbered(n), begun) for n in range(100)], begun + SECOND)
     gateway.record([], begun + 2 * SECOND)
     assert one(gateway, PENDING) == 0
     assert one(gateway, "SELECT count(*) FROM ctaudit.live_copy") == 0
@@ -88,10 +82,10 @@ def test_silent_ends_are_found_in_portions(gateway: Gateway) -> None:
     gateway.dump(BEGIN + timedelta(seconds=1))
     begun = BEGIN + timedelta(minutes=1)
     for first in range(0, PORTION + 600, 100):
-        events = [opened(connection(n), begun) for n in range(first, first + 100)]
+        events = [opened(numbered(n), begun) for n in range(first, first + 100)]
         gateway.record(events, begun + timedelta(seconds=1))
     gateway.note("overrun", BEGIN + timedelta(minutes=5), {"lost": 7})
-    kept = [{**connection(n), "start_sent": begun} for n in range(100)]
+    kept = [{**numbered(n), "start_sent": begun} for n in range(100)]
     gateway.dump(BEGIN + timedelta(minutes=6), kept)
     calls = 0
     while one(gateway, PENDING):
@@ -113,7 +107,7 @@ def test_a_recorder_that_is_behind_takes_few_portions(gateway: Gateway) -> None:
         "UPDATE ctaudit.stream SET next_portion_at = clock_timestamp() + interval '1 h'"
     )
     begun = BEGIN + timedelta(seconds=3)
-    many = [opened(connection(n), begun) for n in range(40_000, 40_500)]
+    many = [opened(numbered(n), begun) for n in range(40_000, 40_500)]
     gateway.record(many, begun)
     assert one(gateway, OPENINGS) == first + 500
     gateway.connection.execute("UPDATE ctaudit.stream SET next_portion_at = clock_timestamp()")
@@ -154,8 +148,8 @@ def test_an_entry_that_is_known_is_not_looked_at_again(gateway: Gateway, by_rows
     gateway.dump(BEGIN + timedelta(seconds=1), entries(range(10)))
     gateway.record([], BEGIN + timedelta(seconds=5))
     begun = BEGIN + timedelta(seconds=6)
-    gateway.record([opened(connection(n), begun) for n in range(10, 20)], begun)
-    new = [{**connection(n), "start_sent": begun} for n in range(10, 20)]
+    gateway.record([opened(numbered(n), begun) for n in range(10, 20)], begun)
+    new = [{**numbered(n), "start_sent": begun} for n in range(10, 20)]
     gateway.dump(BEGIN + timedelta(minutes=3), [*entries(range(11)), *new])
     if by_rows:
         gateway.connection.execute("UPDATE ctaudit.dump SET by_rows = true")
@@ -187,13 +181,11 @@ def test_an_entry_that_ends_before_it_is_compared_is_known(gateway: Gateway) -> 
     gateway.dump(BEGIN + timedelta(seconds=1))
     gateway.record([], BEGIN + timedelta(seconds=5))
     begun, seen = BEGIN + timedelta(seconds=6), BEGIN + timedelta(minutes=3)
-    gateway.record([opened(connection(n), begun) for n in range(10)], begun)
+    gateway.record([opened(numbered(n), begun) for n in range(10)], begun)
     gateway.note("dump begin", seen, {})
-    rows = [
-        {**connection(n), "start_sent": begun, "kind": 4, "received_at": seen} for n in range(10)
-    ]
+    rows = [{**numbered(n), "start_sent": begun, "kind": 4, "received_at": seen} for n in range(10)]
     gateway.record(rows, seen)
-    gateway.record([ended(connection(n), begun, seen) for n in range(10)], seen)
+    gateway.record([ended(numbered(n), begun, seen) for n in range(10)], seen)
     gateway.note("dump end", seen + timedelta(seconds=1), {"entries": 10})
     gateway.connection.execute("UPDATE ctaudit.stream SET covered_until = %s", (seen + 5 * SECOND,))
     assert one(gateway, MATCH) < 10000
@@ -232,7 +224,7 @@ def test_few_relations_are_locked(year: Gateway) -> None:
     year.note("overrun", BEGIN + timedelta(minutes=9), {"lost": None})
     start, stop = BEGIN + timedelta(minutes=9), BEGIN + timedelta(minutes=10)
     with year.connection.transaction():
-        year.record([ended(connection(900), start, stop)], stop)
+        year.record([ended(numbered(900), start, stop)], stop)
         assert 0 < one(year, locked) < most
     assert one(year, "SELECT provenance FROM ctaudit.opening WHERE ct_id = 900") == "late"
 
@@ -241,7 +233,7 @@ def test_a_question_locks_few_relations(year: Gateway) -> None:
     """In a new session: of a connection that ended, and of one that has not, which dumps showed."""
     year.dump(BEGIN + timedelta(seconds=1), entries(range(5)))
     begun = BEGIN + timedelta(minutes=1)
-    lived = [opened(connection(7), begun), ended(connection(7), begun, begun + 2 * SECOND)]
+    lived = [opened(numbered(7), begun), ended(numbered(7), begun, begun + 2 * SECOND)]
     year.record(lived, BEGIN + timedelta(minutes=2))
     year.dump(BEGIN + timedelta(minutes=4), entries(range(5)))
     year.record([], BEGIN + timedelta(minutes=5))
@@ -269,19 +261,19 @@ def test_a_late_opening_is_one_that_is_nowhere_recorded(gateway: Gateway) -> Non
     gateway.record([], BEGIN + timedelta(seconds=5))
     old = BEGIN + timedelta(seconds=10)
     gateway.note("overrun", old, {"lost": None})
-    gateway.record([opened(connection(20), old), opened(connection(21), old, timed=False)], old)
+    gateway.record([opened(numbered(20), old), opened(numbered(21), old, timed=False)], old)
     late = old + timedelta(days=3)
     known = [
-        ended(connection(20), old, late),
-        ended(connection(21), old, late),
-        ended(connection(1), BEGIN - timedelta(hours=1), late),
-        {**ended(connection(2), BEGIN, late), "start_sent": None},
+        ended(numbered(20), old, late),
+        ended(numbered(21), old, late),
+        ended(numbered(1), BEGIN - timedelta(hours=1), late),
+        {**ended(numbered(2), BEGIN, late), "start_sent": None},
     ]
     gateway.record(known, late)
     assert one(gateway, LATE) is None
     again = late + timedelta(seconds=1)
-    unknown = {**ended(connection(22), again, again), "start_sent": None}
-    gateway.record([ended(connection(20), again, again), unknown], again)
+    unknown = {**ended(numbered(22), again, again), "start_sent": None}
+    gateway.record([ended(numbered(20), again, again), unknown], again)
     assert one(gateway, LATE) == [20, 22]
 
 
@@ -292,20 +284,20 @@ def test_where_nothing_was_lost_a_stored_end_makes_no_opening(gateway: Gateway) 
     gateway.dump(BEGIN + timedelta(seconds=10))
     gateway.dump(BEGIN + timedelta(seconds=20))
     after = BEGIN + timedelta(minutes=1)
-    unknown = {**ended(connection(2), after, after), "start_sent": None}
-    gateway.record([ended(connection(1), after, after), unknown], after)
+    unknown = {**ended(numbered(2), after, after), "start_sent": None}
+    gateway.record([ended(numbered(1), after, after), unknown], after)
     assert one(gateway, LATE) is None
     hidden = BEGIN + timedelta(seconds=7)
-    gateway.record([ended(connection(3), hidden, after)], after)
+    gateway.record([ended(numbered(3), hidden, after)], after)
     assert one(gateway, LATE) == [3]
 
 
 def test_where_ends_are_not_stored_each_makes_the_opening_it_lacks(gateway: Gateway) -> None:
     nat = Gateway(gateway.connection.info.dsn, "gw2", "nat")
     nat.note("start", BEGIN, {"mode": "nat", "timestamp": 1, "events": 1, "reliable": True})
-    nat.record([opened(connection(1), BEGIN)], BEGIN)
+    nat.record([opened(numbered(1), BEGIN)], BEGIN)
     stop = BEGIN + timedelta(seconds=9)
-    nat.record([ended(connection(1), BEGIN, stop), ended(connection(2), BEGIN, stop)], stop)
+    nat.record([ended(numbered(1), BEGIN, stop), ended(numbered(2), BEGIN, stop)], stop)
     assert one(nat, LATE) == [2]
     nat.close()
 
@@ -313,8 +305,8 @@ def test_where_ends_are_not_stored_each_makes_the_opening_it_lacks(gateway: Gate
 def test_live_of_one_host_and_of_one_port(gateway: Gateway) -> None:
     gateway.dump(BEGIN + timedelta(seconds=1), entries(range(3)))
     begun = BEGIN + timedelta(seconds=10)
-    gateway.record([opened(connection(n), begun) for n in (3, 4, 5)], begun)
-    gateway.record([ended(connection(4), begun, begun + timedelta(seconds=1))], begun)
+    gateway.record([opened(numbered(n), begun) for n in (3, 4, 5)], begun)
+    gateway.record([ended(numbered(4), begun, begun + timedelta(seconds=1))], begun)
     live = "SELECT array_agg(ct_id ORDER BY ct_id) FROM ctaudit.live('gw1'%s)"
     assert one(gateway, live % "") == [0, 1, 2, 3, 5]
     assert one(gateway, live % ", p_host => '10.0.0.1'") == [1]

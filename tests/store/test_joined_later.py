@@ -14,32 +14,25 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from bench.store import LOCKS, one
 from ctaudit.config import RetentionSection
 from ctaudit.database import schema
 from ctaudit.database.maintenance import maintain
 from lab.cluster import Cluster
-from tests.store.closed_histories import TABLES, settle_all
-from tests.store.gateway import Event, Gateway, ended, opened, tuples
+from tests.store.closed_histories import TABLES, close_day, settle_all
+from tests.store.gateway import Gateway, ended, numbered, opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = (datetime.now(UTC) - DAY).replace(hour=12, minute=0, second=0, microsecond=0)
 ASKED = NOON - 40 * DAY
-LOCKS = """SELECT count(*) FROM pg_locks
-    WHERE pid = pg_backend_pid() AND relation <> 'pg_catalog.pg_locks'::regclass"""
 WHO = "SELECT node, exact, ct_id FROM ctaudit.who('1.2.3.4', %s, %s, %s) ORDER BY 1, 3"
-
-
-def connection(number: int) -> Event:
-    host = f"10.0.{number // 250}.{number % 250} 4000 > 19.1.16.7 443"
-    reply = f"19.1.16.7 443 > 1.2.3.4 {10_000 + number}"
-    return {**tuples(host, reply), "proto": 6, "ct_id": number, "status": 0x18E}
 
 
 def join(dsn: str, node: str, at: datetime, began: Sequence[tuple[int, datetime]]) -> Gateway:
     """Its first hours; ``began``: connections of its first dump, and when each began."""
     gateway = Gateway(dsn, node)
     gateway.note("start", at, {"mode": "live", "timestamp": 1, "events": 1})
-    entries = [{**connection(number), "start_sent": start} for number, start in began]
+    entries = [{**numbered(number), "start_sent": start} for number, start in began]
     gateway.dump(at + timedelta(seconds=1), entries)
     listen(gateway, at, 3)
     gateway.dump(at + 3 * HOUR, entries)
@@ -62,7 +55,7 @@ def dsn(cluster: Cluster) -> str:
     gateway = join(dsn, "gw1", ASKED - 6 * HOUR, [])
     begun = ASKED - timedelta(minutes=1)
     listen(gateway, ASKED - 3 * HOUR, 2)
-    lived = [opened(connection(7), begun), ended(connection(7), begun, ASKED + HOUR / 2)]
+    lived = [opened(numbered(7), begun), ended(numbered(7), begun, ASKED + HOUR / 2)]
     gateway.record(lived, ASKED - HOUR / 2)
     listen(gateway, ASKED - HOUR / 2, 1)
     gateway.dump(ASKED + HOUR / 2, [])
@@ -82,8 +75,7 @@ def ask(dsn: str, number: int, at: datetime = ASKED) -> tuple[list[tuple[object,
     """The answers, and how many relations a new session has locked then."""
     with psycopg.connect(dsn) as session:
         answers = session.execute(WHO, (10_000 + number, at, at)).fetchall()
-        [locks] = session.execute(LOCKS).fetchone() or [0]
-    return answers, locks
+        return answers, one(session, LOCKS)
 
 
 def test_days_between_are_not_opened(dsn: str) -> None:
@@ -105,20 +97,14 @@ def test_closed_days_without_rows_are_not_opened(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as owner:
         settle_all(owner)
         for table in TABLES:
-            for step in ("begin_copy", "copy_partition", "exchange_partition"):
-                [done] = owner.execute(
-                    f"SELECT ctaudit.{step}(%s, %s)",  # type: ignore[arg-type]
-                    (table, ASKED.date()),
-                ).fetchone() or [None]
-                if done is False:  # it is empty, and closed by that
-                    break
+            close_day(owner, (table, ASKED.date()))
     closed, fewer = ask(dsn, 7)
     assert closed == alone
     # The opening went with its end, and no dump had an entry: two partitions, with their indexes.
     assert fewer <= few - 10
     late = Gateway(dsn, "gw2")
     late.note("start", ASKED - HOUR, {"mode": "live", "timestamp": 1, "events": 1})
-    late.record([opened(connection(8), ASKED - HOUR / 2)], ASKED)
+    late.record([opened(numbered(8), ASKED - HOUR / 2)], ASKED)
     late.close()
     [(node, _, number)] = ask(dsn, 8)[0]
     assert (node, number) == ("gw2", 8)
@@ -143,10 +129,10 @@ def test_it_is_not_known_too_early(dsn: str) -> None:
     gateway = Gateway(dsn, "later")
     at = NOON - 10 * DAY
     gateway.note("start", at, {"mode": "live", "timestamp": 1, "events": 1})
-    gateway.dump(at + timedelta(seconds=1), [{**connection(1), "start_sent": at}])
+    gateway.dump(at + timedelta(seconds=1), [{**numbered(1), "start_sent": at}])
     gateway.record([], at + HOUR)
     list(maintain(dsn, RetentionSection(days=100)))
-    gateway.record([ended(connection(2), ASKED - HOUR, at + HOUR)], at + 3 * HOUR / 2)
+    gateway.record([ended(numbered(2), ASKED - HOUR, at + HOUR)], at + 3 * HOUR / 2)
     listen(gateway, at + 3 * HOUR / 2, 2)
     gateway.close()
     list(maintain(dsn, RetentionSection(days=100)))
@@ -161,7 +147,7 @@ def test_one_that_turns_out_to_be_older_is_looked_at_again(dsn: str) -> None:
     gateway = Gateway(dsn, "later")
     gateway.note("start", at - HOUR, {"mode": "live", "timestamp": 1, "events": 1})
     begun = ASKED - HOUR
-    gateway.record([ended(connection(2), begun, at - HOUR / 2)], at - HOUR / 3)
+    gateway.record([ended(numbered(2), begun, at - HOUR / 2)], at - HOUR / 3)
     gateway.close()
     assert ask(dsn, 2)[0] == [("later", True, 2)]
     list(maintain(dsn, RetentionSection(days=100)))
