@@ -14,7 +14,7 @@ import pytest
 from ctaudit.database import schema
 from ctaudit.record.procedures import to_time
 from lab.cluster import Cluster, private_cluster
-from tests.store.closed_histories import TABLES, settle_all
+from tests.store.closed_histories import TABLES, close_day, settle_all
 from tests.store.gateway import Event, Gateway, ended, opened, tuples
 from tests.store.histories.recording import Call, record
 from tests.store.histories.sending import Store, open_store
@@ -296,8 +296,7 @@ def test_a_closed_day_makes_it_useless(gateway: Gateway) -> None:
     refresh(gateway)
     told = live_ids(gateway)
     settle_all(gateway.connection)
-    for step in ("begin_copy", "copy_partition", "exchange_partition"):
-        gateway.connection.execute(f"SELECT ctaudit.{step}('opening', %s)", (BEGIN.date(),))  # type: ignore[arg-type]
+    assert close_day(gateway.connection, ("opening", BEGIN.date())) is not None
     assert one(gateway.connection, USABLE) == 0
     assert live_ids(gateway) == told
     assert refresh(gateway)
