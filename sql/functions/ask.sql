@@ -6,7 +6,8 @@
 --   ends until two hours after that one. Only for what outlived it are later ends looked up.
 -- Those of a list (ctaudit.flows) may be many: ctaudit.ask_by_tuple takes a portion after the other.
 -- Parameters:
---   p_from, p_until, p_node     asked span, NULL: without bound; node (or a name it had) or NULL
+--   p_from, p_until             asked span, NULL: without bound
+--   p_parts                     ctaudit.parts_of this span
 --   p_outward, p_inward         conditions on a row r; they may use $11 to $15
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
@@ -15,15 +16,19 @@
 --   p_limit                     so many of the earliest starts are enough; NULL: all are wanted
 -- Returns: connections, in no order
 -- Errors: as ctaudit.refuse_rewritten
--- Tables touched: node, node_change, import, stream, dump, late_read, and those of the query (read)
+-- Tables touched: node, stream, dump, and those of the query (read)
 DROP FUNCTION IF EXISTS ctaudit.ask(
     timestamptz, timestamptz, text, text, text, inet, integer, inet, integer, smallint, boolean, boolean,
     boolean
 );
+DROP FUNCTION IF EXISTS ctaudit.ask(
+    timestamptz, timestamptz, text, text, text, inet, integer, inet, integer, smallint, boolean, boolean,
+    boolean, integer
+);
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
-    p_node text,
+    p_parts ctaudit.needed_part[],
     p_outward text,
     p_inward text,
     p_address inet,
@@ -66,7 +71,7 @@ BEGIN
     FOR v_parts IN
         -- A node of which many days are needed does not widen the question for the others.
         SELECT array_agg(p)
-        FROM unnest(ctaudit.parts_of(p_from, p_until, p_node)) AS p
+        FROM unnest(p_parts) AS p
         GROUP BY (
             p.openings_until > p.openings_from + c_few OR p.ends_until > p.ends_from + c_few
             OR p.entries_until > p.entries_from + c_few

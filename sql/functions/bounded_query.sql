@@ -20,6 +20,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_column
+DECLARE
+    v_texts CONSTANT text[] := string_to_array(p_query, '/* tables */');
+    v_tables CONSTANT text[] := string_to_array(v_texts[2], 'UNION ALL');
 BEGIN
     WITH span AS (
         SELECT t.name, row_number() OVER () AS n, lower(u.span) AS begin, upper(u.span) AS until
@@ -36,8 +39,9 @@ BEGIN
             WHERE r.begin < r.until
             GROUP BY r.name
         ) AS t
+        CROSS JOIN LATERAL unnest(t.spans) AS w (span)
         CROSS JOIN LATERAL unnest(
-            t.spans - ctaudit.empty_days(t.name, lower(t.spans), upper(t.spans))
+            tstzmultirange(w.span) - ctaudit.empty_days(t.name, lower(w.span), upper(w.span))
         ) AS u (span)
     ),
     received AS (
@@ -49,6 +53,18 @@ BEGIN
         FROM span AS s CROSS JOIN LATERAL (
             SELECT format('r.received_at >= ($1)[%1$s] AND r.received_at < ($2)[%1$s]', s.n) AS condition
         ) AS c
+    ),
+    -- What is not read is not parsed either; of nothing at all, ends stand for the columns.
+    selected AS (
+        SELECT string_agg(replace(v_tables[t.n], t.place, t.condition), 'UNION ALL') AS selects
+        FROM received AS r CROSS JOIN LATERAL (VALUES
+            (1, '/* openings */', 'r.node_id = ANY ($3) AND (' || r.openings || ')'),
+            (2, '/* ends */', 'r.node_id = ANY ($3) AND ('
+                || coalesce(r.ends, CASE WHEN coalesce(r.openings, r.entries) IS NULL THEN 'false' END)
+                || ') AND (r.started_at IS NULL OR r.started_at < $5)'),
+            (3, '/* entries */', 'r.dump_id = ANY ($4) AND (' || r.entries || ')')
+        ) AS t (n, place, condition)
+        WHERE t.condition IS NOT NULL
     )
     SELECT
         r.begins, r.untils, array_agg(p.node_id), max(p.openings_until),
@@ -56,21 +72,9 @@ BEGIN
             SELECT d FROM unnest(p_parts) AS n,
                 unnest(ARRAY[n.dump_before, n.dump_after] || n.dumps_within) AS d
         ),
-        replace(replace(replace(
-            p_query,
-            '/* openings */', format('r.node_id = ANY ($3) AND (%s)', coalesce(r.openings, 'false'))
-        ),
-            '/* ends */', format(
-                'r.node_id = ANY ($3) AND (%s) AND (r.started_at IS NULL OR r.started_at < $5)',
-                coalesce(r.ends, 'false')
-            )
-        ),
-            '/* entries */', format(
-                'r.dump_id = ANY ($4) AND (%s)', coalesce(r.entries, 'false')
-            )
-        )
+        concat(v_texts[1], s.selects, v_texts[3])
     INTO begins, untils, node_ids, openings_until, dump_ids, query
-    FROM unnest(p_parts) AS p CROSS JOIN received AS r
-    GROUP BY r.begins, r.untils, r.openings, r.ends, r.entries;
+    FROM unnest(p_parts) AS p CROSS JOIN received AS r CROSS JOIN selected AS s
+    GROUP BY r.begins, r.untils, s.selects;
 END
 $function$;

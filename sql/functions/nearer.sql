@@ -10,12 +10,15 @@
 --   p_found           connections that ctaudit.who found; imported ones are not joined, nor those
 --                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
+--   p_parts           ctaudit.parts_of this span and all nodes, where that is known
 -- Returns: connections, in no order
 -- Tables touched: node, stream, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
+DROP FUNCTION IF EXISTS ctaudit.nearer(ctaudit.connection[], timestamptz, timestamptz);
 CREATE OR REPLACE FUNCTION ctaudit.nearer(
     p_found ctaudit.connection[],
     p_from timestamptz,
-    p_until timestamptz
+    p_until timestamptz,
+    p_parts ctaudit.needed_part[] DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -61,7 +64,8 @@ BEGIN
                 )
         ));
     FOR v_connection IN SELECT a.* FROM ctaudit.ask(
-        p_from, p_until, NULL, coalesce('(' || v_outward || ')', 'false'),
+        p_from, p_until, coalesce(p_parts, ctaudit.parts_of(p_from, p_until, NULL)),
+        coalesce('(' || v_outward || ')', 'false'),
         coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false,
         v_is_vague IS NOT TRUE
     ) AS a

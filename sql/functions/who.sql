@@ -9,9 +9,8 @@
 -- started_after: then it is an answer as well, but not exact. In nat mode, which records no
 -- ends, the latest opening of the address and port before the span is an answer, with state
 -- 'unknown' and never exact.
--- Packets may pass several gateways or zones, of which each translates. Where at most ten
--- connections are found, those that carried the same packets nearer to the host are answers too
--- (ctaudit.nearer), of whichever node and zone: their public side is not the asked one.
+-- Packets may pass several gateways or zones, of which each translates: what carried the same
+-- packets nearer to the host is an answer too (ctaudit.answer_who), of whichever node and zone.
 -- Parameters:
 --   p_address, p_port   as the outside saw them; p_port NULL: any port; for ICMP it is the
 --                       query id
@@ -41,12 +40,9 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_asked record;
-    v_found ctaudit.connection[];
-    v_nearer ctaudit.connection[];
-    v_connection ctaudit.connection;
     v_arguments jsonb;
     v_inquiry bigint;
-    v_answers bigint := 0;
+    v_answers bigint;
 BEGIN
     p_address := ctaudit.plain_address(p_address);
     p_remote := ctaudit.plain_address(p_remote);
@@ -60,25 +56,11 @@ BEGIN
     IF v_inquiry IS NULL THEN
         RETURN;
     END IF;
-    FOR v_connection IN SELECT * FROM ctaudit.ask(
-        p_from, p_until, p_node, v_asked.outward, v_asked.inward,
-        p_address, p_port, p_remote, p_remote_port, p_proto, true, false, p_port IS NOT NULL
-    ) LOOP
-        CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
-            AND ctaudit.ended_on_pair(v_connection, p_from);
-        v_answers := v_answers + 1;
-        IF v_answers <= 10 THEN
-            v_found := v_found || v_connection;
-        END IF;
-        RETURN NEXT v_connection;
-    END LOOP;
-    WHILE v_answers BETWEEN 1 AND 10 LOOP
-        SELECT array_agg(n) INTO v_nearer FROM ctaudit.nearer(v_found, p_from, p_until) AS n;
-        EXIT WHEN v_nearer IS NULL;
-        RETURN QUERY SELECT * FROM unnest(v_nearer);
-        v_found := v_found || v_nearer;
-        v_answers := cardinality(v_found);
-    END LOOP;
+    RETURN QUERY SELECT * FROM ctaudit.answer_who(
+        p_address, p_port, p_from, p_until, p_remote, p_remote_port, p_proto, p_node,
+        v_asked.outward, v_asked.inward
+    );
+    GET DIAGNOSTICS v_answers = ROW_COUNT;
     PERFORM ctaudit.note_answers(v_inquiry, 'who', v_arguments, v_answers);
 END
 $function$;

@@ -179,8 +179,9 @@ BEGIN
         IF v.question = ANY (v_alone) THEN
             WITH found AS MATERIALIZED (
                 SELECT a.* FROM ctaudit.ask(
-                    v.asked_from, v.asked_until, v.node, v.outward, v.inward, v.address, v.port,
-                    v.remote, v.remote_port, v.proto, true, false, v.port IS NOT NULL
+                    v.asked_from, v.asked_until,
+                    ctaudit.parts_of(v.asked_from, v.asked_until, v.node), v.outward, v.inward,
+                    v.address, v.port, v.remote, v.remote_port, v.proto, true, false, v.port IS NOT NULL
                 ) AS a
                 WHERE CASE WHEN v.node IS NULL AND NOT a.exact
                     THEN NOT ctaudit.ended_on_pair(a, v.asked_from) ELSE true END

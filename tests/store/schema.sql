@@ -351,14 +351,19 @@ CREATE FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.s
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_outward text, p_inward text) RETURNS SETOF ctaudit.connection
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_outward text, p_inward text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
     SET work_mem TO '16MB'
     AS ...;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1280,11 +1285,11 @@ CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[] DEFAULT NULL::ctaudit.needed_part[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2998,7 +3003,8 @@ REVOKE ALL ON FUNCTION ctaudit.announced(p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_node text, p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_outward text, p_inward text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_by_tuple(p_query text, p_is_any boolean, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_dumps tstzmultirange, p_open boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
@@ -3175,7 +3181,7 @@ GRANT ALL ON FUNCTION ctaudit.metrics() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_id_named(p_node text) FROM PUBLIC;

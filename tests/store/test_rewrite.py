@@ -14,7 +14,7 @@ import pytest
 
 from ctaudit.config import RetentionSection
 from ctaudit.database import schema
-from ctaudit.database.connection import RewrittenError, connect, repeated, set_local
+from ctaudit.database.connection import RewrittenError, begin_question, connect, repeated
 from ctaudit.database.maintenance import maintain
 from ctaudit.query import lookup
 from ctaudit.query.question import read_flows, read_who
@@ -126,11 +126,9 @@ def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.Mon
         move_once(connection)
         return select_answers(connection, *rest)
 
-    def set_and_move(connection: psycopg.Connection) -> None:
-        set_local(connection)
-        if moves:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            move_once(connection)
+    def begin_and_move(connection: psycopg.Connection) -> None:
+        begin_question(connection, b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")
+        move_once(connection)
 
     with connect(dsn, "auditor") as connection:
         if question == "who":
@@ -140,7 +138,7 @@ def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.Mon
             )
             assert lookup.ask_who(connection, asked).verdict.exit_status == 0
         else:
-            monkeypatch.setattr(lookup, "set_local", set_and_move)
+            monkeypatch.setattr(lookup, "begin_question", begin_and_move)
             listed = read_flows(
                 host="192.168.1.129", nat=None, remote=None, begin=ASKED.isoformat(),
                 until=(ASKED + timedelta(seconds=1)).isoformat(), only_open=False, node=None,

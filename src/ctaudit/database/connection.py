@@ -189,7 +189,7 @@ def _who_may_ask(connection: psycopg.Connection[Any]) -> str:
 # What the driver, and sentences with times in them, rely on. The environment (PGDATESTYLE, PGTZ,
 # PGOPTIONS) and the settings of a role or a database may say otherwise. Names without a schema are
 # the server's own.
-_SETTINGS = """
+_SETTINGS = b"""
 SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres';
 SET LOCAL TimeZone = 'UTC';
@@ -222,9 +222,7 @@ def asking(connection: psycopg.Connection[Any], seconds: float | None = None) ->
     """
     who_may = partial(_who_may_ask, connection)
     with explained("asking the database", who_may), connection.transaction():
-        connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        allow_record_of_question(connection)
-        set_local(connection)
+        begin_question(connection, b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")
         if seconds is not None:
             connection.execute(_LIMIT, [round(seconds * 1000)])
         try:
@@ -237,20 +235,22 @@ def asking(connection: psycopg.Connection[Any], seconds: float | None = None) ->
             raise TooLongError(f"asking the database: no answer within {seconds:g} s") from None
 
 
-def allow_record_of_question(connection: psycopg.Connection[Any]) -> None:
-    """A login whose transactions are read-only by default may ask all the same.
+def begin_question(connection: psycopg.Connection[Any], first: bytes = b"") -> None:
+    """Comes before the first query of a transaction; ``first``: statements that do as well.
 
-    Each question is put on record. A standby, which cannot write, keeps it in its log. Comes
-    before the first query of the transaction.
+    A login whose transactions are read-only by default may ask all the same: each question is put
+    on record. A standby, which cannot write, keeps it in its log. Neither SHOW nor SET takes a
+    snapshot, so all of them go to the server at once.
     """
-    is_read_only = _show(connection, b"SHOW transaction_read_only") == "on"
-    if is_read_only and _show(connection, b"SHOW in_hot_standby") == "off":
+    if _show(connection, b"SHOW transaction_read_only;" + first + _SETTINGS) == "off":
+        return
+    if _show(connection, b"SHOW in_hot_standby") == "off":
         connection.execute(b"SET TRANSACTION READ WRITE")
 
 
-def _show(connection: psycopg.Connection[Any], statement: bytes) -> str:
-    """A setting, without the snapshot that a query takes."""
-    [(value,)] = connection.execute(statement).fetchall()
+def _show(connection: psycopg.Connection[Any], statements: bytes) -> str:
+    """What the first of the statements shows."""
+    [(value,)] = connection.execute(statements).fetchall()
     return str(value)
 
 

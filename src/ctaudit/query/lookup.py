@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,11 +18,10 @@ from psycopg.rows import class_row
 
 from ctaudit.conntrack.endpoint import Address
 from ctaudit.database.connection import (
-    allow_record_of_question,
     asking,
+    begin_question,
     explained,
     repeated,
-    set_local,
 )
 from ctaudit.query.answer import Answer, Coverage, Import
 from ctaudit.query.behind import Follower
@@ -249,8 +248,7 @@ def ask_flows(
     def ask(kept: KeptRows[Answer]) -> None:
         kept.forget()
         with explained("asking the database"), connection.transaction():
-            allow_record_of_question(connection)
-            set_local(connection)
+            begin_question(connection)
             set_purpose(connection, purpose, announcement)
             # Behind a pooler an older program may have left a cursor called flows.
             name = f"flows_{secrets.token_hex(8)}"
@@ -283,5 +281,7 @@ def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {}").format(names(shape), source)
 
 
-def names(shape: type[Any]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(item.name) for item in fields(shape))
+@cache
+def names(shape: type[Any]) -> sql.SQL:
+    """Identifiers of Python, so nothing in them needs to be escaped."""
+    return sql.SQL(", ".join(f'"{item.name}"' for item in fields(shape)))
