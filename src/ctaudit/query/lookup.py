@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -281,7 +281,6 @@ def _columns(shape: type[Any], source: sql.SQL) -> sql.Composed:
     return sql.SQL("SELECT {} FROM {}").format(names(shape), source)
 
 
-@cache
 def names(shape: type[Any]) -> sql.SQL:
     """Identifiers of Python, so nothing in them needs to be escaped."""
     return sql.SQL(", ".join(f'"{item.name}"' for item in fields(shape)))
