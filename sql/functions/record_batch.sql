@@ -11,7 +11,8 @@
 --   p_kinds            the kinds of event (ctaudit.event) to store; the others are filtered
 --   p_columns          the events
 -- Returns: nothing
--- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign
+-- Errors: CT001, CT002 as ctaudit.advance; CT005 as ctaudit.refuse_foreign; 22008 as
+--   ctaudit.refuse_impossible_times
 -- Tables touched: stream, coverage, opening, flow, dump_entry; by forget_sums: summed_day; by
 --   reconcile: dump, gap (read); node, node_change, node_login (read)
 CREATE OR REPLACE FUNCTION ctaudit.record_batch(
@@ -32,6 +33,7 @@ DECLARE
     v_stored bigint;
     v_late bigint;
 BEGIN
+    PERFORM ctaudit.refuse_impossible_times(p_columns);
     p_node := ctaudit.node_of(p_node, p_stream);
     -- Most batches have no other kinds; to count one by one costs as much as a column of the rows.
     IF p_columns.kind <@ p_kinds THEN

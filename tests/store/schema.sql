@@ -1565,6 +1565,11 @@ CREATE FUNCTION ctaudit.refuse_foreign(p_node text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.refuse_foreign(p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.refuse_impossible_times(p_columns ctaudit.event_columns) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.refuse_impossible_times(p_columns ctaudit.event_columns) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3252,6 +3257,7 @@ GRANT ALL ON FUNCTION ctaudit.recorded_spans(p_from timestamp with time zone, p_
 REVOKE ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.refresh_live_copy(p_node text, p_stream uuid, p_rows bigint) TO ctaudit_recorder;
 REVOKE ALL ON FUNCTION ctaudit.refuse_foreign(p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.refuse_impossible_times(p_columns ctaudit.event_columns) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_moved(p_copy ctaudit.live_copy, p_node text, p_dump bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_rewritten() FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.refuse_stranger(p_on_behalf_of text) FROM PUBLIC;

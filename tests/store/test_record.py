@@ -12,7 +12,7 @@ import pytest
 
 from ctaudit.database import schema, steps
 from lab.cluster import Cluster
-from tests.store.gateway import Gateway, opened, tuples
+from tests.store.gateway import STEP, Gateway, ended, opened, tuples
 
 NOW = datetime.now(UTC)
 CONNECTION = {
@@ -51,6 +51,29 @@ def test_two_recorders_of_one_stream(cluster: Cluster, place: str) -> None:
         ).fetchone() == (first.position, 100, 100)
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("never", ["-infinity", "infinity", "0044-03-15 12:00 BC", "2300-01-01"])
+@pytest.mark.parametrize("column", ["received_at", "event_at", "start_sent", "stop_sent"])
+@pytest.mark.parametrize("mode", ["live", "history"])
+def test_a_time_that_no_clock_has(
+    cluster: Cluster, place: str, mode: str, column: str, never: str
+) -> None:
+    """One gateway's batch with it would make the lists of all gateways unreadable."""
+    gateway = Gateway(cluster.dsn(place, user="rex"), f"{mode} {column} {never}", mode=mode)
+    gateway.listen(NOW)
+    known = ended(CONNECTION, NOW - timedelta(seconds=9), NOW) | {"event_at": NOW}
+    times = {name: str(value) for name, value in known.items() if isinstance(value, datetime)}
+    with pytest.raises(psycopg.errors.DatetimeFieldOverflow, match="no clock of a gateway has"):
+        gateway.record([known | times, known | times | {column: never}], NOW)
+    gateway.connection.rollback()
+    gateway.position -= STEP
+    gateway.record([known], NOW)
+    gateway.close()
+    with psycopg.connect(cluster.dsn(place)) as connection:
+        assert connection.execute(
+            "SELECT received FROM ctaudit.stream WHERE node = %s", [gateway.node]
+        ).fetchone() == (1,)
 
 
 def test_a_procedure_of_the_site(cluster: Cluster, place: str) -> None:
