@@ -27,14 +27,14 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     c_few CONSTANT integer := 10;
-    v_parts CONSTANT ctaudit.needed_part[] := ctaudit.parts_of(p_from, p_until, p_node);
+    v_bounds CONSTANT ctaudit.row_bounds[] := ctaudit.bounds_for(p_from, p_until, p_node);
     v_found ctaudit.connection[];
     v_nearer ctaudit.connection[];
     v_connection ctaudit.connection;
     v_answers bigint := 0;
 BEGIN
     FOR v_connection IN SELECT * FROM ctaudit.ask(
-        p_from, p_until, v_parts, p_outward, p_inward, p_address, p_port, p_remote, p_remote_port,
+        p_from, p_until, v_bounds, p_outward, p_inward, p_address, p_port, p_remote, p_remote_port,
         p_proto, true, false, p_port IS NOT NULL
     ) LOOP
         CONTINUE WHEN p_node IS NULL AND NOT v_connection.exact
@@ -48,7 +48,7 @@ BEGIN
     WHILE v_answers BETWEEN 1 AND c_few LOOP
         v_nearer := ARRAY(
             SELECT n FROM ctaudit.nearer(
-                v_found, p_from, p_until, CASE WHEN p_node IS NULL THEN v_parts END
+                v_found, p_from, p_until, CASE WHEN p_node IS NULL THEN v_bounds END
             ) AS n
         );
         EXIT WHEN v_nearer = '{}';

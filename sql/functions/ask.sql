@@ -7,7 +7,7 @@
 -- Those of a list (ctaudit.flows) may be many: ctaudit.ask_by_tuple takes a portion after the other.
 -- Parameters:
 --   p_from, p_until             asked span, NULL: without bound
---   p_parts                     ctaudit.parts_of this span
+--   p_bounds                    ctaudit.bounds_for this span
 --   p_outward, p_inward         conditions on a row r; they may use $11 to $15
 --   p_address, p_port, p_remote, p_remote_port, p_proto   $11 to $15
 --   p_latest                    in nat mode, the latest opening before the span counts as well
@@ -28,7 +28,7 @@ DROP FUNCTION IF EXISTS ctaudit.ask(
 CREATE OR REPLACE FUNCTION ctaudit.ask(
     p_from timestamptz,
     p_until timestamptz,
-    p_parts ctaudit.needed_part[],
+    p_bounds ctaudit.row_bounds[],
     p_outward text,
     p_inward text,
     p_address inet,
@@ -52,7 +52,6 @@ AS $function$
 DECLARE
     -- Of an indexed question; with more, each node is asked by itself.
     c_rows CONSTANT integer := 1000;
-    c_few CONSTANT interval := '3 days';
     v_from timestamptz := coalesce(p_from, '-infinity');
     v_until timestamptz := coalesce(p_until, 'infinity');
     v_query CONSTANT text := ctaudit.seen_query(p_outward, p_inward);
@@ -60,7 +59,7 @@ DECLARE
         SELECT n.node_id FROM ctaudit.node AS n WHERE n.aggregated
     );
     v_own inet[];
-    v_parts ctaudit.needed_part[];
+    v_bounds ctaudit.row_bounds;
     v_needed ctaudit.needed_part;
     v_rows ctaudit.seen_row[];
     v_seen smallint[];
@@ -68,25 +67,17 @@ DECLARE
     v_connection ctaudit.connection;
     v_portion ctaudit.connection[] := '{}';
 BEGIN
-    FOR v_parts IN
-        -- A node of which many days are needed does not widen the question for the others.
-        SELECT array_agg(p)
-        FROM unnest(p_parts) AS p
-        GROUP BY (
-            p.openings_until > p.openings_from + c_few OR p.ends_until > p.ends_from + c_few
-            OR p.entries_until > p.entries_from + c_few
-        ) IS TRUE
-    LOOP
+    FOREACH v_bounds IN ARRAY coalesce(p_bounds, '{}') LOOP
         v_rows := CASE WHEN p_indexed THEN ARRAY(
             SELECT s FROM ctaudit.seen(
-                v_parts, v_query, p_address, p_port, p_remote, p_remote_port, p_proto
+                v_bounds, v_query, p_address, p_port, p_remote, p_remote_port, p_proto
             ) AS s LIMIT c_rows + 1
         ) END;
         IF cardinality(v_rows) > c_rows THEN
             v_rows := NULL;
         END IF;
         v_seen := ARRAY(SELECT DISTINCT r.node_id FROM unnest(v_rows) AS r);
-        FOREACH v_needed IN ARRAY v_parts LOOP
+        FOREACH v_needed IN ARRAY v_bounds.parts LOOP
             IF v_needed.node_id = ANY (v_aggregated) AND NOT p_open THEN
                 RETURN QUERY SELECT * FROM ctaudit.ask_aggregates(
                     v_needed.node, v_needed.node_id, v_from, v_until, v_needed.ends_until, p_outward,

@@ -36,7 +36,7 @@ AS $function$
 DECLARE
     -- Of a portion; one tuple's rows are never taken apart.
     c_rows CONSTANT integer := 4000;
-    v_bounded CONSTANT record := ctaudit.bounded_query(ARRAY[p_needed], p_query);
+    v_bounds CONSTANT ctaudit.row_bounds := ctaudit.bounds_of(ARRAY[p_needed]);
     v_row record;
     v_tuple bigint;
     v_portion ctaudit.seen_row[] := '{}';
@@ -44,9 +44,11 @@ DECLARE
     v_answers ctaudit.connection[];
     v_starts timestamptz[] := '{}';
 BEGIN
-    FOR v_row IN EXECUTE ctaudit.tuples_query(v_bounded.query, p_is_any, p_limit IS NOT NULL) USING
-        v_bounded.begins, v_bounded.untils, v_bounded.node_ids, v_bounded.dump_ids,
-        v_bounded.openings_until, p_from, p_until, p_needed, p_query, NULL, p_address, p_port,
+    FOR v_row IN EXECUTE ctaudit.tuples_query(
+        ctaudit.bounded_query(v_bounds, p_query), p_is_any, p_limit IS NOT NULL
+    ) USING
+        v_bounds.begins, v_bounds.untils, v_bounds.node_ids, v_bounds.dump_ids,
+        v_bounds.openings_until, p_from, p_until, v_bounds, p_query, NULL, p_address, p_port,
         p_remote, p_remote_port, p_proto
     LOOP
         IF v_row.tuple IS NULL OR v_count >= c_rows AND v_row.tuple <> v_tuple THEN

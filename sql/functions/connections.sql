@@ -74,7 +74,7 @@ BEGIN
             r.reply_sport, r.reply_dport, r.ct_id, r.mark, r.status, r.state, r.helper, r.labels
         FROM (
             SELECT * FROM ctaudit.seen(
-                ARRAY[p_needed], p_query, p_address, p_port, p_remote, p_remote_port, p_proto
+                ctaudit.bounds_of(ARRAY[p_needed]), p_query, p_address, p_port, p_remote, p_remote_port, p_proto
             )
             WHERE p_rows IS NULL
             UNION ALL

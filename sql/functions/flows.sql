@@ -66,7 +66,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY SELECT * FROM ctaudit.ask(
-        p_from, p_until, ctaudit.parts_of(p_from, p_until, p_node), v_outward || v_zone, v_inward || v_zone,
+        p_from, p_until, ctaudit.bounds_for(p_from, p_until, p_node), v_outward || v_zone, v_inward || v_zone,
         p_host, NULL, p_nat, NULL, NULL, p_from IS NULL, p_open, false, p_limit
     ) AS a ORDER BY a.started_at NULLS FIRST LIMIT p_limit;
     GET DIAGNOSTICS v_answers = ROW_COUNT;

@@ -58,7 +58,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY SELECT a.* FROM ctaudit.ask(
-        p_from, p_until, ctaudit.parts_of(p_from, p_until, p_node),
+        p_from, p_until, ctaudit.bounds_for(p_from, p_until, p_node),
         '(' || v_outward || ')' || v_also, '(' || v_inward || ')' || v_also,
         p_address, p_port, p_remote, p_remote_port, p_proto, true, false
     ) AS a ORDER BY a.started_at DESC NULLS LAST LIMIT p_limit;

@@ -10,15 +10,15 @@
 --   p_found           connections that ctaudit.who found; imported ones are not joined, nor those
 --                     of which the remote end was not stored (0.0.0.0 or ::, whoever it was)
 --   p_from, p_until   the asked span
---   p_parts           ctaudit.parts_of this span and all nodes, where that is known
+--   p_bounds          ctaudit.bounds_for this span and all nodes, where they are known
 -- Returns: connections, in no order
--- Tables touched: node, stream, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
+-- Tables touched: node, import; by ctaudit.scopes: scope, and those of ctaudit.ask (read)
 DROP FUNCTION IF EXISTS ctaudit.nearer(ctaudit.connection[], timestamptz, timestamptz);
 CREATE OR REPLACE FUNCTION ctaudit.nearer(
     p_found ctaudit.connection[],
     p_from timestamptz,
     p_until timestamptz,
-    p_parts ctaudit.needed_part[] DEFAULT NULL
+    p_bounds ctaudit.row_bounds[] DEFAULT NULL
 )
 RETURNS SETOF ctaudit.connection
 LANGUAGE plpgsql
@@ -26,8 +26,14 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    v_bounds CONSTANT ctaudit.row_bounds[] := coalesce(
+        p_bounds, ctaudit.bounds_for(p_from, p_until, NULL)
+    );
+    v_each ctaudit.row_bounds;
+    v_is_there boolean := false;
     v_outward text;
     v_inward text;
+    v_keys text;
     v_is_vague boolean;
     v_is_one_of_several boolean;
     v_port integer;
@@ -35,24 +41,32 @@ DECLARE
 BEGIN
     SELECT
         string_agg(format(
-            'r.proto = %s AND r.reply_dst = %L%s AND r.reply_src = %L '
+            '%s AND r.proto = %s AND r.reply_src = %L '
             'AND (r.proto IN (1, 58) OR r.reply_sport = %s) AND (r.status & 48) <> 0',
-            f.proto, f.orig_src, CASE WHEN NOT v.is_vague
-                THEN format(' AND r.reply_dport = %s', coalesce(f.orig_sport, -1)) END,
-            f.orig_dst, coalesce(f.orig_dport, -1)
+            k.key, f.proto, f.orig_dst, coalesce(f.orig_dport, -1)
         ), ' OR ') FILTER (WHERE f.direction = 'outward'),
         string_agg(format(
-            'r.proto = %s AND r.orig_dst = %L AND r.orig_dport = %s AND r.orig_src = %L%s '
-            'AND (r.status & 32) <> 0',
-            f.proto, f.reply_src,
-            ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code), f.reply_dst,
-            CASE WHEN NOT v.is_vague THEN
+            '%s AND r.proto = %s AND r.orig_src = %L%s',
+            k.key, f.proto, f.reply_dst, CASE WHEN NOT v.is_vague THEN
                 format(' AND r.orig_sport = %s', coalesce(f.reply_dport, f.orig_sport, -1)) END
         ), ' OR ') FILTER (WHERE f.direction = 'inward'),
-        bool_or(v.is_vague)
-    INTO v_outward, v_inward, v_is_vague
+        bool_or(v.is_vague), string_agg(k.key, ' OR ')
+    INTO v_outward, v_inward, v_is_vague, v_keys
     FROM unnest(p_found) AS f
     CROSS JOIN LATERAL (SELECT ctaudit.lacks_client_port(f) AS is_vague) AS v
+    -- What the indexes of reply and orig tuples find.
+    CROSS JOIN LATERAL (
+        SELECT CASE f.direction
+            WHEN 'outward' THEN format(
+                'r.reply_dst = %L%s', f.orig_src, CASE WHEN NOT v.is_vague
+                    THEN format(' AND r.reply_dport = %s', coalesce(f.orig_sport, -1)) END
+            )
+            ELSE format(
+                'r.orig_dst = %L AND r.orig_dport = %s AND (r.status & 32) <> 0', f.reply_src,
+                ctaudit.coded_port(f.reply_sport, f.orig_icmp_type, f.orig_icmp_code)
+            )
+        END AS key
+    ) AS k
     WHERE f.provenance <> 'imported' AND f.remote NOT IN ('0.0.0.0', '::')
         AND (NOT v.is_vague OR EXISTS (
             SELECT FROM ctaudit.node AS n
@@ -63,9 +77,20 @@ BEGIN
                     OR ctaudit.own_networks(n.node, p_from, p_until) IS NULL
                 )
         ));
+    IF v_keys IS NULL THEN
+        RETURN;
+    END IF;
+    -- Nearly always there is nothing, and to see that costs less than to ask.
+    IF v_is_vague IS NOT TRUE AND NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.aggregated) THEN
+        FOREACH v_each IN ARRAY coalesce(v_bounds, '{}') LOOP
+            v_is_there := v_is_there OR ctaudit.has_row(v_each, v_keys);
+        END LOOP;
+        IF NOT v_is_there THEN
+            RETURN;
+        END IF;
+    END IF;
     FOR v_connection IN SELECT a.* FROM ctaudit.ask(
-        p_from, p_until, coalesce(p_parts, ctaudit.parts_of(p_from, p_until, NULL)),
-        coalesce('(' || v_outward || ')', 'false'),
+        p_from, p_until, v_bounds, coalesce('(' || v_outward || ')', 'false'),
         coalesce('(' || v_inward || ')', 'false'), NULL, NULL, NULL, NULL, NULL, true, false,
         v_is_vague IS NOT TRUE
     ) AS a

@@ -11,7 +11,7 @@
 --   p_is_ordered   tuples come by the earliest time at which a connection of them may have begun
 -- Returns: the query, with the parameters of p_query and
 --   $6, $7   the asked span
---   $8, $9   for ctaudit.seen: what is needed of the node, and ctaudit.seen_query
+--   $8, $9   for ctaudit.seen: the bounds, and ctaudit.seen_query
 -- Its columns, all of them NULL in a last row:
 --   seen       the row, a ctaudit.seen_row
 --   tuple      a number that the rows of one tuple share
@@ -59,7 +59,7 @@ BEGIN
     ) AS s
     $query$,
     '<query>', CASE WHEN p_is_any THEN p_query
-        ELSE 'SELECT * FROM ctaudit.seen(ARRAY[$8], $9, $11, $12, $13, $14, $15)' END),
+        ELSE 'SELECT * FROM ctaudit.seen($8, $9, $11, $12, $13, $14, $15)' END),
     '<kept>', CASE WHEN p_is_any THEN 'NOT MATERIALIZED' ELSE 'MATERIALIZED' END),
     '<start>', c_start),
     '<columns>',

@@ -180,7 +180,7 @@ BEGIN
             WITH found AS MATERIALIZED (
                 SELECT a.* FROM ctaudit.ask(
                     v.asked_from, v.asked_until,
-                    ctaudit.parts_of(v.asked_from, v.asked_until, v.node), v.outward, v.inward,
+                    ctaudit.bounds_for(v.asked_from, v.asked_until, v.node), v.outward, v.inward,
                     v.address, v.port, v.remote, v.remote_port, v.proto, true, false, v.port IS NOT NULL
                 ) AS a
                 WHERE CASE WHEN v.node IS NULL AND NOT a.exact

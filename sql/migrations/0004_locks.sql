@@ -18,3 +18,18 @@ ALTER TABLE ctaudit.node ADD COLUMN first_dump_id bigint, ADD COLUMN reaches_to 
 -- well (ctaudit.ask_aggregates).
 CREATE INDEX aggregate_called ON ctaudit.aggregate_row (remote, received_at)
     WHERE (status & 48) = 0;
+
+-- Where the rows stand that some nodes need: ctaudit.bounds_of.
+CREATE TYPE ctaudit.row_bounds AS (
+    parts ctaudit.needed_part[],
+    node_ids smallint[],
+    dump_ids bigint[],
+    openings_until timestamptz,
+    -- Times of receipt: from begins[n] on, before untils[n].
+    begins timestamptz[],
+    untils timestamptz[],
+    -- Which of these, as conditions on a row r with $1 for begins and $2 for untils; NULL: none.
+    openings text,
+    ends text,
+    entries text
+);

@@ -186,6 +186,18 @@ CREATE TYPE ctaudit.life AS (
 	next_at timestamp with time zone
 );
 ALTER TYPE ctaudit.life OWNER TO ctaudit_owner;
+CREATE TYPE ctaudit.row_bounds AS (
+	parts ctaudit.needed_part[],
+	node_ids smallint[],
+	dump_ids bigint[],
+	openings_until timestamp with time zone,
+	begins timestamp with time zone[],
+	untils timestamp with time zone[],
+	openings text,
+	ends text,
+	entries text
+);
+ALTER TYPE ctaudit.row_bounds OWNER TO ctaudit_owner;
 CREATE TYPE ctaudit.seen_row AS (
 	kind text,
 	node_id smallint,
@@ -356,14 +368,14 @@ CREATE FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timest
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_outward text, p_inward text) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean DEFAULT false, p_limit integer DEFAULT NULL::integer) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_nestloop TO 'off'
     SET jit TO 'off'
     SET work_mem TO '16MB'
     AS ...;
-ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -481,11 +493,21 @@ CREATE FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) RETURNS record
+CREATE FUNCTION ctaudit.bounded_query(p_bounds ctaudit.row_bounds, p_query text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.bounded_query(p_bounds ctaudit.row_bounds, p_query text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.bounds_for(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) RETURNS ctaudit.row_bounds[]
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.bounds_for(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.bounds_of(p_parts ctaudit.needed_part[]) RETURNS ctaudit.row_bounds
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.bounds_of(p_parts ctaudit.needed_part[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -980,6 +1002,11 @@ CREATE FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text DEFAULT 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text) OWNER TO ctaudit_owner;
+CREATE FUNCTION ctaudit.has_row(p_bounds ctaudit.row_bounds, p_condition text) RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+ALTER FUNCTION ctaudit.has_row(p_bounds ctaudit.row_bounds, p_condition text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) RETURNS timestamp with time zone
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1285,11 +1312,11 @@ CREATE FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[] DEFAULT NULL::ctaudit.needed_part[]) RETURNS SETOF ctaudit.connection
+CREATE FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[] DEFAULT NULL::ctaudit.row_bounds[]) RETURNS SETOF ctaudit.connection
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[]) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) RETURNS ctaudit.needed_part
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1441,11 +1468,6 @@ CREATE FUNCTION ctaudit.partitions() RETURNS TABLE(parent text, day date, name t
     SET "TimeZone" TO 'UTC'
     AS ...;
 ALTER FUNCTION ctaudit.partitions() OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) RETURNS ctaudit.needed_part[]
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-ALTER FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) RETURNS TABLE(question integer, connection ctaudit.connection, holder jsonb)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1667,11 +1689,11 @@ CREATE FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 ALTER FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) OWNER TO ctaudit_owner;
-CREATE FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
+CREATE FUNCTION ctaudit.seen(p_bounds ctaudit.row_bounds, p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) RETURNS SETOF ctaudit.seen_row
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-ALTER FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
+ALTER FUNCTION ctaudit.seen(p_bounds ctaudit.row_bounds, p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) OWNER TO ctaudit_owner;
 CREATE FUNCTION ctaudit.seen_query(p_outward text, p_inward text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -3009,7 +3031,7 @@ REVOKE ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) FROM PUB
 GRANT ALL ON FUNCTION ctaudit.announced_inquiries(p_announcement uuid) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.answer_part(p_part ctaudit.asked_part, p_found ctaudit.seen_row[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.answer_who(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_outward text, p_inward text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.ask(p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[], p_outward text, p_inward text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_latest boolean, p_open boolean, p_indexed boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_aggregates(p_node text, p_node_id smallint, p_from timestamp with time zone, p_until timestamp with time zone, p_ends_until timestamp with time zone, p_outward text, p_inward text, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.ask_by_tuple(p_query text, p_is_any boolean, p_from timestamp with time zone, p_until timestamp with time zone, p_needed ctaudit.needed_part, p_latest boolean, p_own inet[], p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint, p_dumps tstzmultirange, p_open boolean, p_limit integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.asked_condition(p_outward text, p_inward text) FROM PUBLIC;
@@ -3025,7 +3047,9 @@ REVOKE ALL ON FUNCTION ctaudit.begin_dump(p_node text, p_stream uuid, p_from big
 REVOKE ALL ON FUNCTION ctaudit.begin_import(p_node text, p_imported_from text, p_source text, p_detail jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_search(p_stream ctaudit.stream, p_dump ctaudit.dump, p_earlier ctaudit.dump) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.begin_stream(p_node text, p_stream uuid, p_until bigint, p_at timestamp with time zone, p_detail jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.bounded_query(p_parts ctaudit.needed_part[], p_query text, OUT query text, OUT begins timestamp with time zone[], OUT untils timestamp with time zone[], OUT node_ids smallint[], OUT dump_ids bigint[], OUT openings_until timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.bounded_query(p_bounds ctaudit.row_bounds, p_query text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.bounds_for(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.bounds_of(p_parts ctaudit.needed_part[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.call_text(p_name text, p_arguments jsonb) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.called(p_addresses inet[], p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -3123,6 +3147,7 @@ REVOKE ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone
 GRANT ALL ON FUNCTION ctaudit.gaps(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.gone_at(p_node ctaudit.node) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.hand_over(p_node text, p_to text, p_reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.has_row(p_bounds ctaudit.row_bounds, p_condition text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.heard_until(p_node text, p_alive_at timestamp with time zone, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held(p_hold bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.held_by(p_node text, p_from timestamp with time zone, p_until timestamp with time zone, p_addresses inet[]) FROM PUBLIC;
@@ -3186,7 +3211,7 @@ GRANT ALL ON FUNCTION ctaudit.metrics() TO ctaudit_maintainer;
 REVOKE ALL ON FUNCTION ctaudit.most_counted(p_counts bigint[], OUT most bigint, OUT was_reset boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.nearby(p_address inet, p_port integer, p_from timestamp with time zone, p_until timestamp with time zone, p_remote inet, p_remote_port integer, p_proto smallint, p_node text, p_zone integer, p_limit integer) TO ctaudit_auditor;
-REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_parts ctaudit.needed_part[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.nearer(p_found ctaudit.connection[], p_from timestamp with time zone, p_until timestamp with time zone, p_bounds ctaudit.row_bounds[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed(p_node ctaudit.node, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.needed_of_import(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.node_id_named(p_node text) FROM PUBLIC;
@@ -3222,7 +3247,6 @@ GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_recorder;
 GRANT ALL ON FUNCTION ctaudit.pairs(p_node text) TO ctaudit_auditor;
 REVOKE ALL ON FUNCTION ctaudit.partition_name(p_table text, p_day date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.partitions() FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.parts_of(p_from timestamp with time zone, p_until timestamp with time zone, p_node text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.passed_on(p_questions jsonb, p_found jsonb, p_with_holder boolean) TO ctaudit_front;
 REVOKE ALL ON FUNCTION ctaudit.place_holder(p_source text, p_network cidr, p_node_id smallint, p_zone integer, p_holder text, p_detail text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
@@ -3285,7 +3309,7 @@ GRANT ALL ON FUNCTION ctaudit.schema_version() TO ctaudit_registrar;
 REVOKE ALL ON FUNCTION ctaudit.scopes(p_node text, p_from timestamp with time zone, p_until timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_by_rows(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.search_silent(p_stream ctaudit.stream, p_search ctaudit.search, p_rows bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION ctaudit.seen(p_parts ctaudit.needed_part[], p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION ctaudit.seen(p_bounds ctaudit.row_bounds, p_query text, p_address inet, p_port integer, p_remote inet, p_remote_port integer, p_proto smallint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.seen_query(p_outward text, p_inward text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION ctaudit.set_canary(p_node text, p_stream uuid, p_sent_at timestamp with time zone) TO ctaudit_recorder;
