@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -20,7 +20,7 @@ from ctaudit.database import schema
 from ctaudit.database.maintenance import maintain
 from lab.cluster import Cluster
 from tests.store.closed_histories import TABLES, close_day, settle_all
-from tests.store.gateway import Gateway, ended, numbered, opened
+from tests.store.gateway import Event, Gateway, ended, numbered, opened, tuples
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOON = (datetime.now(UTC) - DAY).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -28,11 +28,17 @@ ASKED = NOON - 40 * DAY
 WHO = "SELECT node, exact, ct_id FROM ctaudit.who('1.2.3.4', %s, %s, %s) ORDER BY 1, 3"
 
 
-def join(dsn: str, node: str, at: datetime, began: Sequence[tuple[int, datetime]]) -> Gateway:
+def join(
+    dsn: str,
+    node: str,
+    at: datetime,
+    began: Sequence[tuple[int, datetime]],
+    make: Callable[[int], Event] = numbered,
+) -> Gateway:
     """Its first hours; ``began``: connections of its first dump, and when each began."""
     gateway = Gateway(dsn, node)
     gateway.note("start", at, {"mode": "live", "timestamp": 1, "events": 1})
-    entries = [{**numbered(number), "start_sent": start} for number, start in began]
+    entries = [{**make(number), "start_sent": start} for number, start in began]
     gateway.dump(at + timedelta(seconds=1), entries)
     listen(gateway, at, 3)
     gateway.dump(at + 3 * HOUR, entries)
@@ -89,6 +95,18 @@ def test_days_between_are_not_opened(dsn: str) -> None:
     answers, locks = ask(dsn, 7)
     assert answers == alone
     assert few < locks < few + 3 * 20
+
+
+def test_nearer_to_the_host_by_the_first_dump_alone(dsn: str) -> None:
+    """The packets passed it already, as only the entry of that dump shows."""
+    alone, _ = ask(dsn, 7)
+
+    def nearer(number: int) -> Event:
+        behind = tuples("192.168.7.7 5000 > 19.1.16.7 443", "19.1.16.7 443 > 10.0.0.7 4000")
+        return {**behind, "proto": 6, "ct_id": number, "status": 0x19E}
+
+    join(dsn, "inner", NOON, [(70, ASKED - timedelta(minutes=2))], nearer).close()
+    assert ask(dsn, 7)[0] == [*alone, ("inner", True, 70)]
 
 
 def test_closed_days_without_rows_are_not_opened(dsn: str) -> None:
