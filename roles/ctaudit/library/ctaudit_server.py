@@ -9,6 +9,7 @@ short_description: Let PostgreSQL serve gateways over TLS
 description:
   - Certificate, key and settings are tried before they are put in place. If the server does not
     start with them all the same, the files of before come back, and it is started with those.
+  - A setting that a file read later overrides, as that of ALTER SYSTEM, is named by a warning.
 options:
   directory:
     description: Where certificate and key are kept; root's, and readable by the group postgres.
@@ -62,7 +63,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.ctaudit_postgres import find_server, replaced, restart, settle
+from ansible.module_utils.ctaudit_postgres import (
+    find_server,
+    list_overridden,
+    replaced,
+    restart,
+    settle,
+)
 from ansible.module_utils.ctaudit_psql import SUPERUSER, Refused, as_superuser, ask
 
 
@@ -92,6 +99,8 @@ def main() -> None:
             action = _replace(module, found, files)
         else:
             action = settle(module, found, list(files), foreseen=bool(changed))
+        for overridden in list_overridden(module, _settings(found)) if found["present"] else ():
+            module.warn(f"PostgreSQL on this host: {overridden}")
     except Refused as refused:
         module.fail_json(msg=f"PostgreSQL on this host: {refused}")
     diff = [
@@ -109,9 +118,13 @@ def _files(module: AnsibleModule, found: dict) -> dict[Path, str]:
         place / "server.crt": module.params["certificate"],
         place / "server.key": module.params["key"],
         place / "client-ca.crt": module.params["client_ca"],
-        Path(found["directory"], "conf.d/ctaudit.conf"): module.params["settings"],
+        _settings(found): module.params["settings"],
     }
     return {path: f"{text.strip()}\n" for path, text in texts.items() if text.strip()}
+
+
+def _settings(found: dict) -> Path:
+    return Path(found["directory"], "conf.d/ctaudit.conf")
 
 
 def _try_certificates(module: AnsibleModule) -> None:

@@ -17,6 +17,7 @@ from ansible.module_utils.ctaudit_psql import (
     ask,
     foreseen_directory,
     is_installed,
+    quote_text,
 )
 
 _PATIENCE = 30.0  # seconds for a server that is just starting
@@ -105,6 +106,24 @@ def refuse_wrong(module: Any, found: dict[str, Any]) -> None:
         )
         if faults:
             raise Refused(f"{where} would not be accepted: {'; '.join(faults)}")
+
+
+def list_overridden(module: Any, path: Path) -> list[str]:
+    """Which settings of a file have another value, and which file says so."""
+    found: list[str] = ask(
+        module,
+        f"""
+        SELECT coalesce(json_agg(format(
+            '%s is %L by %s, which is read after %s', f.name, l.setting, l.sourcefile, f.sourcefile
+        ) ORDER BY f.name), '[]')
+        FROM pg_file_settings AS f CROSS JOIN LATERAL (
+            SELECT g.sourcefile, g.setting FROM pg_file_settings AS g
+            WHERE g.name = f.name ORDER BY g.seqno DESC LIMIT 1
+        ) AS l
+        WHERE f.sourcefile = {quote_text(str(path))} AND l.setting <> f.setting
+        """,
+    )
+    return found
 
 
 def _reload(module: Any) -> None:
