@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +11,7 @@ import pytest
 
 from ctaudit.database import schema, steps
 from lab.cluster import Cluster
+from tests.store.flushing import flush_statistics
 from tests.store.gateway import STEP, Gateway, ended, opened, tuples
 
 NOW = datetime.now(UTC)
@@ -120,16 +120,6 @@ SELECT
 FROM generate_series(1, 100000) AS i, LATERAL (SELECT %s + i * interval '0.5 s') AS x (t),
     (SELECT node_id FROM ctaudit.node WHERE node = 'wide') AS n
 """
-
-
-def flush_statistics(connection: psycopg.Connection) -> None:
-    if connection.info.server_version >= 150000:
-        connection.execute("SELECT pg_stat_force_next_flush()")
-        return
-    # A session tells the collector at most each half second, after a statement.
-    for _ in range(2):
-        time.sleep(0.6)
-        connection.execute("SELECT")
 
 
 def test_who_reads_by_index(cluster: Cluster, place: str) -> None:

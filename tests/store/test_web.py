@@ -18,6 +18,7 @@ from ctaudit.web import ask_pages, inquiry_pages
 from ctaudit.web.application import BODY_MAX
 from lab.cluster import Cluster
 from lab.standby import hot_standby
+from tests.store.flushing import flush_statistics
 from tests.store.pages import (
     ALICE,
     AT,
@@ -226,10 +227,10 @@ def _rows_read(
     counted = (
         "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'inquiry'"
     )
-    connection.execute("SELECT pg_stat_force_next_flush()")
+    flush_statistics(connection)
     [(before,)] = owner.execute(counted).fetchall()
     connection.execute(f"SELECT ctaudit.latest_inquiries({call})")  # type: ignore[call-overload]
-    connection.execute("SELECT pg_stat_force_next_flush()")
+    flush_statistics(connection)
     [(after_it,)] = owner.execute(counted).fetchall()
     return int(after_it - before)
 

@@ -31,15 +31,16 @@ DO $drop$
 DECLARE
     v_object text;
 BEGIN
-    FOR v_object IN
-        SELECT format('FUNCTION %s', f.oid::regprocedure) FROM pg_catalog.pg_proc AS f
+    -- All names before the first is dropped: it may take others with it.
+    FOREACH v_object IN ARRAY ARRAY(
+        SELECT format('FUNCTION IF EXISTS %s', f.oid::regprocedure) FROM pg_catalog.pg_proc AS f
         WHERE f.pronamespace = to_regnamespace('ctaudit')
         UNION ALL
-        SELECT format('TYPE %s', t.oid::regtype) FROM pg_catalog.pg_type AS t
+        SELECT format('TYPE IF EXISTS %s', t.oid::regtype) FROM pg_catalog.pg_type AS t
         LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
         WHERE t.typnamespace = to_regnamespace('ctaudit')
             AND (t.typtype = 'e' OR c.relkind = 'c')
-    LOOP
+    ) LOOP
         EXECUTE format('DROP %s CASCADE', v_object);
     END LOOP;
 END
