@@ -1,6 +1,6 @@
 -- Function: ctaudit.has_row
--- Whether a row within some bounds meets a condition that an index serves: a short query, which the
--- server plans in a third of the time that ctaudit.seen takes.
+-- Whether a row within some bounds meets a condition that an index serves. The server plans it in less
+-- time than the query of ctaudit.seen, which brings the rows.
 -- Parameters: p_bounds; p_condition   on an r of opening_row, flow_row or dump_entry_row
 -- Returns: true: one does, which need not be of these nodes and dumps
 -- Tables touched: opening_row, flow_row, dump_entry_row (read)
