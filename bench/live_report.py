@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.live import PORTION
 from bench.side import read_result
 
 
@@ -23,9 +24,9 @@ def live_section(_: Path) -> tuple[str, list[Path]]:
     text = (
         "## What is open now\n"
         "`live()` beside a steady load of 20,000 connections a second that last ten seconds: all, "
-        "one host, one port. 250,000 openings, the most there can be, have come since the copy was "
-        f"made last. The copy (`database.live_copy`) takes {spent['the copy']} µs of the server's "
-        f"CPU an event, the CALLs {spent['record_live']} µs. {result['note']}\n\n"
+        f"one host, one port. {PORTION:,} openings, the most there can be, came since the copy "
+        f"was made last. The copy (`database.live_copy`) takes {spent['the copy']} µs of the "
+        f"server's CPU an event, the CALLs {spent['record_live']} µs. {result['note']}\n\n"
     )
     return text + "\n".join(rows) + "\n", []
 

@@ -19,7 +19,9 @@ from ctaudit.query.question import FlowsQuestion
 _LOOK = 0.05  # seconds between two looks at the memory
 
 
-def page_flows(dsn: str, begin: datetime, spans: Sequence[timedelta]) -> Iterator[dict[str, Any]]:
+def page_flows(
+    dsn: str, day: str, begin: datetime, spans: Sequence[timedelta]
+) -> Iterator[dict[str, Any]]:
     """Figures of each span from ``begin`` on; every row is taken, none is kept."""
     for span in spans:
         with psycopg.connect(dsn) as connection:
@@ -28,7 +30,8 @@ def page_flows(dsn: str, begin: datetime, spans: Sequence[timedelta]) -> Iterato
             with watched(processes) as most:
                 question = FlowsQuestion(begin=begin, end=begin + span)
                 rows = sum(1 for _ in ask_flows(connection, question))
-        yield {"what": "flows, paged", "rows": rows, "s": round(time.monotonic() - began, 1)} | {
+        spent = round(time.monotonic() - began, 1)
+        yield {"what": "flows, paged", "day": day, "rows": rows, "s": spent} | {
             f"{name}_MB": round(size / 1e6, 1) for name, size in most.items()
         }
 

@@ -47,7 +47,6 @@ from lab.cluster import Cluster, private_cluster
 SETTINGS = {"fsync": "off", "shared_buffers": "2GB", "max_wal_size": "8GB"}
 NODES = ("gw1", "gw2")
 LIVE_DAYS = 7
-PAGED = (timedelta(minutes=10), timedelta(hours=1))  # of the largest day, by flows
 ROUNDS = 20  # of batches into the full and into an empty store
 _SKEWED = "CASE n % 2 WHEN 0 THEN n * 7919 % 64000 ELSE n * 7919 % 6400 END"
 # With 100 million, 33,000 connections of each on the largest day: a household's (RFC 7422).
@@ -104,8 +103,14 @@ def run_years(connections: int, days: int) -> Iterator[dict[str, Any]]:
         _listen(full, joined)
         close_days(full)
         yield from _question(cluster, filled)
-        begun = max(filled, key=lambda day: day.until - day.first).begun + timedelta(hours=6)
-        yield from page_flows(cluster.dsn("full"), begun, PAGED)
+        yield from _page(cluster.dsn("full"), filled)
+
+
+def _page(dsn: str, plan: Sequence[Day]) -> Iterator[dict[str, Any]]:
+    largest = max(plan, key=lambda day: day.until - day.first)
+    spans = (timedelta(minutes=10), timedelta(hours=1))
+    yield from page_flows(dsn, "largest", largest.begun + timedelta(hours=6), spans)
+    yield from page_flows(dsn, "usual", plan[len(plan) // 2].begun, [timedelta(days=1)])
 
 
 def make_database(cluster: Cluster, name: str) -> Store:

@@ -8,20 +8,24 @@ from typing import Any
 
 from bench.side import read_result
 
+_DAYS = {"largest": "the largest day", "usual": "a usual day, all of it"}
+
 
 def years_section(_: Path) -> tuple[str, list[Path]]:
-    """Empty where there is no result."""
-    result = read_result("years")
-    if result is None:
-        return "", []
+    """Of the large store, and of one that was asked later; empty where there is no result."""
+    results = filter(None, map(read_result, ("years", "years-smaller")))
+    return "\n".join(map(_store, results)), []
+
+
+def _store(result: Mapping[str, Any]) -> str:
     found = {figures["what"]: figures for figures in result["figures"]}
     asked = [figures for figures in result["figures"] if "p99_ms" in figures]
     insert, maintain = found["insert"], found["maintain"]
     joined, locks = found["first dump of a gateway that joins"], found["locks of a question"]
     text = (
-        f"## A store of {result['days']:,} days\n{result['connections']:,} connections of two "
-        f"gateways with 500 hosts each, a third of them in one day, all days closed by "
-        f"`ctaudit maintain`. {result['note']}\n\n"
+        f"## A store of {result['days']:,} days: {result['connections'] // 1_000_000:,} million\n"
+        f"{result['connections']:,} connections of two gateways with 500 hosts each, a third of "
+        f"them in one day, all days closed by `ctaudit maintain`. {result['note']}\n\n"
         f"- Size: {found['closed']['GB']} GB, {found['closed']['bytes_a_connection']} bytes a "
         f"connection with indexes and sums; {found['recorded']['GB']} GB before its days were "
         f"closed, of which the last week was live mode.\n"
@@ -37,12 +41,12 @@ def years_section(_: Path) -> tuple[str, list[Path]]:
         f"most {locks['most']} ({locks['of_most']} of them), where it reads two days.\n\n"
     )
     rows = ["| question | asked | median, ms | p99, ms | longest, ms |", "|---|---|---|---|---|"]
-    return text + "\n".join([*rows, *map(_row, asked)]) + "\n", []
+    return text + "\n".join([*rows, *map(_row, asked)]) + "\n"
 
 
 def _paged(figures: Sequence[Mapping[str, Any]]) -> str:
     return "".join(
-        f"- `flows` of {each['rows']:,} connections of the largest day, every row taken: "
+        f"- `flows` of {each['rows']:,} connections of {_DAYS[each['day']]}, every row taken: "
         f"{each['s']:,.0f} s; at most {each['client_MB']:,.0f} MB in the client and "
         f"{each['server_MB']:,.0f} MB in the server, beside what both held before.\n"
         for each in figures

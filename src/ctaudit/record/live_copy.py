@@ -12,7 +12,7 @@ from ctaudit.record.positions import Span
 
 log = logging.getLogger(__name__)
 
-EVERY = 500_000  # events
+EVERY = 400_000  # events
 
 
 class LiveCopy:
