@@ -15,7 +15,7 @@ DECLARE
     c_first CONSTANT timestamptz := '1677-09-21 00:12:44+00';
     c_last CONSTANT timestamptz := '2262-04-11 23:47:17+00';
 BEGIN
-    -- To compare arrays takes 0.04 us an event, to call a function for each time 0.3.
+    -- To compare arrays takes 0.03 us an event, to call a function for each time 0.3.
     IF c_first > ANY (p_columns.received_at) OR c_last < ANY (p_columns.received_at)
         OR c_first > ANY (p_columns.event_at) OR c_last < ANY (p_columns.event_at)
         OR c_first > ANY (p_columns.start_sent) OR c_last < ANY (p_columns.start_sent)
