@@ -29,8 +29,6 @@ DECLARE
     v_bounds CONSTANT ctaudit.row_bounds[] := coalesce(
         p_bounds, ctaudit.bounds_for(p_from, p_until, NULL)
     );
-    v_each ctaudit.row_bounds;
-    v_is_there boolean := false;
     v_outward text;
     v_inward text;
     v_keys text;
@@ -81,13 +79,10 @@ BEGIN
         RETURN;
     END IF;
     -- Nearly always there is nothing, and to see that costs less than to ask.
-    IF v_is_vague IS NOT TRUE AND NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.aggregated) THEN
-        FOREACH v_each IN ARRAY coalesce(v_bounds, '{}') LOOP
-            v_is_there := v_is_there OR ctaudit.has_row(v_each, v_keys);
-        END LOOP;
-        IF NOT v_is_there THEN
-            RETURN;
-        END IF;
+    IF v_is_vague IS NOT TRUE AND NOT EXISTS (SELECT FROM ctaudit.node AS n WHERE n.aggregated)
+        AND NOT EXISTS (SELECT FROM unnest(v_bounds) AS b WHERE ctaudit.has_row(b, v_keys))
+    THEN
+        RETURN;
     END IF;
     FOR v_connection IN SELECT a.* FROM ctaudit.ask(
         p_from, p_until, v_bounds, coalesce('(' || v_outward || ')', 'false'),

@@ -127,7 +127,8 @@ def test_the_commands_ask_again(dsn: str, question: str, monkeypatch: pytest.Mon
         return select_answers(connection, *rest)
 
     def begin_and_move(connection: psycopg.Connection) -> None:
-        begin_question(connection, b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;")
+        first = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;" if moves else b""
+        begin_question(connection, first)
         move_once(connection)
 
     with connect(dsn, "auditor") as connection:

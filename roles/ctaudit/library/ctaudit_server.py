@@ -181,7 +181,7 @@ def _try_settings(module: AnsibleModule, found: dict) -> None:
     if status:
         lines = [line for line in complaint.splitlines() if line.strip()]
         said = "; ".join(lines).replace(str(settings), "conf.d/ctaudit.conf")
-        raise Refused(f"{found['directory']}/conf.d/ctaudit.conf would not be accepted: {said}")
+        raise Refused(f"{_settings(found)} would not be accepted: {said}")
 
 
 def _replace(module: AnsibleModule, found: dict, files: dict[Path, str]) -> str:
