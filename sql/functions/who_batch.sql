@@ -178,13 +178,10 @@ BEGIN
         hosts := NULL;
         IF v.question = ANY (v_alone) THEN
             WITH found AS MATERIALIZED (
-                SELECT a.* FROM ctaudit.ask(
-                    v.asked_from, v.asked_until,
-                    ctaudit.bounds_for(v.asked_from, v.asked_until, v.node), v.outward, v.inward,
-                    v.address, v.port, v.remote, v.remote_port, v.proto, true, false, v.port IS NOT NULL
-                ) AS a
-                WHERE CASE WHEN v.node IS NULL AND NOT a.exact
-                    THEN NOT ctaudit.ended_on_pair(a, v.asked_from) ELSE true END
+                SELECT * FROM ctaudit.answer_who(
+                    v.address, v.port, v.asked_from, v.asked_until, v.remote, v.remote_port, v.proto,
+                    v.node, v.outward, v.inward
+                )
             )
             SELECT
                 (SELECT count(*) FROM found), (SELECT array_agg(DISTINCT f.host) FROM found AS f),
@@ -193,8 +190,7 @@ BEGIN
                     ORDER BY f.started_at DESC NULLS LAST LIMIT greatest(p_limit, 10)
                 )
             INTO answers, hosts, v_kept;
-        END IF;
-        IF v.question = ANY (v_alone || v_passed_on) THEN
+        ELSIF v.question = ANY (v_passed_on) THEN
             WHILE answers BETWEEN 1 AND 10 LOOP
                 v_nearer := ARRAY(
                     SELECT n FROM ctaudit.nearer(v_kept, v.asked_from, v.asked_until) AS n
